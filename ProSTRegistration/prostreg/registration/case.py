@@ -1,0 +1,43 @@
+"""What one registration starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prostreg.geometry.carm import CArm
+from prostreg.geometry.frames import Matrix
+from prostreg.images.volume import Volume
+from prostreg.images.xray import XRay
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One X-ray image and the C-arm that took it."""
+
+    xray: XRay
+    carm: CArm
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A patient's CT, the anatomy to register, and one or more views of it.
+
+    Attributes:
+        ct: the CT in HU.
+        anatomy: bool mask in the CT's grid, same shape as ``ct.values``: what is registered.
+        views: one or more; one pose fits all.
+        initial_world_from_volume: rough start pose, rigid (4, 4), or None.
+        truth_world_from_volume: true pose where it is known, for measuring the error.
+        landmarks_mm: (n, 3) in the volume frame, the points over which the mTRE is taken.
+    """
+
+    name: str
+    ct: Volume
+    anatomy: NDArray[np.bool_]
+    views: tuple[View, ...]
+    initial_world_from_volume: Matrix | None = None
+    truth_world_from_volume: Matrix | None = None
+    landmarks_mm: NDArray[np.float64] | None = None
