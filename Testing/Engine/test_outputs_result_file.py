@@ -1,0 +1,108 @@
+"""result.json and the files beside it: complete or absent."""
+
+import json
+
+import numpy as np
+import pytest
+import SimpleITK as sitk  # noqa: N813
+from prostreg.errors import InputError
+from prostreg.outputs.result_file import (
+    drr_file_names,
+    output_folder_faults,
+    result_to_dict,
+    write_drr,
+    write_result_json,
+    write_together,
+)
+from prostreg.registration.result import Result, StageReport
+
+
+@pytest.fixture
+def result():
+    return Result(
+        name="knee-ä",
+        status="uncertain",
+        confidence=0.4,
+        world_from_volume=np.eye(4),
+        camera_from_volume=(np.eye(4), np.diag([-1.0, 1, -1, 1])),
+        stages=(StageReport("cmaes", 3800, 1.25, float("nan"), 4),),
+        seconds=2.1,
+        device="cpu",
+        projector="fused-cpu",
+        mtre_mm=None,
+        config={"restarts": np.int64(3), "levels": (8, 4)},
+        versions={"prostreg": "0.1.0"},
+        warnings=("one thing",),
+        stopped="time limit",
+    )
+
+
+def test_result_json_has_every_entry_of_the_contract(tmp_path, result):
+    write_result_json(tmp_path / "result.json", result)
+    content = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    assert content["name"] == "knee-ä"
+    assert content["camera_from_volume"][1][0] == [-1, 0, 0, 0]
+    assert content["stages"] == [
+        {"name": "cmaes", "evaluations": 3800, "seconds": 1.25, "score": None, "starts": 4},
+    ]
+    assert content["mtre_mm"] is None
+    assert content["config"] == {"restarts": 3, "levels": [8, 4]}
+    assert content["stopped"] == "time limit"
+    assert content["warnings"] == ["one thing"]
+    assert set(content) >= {"status", "confidence", "world_from_volume", "seconds", "device", "projector", "versions"}
+
+
+def test_the_dictionary_is_strict_json(result):
+    json.dumps(result_to_dict(result), allow_nan=False)
+
+
+def test_a_drr_keeps_values_and_spacing(tmp_path):
+    drr = np.random.default_rng(0).random((5, 7)).astype(np.float32)
+    write_drr(tmp_path / "drr.nrrd", drr, (0.2, 0.3))
+    image = sitk.ReadImage(str(tmp_path / "drr.nrrd"))
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(image), drr)
+    assert image.GetSpacing() == pytest.approx((0.2, 0.3))
+
+
+def test_drr_names():
+    assert drr_file_names(3) == ["drr.nrrd", "drr_2.nrrd", "drr_3.nrrd"]
+
+
+def test_a_crash_leaves_nothing(tmp_path):
+    def crash(folder):
+        (folder / "drr.nrrd").write_text("half")
+        raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        write_together(tmp_path / "out" / "case", crash)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_older_outputs_are_replaced_and_other_files_left_alone(tmp_path):
+    folder = tmp_path / "case"
+    folder.mkdir()
+    for name in ("result.json", "drr.nrrd", "drr_2.nrrd", "notes.txt"):
+        (folder / name).write_text("old")
+
+    def write(scratch):
+        (scratch / "result.json").write_text("new")
+        (scratch / "drr.nrrd").write_text("new")
+
+    write_together(folder, write)
+    assert {file.name: file.read_text() for file in folder.iterdir()} == {
+        "result.json": "new",
+        "drr.nrrd": "new",
+        "notes.txt": "old",
+    }
+
+
+def test_an_output_folder_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "is a file" in output_folder_faults(tmp_path / "file" / "below")[0]
+    with pytest.raises(InputError, match="not writable"):
+        write_together(tmp_path / "file" / "below", lambda folder: None)
+
+
+def test_checking_a_folder_makes_nothing(tmp_path):
+    assert output_folder_faults(tmp_path / "a" / "b") == []
+    assert list(tmp_path.iterdir()) == []
