@@ -1,0 +1,136 @@
+"""Which voxels of a CT are registered: chosen by labels, or bone by threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+from numpy.typing import NDArray
+
+from prostreg.errors import InputError
+from prostreg.images.grid_resampling import resampled
+from prostreg.images.volume import Volume
+
+BONE_THRESHOLD_HU = 200.0
+SMALLEST_PART = 0.05
+"""Bone pieces smaller than this fraction of the largest one are specks."""
+
+BODY_THRESHOLD_HU = -300.0
+TABLE_THICKNESS_MM = 12.0
+"""Things that stand free in air and are thinner than this are not the patient."""
+
+_MOST_VALUES_LISTED = 40
+
+
+def anatomy_from_labels(ct: Volume, labels: Volume, values: Sequence[int]) -> NDArray[np.bool_]:
+    """Voxels of the CT whose label is one of ``values``.
+
+    Labels in another grid are brought into the CT's by nearest neighbour. Values that do not
+    occur are passed over as long as one does: a list for the whole pelvis also fits half of one.
+
+    Returns:
+        Mask in the CT's grid, same shape as ``ct.values``; never empty.
+
+    Raises:
+        InputError: no value occurs in the labels, or none of its voxels lies in the CT.
+    """
+    chosen = np.isin(labels.values, np.asarray(values, dtype=np.int64))
+    if not chosen.any():
+        raise InputError(
+            f"No voxel of the labels has a value of the anatomy ({_listed(values)}). "
+            f"The labels contain {_listed(np.unique(labels.values))}: choose from these."
+        )
+    mask = _in_grid_of(ct, labels, chosen)
+    if not mask.any():
+        raise InputError(
+            "The labels do not overlap the CT: their voxels with the chosen values lie outside of it. "
+            "Check that both files belong to the same scan and have the same orientation and origin."
+        )
+    return mask
+
+
+def anatomy_by_threshold(ct: Volume, threshold_hu: float = BONE_THRESHOLD_HU) -> NDArray[np.bool_]:
+    """Bone by threshold, without specks and without the table.
+
+    Voxels at or above the threshold that lie in the patient's body, as connected pieces (26
+    neighbours) of at least 5 % of the largest piece's size, with enclosed holes filled. The
+    body is what remains above -300 HU when free-standing thin things such as a table are opened away.
+
+    Returns:
+        Mask in the CT's grid, same shape as ``ct.values``; never empty.
+
+    Raises:
+        InputError: nothing in the CT reaches the threshold.
+    """
+    bright = ct.values >= threshold_hu
+    if not bright.any():
+        raise InputError(
+            f"The CT has no bone: nothing reaches {threshold_hu:g} HU (its largest value is {ct.values.max():g}). "
+            "Check that the values are HU, or give the anatomy as labels."
+        )
+    in_body = bright & _body(ct)
+    pieces = sitk.GetImageFromArray((in_body if in_body.any() else bright).astype(np.uint8))
+    pieces = sitk.RelabelComponent(sitk.ConnectedComponent(pieces, True), sortByObjectSize=True)
+    labelled = sitk.GetArrayViewFromImage(pieces)
+    sizes = np.bincount(labelled.ravel())[1:]
+    kept = int(np.count_nonzero(sizes >= SMALLEST_PART * sizes[0]))
+    mask = sitk.BinaryFillhole(sitk.BinaryThreshold(pieces, 1, kept, 1, 0))
+    return np.asarray(sitk.GetArrayFromImage(mask), dtype=bool)
+
+
+def anatomy_bounds(
+    mask: NDArray[np.bool_], margin_voxels: int = 0
+) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Index box of a mask, grown by a margin and cut at the grid's border.
+
+    Returns:
+        First voxel (i, j, k) and size along (i, j, k), as ``Volume.cropped`` takes them.
+
+    Raises:
+        InputError: the mask is empty.
+    """
+    if not mask.any():
+        raise InputError("The anatomy mask is empty: choose labels or a threshold that select something.")
+    first, size = [], []
+    for axis in (2, 1, 0):
+        others = tuple(a for a in range(3) if a != axis)
+        occupied = np.flatnonzero(mask.any(axis=others))
+        low = max(int(occupied[0]) - margin_voxels, 0)
+        high = min(int(occupied[-1]) + margin_voxels, mask.shape[axis] - 1)
+        first.append(low)
+        size.append(high - low + 1)
+    return (first[0], first[1], first[2]), (size[0], size[1], size[2])
+
+
+def _in_grid_of(ct: Volume, labels: Volume, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    same_place = np.allclose(ct.volume_from_index, labels.volume_from_index, atol=1e-3)
+    if same_place and ct.values.shape == labels.values.shape:
+        return chosen
+    labels_from_ct = np.linalg.inv(labels.volume_from_index) @ ct.volume_from_index
+    return np.asarray(resampled(chosen.astype(np.uint8), ct.size, labels_from_ct, "nearest", 0), dtype=bool)
+
+
+def _body(ct: Volume) -> NDArray[np.bool_]:
+    """The patient without the table, somewhat generous at the skin."""
+    step = [max(1, round(4.0 / s)) for s in ct.spacing_mm]
+    coarse = np.ascontiguousarray(ct.values[:: step[2], :: step[1], :: step[0]] > BODY_THRESHOLD_HU)
+    solid = sitk.GetImageFromArray(coarse.astype(np.uint8))
+    spacing = ct.spacing_mm * step
+    radius = [max(1, round(TABLE_THICKNESS_MM / 2 / s)) for s in spacing]
+    # Padding keeps the opening from eating the body where the scan cuts through it.
+    padded = sitk.ZeroFluxNeumannPad(solid, radius, radius)
+    opened = sitk.BinaryMorphologicalOpening(padded, radius)
+    opened = sitk.Crop(opened, radius, radius)
+    largest = sitk.RelabelComponent(sitk.ConnectedComponent(opened, False), sortByObjectSize=True) == 1
+    body = sitk.BinaryDilate(largest, [1, 1, 1])
+    fine = np.asarray(sitk.GetArrayFromImage(body), dtype=bool)
+    for axis, n in zip((2, 1, 0), step, strict=True):
+        fine = np.repeat(fine, n, axis=axis)
+    nk, nj, ni = ct.values.shape
+    return fine[:nk, :nj, :ni]
+
+
+def _listed(values: Sequence[int] | NDArray[np.generic]) -> str:
+    shown = [f"{int(v)}" for v in values[:_MOST_VALUES_LISTED]]
+    return ", ".join(shown) + (", …" if len(values) > _MOST_VALUES_LISTED else "")

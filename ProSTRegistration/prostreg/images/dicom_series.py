@@ -1,0 +1,235 @@
+"""A CT from a folder of DICOM slices, with the geometry taken from every slice's own tags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import SimpleITK as sitk  # noqa: N813
+from numpy.typing import NDArray
+from pydicom.errors import InvalidDicomError
+
+from prostreg.errors import FaultList, InputError
+from prostreg.geometry.frames import ras_from_lps
+from prostreg.images.grid_resampling import resampled
+from prostreg.images.library_messages import quiet_libraries
+from prostreg.images.volume import Volume
+
+EVEN_SPACING_TOLERANCE = 0.05
+"""How far a slice may lie from its evenly spaced place, as a fraction of the spacing."""
+
+TILT_TOLERANCE = 2e-3
+"""Sideways step between slices, as a fraction of the spacing, that still counts as upright."""
+
+PADDING_HU = -1024.0
+
+_TAGS = [
+    "SeriesInstanceUID",
+    "SeriesDescription",
+    "Modality",
+    "ImageType",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+    "SamplesPerPixel",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class _Slice:
+    path: Path
+    position: NDArray[np.float64]
+    orientation: NDArray[np.float64]  # (2, 3): along a row (i), along a column (j), LPS
+    spacing_mm: tuple[float, float]  # along i, along j
+    size: tuple[int, int]
+
+
+def read_dicom_series(folder: Path) -> Volume:
+    """Reads the one CT series in a folder and its subfolders.
+
+    Localizers and files that are not DICOM are passed over. Slices are put in order along their
+    normal. Slices that step sideways evenly (tilted gantry) are resampled linearly in their
+    planes onto an upright grid, padded with -1024 HU.
+
+    Raises:
+        InputError: no or several series, or slices that form no regular grid; lists every fault.
+    """
+    with quiet_libraries():
+        series = _series_in(folder)
+    if not series:
+        raise InputError(f"The CT folder {folder} contains no DICOM slices of a CT: give the folder that holds them.")
+    if len(series) > 1:
+        listed = "; ".join(f'"{_description(headers)}", {len(headers)} slices' for headers in series.values())
+        raise InputError(
+            f"The CT folder {folder.name} contains {len(series)} series ({listed}): "
+            "keep one series in the folder, or export the one you mean as NRRD or NIfTI."
+        )
+    slices = _slices(next(iter(series.values())), folder)
+    slices, step = _in_order(slices, folder)
+    return _upright(_pixels(slices, folder), slices[0], step)
+
+
+def _series_in(folder: Path) -> dict[str, list[tuple[Path, pydicom.Dataset]]]:
+    """Headers by series; only images with a place in the patient, no localizers."""
+    series: dict[str, list[tuple[Path, pydicom.Dataset]]] = {}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        try:
+            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
+        except (InvalidDicomError, OSError, EOFError, ValueError):
+            continue
+        kinds = [str(kind).upper() for kind in _listed(header.get("ImageType"))]
+        if "Rows" in header and header.get("Modality", "CT") == "CT" and "LOCALIZER" not in kinds:
+            series.setdefault(str(header.get("SeriesInstanceUID", "")), []).append((path, header))
+    return series
+
+
+def _slices(headers: list[tuple[Path, pydicom.Dataset]], folder: Path) -> list[_Slice]:
+    faults = FaultList()
+    slices = []
+    for path, header in headers:
+        fault = _kind_fault(path, header)
+        made = None if fault else _slice(path, header)
+        if made is None:
+            faults.add(fault or f"{path.name} in {folder.name} lacks a usable position, orientation or pixel spacing.")
+        else:
+            slices.append(made)
+    faults.raise_if_any()
+    return slices
+
+
+def _kind_fault(path: Path, header: pydicom.Dataset) -> str:
+    if int(header.get("NumberOfFrames", None) or 1) > 1:
+        return (
+            f"{path.name} is a multi-frame (enhanced) CT, which is not read from DICOM: "
+            "load it in Slicer and save it as NRRD or NIfTI."
+        )
+    if int(header.get("SamplesPerPixel", None) or 1) != 1:
+        return f"{path.name} is a colour image, not a CT slice: remove it from the folder."
+    return ""
+
+
+def _slice(path: Path, header: pydicom.Dataset) -> _Slice | None:
+    """One slice's geometry, None where its tags do not give it."""
+    try:
+        position = np.array(_listed(header["ImagePositionPatient"].value), dtype=np.float64).reshape(3)
+        orientation = np.array(_listed(header["ImageOrientationPatient"].value), dtype=np.float64).reshape(2, 3)
+        along_j, along_i = (float(s) for s in header["PixelSpacing"].value)
+        size = int(header["Columns"].value), int(header["Rows"].value)
+    except (KeyError, TypeError, ValueError):
+        return None
+    if not np.isfinite([*position, *orientation.ravel(), along_i, along_j]).all():
+        return None
+    return _Slice(path, position, orientation, (along_i, along_j), size)
+
+
+def _in_order(slices: list[_Slice], folder: Path) -> tuple[list[_Slice], NDArray[np.float64]]:
+    """Slices sorted along their normal, and the mean step (3,) from one to the next, LPS mm."""
+    name = f"The CT series in {folder.name}"
+    if len(slices) < 2:
+        raise InputError(f"{name} has one slice: a volume needs two or more.")
+    first = slices[0]
+    faults = FaultList()
+    if min(first.spacing_mm) <= 0:
+        faults.add(f"{name} has the pixel spacing {first.spacing_mm} mm: it must be positive.")
+    if not np.allclose(first.orientation @ first.orientation.T, np.eye(2), atol=1e-3):
+        faults.add(f"{name} has row and column directions that are not at right angles: it cannot be used.")
+    if any(s.size != first.size for s in slices):
+        faults.add(f"{name} has slices of different sizes: keep the slices of one scan in the folder.")
+    if any(not np.allclose(s.orientation, first.orientation, atol=1e-3) for s in slices):
+        faults.add(f"{name} has slices of different orientation: keep the slices of one scan in the folder.")
+    if any(not np.allclose(s.spacing_mm, first.spacing_mm, rtol=1e-3) for s in slices):
+        faults.add(f"{name} has slices of different pixel spacing: keep the slices of one scan in the folder.")
+    faults.raise_if_any()
+    normal = np.cross(first.orientation[0], first.orientation[1])
+    ordered = sorted(slices, key=lambda s: float(s.position @ normal))
+    positions = np.array([s.position for s in ordered])
+    faults.extend(_spacing_faults(positions, normal, name))
+    faults.raise_if_any()
+    return ordered, np.asarray((positions[-1] - positions[0]) / (len(ordered) - 1))
+
+
+def _spacing_faults(positions: NDArray[np.float64], normal: NDArray[np.float64], name: str) -> list[str]:
+    heights = positions @ normal
+    gaps = np.diff(heights)
+    usual = float(np.median(gaps))
+    if gaps.min() < 1e-3:
+        return [
+            f"{name} has several slices at the same place ({heights[int(gaps.argmin())]:.2f} mm along the normal), "
+            "as of several phases or reconstructions: keep one of them in the folder."
+        ]
+    even = positions[0] + np.linspace(0, 1, len(positions))[:, None] * (positions[-1] - positions[0])
+    if np.linalg.norm(positions - even, axis=1).max() <= EVEN_SPACING_TOLERANCE * usual:
+        return []
+    worst = int(np.abs(gaps - usual).argmax())
+    return [
+        f"{name} is not evenly spaced: most slices are {usual:.3f} mm apart, but {gaps[worst]:.3f} mm lie between "
+        f"those at {heights[worst]:.2f} and {heights[worst + 1]:.2f} mm along the normal. "
+        "A slice may be missing: export the series again, or resample it to even spacing."
+    ]
+
+
+def _pixels(slices: list[_Slice], folder: Path) -> NDArray[np.float32]:
+    reader = sitk.ImageSeriesReader()
+    reader.SetImageIO("GDCMImageIO")
+    reader.SetFileNames([str(s.path) for s in slices])
+    reader.SetOutputPixelType(sitk.sitkFloat32)
+    try:
+        with quiet_libraries():
+            values = sitk.GetArrayFromImage(reader.Execute())
+    except RuntimeError:
+        raise InputError(
+            f"The pixels of the CT series in {folder.name} cannot be decoded: files are damaged or compressed "
+            "in a way that is not read here. Export the series uncompressed, or as NRRD or NIfTI."
+        ) from None
+    return np.asarray(values, dtype=np.float32)
+
+
+def _upright(values: NDArray[np.float32], first: _Slice, step: NDArray[np.float64]) -> Volume:
+    """The stack on a grid with right angles; resampled only where slices step sideways."""
+    normal = np.cross(first.orientation[0], first.orientation[1])
+    spacing_k = float(step @ normal)
+    lps_from_index = np.eye(4)
+    lps_from_index[:3, 0] = first.orientation[0] * first.spacing_mm[0]
+    lps_from_index[:3, 1] = first.orientation[1] * first.spacing_mm[1]
+    lps_from_index[:3, 2] = normal * spacing_k
+    lps_from_index[:3, 3] = first.position
+    sideways_mm = first.orientation @ step
+    if np.abs(sideways_mm).max() <= TILT_TOLERANCE * spacing_k:
+        return Volume(values, ras_from_lps(lps_from_index))
+    return _sheared_back(values, lps_from_index, sideways_mm / np.array(first.spacing_mm))
+
+
+def _sheared_back(
+    values: NDArray[np.float32], lps_from_index: NDArray[np.float64], voxels_per_slice: NDArray[np.float64]
+) -> Volume:
+    """Moves every slice to its true place: slice k lies ``k * voxels_per_slice`` (i, j) beside slice 0."""
+    slices, rows, columns = values.shape
+    shift = voxels_per_slice * (slices - 1)
+    low = np.floor(np.minimum(shift, 0.0))
+    high = np.ceil(np.maximum(shift, 0.0))
+    size = (columns + int(high[0] - low[0]), rows + int(high[1] - low[1]), slices)
+    stack_from_upright = np.eye(4)
+    stack_from_upright[:2, 2] = -voxels_per_slice
+    stack_from_upright[:2, 3] = low
+    upright_from_first = lps_from_index.copy()
+    upright_from_first[:3, 3] += lps_from_index[:3, :2] @ low
+    padding = min(PADDING_HU, float(values.min()))
+    moved = resampled(values, size, stack_from_upright, "linear", padding)
+    return Volume(np.asarray(moved, dtype=np.float32), ras_from_lps(upright_from_first))
+
+
+def _description(headers: list[tuple[Path, pydicom.Dataset]]) -> str:
+    return str(headers[0][1].get("SeriesDescription", None) or "no description")
+
+
+def _listed(value: Any) -> list[Any]:
+    """The items of a DICOM value of any multiplicity."""
+    if value is None:
+        return []
+    return [value] if isinstance(value, (str, int, float)) else list(value)
