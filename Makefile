@@ -1,0 +1,55 @@
+# Everything below runs in a virtual environment that make builds by itself and keeps up to date: .venv
+#
+#   make demo      registers a real CT to a simulated fluoroscopy; pictures and scene land in demo-output/
+#   make test      style, types, and all tests
+#   make lint      style and types alone
+#   make figures   draws the icon and the figures of the documentation again
+#   make clean     removes the environment and everything that was generated
+#
+# PYTHON=python3.12 chooses another interpreter, DEMO_FLAGS=--phantom runs the demo without its download.
+
+PYTHON ?= python3
+DEMO_FLAGS ?=
+
+TORCH := torch==2.13.0
+BIN := .venv/bin
+READY := .venv/.ready
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore
+
+.PHONY: help setup demo test lint figures clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+setup: $(READY)
+
+demo: $(READY)
+	$(BIN)/prostreg demo --out demo-output $(DEMO_FLAGS)
+
+test: lint
+	$(BIN)/python -m pytest -q
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+figures: $(READY)
+	$(BIN)/python docs/figures/icon.py
+	$(BIN)/python docs/figures/conventions.py
+
+clean:
+	rm -rf .venv demo-output build dist ProSTRegistration/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# torch comes first and pinned, so that development and tests see one version of it.
+$(READY): pyproject.toml Makefile
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.10 to 3.13, or name one: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 10) <= v <= (3, 13) or sys.exit("$(PYTHON) is Python %d.%d, but 3.10 to 3.13 is needed (slicer-core has no other builds): name one with make PYTHON=/path/to/python3" % v)'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments: on Debian and Ubuntu, apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -c '' 2>/dev/null || { echo "Making the virtual environment .venv"; $(PYTHON) -m venv --clear .venv; }
+	@echo "Installing $(TORCH)"
+	@$(PIP_INSTALL) "$(TORCH)" || { echo "Installing torch failed; pip's message above says why. It needs the network and, with torch's CUDA build, 8 GB of disk: see Troubleshooting in README.md"; exit 1; }
+	@echo "Installing the engine and what its tests and the scene need"
+	@$(PIP_INSTALL) --editable ".[scene,test,figures]" || { echo "Installing failed; pip's message above says why: see Troubleshooting in README.md"; exit 1; }
+	@touch $(READY)
