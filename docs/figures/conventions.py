@@ -15,9 +15,10 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import Polygon
+from scipy.spatial import ConvexHull
+
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import transform_points
-from scipy.spatial import ConvexHull
 
 OUTPUT = Path(__file__).with_name("conventions.png")
 

@@ -1,0 +1,114 @@
+"""CMake, the catalogue entry, the s4ext, the change log and the package tell one story."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path, PurePosixPath
+
+import pytest
+from PIL import Image
+
+import prostreg
+
+SHIPPED = {".py", ".ui", ".png", ".svg"}
+
+
+def cmake_lists(file: Path) -> dict[str, list[str]]:
+    """All ``set(NAME value ...)`` of a CMake file, comments left out, ``${NAME}`` of earlier ones put in."""
+    text = re.sub(r"#[^\n]*", "", file.read_text(encoding="utf-8"))
+    values: dict[str, list[str]] = {}
+    for name, body in re.findall(r"\bset\(\s*(\w+)([^)\"]*(?:\"[^\"]*\"[^)\"]*)*)\)", text):
+        words = [quoted or bare for quoted, bare in re.findall(r"\"([^\"]*)\"|([^\s\"]+)", body)]
+        values[name] = [re.sub(r"\$\{(\w+)\}", lambda match: " ".join(values[match[1]]), word) for word in words]
+    return values
+
+
+@pytest.fixture(scope="module")
+def extension(repository: Path) -> dict[str, str]:
+    """EXTENSION_... of the root CMakeLists.txt, keys in small letters without the prefix."""
+    values = cmake_lists(repository / "CMakeLists.txt")
+    prefix = "EXTENSION_"
+    return {name[len(prefix) :].lower(): " ".join(words) for name, words in values.items() if name.startswith(prefix)}
+
+
+@pytest.fixture(scope="module")
+def s4ext(repository: Path) -> dict[str, str]:
+    lines = (repository / "ProSTRegistration.s4ext").read_text(encoding="utf-8").splitlines()
+    pairs = [line.partition(" ") for line in lines if line and not line.startswith("#")]
+    return {key: value for key, _, value in pairs}
+
+
+@pytest.fixture(scope="module")
+def catalogue(repository: Path) -> dict[str, object]:
+    entry: dict[str, object] = json.loads((repository / "ProSTRegistration.json").read_text(encoding="utf-8"))
+    return entry
+
+
+def test_project_is_named_like_its_catalogue_entry(repository: Path) -> None:
+    assert "project(ProSTRegistration)" in (repository / "CMakeLists.txt").read_text(encoding="utf-8")
+
+
+def test_s4ext_says_what_cmake_says(extension: dict[str, str], s4ext: dict[str, str]) -> None:
+    assert extension
+    assert {key: s4ext.get(key) for key in extension} == extension
+
+
+def test_catalogue_says_what_cmake_says(extension: dict[str, str], catalogue: dict[str, object]) -> None:
+    assert catalogue["build_dependencies"] == extension["depends"].split()
+    assert catalogue["category"] == extension["category"]
+    assert catalogue["tier"] == int(extension["tier"])
+    assert catalogue["scm_url"] == extension["homepage"]
+
+
+def test_s4ext_says_what_the_catalogue_says(catalogue: dict[str, object], s4ext: dict[str, str]) -> None:
+    assert s4ext["scm"] == catalogue["scm_type"]
+    assert s4ext["scmurl"] == catalogue["scm_url"]
+    assert s4ext["scmrevision"] == catalogue["scm_revision"]
+    assert s4ext["build_subdirectory"] == catalogue["build_subdirectory"]
+    assert (s4ext["enabled"] == "1") == catalogue["enabled"]
+
+
+def test_catalogue_has_only_keys_of_its_schema(catalogue: dict[str, object]) -> None:
+    optional = {"scm_revision", "scm_type", "build_dependencies", "build_subdirectory", "enabled", "tier"}
+    assert {"$schema", "category", "scm_url"} <= set(catalogue) <= {"$schema", "category", "scm_url"} | optional
+
+
+def test_pictures_of_the_catalogue_are_in_the_repository(
+    repository: Path, tracked_files: list[str], extension: dict[str, str]
+) -> None:
+    icon, *screenshots = [
+        url.partition("/main/")[2] for url in f"{extension['iconurl']} {extension['screenshoturls']}".split()
+    ]
+    assert screenshots
+    assert {icon, *screenshots} <= set(tracked_files)
+    with Image.open(repository / icon) as picture:
+        assert picture.size == (128, 128)
+
+
+def test_cmake_lists_every_file_of_the_module_and_no_other(repository: Path, tracked_files: list[str]) -> None:
+    values = cmake_lists(repository / "ProSTRegistration" / "CMakeLists.txt")
+    listed = values["MODULE_PYTHON_SCRIPTS"] + values["MODULE_PYTHON_RESOURCES"]
+    paths = [PurePosixPath(name) for name in tracked_files]
+    shipped = {
+        str(path.relative_to("ProSTRegistration"))
+        for path in paths
+        if path.parts[0] == "ProSTRegistration" and path.suffix in SHIPPED
+    }
+    assert len(listed) == len(set(listed))
+    assert set(listed) == shipped
+
+
+def test_module_icon_is_where_slicer_looks(tracked_files: list[str]) -> None:
+    assert "ProSTRegistration/Resources/Icons/ProSTRegistration.svg" in tracked_files
+
+
+def test_newest_release_in_the_change_log_is_this_version(repository: Path) -> None:
+    releases = re.findall(r"^## \[(\d[^\]]*)\]", (repository / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.M)
+    assert releases[0] == prostreg.__version__
+
+
+def test_licence_is_apache_2(repository: Path) -> None:
+    text = (repository / "LICENSE").read_text(encoding="utf-8")
+    assert "Apache License\n                           Version 2.0, January 2004" in text
+    assert "END OF TERMS AND CONDITIONS" in text
