@@ -86,8 +86,9 @@ class ReferenceProjector:
         poses = torch.from_numpy(camera_from_volume)
         columns = []
         for generator in _twist_generators(poses.dtype):
-            images, column = torch.func.jvp(lambda p: self._project(p, carm), (poses,), (generator @ poses,))
-            columns.append(column)
+            output = torch.func.jvp(lambda p: self._project(p, carm), (poses,), (generator @ poses,))
+            columns.append(output[1])
+        images = output[0]
         derivative = torch.stack(columns, dim=1)
         return images.numpy().astype(np.float32), derivative.numpy().astype(np.float32)
 
@@ -116,7 +117,7 @@ def _integrate(features: Tensor, source: Tensor, directions: Tensor, lengths: Te
     rest = torch.where(inside[:, None], crossings - low, torch.zeros_like(crossings))
     main_places = torch.where(inside, planes * strides[main][:, None], torch.zeros_like(low[:, 0]))
     place = main_places + (low * strides[lateral][..., None]).sum(1)
-    step_a, step_b = (strides[lateral][:, axis, None] for axis in (0, 1))
+    step_a, step_b = strides[lateral][:, 0, None], strides[lateral][:, 1, None]
     rest_a, rest_b = rest[:, 0], rest[:, 1]
     flat = features.reshape(len(features), -1)
     near = flat[:, place] * (1 - rest_a) + flat[:, place + step_a] * rest_a

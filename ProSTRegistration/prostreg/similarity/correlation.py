@@ -1,0 +1,113 @@
+"""Similarities by normalised cross-correlation: NCC, GradNCC and Patch-GradNCC.
+
+All of them compare DRRs (n, h, w) with one fixed image (h, w) inside its mask, give scores (n,)
+in [-1, 1] with 1 for equal images up to gain and offset, are differentiable in the DRRs, and
+are 0 where an image is flat.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from prostreg.similarity.gradients import eroded_mask, sobel_gradients
+
+FLAT = 1e-12
+"""Variance below which an image counts as flat, relative to its mean square."""
+
+
+class Ncc:
+    """Pearson's correlation of grey values over the mask.
+
+    Args:
+        fixed: (h, w).
+        mask: bool (h, w).
+    """
+
+    def __init__(self, fixed: Tensor, mask: Tensor) -> None:
+        self._weight = mask.to(fixed.dtype)
+        self._fixed = fixed[None, None]
+
+    def __call__(self, moving: Tensor) -> Tensor:
+        return _masked_correlation(moving[:, None], self._fixed, self._weight)[:, 0]
+
+
+class GradNcc:
+    """Mean of the correlations of the derivatives along u and along v (Penney et al., IEEE TMI 1998).
+
+    Args:
+        fixed: (h, w).
+        mask: bool (h, w).
+    """
+
+    def __init__(self, fixed: Tensor, mask: Tensor) -> None:
+        self._weight = eroded_mask(mask).to(fixed.dtype)
+        self._fixed = sobel_gradients(fixed[None])
+
+    def __call__(self, moving: Tensor) -> Tensor:
+        return _masked_correlation(sobel_gradients(moving), self._fixed, self._weight).mean(dim=1)
+
+
+class PatchGradNcc:
+    """GradNCC taken in square patches and averaged (Grupp et al., IEEE TBME 2020, section II-C).
+
+    A patch's correlation is damped where a patch is nearly flat against the whole image, so that
+    noise in empty areas counts for nothing.
+
+    Args:
+        fixed: (h, w).
+        mask: bool (h, w).
+        radius: of a patch in pixels; its edge is ``2 radius + 1``.
+        stride: between patches in pixels.
+    """
+
+    DAMPING = 0.05
+    LEAST_COVER = 0.5
+
+    def __init__(self, fixed: Tensor, mask: Tensor, radius: int, stride: int = 1) -> None:
+        self._edge = min(2 * radius + 1, *fixed.shape)
+        self._stride = stride
+        self._weight = eroded_mask(mask).to(fixed.dtype)
+        self._fixed = sobel_gradients(fixed[None]) * self._weight
+        cover = self._patch_means(self._weight[None, None])
+        self._inverse_cover = 1 / cover.clamp(min=1e-6)
+        self._counts = (cover >= self.LEAST_COVER).to(fixed.dtype)
+        self._fixed_mean = self._patch_means(self._fixed) * self._inverse_cover
+        self._fixed_variance = self._damped_variance(self._patch_means(self._fixed**2), self._fixed_mean)
+
+    def __call__(self, moving: Tensor) -> Tensor:
+        gradients = sobel_gradients(moving) * self._weight
+        mean = self._patch_means(gradients) * self._inverse_cover
+        variance = self._damped_variance(self._patch_means(gradients**2), mean)
+        covariance = self._patch_means(gradients * self._fixed) * self._inverse_cover - mean * self._fixed_mean
+        correlation = covariance / (variance * self._fixed_variance + FLAT).sqrt()
+        total: Tensor = (correlation * self._counts).sum(dim=(1, 2, 3))
+        return total / (2 * self._counts.sum()).clamp(min=1)
+
+    def _damped_variance(self, squares: Tensor, mean: Tensor) -> Tensor:
+        """Patch variances plus DAMPING times their average over the image."""
+        variance = (squares * self._inverse_cover - mean**2).clamp(min=0) * self._counts
+        average = variance.sum(dim=(-1, -2), keepdim=True) / self._counts.sum().clamp(min=1)
+        return variance + self.DAMPING * average
+
+    def _patch_means(self, images: Tensor) -> Tensor:
+        rows = functional.avg_pool2d(images, (self._edge, 1), (self._stride, 1))
+        return functional.avg_pool2d(rows, (1, self._edge), (1, self._stride))
+
+
+def _masked_correlation(moving: Tensor, fixed: Tensor, weight: Tensor) -> Tensor:
+    """Pearson's correlation (n, c) of (n, c, h, w) with (1, c, h, w) over the pixels of ``weight``."""
+    count = weight.sum().clamp(min=1)
+
+    def mean(images: Tensor) -> Tensor:
+        return (images * weight).sum(dim=(-1, -2)) / count
+
+    moving = moving - mean(moving)[..., None, None]
+    fixed = fixed - mean(fixed)[..., None, None]
+    variances = mean(moving**2) * mean(fixed**2)
+    is_flat = variances <= FLAT
+    return (
+        torch.where(is_flat, torch.zeros_like(variances), mean(moving * fixed))
+        / torch.where(is_flat, torch.ones_like(variances), variances).sqrt()
+    )
