@@ -35,19 +35,19 @@ def read_case(path: Path) -> Case:
     """Reads a case file and every file it names.
 
     Args:
-        path: case.json; paths inside it are relative to its folder.
+        path: case.json, or the folder it is in; paths inside it are relative to that folder.
 
     Raises:
         InputError: lists every fault of the case file and of all its files.
     """
     path = Path(path)
+    if path.is_dir():
+        path = path / "case.json"
     content = _json_object(path)
     return _CaseReader(path.parent, content).case()
 
 
 def _json_object(path: Path) -> Mapping[str, Any]:
-    if path.is_dir():
-        path = path / "case.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
