@@ -1,0 +1,1 @@
+"""The engine as a persistent process that an application without torch can talk to."""

@@ -1,0 +1,67 @@
+"""A MRML scene with its logics outside the Slicer application, as slicer-core provides it.
+
+Classes of nodes that belong to modules become known to a scene only when their module's logic gets it.
+"""
+
+import tempfile
+
+import slicer
+
+MODULE_LOGICS = {
+    "Volumes": "vtkSlicerVolumesLogic",
+    "Transforms": "vtkSlicerTransformLogic",
+    "Models": "vtkSlicerModelsLogic",
+    "Segmentations": "vtkSlicerSegmentationsModuleLogic",
+    "SubjectHierarchy": "vtkSlicerSubjectHierarchyModuleLogic",
+    "Tables": "vtkSlicerTablesLogic",
+}
+
+
+class HeadlessScene:
+    """A scene that can hold, save and load everything that ProSTRegistration writes. Use as a context manager.
+
+    Attributes:
+        scene: the vtkMRMLScene.
+    """
+
+    def __enter__(self):
+        self._temporaryFolder = tempfile.TemporaryDirectory(prefix="prostreg-scene-")
+        self.scene = slicer.vtkMRMLScene()
+        self._applicationLogic = slicer.vtkSlicerApplicationLogic()
+        self._applicationLogic.SetTemporaryPath(self._temporaryFolder.name)
+        self._applicationLogic.SetMRMLScene(self.scene)
+        self._makeFilesReadable()
+        self._colorLogic = slicer.vtkMRMLColorLogic()
+        self._colorLogic.SetMRMLScene(self.scene)
+        self._colorLogic.AddDefaultColorNodes()
+        self._applicationLogic.SetColorLogic(self._colorLogic)
+        self._moduleLogics = [self._addModuleLogic(*item) for item in MODULE_LOGICS.items()]
+        return self
+
+    def __exit__(self, *_):
+        self.scene.Clear(True)
+        self._temporaryFolder.cleanup()
+
+    def save(self, path):
+        """Writes the scene with all its data as one .mrb file; True on success."""
+        return bool(self.scene.WriteToMRB(str(path)))
+
+    def load(self, path):
+        """Replaces the scene by that of a .mrb file; True on success."""
+        return bool(self.scene.ReadFromMRB(str(path), True))
+
+    def _makeFilesReadable(self):
+        # Bundles are unpacked into the cache folder; without one they cannot be read.
+        self._remoteIO = slicer.vtkMRMLRemoteIOLogic()
+        self._remoteIO.GetCacheManager().SetRemoteCacheDirectory(self._temporaryFolder.name)
+        self._dataIOManagerLogic = slicer.vtkDataIOManagerLogic()
+        self._dataIOManagerLogic.SetMRMLApplicationLogic(self._applicationLogic)
+        self._dataIOManagerLogic.SetAndObserveDataIOManager(self._remoteIO.GetDataIOManager())
+        self._applicationLogic.SetMRMLSceneDataIO(self.scene, self._remoteIO, self._dataIOManagerLogic)
+
+    def _addModuleLogic(self, moduleName, className):
+        logic = getattr(slicer, className)()
+        logic.SetMRMLApplicationLogic(self._applicationLogic)
+        logic.SetMRMLScene(self.scene)
+        self._applicationLogic.SetModuleLogic(moduleName, logic)
+        return logic

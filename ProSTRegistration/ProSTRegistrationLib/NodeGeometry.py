@@ -1,0 +1,101 @@
+"""Reads voxels and frames from MRML nodes, and writes them.
+
+World is the scene's RAS. A volume's own frame (what the engine calls ``volume``) is the RAS that its IJK-to-RAS matrix
+leads to, before its parent transform.
+"""
+
+import numpy as np
+import slicer
+import vtk
+
+from prostreg.errors import InputError
+from prostreg.geometry.frames import rigid_faults
+from prostreg.images.volume import Volume
+
+
+def worldFromNode(node):
+    """Where the parent transforms of a node put it, rigid (4, 4).
+
+    Raises:
+        InputError: a parent transform warps, scales, shears or mirrors.
+    """
+    return worldFromTransform(node.GetParentTransformNode(), node.GetName())
+
+
+def worldFromTransform(transformNode, name):
+    """What a transform node (or None) does to the node called ``name`` below it, rigid (4, 4).
+
+    Raises:
+        InputError: as for worldFromNode.
+    """
+    if transformNode is None:
+        return np.eye(4)
+    if not transformNode.IsTransformToWorldLinear():
+        raise InputError(
+            f"'{name}' is under the transform '{transformNode.GetName()}', which warps it: harden that"
+            " transform or take the node out of it."
+        )
+    matrix = vtk.vtkMatrix4x4()
+    transformNode.GetMatrixTransformToWorld(matrix)
+    worldFromParent = slicer.util.arrayFromVTKMatrix(matrix)
+    if rigid_faults(worldFromParent, "matrix"):
+        raise InputError(
+            f"'{name}' is under the transform '{transformNode.GetName()}', which scales, shears or mirrors"
+            " it: a registration only turns and shifts. Harden that transform or take the node out of it."
+        )
+    return worldFromParent
+
+
+def setWorldFromTransform(transformNode, worldFromTransform_):
+    """Sets a transform node so that it and its parents together give this (4, 4) matrix."""
+    worldFromParent = worldFromTransform(transformNode.GetParentTransformNode(), transformNode.GetName())
+    setMatrix(transformNode, np.linalg.inv(worldFromParent) @ worldFromTransform_)
+
+
+def matrixOf(transformNode):
+    """A transform node's own matrix to its parent, (4, 4)."""
+    return slicer.util.arrayFromTransformMatrix(transformNode)
+
+
+def setMatrix(transformNode, parentFromTransform):
+    """Sets a transform node's own matrix to its parent."""
+    transformNode.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(np.asarray(parentFromTransform)))
+
+
+def ijkToRas(volumeNode):
+    """A volume's index-to-RAS matrix (4, 4), without its parent transform."""
+    matrix = vtk.vtkMatrix4x4()
+    volumeNode.GetIJKToRASMatrix(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def setIjkToRas(volumeNode, matrix):
+    """Sets a volume's index-to-RAS matrix."""
+    volumeNode.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(np.asarray(matrix)))
+
+
+def voxelsOf(volumeNode):
+    """A copy of a scalar volume's voxels [k, j, i].
+
+    Raises:
+        InputError: there is no image in it, or it has several values per voxel.
+    """
+    name = volumeNode.GetName()
+    image = volumeNode.GetImageData()
+    if image is None or image.GetPointData().GetScalars() is None or image.GetNumberOfPoints() == 0:
+        raise InputError(f"The volume '{name}' is empty: load its image again.")
+    if image.GetNumberOfScalarComponents() != 1:
+        raise InputError(
+            f"The volume '{name}' has {image.GetNumberOfScalarComponents()} values per voxel (a colour image):"
+            " convert it to grey values with the Vector to Scalar Volume module."
+        )
+    return np.array(slicer.util.arrayFromVolume(volumeNode))
+
+
+def volumeFromNode(volumeNode):
+    """A volume node in its own frame; voxels keep the node's number type.
+
+    Raises:
+        InputError: as for voxelsOf.
+    """
+    return Volume(voxelsOf(volumeNode), ijkToRas(volumeNode))

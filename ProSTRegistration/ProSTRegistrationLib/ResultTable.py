@@ -1,0 +1,67 @@
+"""Writes the numbers of a registration into a table node."""
+
+import json
+
+import vtk
+
+COLUMNS = ("Quantity", "Value")
+
+
+def fillResultTable(tableNode, result):
+    """Replaces a table's content by a result.
+
+    Args:
+        tableNode: vtkMRMLTableNode.
+        result: dict as in result.json.
+    """
+    columns = [vtk.vtkStringArray() for _ in COLUMNS]
+    for column, name in zip(columns, COLUMNS, strict=True):
+        column.SetName(name)
+    for row in _rows(result):
+        for column, text in zip(columns, row, strict=True):
+            # The reader of table files loses cells that contain double quotes.
+            column.InsertNextValue(text.replace('"', "'"))
+    table = vtk.vtkTable()
+    for column in columns:
+        table.AddColumn(column)
+    tableNode.SetAndObserveTable(table)
+
+
+def tableContent(tableNode):
+    """A result table as a dict of texts."""
+    table = tableNode.GetTable()
+    return {
+        table.GetValue(row, 0).ToString(): table.GetValue(row, 1).ToString() for row in range(table.GetNumberOfRows())
+    }
+
+
+def _rows(result):
+    yield "Case", str(result["name"])
+    yield "Status", result["status"]
+    yield "Confidence", _number(result["confidence"])
+    for reason in result.get("reasons", []):
+        yield "Reason", reason
+    yield "mTRE (mm)", _number(result["mtre_mm"])
+    for number, stage in enumerate(result["stages"], start=1):
+        label = f"Stage {number}: {stage['name']}"
+        yield f"{label}, similarity", _number(stage["score"])
+        yield f"{label}, evaluations", str(stage["evaluations"])
+        yield f"{label}, starts", str(stage["starts"])
+        yield f"{label}, time (s)", _number(stage["seconds"])
+    yield "Time (s)", _number(result["seconds"])
+    yield "Stopped", result.get("stopped") or "no"
+    yield "Device", result["device"]
+    yield "Projector", result["projector"]
+    yield "World from volume", json.dumps(result["world_from_volume"])
+    yield "Configuration", _pairs(result["config"])
+    yield "Versions", _pairs(result["versions"])
+    for warning in result["warnings"]:
+        yield "Warning", warning
+
+
+def _pairs(values):
+    return ", ".join(f"{key} = {value}" for key, value in values.items())
+
+
+def _number(value):
+    return "not known" if value is None else f"{value:.6g}"

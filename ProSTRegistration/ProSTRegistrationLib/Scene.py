@@ -1,0 +1,218 @@
+"""What ProSTRegistration keeps in a MRML scene: poses, pictures on the detector plane, models, numbers.
+
+All nodes are found again by their role, so that a scene that was saved and reloaded goes on where it was.
+"""
+
+import json
+
+import numpy as np
+import slicer
+
+from prostreg.errors import InputError
+from ProSTRegistrationLib.CArmModels import carmSurfaces
+from ProSTRegistrationLib.CArmNode import carmOf, nodeCarmOf, pixelsOf, placeOnDetector
+from ProSTRegistrationLib.NodeGeometry import (
+    matrixOf,
+    setMatrix,
+    setWorldFromTransform,
+    volumeFromNode,
+    worldFromNode,
+)
+from ProSTRegistrationLib.ResultTable import fillResultTable
+
+ROLE_ATTRIBUTE = "ProSTRegistration.Role"
+OWNER_REFERENCE = "ProSTRegistration.Owner"
+PREVIOUS_ATTRIBUTE = "ProSTRegistration.PreviousMatrix"
+FOLDER_ATTRIBUTE = "ProSTRegistration.Folder"
+TRANSFORM_NAME = "CT to C-arm"
+MODEL_COLORS = {"Source": (1.0, 0.8, 0.1), "Detector": (0.3, 0.8, 1.0), "Frustum": (1.0, 0.8, 0.1)}
+
+
+class Scene:
+    """The nodes of registrations in a scene.
+
+    Args:
+        mrmlScene: vtkMRMLScene, slicer.mrmlScene inside the application.
+    """
+
+    def __init__(self, mrmlScene):
+        self.mrmlScene = mrmlScene
+
+    def holds(self, node):
+        """True while a node is (still) in this scene."""
+        return node is not None and node.GetScene() is self.mrmlScene
+
+    def ct(self, ctNode):
+        """A CT node as (Volume in its own frame, world_from_volume).
+
+        Raises:
+            InputError: every fault of the node and its parent transform.
+        """
+        volume, worldFromVolume = _allFaults(lambda: volumeFromNode(ctNode), lambda: worldFromNode(ctNode))
+        return volume, worldFromVolume
+
+    def fluoroscopy(self, fluoroscopyNode):
+        """A placed fluoroscopy node as (pixels, CArm in the world).
+
+        Raises:
+            InputError: every fault of the node.
+        """
+        pixels, carm = _allFaults(lambda: pixelsOf(fluoroscopyNode), lambda: carmOf(fluoroscopyNode))
+        if pixels.shape[::-1] != carm.size:
+            raise InputError(
+                f"'{fluoroscopyNode.GetName()}' has {pixels.shape[1]} x {pixels.shape[0]} pixels, its C-arm says"
+                f" {carm.width} x {carm.height}: set its geometry again."
+            )
+        return pixels, carm
+
+    def placeFluoroscopy(self, fluoroscopyNode, carm):
+        """Puts a fluoroscopy image onto the detector plane and shows its C-arm.
+
+        Raises:
+            InputError: the image does not fit the C-arm, or cannot be placed.
+        """
+        pixels = pixelsOf(fluoroscopyNode)
+        if pixels.shape[::-1] != carm.size:
+            raise InputError(
+                f"'{fluoroscopyNode.GetName()}' has {pixels.shape[1]} x {pixels.shape[0]} pixels, the C-arm says"
+                f" {carm.width} x {carm.height}: K and size must belong to this very image."
+            )
+        placeOnDetector(fluoroscopyNode, carm)
+        self._showCarm(fluoroscopyNode)
+
+    def poseTransform(self, ctNode):
+        """The transform node that places a CT, None before its first registration."""
+        parent = ctNode.GetParentTransformNode()
+        return parent if parent is not None and parent.GetAttribute(ROLE_ATTRIBUTE) == "pose" else None
+
+    def setPose(self, ctNode, worldFromVolume, companions=()):
+        """Moves a CT to a pose by the transform node above it; undoPose takes that back.
+
+        Args:
+            worldFromVolume: rigid (4, 4).
+            companions: nodes that move with the CT if they were under the same parent, as its segmentation.
+
+        Returns:
+            the transform node. What the CT was under before is now that node's parent.
+
+        Raises:
+            InputError: a parent transform of the CT is not rigid; nothing is changed then.
+        """
+        worldFromNode(ctNode)
+        transformNode = self.poseTransform(ctNode) or self._addPoseTransform(ctNode, companions)
+        transformNode.SetAttribute(PREVIOUS_ATTRIBUTE, json.dumps(matrixOf(transformNode).tolist()))
+        setWorldFromTransform(transformNode, worldFromVolume)
+        return transformNode
+
+    def undoPose(self, ctNode):
+        """Puts a CT back to where it was before the last setPose; a second call does it again."""
+        transformNode = self.poseTransform(ctNode)
+        if transformNode is None or not transformNode.GetAttribute(PREVIOUS_ATTRIBUTE):
+            return
+        previous = np.array(json.loads(transformNode.GetAttribute(PREVIOUS_ATTRIBUTE)))
+        transformNode.SetAttribute(PREVIOUS_ATTRIBUTE, json.dumps(matrixOf(transformNode).tolist()))
+        setMatrix(transformNode, previous)
+
+    def showDrr(self, fluoroscopyNode, drr, downsampling=1):
+        """Shows a DRR on the plane of its fluoroscopy image.
+
+        Args:
+            drr: (height, width) of the C-arm ``downsampled`` by that factor.
+
+        Returns:
+            the volume node.
+        """
+        name = f"{fluoroscopyNode.GetName()} DRR"
+        node = self._ownedNode(fluoroscopyNode, "drr", "vtkMRMLScalarVolumeNode", name)
+        wasModifying = node.StartModify()
+        node.SetAndObserveTransformNodeID(fluoroscopyNode.GetTransformNodeID())
+        placeOnDetector(node, carmOf(fluoroscopyNode).downsampled(downsampling))
+        slicer.util.updateVolumeFromArray(node, np.asarray(drr, dtype=np.float32)[np.newaxis])
+        node.EndModify(wasModifying)
+        node.CreateDefaultDisplayNodes()
+        return node
+
+    def showResult(self, ctNode, result):
+        """Shows the numbers of a result (dict as in result.json) in the CT's table; returns the table node."""
+        node = self._ownedNode(ctNode, "result", "vtkMRMLTableNode", f"{ctNode.GetName()} registration")
+        fillResultTable(node, result)
+        return node
+
+    def gather(self, ctNode, fluoroscopyNodes):
+        """Gathers all nodes of a registration in one subject-hierarchy folder; returns the folder's item.
+
+        CT and fluoroscopy images that are filed elsewhere already, as under a patient, stay there.
+        """
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self.mrmlScene)
+        folder = _folder(hierarchy, f"Registration of {ctNode.GetName()}")
+        for node in (ctNode, *fluoroscopyNodes):
+            item = _item(hierarchy, node)
+            if hierarchy.GetItemParent(item) == hierarchy.GetSceneItemID():
+                hierarchy.SetItemParent(item, folder)
+        owned = [node for owner in (ctNode, *fluoroscopyNodes) for node in self.ownedNodes(owner)]
+        for node in filter(None, [self.poseTransform(ctNode), *owned]):
+            hierarchy.SetItemParent(_item(hierarchy, node), folder)
+        return folder
+
+    def ownedNodes(self, owner):
+        """The nodes that were made for a CT or a fluoroscopy image: its DRR, models, table."""
+        nodes = (self.mrmlScene.GetNthNode(index) for index in range(self.mrmlScene.GetNumberOfNodes()))
+        return [node for node in nodes if node.GetNodeReference(OWNER_REFERENCE) is owner]
+
+    def _addPoseTransform(self, ctNode, companions):
+        parentId = ctNode.GetTransformNodeID()
+        transformNode = self.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", TRANSFORM_NAME)
+        transformNode.SetAttribute(ROLE_ATTRIBUTE, "pose")
+        transformNode.SetAndObserveTransformNodeID(parentId)
+        for node in (ctNode, *(node for node in companions if node.GetTransformNodeID() == parentId)):
+            node.SetAndObserveTransformNodeID(transformNode.GetID())
+        return transformNode
+
+    def _showCarm(self, fluoroscopyNode):
+        for name, surface in carmSurfaces(nodeCarmOf(fluoroscopyNode)).items():
+            label = f"{fluoroscopyNode.GetName()} {name.lower()}"
+            node = self._ownedNode(fluoroscopyNode, name.lower(), "vtkMRMLModelNode", label)
+            node.SetAndObserveTransformNodeID(fluoroscopyNode.GetTransformNodeID())
+            node.SetAndObservePolyData(surface)
+            node.CreateDefaultDisplayNodes()
+            node.GetDisplayNode().SetColor(MODEL_COLORS[name])
+            node.GetDisplayNode().SetLineWidth(2)
+
+    def _ownedNode(self, owner, role, className, name):
+        for node in self.ownedNodes(owner):
+            if node.GetAttribute(ROLE_ATTRIBUTE) == role:
+                return node
+        node = self.mrmlScene.AddNewNodeByClass(className, name)
+        node.SetAttribute(ROLE_ATTRIBUTE, role)
+        node.SetNodeReferenceID(OWNER_REFERENCE, owner.GetID())
+        return node
+
+
+def _allFaults(*readers):
+    outcomes = [_outcome(read) for read in readers]
+    faults = [fault for _, found in outcomes for fault in found]
+    if faults:
+        raise InputError(faults)
+    return [value for value, _ in outcomes]
+
+
+def _outcome(read):
+    try:
+        return read(), []
+    except InputError as error:
+        return None, error.faults
+
+
+def _folder(hierarchy, name):
+    sceneItem = hierarchy.GetSceneItemID()
+    item = hierarchy.GetItemChildWithName(sceneItem, name)
+    if item and hierarchy.GetItemAttribute(item, FOLDER_ATTRIBUTE):
+        return item
+    item = hierarchy.CreateFolderItem(sceneItem, name)
+    hierarchy.SetItemAttribute(item, FOLDER_ATTRIBUTE, "1")
+    return item
+
+
+def _item(hierarchy, node):
+    # In the application every node has its item; outside of it nobody makes them.
+    return hierarchy.GetItemByDataNode(node) or hierarchy.CreateItem(hierarchy.GetSceneItemID(), node)

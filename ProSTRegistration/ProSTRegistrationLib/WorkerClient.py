@@ -1,0 +1,207 @@
+"""Talks to the worker process without ever blocking the application.
+
+Call poll() from a timer, every 20 ms or so; all callbacks come from there. A worker that dies fails every pending
+request with a clear error and is started again by the next request.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prostreg.worker.protocol import MessageFault
+from ProSTRegistrationLib.WorkerChannel import ChannelLost
+from ProSTRegistrationLib.WorkerSource import LocalWorker
+
+SEND_BUDGET_S = 0.01
+
+
+class WorkerError(Exception):
+    """Why a request failed.
+
+    Attributes:
+        kind: "input", "device", "weights", "stopped", "environment", "memory", "protocol", "defect" as the worker
+            says; "lost" where it died; "superseded" for a render that a later one replaced.
+        faults: one sentence or more each.
+        details: traceback or the end of the worker's log, for a report; may be empty.
+    """
+
+    def __init__(self, kind, faults, details=""):
+        self.kind = kind
+        self.faults = list(faults)
+        self.details = details
+        super().__init__("\n".join(self.faults))
+
+
+@dataclass
+class _Request:
+    header: dict
+    arrays: dict
+    onReply: Callable
+    onProgress: Callable
+    onError: Callable
+
+
+def _ignore(*_):
+    return None
+
+
+class WorkerClient:
+    """Sends requests to a worker and hands back its answers.
+
+    Args:
+        source: where the worker comes from; a local process if it is None.
+
+    Attributes:
+        generation: counts the workers started so far; what an earlier one had loaded is gone.
+    """
+
+    def __init__(self, source=None):
+        self.source = source or LocalWorker()
+        self.generation = 0
+        self._isStarted = False
+        self._channel = None
+        self._requests = {}
+        self._unsent = deque()
+        self._inbox = deque()
+        self._lastId = 0
+
+    @property
+    def isConnected(self):
+        """True while a worker is there and has proved itself."""
+        return self._channel is not None
+
+    @property
+    def hasPending(self):
+        """True while an answer is outstanding."""
+        return bool(self._requests)
+
+    def start(self):
+        """Starts the worker if there is none; returns at once."""
+        if self._isStarted:
+            return
+        self._isStarted = True
+        self._startFault = None
+        self.generation += 1
+        try:
+            self.source.start()
+        except OSError as error:
+            self._startFault = f"it could not be started: {error}"
+
+    def request(self, command, arrays=None, onReply=_ignore, onProgress=_ignore, onError=_ignore, **fields):
+        """Asks the worker for something; starts it if need be.
+
+        Args:
+            command: one of the worker's commands.
+            arrays: name -> numpy array; must not change until it is answered.
+            onReply: called with (content dict, arrays dict).
+            onProgress: called with (content dict).
+            onError: called with a WorkerError.
+            fields: the command's other fields, as JSON values.
+
+        Returns:
+            the id of the request.
+        """
+        self._lastId += 1
+        header = {**fields, "id": self._lastId, "command": command}
+        self._requests[self._lastId] = _Request(header, arrays or {}, onReply, onProgress, onError)
+        self._unsent.append(self._lastId)
+        self.start()
+        return self._lastId
+
+    def forget(self, requestId):
+        """Drops the callbacks of a request; its answer will be ignored."""
+        self._requests.pop(requestId, None)
+
+    def cancel(self):
+        """Asks the worker to end the running registration; that request is then answered with the best so far."""
+        if self.hasPending:
+            self.request("cancel")
+
+    def stop(self):
+        """Ends the worker (a remote one is only left); pending requests are dropped without a callback."""
+        self._requests.clear()
+        self._inbox.clear()
+        self._unsent.clear()
+        self._disconnect()
+
+    def logTail(self):
+        """The last lines of the worker's log, for messages."""
+        return self.source.logTail()
+
+    def poll(self):
+        """Moves bytes and calls the callbacks that are due."""
+        if self._isStarted:
+            try:
+                self._exchange()
+            except ChannelLost as loss:
+                self._deliver()
+                self._lose(str(loss))
+        self._deliver()
+
+    def _exchange(self):
+        if self._startFault:
+            raise ChannelLost(self._startFault)
+        if self._channel is None:
+            self._channel = self.source.poll()
+            if self._channel is None:
+                return
+        while self._unsent:
+            self._transmit(self._unsent.popleft())
+        self._inbox.extend(self._channel.poll(SEND_BUDGET_S))
+
+    def _transmit(self, requestId):
+        request = self._requests.get(requestId)
+        if request is None:
+            return
+        try:
+            self._channel.send(request.header, request.arrays)
+        except ValueError as error:
+            del self._requests[requestId]
+            request.onError(WorkerError("input", [str(error)]))
+        else:
+            request.arrays = {}
+
+    def _deliver(self):
+        # Taken one by one, so that a callback that raises costs no other its call.
+        while self._inbox:
+            item = self._inbox.popleft()
+            if isinstance(item, MessageFault):
+                raise RuntimeError(f"The worker sent something that is no message: {item.text}")
+            self._dispatch(item)
+
+    def _dispatch(self, message):
+        event, content = message.header.get("event"), message.header.get("content", {})
+        request = self._requests.get(message.header.get("id"))
+        if request is None:
+            return
+        if event == "progress":
+            request.onProgress(content)
+            return
+        del self._requests[message.header["id"]]
+        if event == "reply":
+            request.onReply(content, message.arrays)
+        elif event == "superseded":
+            request.onError(WorkerError("superseded", ["A later request replaced this one."]))
+        else:
+            faults = content.get("faults", ["The worker gave no reason."])
+            request.onError(WorkerError(content.get("kind", "defect"), faults, content.get("traceback", "")))
+
+    def _lose(self, reason):
+        details = self.logTail()
+        self._disconnect()
+        text = (
+            f"The worker process stopped working: {reason}{self.source.howItEnded()}."
+            " It starts again with the next request; the scene is unchanged."
+        )
+        failed, self._requests = self._requests, {}
+        self._unsent.clear()
+        for request in failed.values():
+            request.onError(WorkerError("lost", [text], details))
+
+    def _disconnect(self):
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        if self._isStarted:
+            self._isStarted = False
+            self.source.end()

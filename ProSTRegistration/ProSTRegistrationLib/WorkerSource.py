@@ -1,0 +1,189 @@
+"""Where a worker comes from: a child process started here, or one that waits on another machine."""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import prostreg
+from prostreg.worker.protocol import TOKEN_VARIABLE
+from ProSTRegistrationLib.WorkerChannel import ChannelLost, WorkerChannel
+
+STARTUP_LIMIT_S = 90.0
+END_LIMIT_S = 0.2
+LOG_LINES = 20
+
+
+class LocalWorker:
+    """A worker process of this machine, which connects back and ends with this process.
+
+    Args:
+        interpreter: the Python that has torch; PythonSlicer where there is one.
+        logFolder: folder for the worker's log file; the system's temporary one if it is None.
+    """
+
+    def __init__(self, interpreter=None, logFolder=None):
+        self._interpreter = interpreter or shutil.which("PythonSlicer") or sys.executable
+        self._logFolder = logFolder
+        self._process = None
+        self._listener = None
+        self._candidates = []
+        self.logPath = None
+
+    def start(self):
+        """Starts the process and returns at once."""
+        self._token = secrets.token_hex(32)
+        self._deadline = time.monotonic() + STARTUP_LIMIT_S
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.setblocking(False)
+        port = self._listener.getsockname()[1]
+        command = [self._interpreter, "-m", "prostreg.worker", "--connect", f"127.0.0.1:{port}"]
+        with self._openLog() as log:
+            self._process = subprocess.Popen(
+                command,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+
+    def poll(self):
+        """The channel to the worker once it has connected and proved itself, None until then.
+
+        Raises:
+            ChannelLost: it ended or stays silent.
+        """
+        self._accept()
+        for candidate in list(self._candidates):
+            try:
+                candidate.poll(0)
+            except ChannelLost:
+                # Something else on this machine knocked on the port.
+                candidate.close()
+                self._candidates.remove(candidate)
+                continue
+            if candidate.isProven:
+                self._candidates.remove(candidate)
+                self._stopListening()
+                return candidate
+        if self._process.poll() is not None:
+            raise ChannelLost(f"it ended while starting{self.howItEnded()}")
+        if time.monotonic() > self._deadline:
+            raise ChannelLost(f"it did not answer within {STARTUP_LIMIT_S:.0f} s")
+        return None
+
+    def end(self):
+        """Sees to it that the process is gone; its channel has to be closed already."""
+        self._stopListening()
+        if self._process is None:
+            return
+        try:
+            self._process.wait(END_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def howItEnded(self):
+        """A few words to append to a message: the exit code, where there is one."""
+        if self._process is None or self._process.poll() is None:
+            return ""
+        return f" (exit code {self._process.returncode})"
+
+    def logTail(self):
+        """The last lines of the worker's log."""
+        if self.logPath is None or not self.logPath.exists():
+            return ""
+        return "\n".join(self.logPath.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:])
+
+    def _openLog(self):
+        handle, path = tempfile.mkstemp(prefix="prostreg-worker-", suffix=".log", dir=self._logFolder)
+        if self.logPath is not None:
+            self.logPath.unlink(missing_ok=True)
+        self.logPath = Path(path)
+        return os.fdopen(handle, "wb")
+
+    def _environment(self):
+        engineFolder = str(Path(prostreg.__file__).parent.parent)
+        searchPath = [engineFolder, *filter(None, [os.environ.get("PYTHONPATH")])]
+        return {
+            **os.environ,
+            TOKEN_VARIABLE: self._token,
+            "PYTHONPATH": os.pathsep.join(searchPath),
+            "PYTHONFAULTHANDLER": "1",
+            "PYTHONIOENCODING": "utf-8",
+        }
+
+    def _accept(self):
+        while self._listener is not None:
+            try:
+                connection, _ = self._listener.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._candidates.append(WorkerChannel(connection, self._token))
+
+    def _stopListening(self):
+        for candidate in self._candidates:
+            candidate.close()
+        self._candidates.clear()
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
+
+class RemoteWorker:
+    """A worker that was started by hand with --listen, usually reached through an SSH tunnel.
+
+    Args:
+        host: name or address, 127.0.0.1 for a tunnel.
+        port: where it listens, or where the tunnel starts.
+        token: the value of PROSTREG_WORKER_TOKEN on its machine.
+    """
+
+    logPath = None
+
+    def __init__(self, host, port, token):
+        self._address = (host, port)
+        self._token = token
+        self._channel = None
+
+    def start(self):
+        """Begins to connect and returns at once."""
+        connection = socket.socket()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setblocking(False)
+        connection.connect_ex(self._address)
+        self._deadline = time.monotonic() + STARTUP_LIMIT_S
+        self._channel = WorkerChannel(connection, self._token)
+
+    def poll(self):
+        """The channel once the worker has proved itself, None until then.
+
+        Raises:
+            ChannelLost: nothing answers there, or it does not know the token.
+        """
+        self._channel.poll(0)
+        if self._channel.isProven:
+            return self._channel
+        if time.monotonic() > self._deadline:
+            raise ChannelLost(f"it did not answer within {STARTUP_LIMIT_S:.0f} s")
+        return None
+
+    def end(self):
+        """Leaves the worker running for the next client."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    def howItEnded(self):
+        return f" (at {self._address[0]}:{self._address[1]})"
+
+    def logTail(self):
+        """Nothing: the log of that worker is on its own machine."""
+        return ""

@@ -1,0 +1,83 @@
+"""The worker's end of a connection: blocking, safe to send from several threads."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from prostreg.worker.handshake import MAX_PAYLOAD_BEFORE_PROOF, Handshake, HandshakeError
+from prostreg.worker.protocol import MAX_PAYLOAD_BYTES, Arrays, Message, MessageDecoder, MessageFault, encode
+
+RECEIVE_BYTES = 1 << 20
+HANDSHAKE_TIMEOUT_S = 30.0
+
+
+class Connection:
+    """Messages over a connected socket; the other side has to prove the token first.
+
+    Args:
+        connected: the socket; closed with the connection.
+        token: the secret that both sides know.
+
+    Raises:
+        HandshakeError: the other side does not know the token, or said nothing in time.
+    """
+
+    def __init__(self, connected: socket.socket, token: str) -> None:
+        self._socket = connected
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._send_lock = threading.Lock()
+        self._decoder = MessageDecoder(MAX_PAYLOAD_BEFORE_PROOF)
+        self._prove(Handshake("worker", token))
+
+    def send(self, header: Mapping[str, Any], arrays: Arrays | None = None) -> None:
+        """Sends one message; blocks until the system took it.
+
+        Raises:
+            OSError: the connection is lost.
+        """
+        buffers = encode(header, arrays)
+        with self._send_lock:
+            for buffer in buffers:
+                self._socket.sendall(buffer)
+
+    def messages(self) -> Iterator[Message | MessageFault]:
+        """What arrives, until the other side is gone."""
+        while True:
+            item = self._decoder.next()
+            if item is not None:
+                yield item
+            elif not self._receive():
+                return
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _receive(self) -> bool:
+        try:
+            data = self._socket.recv(RECEIVE_BYTES)
+        except OSError:
+            return False
+        self._decoder.feed(data)
+        return bool(data)
+
+    def _prove(self, handshake: Handshake) -> None:
+        self._socket.settimeout(HANDSHAKE_TIMEOUT_S)
+        try:
+            self.send(handshake.opening)
+            for item in self.messages():
+                if isinstance(item, MessageFault):
+                    raise HandshakeError(f"The other side is no client of this worker: {item.text}")
+                for answer in handshake.receive(item.header):
+                    self.send(answer)
+                if handshake.done:
+                    break
+            else:
+                raise HandshakeError("The other side left before it proved that it knows the token.")
+        except BaseException:
+            self.close()
+            raise
+        self._decoder.max_payload_bytes = MAX_PAYLOAD_BYTES
+        self._socket.settimeout(None)

@@ -1,0 +1,243 @@
+"""What the worker can do: keeps what was loaded and answers one command at a time.
+
+All methods run on the work thread; none of them is safe to call from two threads at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from prostreg.errors import FaultList, InputError
+from prostreg.geometry.carm import CArm
+from prostreg.images.anatomy import anatomy_bounds, anatomy_by_threshold
+from prostreg.images.attenuation import attenuation_from_hu
+from prostreg.images.volume import Volume
+from prostreg.images.xray_preparation import prepare_xray
+from prostreg.images.xray_reading import pixel_faults
+from prostreg.outputs.result_file import result_to_dict
+from prostreg.projector.selection import Projector, make_projector
+from prostreg.registration.case import Case, View
+from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.pipeline import register
+from prostreg.registration.result import Progress
+from prostreg.worker.fields import Fields, PolarityChoice
+from prostreg.worker.protocol import Message
+
+Reply = tuple[dict[str, Any], Mapping[str, NDArray[Any]]]
+Value = TypeVar("Value")
+
+CTS_KEPT = 2
+ANATOMIES_KEPT = 4
+VIEWS_KEPT = 16
+PROJECTORS_KEPT = 2
+
+
+class _Recent(Generic[Value]):
+    """The last few values by their id; older ones are forgotten."""
+
+    def __init__(self, kept: int) -> None:
+        self._kept = kept
+        self._values: OrderedDict[str, Value] = OrderedDict()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._values
+
+    def keys(self) -> list[str]:
+        return list(self._values)
+
+    def add(self, key: str, value: Value) -> None:
+        self._values[key] = value
+        self._values.move_to_end(key)
+        while len(self._values) > self._kept:
+            self._values.popitem(last=False)
+
+    def get(self, key: str | None, what: str) -> Value:
+        """Raises InputError for an id that is not known, or not any more."""
+        if key is None or key not in self._values:
+            raise InputError(f"The {what} {key!r} is not loaded in the worker: send it again.")
+        self._values.move_to_end(key)
+        return self._values[key]
+
+
+class Engine:
+    """The loaded CTs, anatomies, views and projectors, and the commands on them."""
+
+    def __init__(self) -> None:
+        self._cts: _Recent[Volume] = _Recent(CTS_KEPT)
+        self._anatomies: _Recent[tuple[str, NDArray[np.bool_]]] = _Recent(ANATOMIES_KEPT)
+        self._views: _Recent[View] = _Recent(VIEWS_KEPT)
+        self._projectors: _Recent[Projector] = _Recent(PROJECTORS_KEPT)
+        self.commands: dict[str, Callable[[Message], Reply]] = {
+            "load_ct": self.load_ct,
+            "load_anatomy": self.load_anatomy,
+            "load_views": self.load_views,
+            "render": self.render,
+        }
+
+    @property
+    def device(self) -> str:
+        """The best device of this machine, as a name for people."""
+        return f"cuda:0 {torch.cuda.get_device_name(0)}" if torch.cuda.is_available() else "cpu"
+
+    def loaded(self) -> dict[str, list[str]]:
+        """The ids of all that is loaded."""
+        return {"ct": self._cts.keys(), "anatomy": self._anatomies.keys(), "views": self._views.keys()}
+
+    def load_ct(self, message: Message) -> Reply:
+        """Array ``ct`` [k, j, i] in HU with ``volume_from_index``; answers ``ct``, its id."""
+        fields = Fields(message)
+        values, volume_from_index = fields.array("ct", 3), fields.affine("volume_from_index")
+        fields.raise_if_any()
+        identity = _identity(values, volume_from_index)
+        if identity not in self._cts:
+            hu = values.astype(np.float32, copy=False)
+            _refuse_unusable_ct(hu)
+            self._cts.add(identity, Volume(hu, volume_from_index))
+        return {"ct": identity}, {}
+
+    def load_anatomy(self, message: Message) -> Reply:
+        """Either array ``mask`` in the grid of ``ct``, or ``threshold_hu`` (null: the engine's own)."""
+        fields = Fields(message)
+        ct_id, threshold_hu = fields.optional_text("ct"), fields.number("threshold_hu")
+        mask = fields.optional_array("mask", 3)
+        fields.raise_if_any()
+        ct = self._cts.get(ct_id, "CT")
+        if mask is None:
+            mask = anatomy_by_threshold(ct) if threshold_hu is None else anatomy_by_threshold(ct, threshold_hu)
+        if mask.shape != ct.values.shape:
+            raise InputError(
+                f"The anatomy mask has shape {mask.shape}, the CT {ct.values.shape}: bring it into the CT's grid."
+            )
+        mask = mask.astype(bool)
+        if not mask.any():
+            raise InputError(
+                "The anatomy is empty: no voxel of the CT belongs to it. Choose other labels or threshold."
+            )
+        identity = _identity(np.packbits(mask), np.array(mask.shape), ct_id)
+        self._anatomies.add(identity, (str(ct_id), mask))
+        return {"anatomy": identity, "voxels": int(mask.sum())}, {}
+
+    def load_views(self, message: Message) -> Reply:
+        """List ``views`` of cameras with polarity; arrays ``pixels0``, ``mask0`` (optional), ``pixels1``, …"""
+        fields = Fields(message)
+        cameras = fields.views()
+        pixels = [fields.array(f"pixels{n}", 2) for n in range(len(cameras))]
+        masks = [fields.optional_array(f"mask{n}", 2) for n in range(len(cameras))]
+        fields.raise_if_any()
+        faults = FaultList()
+        for number, ((carm, _), image, mask) in enumerate(zip(cameras, pixels, masks, strict=True), start=1):
+            faults.extend(f"View {number}: {fault}" for fault in _image_faults(carm, image, mask))
+        faults.raise_if_any()
+        views = [_view(*parts) for parts in zip(cameras, pixels, masks, strict=True)]
+        identities = []
+        for view, (_, polarity), image, mask in zip(views, cameras, pixels, masks, strict=True):
+            identities.append(_identity(image, mask, polarity, *_camera_parts(view.carm)))
+            self._views.add(identities[-1], view)
+        return {"views": identities}, {}
+
+    def render(self, message: Message) -> Reply:
+        """A DRR of ``ct`` (of its ``anatomy`` alone, where given) as the C-arm of ``view`` sees it at ``pose``.
+
+        ``downsampling`` n renders at 1/n of the image's size. Answers the array ``drr`` (height, width), line
+        integrals, and ``K`` and ``size`` of what was rendered.
+        """
+        fields = Fields(message)
+        world_from_volume, factor = fields.rigid("world_from_volume"), fields.count("downsampling", 1, 1, 64)
+        ct_id, anatomy_id, view_id = (fields.optional_text(name) for name in ("ct", "anatomy", "view"))
+        fields.raise_if_any()
+        full_carm = self._views.get(view_id, "view").carm
+        if min(full_carm.size) < factor:
+            raise InputError(f"The image of {full_carm.size} pixels cannot be made {factor} times smaller.")
+        carm = full_carm.downsampled(factor)
+        projector = self._projector(ct_id, anatomy_id)
+        drr = projector.render((carm.camera_from_world @ world_from_volume)[np.newaxis], carm)[0]
+        return {"K": carm.intrinsics.tolist(), "size": list(carm.size)}, {"drr": drr}
+
+    def register(
+        self, message: Message, on_progress: Callable[[Progress], None], is_cancelled: Callable[[], bool]
+    ) -> Reply:
+        """Registers ``ct`` to ``views`` from the pose ``initial`` with the settings ``config``."""
+        fields = Fields(message)
+        ct_id, anatomy_id = fields.optional_text("ct"), fields.optional_text("anatomy")
+        initial, settings, name = (
+            fields.rigid("initial"),
+            fields.settings("config"),
+            fields.text("name", "registration"),
+        )
+        fields.raise_if_any()
+        config = RegistrationConfig.from_dict(settings)
+        view_ids = message.header.get("views")
+        if not isinstance(view_ids, list) or not view_ids:
+            raise InputError("The registration needs a list of at least one loaded view.")
+        ct = self._cts.get(ct_id, "CT")
+        views = tuple(self._views.get(str(view_id), "view") for view_id in view_ids)
+        case = Case(name, ct, self._anatomy(str(ct_id), anatomy_id), views, initial)
+        return result_to_dict(register(case, config, on_progress, is_cancelled)), {}
+
+    def _anatomy(self, ct_id: str, anatomy_id: str | None) -> NDArray[np.bool_]:
+        owner, mask = self._anatomies.get(anatomy_id, "anatomy")
+        if owner != ct_id:
+            raise InputError("The anatomy belongs to another CT: load it again for this one.")
+        return mask
+
+    def _projector(self, ct_id: str | None, anatomy_id: str | None) -> Projector:
+        ct = self._cts.get(ct_id, "CT")
+        key = f"{ct_id} {anatomy_id}"
+        if key not in self._projectors:
+            attenuation = ct.with_values(attenuation_from_hu(ct.values))
+            if anatomy_id is not None:
+                mask = self._anatomy(str(ct_id), anatomy_id)
+                attenuation = _within(attenuation, mask)
+            self._projectors.add(key, make_projector(attenuation))
+        return self._projectors.get(key, "projector")
+
+
+def _within(attenuation: Volume, mask: NDArray[np.bool_]) -> Volume:
+    first, size = anatomy_bounds(mask)
+    return attenuation.with_values(attenuation.values * mask).cropped(first, size)
+
+
+def _refuse_unusable_ct(hu: NDArray[np.float32]) -> None:
+    faults = FaultList()
+    if min(hu.shape) < 2:
+        faults.add(f"The CT has {hu.shape[::-1]} voxels; a registration needs at least 2 along every axis.")
+    if not np.isfinite(hu).all():
+        faults.add("The CT contains NaN or infinity: export it again, or replace those voxels by air (-1000 HU).")
+    faults.raise_if_any()
+
+
+def _image_faults(carm: CArm, image: NDArray[Any], mask: NDArray[Any] | None) -> list[str]:
+    faults = [
+        f"The {what} has {array.shape[::-1]} pixels, its camera says {carm.size}: correct one of them."
+        for what, array in (("image", image), ("mask", mask))
+        if array is not None and array.shape[::-1] != carm.size
+    ]
+    return [*faults, *pixel_faults(image, "The image")]
+
+
+def _view(camera: tuple[CArm, PolarityChoice], image: NDArray[Any], mask: NDArray[Any] | None) -> View:
+    carm, polarity = camera
+    return View(prepare_xray(image.astype(np.float32), polarity, None if mask is None else mask.astype(bool)), carm)
+
+
+def _camera_parts(carm: CArm) -> tuple[Any, ...]:
+    return carm.intrinsics, carm.camera_from_world, str(carm.size), str(carm.spacing_mm)
+
+
+def _identity(*parts: Any) -> str:
+    """A short id made from the content: arrays by their bytes, all else by its text."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype.str}{part.shape}".encode())
+            digest.update(np.ascontiguousarray(part).reshape(-1).data.cast("B"))
+        else:
+            digest.update(f"|{part}|".encode())
+    return digest.hexdigest()
