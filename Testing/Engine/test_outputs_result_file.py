@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
+
 from prostreg.errors import InputError
 from prostreg.outputs.result_file import (
     drr_file_names,

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from scipy.spatial.transform import Rotation
+
 from prostreg.errors import InputError
 from prostreg.outputs.transform_file import read_pose, write_transform
-from scipy.spatial.transform import Rotation
 
 
 def rigid(seed: int) -> np.ndarray:

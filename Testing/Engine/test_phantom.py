@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from prostreg.simulation.phantom import VERTEBRA_LABELS, make_phantom
 
 

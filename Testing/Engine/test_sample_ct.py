@@ -4,6 +4,7 @@ import subprocess
 import zipfile
 
 import pytest
+
 from prostreg.errors import InputError
 from prostreg.simulation import sample_ct
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from prostreg.outputs.transform_file import read_pose, write_transform
 from scipy.spatial.transform import Rotation
+
+from prostreg.outputs.transform_file import read_pose, write_transform
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
