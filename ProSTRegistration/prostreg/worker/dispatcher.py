@@ -20,6 +20,7 @@ from prostreg.errors import DeviceError, InputError, Stopped, WeightsError
 from prostreg.registration.result import Progress
 from prostreg.worker.connection import Connection
 from prostreg.worker.jobs import Job, JobQueue
+from prostreg.worker.loaded import NotLoadedError
 from prostreg.worker.protocol import PROTOCOL_VERSION, Arrays, Message, MessageFault
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 WORK_COMMANDS = frozenset({"load_ct", "load_anatomy", "load_views", "render", "register"})
 REPORTED_PACKAGES = ("numpy", "torch", "numba", "cma", "SimpleITK")
 ERROR_KINDS: tuple[tuple[type[BaseException], str], ...] = (
+    (NotLoadedError, "not-loaded"),
     (InputError, "input"),
     (DeviceError, "device"),
     (WeightsError, "weights"),

@@ -6,9 +6,8 @@ All methods run on the work thread; none of them is safe to call from two thread
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,14 +23,12 @@ from prostreg.images.xray_reading import pixel_faults
 from prostreg.outputs.result_file import result_to_dict
 from prostreg.projector.selection import Projector, make_projector
 from prostreg.registration.case import Case, View
-from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.pipeline import register
 from prostreg.registration.result import Progress
 from prostreg.worker.fields import Fields, PolarityChoice
+from prostreg.worker.loaded import Recent
 from prostreg.worker.protocol import Message
 
 Reply = tuple[dict[str, Any], Mapping[str, NDArray[Any]]]
-Value = TypeVar("Value")
 
 CTS_KEPT = 2
 ANATOMIES_KEPT = 4
@@ -39,41 +36,14 @@ VIEWS_KEPT = 16
 PROJECTORS_KEPT = 2
 
 
-class _Recent(Generic[Value]):
-    """The last few values by their id; older ones are forgotten."""
-
-    def __init__(self, kept: int) -> None:
-        self._kept = kept
-        self._values: OrderedDict[str, Value] = OrderedDict()
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._values
-
-    def keys(self) -> list[str]:
-        return list(self._values)
-
-    def add(self, key: str, value: Value) -> None:
-        self._values[key] = value
-        self._values.move_to_end(key)
-        while len(self._values) > self._kept:
-            self._values.popitem(last=False)
-
-    def get(self, key: str | None, what: str) -> Value:
-        """Raises InputError for an id that is not known, or not any more."""
-        if key is None or key not in self._values:
-            raise InputError(f"The {what} {key!r} is not loaded in the worker: send it again.")
-        self._values.move_to_end(key)
-        return self._values[key]
-
-
 class Engine:
     """The loaded CTs, anatomies, views and projectors, and the commands on them."""
 
     def __init__(self) -> None:
-        self._cts: _Recent[Volume] = _Recent(CTS_KEPT)
-        self._anatomies: _Recent[tuple[str, NDArray[np.bool_]]] = _Recent(ANATOMIES_KEPT)
-        self._views: _Recent[View] = _Recent(VIEWS_KEPT)
-        self._projectors: _Recent[Projector] = _Recent(PROJECTORS_KEPT)
+        self._cts: Recent[Volume] = Recent(CTS_KEPT)
+        self._anatomies: Recent[tuple[str, NDArray[np.bool_]]] = Recent(ANATOMIES_KEPT)
+        self._views: Recent[View] = Recent(VIEWS_KEPT)
+        self._projectors: Recent[Projector] = Recent(PROJECTORS_KEPT)
         self.commands: dict[str, Callable[[Message], Reply]] = {
             "load_ct": self.load_ct,
             "load_anatomy": self.load_anatomy,
@@ -164,6 +134,9 @@ class Engine:
         self, message: Message, on_progress: Callable[[Progress], None], is_cancelled: Callable[[], bool]
     ) -> Reply:
         """Registers ``ct`` to ``views`` from the pose ``initial`` with the settings ``config``."""
+        from prostreg.registration.config import RegistrationConfig
+        from prostreg.registration.pipeline import register
+
         fields = Fields(message)
         ct_id, anatomy_id = fields.optional_text("ct"), fields.optional_text("anatomy")
         initial, settings, name = (

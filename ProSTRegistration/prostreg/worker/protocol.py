@@ -28,7 +28,7 @@ PREAMBLE = struct.Struct("<8sIQ")
 MAX_HEADER_BYTES = 1 << 20
 MAX_PAYLOAD_BYTES = 4 << 30
 MAX_ARRAYS = 64
-DTYPES = frozenset({"|b1", "|u1", "|i1", "<u2", "<i2", "<u4", "<i4", "<f4", "<f8"})
+DTYPES = frozenset({"|b1", "|u1", "|i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8", "<f4", "<f8"})
 
 Arrays = Mapping[str, NDArray[Any]]
 
