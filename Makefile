@@ -30,7 +30,7 @@ test: lint
 	$(BIN)/python -m pytest -q
 
 lint: $(READY)
-	$(BIN)/ruff check --no-cache
+	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
