@@ -7,8 +7,10 @@ from itertools import pairwise
 from typing import cast
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 
+from prostreg.geometry.se3 import exp_so3
 from prostreg.images.volume import Volume
 
 SPACING_MM = 2.0
@@ -139,13 +141,8 @@ def _block(points: Points, centre: ArrayLike, reach_mm: ArrayLike) -> tuple[slic
 
 
 def _in_frame(points: Points, centre: NDArray[np.float64], tilt_rad: NDArray[np.float64]) -> Points:
-    """Points as seen from a frame at ``centre``, turned about the right, front and up axes in that order."""
-    rotation = np.eye(3)
-    for axis, angle in enumerate(tilt_rad):
-        turn = np.eye(3)
-        a, b = (axis + 1) % 3, (axis + 2) % 3
-        turn[[a, a, b, b], [a, b, a, b]] = [np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)]
-        rotation = turn @ rotation
+    """Points as seen from a frame at ``centre``, turned by a rotation vector."""
+    rotation = exp_so3(torch.from_numpy(tilt_rad)).numpy()
     return np.asarray((points - centre) @ rotation)
 
 

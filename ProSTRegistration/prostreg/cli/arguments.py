@@ -1,0 +1,147 @@
+"""The command line's grammar. Imports nothing heavy, so that --help and typing errors answer at once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import NoReturn
+
+from prostreg import __version__
+from prostreg.errors import InputError
+
+METHODS = ("auto", "cmaes", "prost", "prost+cmaes")
+DEVICES = ("auto", "cpu", "cuda")
+PROJECTORS = ("auto", "fused-cpu", "reference")
+EXIT_CODES = (
+    "exit codes: 0 done; 1 a defect; 2 bad input, every fault listed, nothing written; "
+    "3 done but at least one result is not accepted; 4 stopped by the user or the time limit, best so far written"
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises InputError instead of leaving the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message[:1].upper()}{message[1:]}. `{self.prog} --help` shows what is possible.")
+
+
+def make_parser() -> Parser:
+    """The parser of all commands; ``command`` names the chosen one."""
+    parser = Parser(
+        prog="prostreg",
+        description="2D/3D registration: finds where a CT lies with respect to a C-arm from its X-ray images.",
+        epilog=EXIT_CODES,
+    )
+    parser.add_argument("--version", action="version", version=f"prostreg {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    common = Parser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else there")
+    common.add_argument("--debug", action="store_true", help="show tracebacks and warnings")
+    _add_register(commands, common)
+    _add_drr(commands, common)
+    _add_demo(commands, common)
+    _add_bench(commands, common)
+    commands.add_parser("info", parents=[common], help="versions, devices, accelerators, weights")
+    _add_worker(commands, common)
+    return parser
+
+
+def _add_register(commands: argparse._SubParsersAction[Parser], common: Parser) -> None:
+    parser = commands.add_parser(
+        "register",
+        parents=[common],
+        help="register one or more cases",
+        epilog=EXIT_CODES,
+        description="Registers each case and writes DIR/<name>/ with result.json, world_from_volume.tfm (for 3D"
+        " Slicer), drr.nrrd (drr_2.nrrd ... for further views) and overlay.png.",
+    )
+    parser.add_argument("cases", nargs="+", type=Path, metavar="CASE", help="case.json, or the folder it is in")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="JSON with registration settings")
+    parser.add_argument("--method", choices=METHODS, help="how to search (default: auto)")
+    parser.add_argument(
+        "--restarts", type=_restarts, metavar="N|auto", help="CMA-ES runs; auto: as many as the score asks for"
+    )
+    parser.add_argument("--time-limit", type=_seconds, metavar="S", help="seconds per case")
+    parser.add_argument("--seed", type=_whole_number, metavar="N", help="equal seeds give equal results")
+    parser.add_argument("--device", choices=DEVICES, help="where to compute (default: auto)")
+
+
+def _add_drr(commands: argparse._SubParsersAction[Parser], common: Parser) -> None:
+    parser = commands.add_parser(
+        "drr",
+        parents=[common],
+        help="render a DRR for one of a case's views",
+        description="Renders the case's CT as one of its views would see it: line integrals of the attenuation,"
+        " float32 (.nrrd, .mha, .nii.gz, .tif), or 8-bit grey, bone bright (.png).",
+    )
+    parser.add_argument("case", type=Path, metavar="CASE", help="case.json, or the folder it is in")
+    parser.add_argument(
+        "--pose",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="world_from_volume: .tfm or .h5 (3D Slicer), .json (a result.json, say), .txt (4x4 numbers)",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="IMAGE", help="image to write")
+    parser.add_argument("--projector", choices=PROJECTORS, default="auto", help="default: auto")
+    parser.add_argument("--view", type=_count, default=1, metavar="N", help="1 is the case's first view (default)")
+    parser.add_argument("--anatomy", action="store_true", help="render the registered anatomy only")
+
+
+def _add_demo(commands: argparse._SubParsersAction[Parser], common: Parser) -> None:
+    parser = commands.add_parser(
+        "demo",
+        parents=[common],
+        help="the main job on sample data",
+        epilog=EXIT_CODES,
+        description="Simulates a fluoroscopy of a sample CT's spine, starts 15 degrees and 20 to 40 mm off,"
+        " registers, and writes the case, the result, the overlay and a scene for 3D Slicer.",
+    )
+    parser.add_argument("--out", type=Path, default=Path("demo-output"), metavar="DIR", help="default: demo-output")
+    parser.add_argument("--phantom", action="store_true", help="use a generated phantom; needs no download")
+    parser.add_argument("--seed", type=_whole_number, default=0, metavar="N", help="of pose, noise and search")
+
+
+def _add_bench(commands: argparse._SubParsersAction[Parser], common: Parser) -> None:
+    parser = commands.add_parser("bench", help="measure speed beside the peers that are installed")
+    benchmarks = parser.add_subparsers(dest="benchmark", required=True, metavar="BENCHMARK")
+    drr = benchmarks.add_parser("drr", parents=[common], help="DRRs, with and without pose derivative")
+    drr.add_argument("--out", type=Path, metavar="FILE", help="write the measurements as JSON")
+
+
+def _add_worker(commands: argparse._SubParsersAction[Parser], common: Parser) -> None:
+    parser = commands.add_parser("worker", parents=[common], help="the process that 3D Slicer talks to")
+    parser.add_argument("--connect", metavar="HOST:PORT", help="connect to a waiting client and end with it")
+    parser.add_argument("--listen", metavar="HOST:PORT", help="wait for clients, for a worker on another machine")
+
+
+def _restarts(text: str) -> int | str:
+    return text if text == "auto" else _count(text)
+
+
+def _count(text: str) -> int:
+    number = _whole_number(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
+def _whole_number(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number") from None
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative")
+    return number
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds") from None
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number of seconds")
+    return seconds

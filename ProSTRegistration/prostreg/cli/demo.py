@@ -1,0 +1,100 @@
+"""``prostreg demo``: the main job, end to end, on sample data."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from prostreg.cli.console import say
+from prostreg.cli.interruption import stop_requests
+from prostreg.cli.outcome import Outcome
+from prostreg.cli.register import exit_code_of, register_and_write, summary
+from prostreg.errors import InputError
+from prostreg.geometry.frames import transform_points
+from prostreg.outputs.case_outputs import OVERLAY_FILE
+from prostreg.outputs.result_file import output_folder_faults, result_to_dict
+from prostreg.registration.case import Case
+from prostreg.registration.case_file import read_case
+from prostreg.registration.config import RegistrationConfig
+from prostreg.simulation.demo_case import write_phantom_case, write_sample_case
+from prostreg.simulation.sample_ct import ATTRIBUTION, fetch_sample_ct, is_cached
+
+SCENE_FILE = "scene.mrb"
+SCENE_PACKAGE = "slicer-core"
+SCENE_SECONDS = 300
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """Makes a case from sample data, registers it, and says what it does in plain words."""
+    started = time.perf_counter()
+    out: Path = arguments.out
+    faults = output_folder_faults(out)
+    if faults:
+        raise InputError(faults)
+    case_file = _make_case(arguments)
+    case = read_case(case_file)
+    rotation_deg, shift_mm = _start_error(case)
+    say(f"4. Registering from a start that is {rotation_deg:.0f} degrees and {shift_mm:.0f} mm off")
+    with stop_requests() as is_cancelled:
+        result = register_and_write(case, RegistrationConfig(seed=arguments.seed), out / case.name, is_cancelled)
+    scene = _write_scene(out, case_file, case.name)
+    say(f"Done in {time.perf_counter() - started:.0f} s: {summary(result)}")
+    say(f"Look at {out / case.name / OVERLAY_FILE}; repeat it with: prostreg register {case_file} --out {out}")
+    report = {
+        "result": result_to_dict(result),
+        "case": str(case_file),
+        "out": str(out / case.name),
+        "scene": None if scene is None else str(scene),
+        "attribution": None if arguments.phantom else ATTRIBUTION,
+        "seconds": time.perf_counter() - started,
+    }
+    return Outcome(exit_code_of([result]), report)
+
+
+def _make_case(arguments: argparse.Namespace) -> Path:
+    folder: Path = arguments.out / "case"
+    if arguments.phantom:
+        say("1. Generating a phantom: three vertebrae, two ribs, soft tissue, a marker on the right")
+        say(f"2. Simulating a fluoroscopy of it (noise, scatter, blur); 3. writing the case to {folder}")
+        return write_phantom_case(folder, arguments.seed)
+    where = "from the cache" if is_cached() else "downloading 35 MB, once"
+    say(f"1. Fetching the sample CT ({where})")
+    sample = fetch_sample_ct()
+    say(f"   {sample.attribution}")
+    say(f"2. Simulating a fluoroscopy of its spine, T9 to T12 (noise, scatter, blur); 3. writing the case to {folder}")
+    return write_sample_case(folder, sample, arguments.seed)
+
+
+def _start_error(case: Case) -> tuple[float, float]:
+    """How far the start is from the truth: degrees, and mm at the landmarks' centre."""
+    start, truth = case.initial_world_from_volume, case.truth_world_from_volume
+    assert start is not None  # demo cases have both
+    assert truth is not None
+    cosine = (np.trace(start[:3, :3] @ truth[:3, :3].T) - 1) / 2
+    centre = np.asarray(case.landmarks_mm).mean(axis=0)
+    shift = np.linalg.norm(transform_points(start, centre) - transform_points(truth, centre))
+    return float(np.rad2deg(np.arccos(np.clip(cosine, -1, 1)))), float(shift)
+
+
+def _write_scene(out: Path, case_file: Path, name: str) -> Path | None:
+    """Writes scene.mrb for 3D Slicer in a process of its own; gives None where that cannot be done."""
+    if importlib.util.find_spec("slicer_core") is None:
+        say(
+            f"5. No scene for 3D Slicer: it needs the package {SCENE_PACKAGE}; get it with: pip install {SCENE_PACKAGE}"
+        )
+        return None
+    scene = out / name / SCENE_FILE
+    say(f"5. Writing the scene for 3D Slicer: {scene}")
+    command = [sys.executable, "-m", "ProSTRegistrationLib.SceneFile", str(out / name), str(case_file), str(scene)]
+    outcome = subprocess.run(command, capture_output=True, text=True, timeout=SCENE_SECONDS, check=False)
+    if outcome.returncode != 0:
+        lines = outcome.stderr.strip().splitlines()
+        say(f"   The scene could not be written: {lines[-1] if lines else 'no reason given'}")
+        return None
+    return scene

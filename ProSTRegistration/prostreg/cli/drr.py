@@ -1,0 +1,99 @@
+"""``prostreg drr``: renders a DRR for one of a case's views."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+from numpy.typing import NDArray
+from PIL import Image
+
+from prostreg.cli.console import say
+from prostreg.cli.outcome import ExitCode, Outcome
+from prostreg.errors import FaultList, InputError
+from prostreg.geometry.frames import Matrix
+from prostreg.images.attenuation import attenuation_from_hu, moving_volume
+from prostreg.images.volume import Volume
+from prostreg.outputs.case_outputs import render_view
+from prostreg.outputs.result_file import output_folder_faults
+from prostreg.outputs.transform_file import read_pose
+from prostreg.projector.selection import make_projector
+from prostreg.registration.case import Case
+from prostreg.registration.case_file import read_case
+
+FLOAT_ENDINGS = (".nrrd", ".mha", ".nii", ".nii.gz", ".tif", ".tiff")
+PICTURE_ENDING = ".png"
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """Checks everything first, then renders and writes."""
+    case, pose = _inputs(arguments)
+    carm = case.views[arguments.view - 1].carm
+    projector = make_projector(_volume(case, arguments.anatomy), arguments.projector)
+    started = time.perf_counter()
+    drr = render_view(projector, carm, pose)
+    seconds = time.perf_counter() - started
+    _write_image(arguments.out, drr, carm.detector_spacing_mm)
+    say(f"{carm.width} x {carm.height} pixels in {seconds:.2f} s with {projector.name} -> {arguments.out}")
+    report = {
+        "image": str(arguments.out),
+        "size": list(carm.size),
+        "spacing_mm": list(carm.detector_spacing_mm),
+        "view": arguments.view,
+        "projector": projector.name,
+        "seconds": seconds,
+    }
+    return Outcome(ExitCode.DONE, report)
+
+
+def _inputs(arguments: argparse.Namespace) -> tuple[Case, Matrix]:
+    faults = FaultList()
+    faults.extend(_image_faults(arguments.out))
+    case, pose = None, None
+    try:
+        pose = read_pose(arguments.pose)
+    except InputError as error:
+        faults.extend(error.faults)
+    try:
+        case = read_case(arguments.case)
+    except InputError as error:
+        faults.extend(error.faults)
+    if case is not None and arguments.view > len(case.views):
+        faults.add(f"There is no view {arguments.view}: the case has {len(case.views)}. Choose another --view.")
+    if case is None or pose is None or faults:
+        raise InputError(faults.faults)
+    return case, pose
+
+
+def _image_faults(path: Path) -> list[str]:
+    faults = output_folder_faults(path.parent)
+    if not path.name.lower().endswith((*FLOAT_ENDINGS, PICTURE_ENDING)):
+        endings = ", ".join((*FLOAT_ENDINGS, PICTURE_ENDING))
+        faults.append(f"The image {path} has no known ending. Choose one of {endings}.")
+    if path.is_dir():
+        faults.append(f"The image {path} is a folder. Give the name of a file.")
+    return faults
+
+
+def _volume(case: Case, anatomy_only: bool) -> Volume:
+    if anatomy_only:
+        return moving_volume(case.ct, case.anatomy)
+    return case.ct.with_values(attenuation_from_hu(case.ct.values))
+
+
+def _write_image(path: Path, drr: NDArray[np.float32], spacing_mm: tuple[float, float]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".drr-", dir=path.parent) as scratch:
+        unfinished = Path(scratch) / path.name
+        if path.suffix.lower() == PICTURE_ENDING:
+            top = float(drr.max()) or 1.0
+            Image.fromarray(np.rint(255 * drr / top).astype(np.uint8)).save(unfinished)
+        else:
+            image = sitk.GetImageFromArray(drr)
+            image.SetSpacing(list(spacing_mm))
+            sitk.WriteImage(image, str(unfinished))
+        unfinished.replace(path)

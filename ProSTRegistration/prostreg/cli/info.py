@@ -1,0 +1,85 @@
+"""``prostreg info``: what is installed and what it can use."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import importlib.util
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import prostreg
+from prostreg.cli.outcome import ExitCode, Outcome
+
+PACKAGES = ("numpy", "torch", "numba", "cma", "SimpleITK", "pydicom", "pillow", "slicer-core")
+WEIGHTS_FOLDER = Path(prostreg.__file__).resolve().parent.parent / "Resources" / "Models"
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """Collects versions, devices, accelerators and weights."""
+    report: dict[str, Any] = {
+        "versions": {
+            "prostreg": prostreg.__version__,
+            "python": platform.python_version(),
+            **{package: _version(package) for package in PACKAGES},
+        },
+        "platform": platform.platform(),
+        "devices": _devices(),
+        "accelerators": _accelerators(),
+        "weights": sorted(path.name for path in WEIGHTS_FOLDER.glob("*.pt")),
+    }
+    return Outcome(ExitCode.DONE, report, _as_text(report))
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _devices() -> list[dict[str, Any]]:
+    import torch
+
+    devices: list[dict[str, Any]] = [{"name": "cpu", "model": _processor(), "cores": os.cpu_count()}]
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        memory_gib = round(properties.total_memory / 2**30, 1)
+        devices.append({"name": f"cuda:{index}", "model": properties.name, "memory_gib": memory_gib})
+    return devices
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _accelerators() -> dict[str, Any]:
+    import torch
+
+    has_numba = importlib.util.find_spec("numba") is not None
+    threads: dict[str, Any] = {"torch_threads": torch.get_num_threads(), "numba": has_numba}
+    if has_numba:
+        import numba
+
+        threads["numba_threads"] = numba.get_num_threads()
+    return threads
+
+
+def _as_text(report: dict[str, Any]) -> str:
+    lines = [f"{name:12} {version or 'not installed'}" for name, version in report["versions"].items()]
+    lines.append(f"{'platform':12} {report['platform']}")
+    for device in report["devices"]:
+        details = f"{device['cores']} cores" if "cores" in device else f"{device['memory_gib']} GiB"
+        lines.append(f"{device['name']:12} {device['model']}, {details}")
+    accelerators = report["accelerators"]
+    numba = f"numba on {accelerators['numba_threads']} threads" if accelerators["numba"] else "no numba: slow projector"
+    lines.append(f"{'accelerators':12} {numba}, torch on {accelerators['torch_threads']} threads")
+    lines.append(f"{'weights':12} {', '.join(report['weights']) or 'none'}")
+    return "\n".join(lines)

@@ -1,0 +1,100 @@
+"""The command ``prostreg``: chooses the command, keeps stdout clean, and turns errors into exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import json
+import sys
+import traceback
+from collections.abc import Sequence
+
+from prostreg.cli.arguments import make_parser
+from prostreg.cli.outcome import ExitCode, Outcome
+from prostreg.cli.quiet import quieten_third_parties
+from prostreg.errors import InputError, ProSTError, Stopped
+
+COMMAND_MODULES = {
+    "register": "prostreg.cli.register",
+    "drr": "prostreg.cli.drr",
+    "demo": "prostreg.cli.demo",
+    "info": "prostreg.cli.info",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: as on the command line, without the program's name; those of the process if None.
+
+    Returns:
+        The exit code of the contract (see ExitCode).
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json, debug = "--json" in given, "--debug" in given
+    try:
+        parsed = make_parser().parse_args(given)
+        if not debug:
+            quieten_third_parties()
+        return _run(parsed)
+    except ProSTError as error:
+        code = ExitCode.STOPPED if isinstance(error, Stopped) else ExitCode.BAD_INPUT
+        faults = error.faults if isinstance(error, InputError) else [str(error)]
+        _report_failure(code, faults, as_json, debug)
+    except KeyboardInterrupt:
+        code = ExitCode.STOPPED
+        _report_failure(code, ["Stopped before there was a result to write."], as_json, debug)
+    except BrokenPipeError:
+        code = ExitCode.DEFECT  # whoever read our output has gone; there is nobody to tell
+        sys.stderr.close()
+    except Exception as error:
+        code = ExitCode.DEFECT
+        hint = "" if debug else " Run the same command with --debug for the traceback, and please report it."
+        _report_failure(code, [f"This is a defect in prostreg: {_in_words(error)}.{hint}"], as_json, debug)
+    return int(code)
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    if parsed.command == "worker":
+        worker = importlib.import_module("prostreg.worker.server")
+        return int(worker.main(parsed.connect, parsed.listen))
+    if parsed.command == "bench":
+        benchmark = importlib.import_module(f"prostreg.bench.{parsed.benchmark}")
+        return int(benchmark.run(parsed.out, parsed.json))
+    with contextlib.redirect_stdout(sys.stderr):
+        outcome: Outcome = importlib.import_module(COMMAND_MODULES[parsed.command]).run(parsed)
+    if parsed.json:
+        _print_json({**outcome.report, "exit_code": int(outcome.exit_code)})
+    elif outcome.text:
+        print(outcome.text)
+    return int(outcome.exit_code)
+
+
+def _report_failure(code: ExitCode, faults: Sequence[str], as_json: bool, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    headline = {
+        ExitCode.BAD_INPUT: "Cannot start:" if len(faults) == 1 else f"Cannot start, {len(faults)} faults:",
+        ExitCode.STOPPED: "Stopped:",
+        ExitCode.DEFECT: "Error:",
+    }[code]
+    print(headline, file=sys.stderr)
+    for fault in faults:
+        print(f"- {fault}", file=sys.stderr)
+    if as_json:
+        _print_json({"error": {"kind": code.name.lower(), "faults": list(faults)}, "exit_code": int(code)})
+
+
+def _print_json(content: dict[str, object]) -> None:
+    print(json.dumps(content, allow_nan=False, ensure_ascii=False), flush=True)
+
+
+def _in_words(error: Exception) -> str:
+    text = " ".join(str(error).split()) or "no message"
+    return f"{type(error).__name__}, {text.rstrip('.')}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+"""What a command ends with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+
+class ExitCode(IntEnum):
+    """Exit codes of every command."""
+
+    DONE = 0
+    DEFECT = 1
+    BAD_INPUT = 2
+    NOT_ACCEPTED = 3
+    STOPPED = 4
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished command.
+
+    Attributes:
+        exit_code: as the process returns it.
+        report: the one object that ``--json`` prints.
+        text: what is printed on stdout without ``--json``; empty where all was said on the way.
+    """
+
+    exit_code: ExitCode
+    report: dict[str, Any] = field(default_factory=dict)
+    text: str = ""

@@ -1,0 +1,104 @@
+"""``prostreg register``: registers cases and writes a folder for each."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from prostreg.cli.configuration import configuration
+from prostreg.cli.console import progress_display, say
+from prostreg.cli.interruption import stop_requests
+from prostreg.cli.outcome import ExitCode, Outcome
+from prostreg.errors import FaultList, InputError
+from prostreg.outputs.case_outputs import write_case_outputs
+from prostreg.outputs.result_file import output_folder_faults, result_to_dict
+from prostreg.registration.case import Case
+from prostreg.registration.case_file import read_case
+from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.pipeline import register
+from prostreg.registration.result import Result
+
+MEMORY_FOR_CASES = 2 << 30
+"""Bytes of voxels kept from checking the cases to registering them; the rest is read again."""
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """Checks everything first, then registers case by case."""
+    faults = FaultList()
+    faults.extend(output_folder_faults(arguments.out))
+    config = RegistrationConfig()
+    try:
+        config = configuration(arguments)
+    except InputError as error:
+        faults.extend(error.faults)
+    kept = _check_cases(arguments.cases, faults)
+    faults.raise_if_any()
+    results: list[Result] = []
+    with stop_requests() as is_cancelled:
+        for number, path in enumerate(arguments.cases, start=1):
+            case = kept.pop(path, None) or read_case(path)
+            say(f"Registering {case.name} ({number} of {len(arguments.cases)})")
+            results.append(register_and_write(case, config, arguments.out / case.name, is_cancelled))
+            if is_cancelled():
+                break
+    report = {"results": [result_to_dict(result) for result in results], "out": str(arguments.out)}
+    return Outcome(exit_code_of(results), report)
+
+
+def register_and_write(
+    case: Case, config: RegistrationConfig, folder: Path, is_cancelled: Callable[[], bool]
+) -> Result:
+    """Registers one case with a progress display, writes its outputs, and says how it went."""
+    with progress_display() as display:
+        result = register(case, config, display.show, is_cancelled)
+    write_case_outputs(folder, case, result)
+    for warning in result.warnings:
+        say(f"  Note: {warning}")
+    for reason in result.reasons:
+        say(f"  {reason}")
+    say(f"  {summary(result)} -> {folder}")
+    return result
+
+
+def summary(result: Result) -> str:
+    """One line: status, confidence, error where it is known, time."""
+    facts = [result.status, f"confidence {100 * result.confidence:.0f} %"]
+    if result.mtre_mm is not None:
+        facts.append(f"mTRE {result.mtre_mm:.2f} mm")
+    facts.append(f"{result.seconds:.1f} s")
+    if result.stopped is not None:
+        facts.append(f"stopped: {result.stopped}")
+    return ", ".join(facts)
+
+
+def exit_code_of(results: Sequence[Result]) -> ExitCode:
+    """Stopped weighs more than not accepted."""
+    if any(result.stopped is not None for result in results):
+        return ExitCode.STOPPED
+    if any(result.status != "accepted" for result in results):
+        return ExitCode.NOT_ACCEPTED
+    return ExitCode.DONE
+
+
+def _check_cases(paths: Sequence[Path], faults: FaultList) -> dict[Path, Case]:
+    """Reads every case to find its faults; gives those that fit into memory."""
+    kept: dict[Path, Case] = {}
+    paths_by_name: dict[str, list[Path]] = {}
+    used = 0
+    for path in paths:
+        try:
+            case = read_case(path)
+        except InputError as error:
+            prefix = f"{path}: " if len(paths) > 1 else ""
+            faults.extend(prefix + fault for fault in error.faults)
+            continue
+        paths_by_name.setdefault(case.name, []).append(path)
+        used += case.ct.values.nbytes + case.anatomy.nbytes
+        if used <= MEMORY_FOR_CASES:
+            kept[path] = case
+    for name, same in paths_by_name.items():
+        if len(same) > 1:
+            listed = ", ".join(map(str, same))
+            faults.add(f'{len(same)} cases have the name "{name}" ({listed}): results are filed under it, so rename.')
+    return kept

@@ -1,0 +1,81 @@
+"""All files that one registered case leaves: result.json, the transform, DRRs and the overlay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from prostreg.geometry.carm import CArm
+from prostreg.geometry.frames import Matrix
+from prostreg.images.attenuation import attenuation_from_hu, moving_volume
+from prostreg.outputs.overlay import SUPERSAMPLING, OverlayView, draw_overlay, panel_size
+from prostreg.outputs.result_file import RESULT_FILE, drr_file_names, write_drr, write_result_json, write_together
+from prostreg.outputs.transform_file import write_transform
+from prostreg.projector.selection import Projector, make_projector
+from prostreg.registration.case import Case, View
+from prostreg.registration.result import Result
+
+TRANSFORM_FILE = "world_from_volume.tfm"
+OVERLAY_FILE = "overlay.png"
+
+
+def write_case_outputs(folder: Path, case: Case, result: Result) -> list[str]:
+    """Writes everything about one result into ``folder``, all or nothing; gives the files' names.
+
+    The DRRs show the registered anatomy at the found pose, in the size of each X-ray image.
+
+    Raises:
+        InputError: where the folder cannot be written.
+    """
+    anatomy = make_projector(moving_volume(case.ct, case.anatomy))
+    whole = make_projector(case.ct.with_values(attenuation_from_hu(case.ct.values)))
+    drr_names = drr_file_names(len(case.views))
+
+    def write_files(scratch: Path) -> None:
+        for name, view in zip(drr_names, case.views, strict=True):
+            drr = render_view(anatomy, view.carm, result.world_from_volume)
+            write_drr(scratch / name, drr, view.carm.detector_spacing_mm)
+        views = [_overlay_view(view, case, result, anatomy, whole) for view in case.views]
+        draw_overlay(result, views).save(scratch / OVERLAY_FILE, optimize=False)
+        write_transform(scratch / TRANSFORM_FILE, result.world_from_volume)
+        write_result_json(scratch / RESULT_FILE, result)
+
+    write_together(folder, write_files)
+    return [RESULT_FILE, TRANSFORM_FILE, *drr_names, OVERLAY_FILE]
+
+
+def render_view(projector: Projector, carm: CArm, world_from_volume: Matrix) -> NDArray[np.float32]:
+    """One DRR (height, width) of line integrals for one view."""
+    image: NDArray[np.float32] = projector.render((carm.camera_from_world @ world_from_volume)[None], carm)[0]
+    return image
+
+
+def _overlay_view(view: View, case: Case, result: Result, anatomy: Projector, whole: Projector) -> OverlayView:
+    width, height = panel_size(view.carm.width, view.carm.height)
+    carm = _resized_carm(view.carm, (width, height))
+    start = case.initial_world_from_volume
+    whole_size = (max(1, width // SUPERSAMPLING), max(1, height // SUPERSAMPLING))
+    whole_drr = render_view(whole, _resized_carm(view.carm, whole_size), result.world_from_volume)
+    return OverlayView(
+        fluoroscopy=_resized(view.xray.line_integrals, (width, height)),
+        mask=_resized(view.xray.mask.astype(np.float32), (width, height)) > 0.5,
+        start_drr=None if start is None else render_view(anatomy, carm, start),
+        found_drr=render_view(anatomy, carm, result.world_from_volume),
+        whole_drr=_resized(whole_drr, (width, height)),
+    )
+
+
+def _resized_carm(carm: CArm, size: tuple[int, int]) -> CArm:
+    """The C-arm of the image resized to ``size``, also where rounding makes the two scales differ a little."""
+    scale_u, scale_v = size[0] / carm.width, size[1] / carm.height
+    new_from_old = np.array([[scale_u, 0, 0.5 * scale_u - 0.5], [0, scale_v, 0.5 * scale_v - 0.5], [0, 0, 1.0]])
+    return replace(carm, intrinsics=new_from_old @ carm.intrinsics, size=size, spacing_mm=None)
+
+
+def _resized(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    picture = Image.fromarray(np.ascontiguousarray(image, dtype=np.float32))
+    return np.asarray(picture.resize(size, Image.Resampling.BICUBIC), dtype=np.float32)

@@ -1,0 +1,156 @@
+"""Writes a complete case with a known truth: a CT, labels, a simulated fluoroscopy and a rough start pose."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+import torch
+from numpy.typing import NDArray
+
+from prostreg.geometry.carm import CArm
+from prostreg.geometry.frames import Matrix, ras_from_lps, transform_points
+from prostreg.geometry.se3 import exp_so3
+from prostreg.images.anatomy import anatomy_from_labels
+from prostreg.images.reading import read_ct, read_labels
+from prostreg.images.volume import Volume
+from prostreg.simulation.fluoroscopy import FluoroscopySimulator
+from prostreg.simulation.phantom import VERTEBRA_LABELS, make_phantom
+from prostreg.simulation.sample_ct import SampleCt
+
+SDD_MM = 1020.0
+ISOCENTRE_TO_DETECTOR_MM = 400.0
+FIELD_MM = 298.0
+IMAGE_PIXELS = 512
+START_ROTATION_DEG = 15.0
+START_SHIFT_MM = (20.0, 40.0)
+TRUTH_TURN_DEG = 6.0
+"""The patient lies not quite straight: each axis is turned by up to this much."""
+SAMPLE_CT_BINNING = (2, 2, 1)
+"""Voxels averaged along (i, j, k): 1.4 x 1.4 x 2.5 mm, as fine as the image resolves and quick to read."""
+
+ORGAN_LABELS = (*range(1, 25), *range(51, 69))
+BONE_LABELS = (*range(25, 51), *range(69, 79), *range(91, 117))
+"""TotalSegmentator 2; the sample CT was taken with contrast agent, which a fluoroscopy later does not show."""
+SOFT_TISSUE_HU = 60.0
+
+CAMERA_FROM_PATIENT_AP = np.array([[-1.0, 0, 0], [0, 0, -1.0], [0, -1.0, 0]])
+"""Rotation of an anterior-posterior view: columns run to the patient's left, rows to the feet, the beam to the back.
+
+Seen from the source, the picture is the usual one: the patient's right is on its left.
+"""
+
+
+def write_sample_case(folder: Path, sample: SampleCt, seed: int) -> Path:
+    """Writes the case of the sample CT's spine into ``folder``; gives the path of its case.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ct = sitk.Cast(sitk.Clamp(sitk.ReadImage(str(sample.ct)), lowerBound=-1024, upperBound=3071), sitk.sitkFloat32)
+    ct = sitk.Cast(sitk.Round(sitk.BinShrink(ct, SAMPLE_CT_BINNING)), sitk.sitkInt16)
+    sitk.WriteImage(ct, str(folder / "ct.nii.gz"), useCompression=True, compressionLevel=1)
+    shutil.copyfile(sample.labels, folder / "labels.nii.gz")
+    volume, labels = read_ct(folder / "ct.nii.gz"), read_labels(folder / "labels.nii.gz")
+    seen = without_contrast_agent(volume, labels)
+    return _write_case(folder, "spine-demo", seen, labels, sample.spine_labels, seed)
+
+
+def write_phantom_case(folder: Path, seed: int) -> Path:
+    """Writes the case of a generated phantom into ``folder``; gives the path of its case.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    phantom = make_phantom(seed)
+    _write_volume(folder / "ct.nii.gz", phantom.ct, np.int16)
+    _write_volume(folder / "labels.nii.gz", phantom.labels, np.uint8)
+    return _write_case(folder, "phantom-demo", phantom.ct, phantom.labels, VERTEBRA_LABELS, seed)
+
+
+def without_contrast_agent(ct: Volume, labels: Volume) -> Volume:
+    """The CT as the patient is in the operating room: heart, vessels and organs no denser than soft tissue."""
+    organs = anatomy_from_labels(ct, labels, ORGAN_LABELS)
+    bones = anatomy_from_labels(ct, labels, BONE_LABELS)
+    grown = sitk.BinaryDilate(sitk.GetImageFromArray(organs.astype(np.uint8)), (1, 1, 1))
+    enhanced = sitk.GetArrayFromImage(grown).astype(bool) & ~bones & (ct.values > SOFT_TISSUE_HU)
+    return ct.with_values(np.where(enhanced, np.float32(SOFT_TISSUE_HU), ct.values))
+
+
+def _write_case(
+    folder: Path, name: str, seen_ct: Volume, labels: Volume, label_values: Sequence[int], seed: int
+) -> Path:
+    """Images ``seen_ct`` and writes xray.tif and case.json beside the ct and labels that are there."""
+    landmarks = structure_landmarks_mm(labels, label_values)
+    centre = landmarks.mean(axis=0)
+    rng = np.random.default_rng(seed)
+    carm = demo_carm()
+    truth = _ap_pose(centre, _rotation(np.deg2rad(rng.uniform(-TRUTH_TURN_DEG, TRUTH_TURN_DEG, 3))))
+    pixels = FluoroscopySimulator(seen_ct).image(carm, truth, seed)
+    sitk.WriteImage(sitk.GetImageFromArray(pixels), str(folder / "xray.tif"))
+    camera: dict[str, Any] = {
+        "K": carm.intrinsics.tolist(),
+        "size": list(carm.size),
+        "camera_from_world": carm.camera_from_world.tolist(),
+        "spacing_mm": list(carm.detector_spacing_mm),
+    }
+    content = {
+        "name": name,
+        "ct": "ct.nii.gz",
+        "anatomy": {"labels": "labels.nii.gz", "values": [int(value) for value in label_values]},
+        "views": [{"image": "xray.tif", "camera": camera, "polarity": "bone-dark", "mask": None}],
+        "initial": {"world_from_volume": rough_start(truth, centre, rng).tolist()},
+        "truth": {"world_from_volume": truth.tolist(), "landmarks": landmarks.tolist()},
+    }
+    path = folder / "case.json"
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def demo_carm() -> CArm:
+    """A mobile C-arm with a 298 mm field, 1020 mm from source to detector; world = camera."""
+    pitch_mm = FIELD_MM / IMAGE_PIXELS
+    return CArm.from_sdd(SDD_MM, (pitch_mm, pitch_mm), (IMAGE_PIXELS, IMAGE_PIXELS))
+
+
+def structure_landmarks_mm(labels: Volume, values: Sequence[int]) -> NDArray[np.float64]:
+    """For each label its centre and its outermost voxels along the patient's axes, (7 n, 3) in RAS mm."""
+    landmarks = []
+    for value in values:
+        k, j, i = np.nonzero(labels.values == value)
+        points = transform_points(labels.volume_from_index, np.stack([i, j, k], axis=-1))
+        landmarks.append(points.mean(axis=0))
+        for axis in range(3):
+            landmarks += [points[points[:, axis].argmin()], points[points[:, axis].argmax()]]
+    return np.array(landmarks)
+
+
+def rough_start(truth: Matrix, centre_mm: NDArray[np.float64], rng: np.random.Generator) -> Matrix:
+    """A start pose: the anatomy turned by 15 degrees about its centre and moved by 20 to 40 mm in camera axes."""
+    axis, direction = rng.normal(size=(2, 3))
+    turn = _rotation(np.deg2rad(START_ROTATION_DEG) * axis / np.linalg.norm(axis))
+    shift = rng.uniform(*START_SHIFT_MM) * direction / np.linalg.norm(direction)
+    start = np.eye(4)
+    start[:3, :3] = turn @ truth[:3, :3]
+    start[:3, 3] = transform_points(truth, centre_mm) + shift - start[:3, :3] @ centre_mm
+    return start
+
+
+def _ap_pose(centre_mm: NDArray[np.float64], turn: NDArray[np.float64]) -> Matrix:
+    """world_from_volume that puts ``centre_mm`` into the isocentre of an AP view."""
+    pose = np.eye(4)
+    pose[:3, :3] = turn @ CAMERA_FROM_PATIENT_AP
+    pose[:3, 3] = np.array([0, 0, SDD_MM - ISOCENTRE_TO_DETECTOR_MM]) - pose[:3, :3] @ centre_mm
+    return pose
+
+
+def _rotation(rotation_vector_rad: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(exp_so3(torch.from_numpy(rotation_vector_rad)).numpy())
+
+
+def _write_volume(path: Path, volume: Volume, kind: type[np.generic]) -> None:
+    image = sitk.GetImageFromArray(np.rint(volume.values).astype(kind))
+    lps_from_index = ras_from_lps(volume.volume_from_index)
+    image.SetSpacing(volume.spacing_mm.tolist())
+    image.SetOrigin(lps_from_index[:3, 3].tolist())
+    image.SetDirection((lps_from_index[:3, :3] / volume.spacing_mm).ravel().tolist())
+    sitk.WriteImage(image, str(path), useCompression=True, compressionLevel=1)

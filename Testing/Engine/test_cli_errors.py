@@ -1,0 +1,117 @@
+"""Exit codes, stdout and stderr of the command line where nothing can start."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from prostreg.cli import main as main_module
+from prostreg.cli.main import main
+from prostreg.errors import Stopped
+
+
+def run(*arguments):
+    return subprocess.run([sys.executable, "-m", "prostreg", *arguments], capture_output=True, text=True, check=False)
+
+
+def test_help_and_typing_errors_load_nothing_heavy():
+    code = (
+        "import sys; from prostreg.cli.main import main\n"
+        "assert main(['register', '--json']) == 2\n"
+        "try: main(['--help'])\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "heavy = {'torch', 'numba', 'numpy', 'SimpleITK', 'PIL'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "required: COMMAND"),
+        (["dance"], "invalid choice: 'dance'"),
+        (["register", "case.json"], "--out"),
+        (["register", "case.json", "--out", "x", "--restarts", "0"], "less than 1"),
+        (["register", "case.json", "--out", "x", "--restarts", "few"], "not a whole number"),
+        (["register", "case.json", "--out", "x", "--time-limit", "nan"], "not a positive number"),
+        (["register", "case.json", "--out", "x", "--seed", "-1"], "negative"),
+        (["register", "case.json", "--out", "x", "--method", "luck"], "invalid choice: 'luck'"),
+    ],
+)
+def test_what_cannot_be_parsed_is_bad_input(arguments, words, capsys):
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert words in printed.err
+    assert printed.out == ""
+    assert "Traceback" not in printed.err
+
+
+def test_every_fault_of_a_command_is_listed_and_nothing_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "pose.txt").write_text("2 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 1")
+    outcome = run(
+        "drr",
+        str(tmp_path / "none.json"),
+        "--pose",
+        str(tmp_path / "pose.txt"),
+        "--out",
+        str(tmp_path / "file" / "drr.docx"),
+        "--json",
+    )
+    assert outcome.returncode == 2
+    answer = json.loads(outcome.stdout)
+    assert answer["exit_code"] == 2
+    assert len(answer["error"]["faults"]) == 4
+    for words in ("is a file", "no known ending", "not rigid", "none.json does not exist"):
+        assert words in outcome.stderr
+        assert any(words in fault for fault in answer["error"]["faults"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "pose.txt"]
+
+
+def test_info_tells_versions_and_devices():
+    outcome = run("info", "--json")
+    assert outcome.returncode == 0
+    answer = json.loads(outcome.stdout)
+    assert answer["versions"]["torch"]
+    assert answer["devices"][0]["name"] == "cpu"
+    assert outcome.stderr == ""
+    assert "torch" in run("info").stdout
+
+
+class TestUnexpected:
+    """Errors that reach main from inside a command."""
+
+    @pytest.fixture
+    def failing(self, monkeypatch):
+        def install(error):
+            class Module:
+                @staticmethod
+                def run(arguments):
+                    print("chatter of a library")
+                    raise error
+
+            monkeypatch.setattr(main_module.importlib, "import_module", lambda name: Module)
+
+        return install
+
+    def test_a_defect_is_one_sentence_and_code_1(self, failing, capsys):
+        failing(ZeroDivisionError("division by zero"))
+        assert main(["info", "--json"]) == 1
+        printed = capsys.readouterr()
+        assert "--debug" in printed.err
+        assert "Traceback" not in printed.err
+        assert json.loads(printed.out)["error"]["kind"] == "defect"
+
+    def test_debug_shows_the_traceback(self, failing, capsys):
+        failing(ZeroDivisionError("division by zero"))
+        assert main(["info", "--debug"]) == 1
+        assert "Traceback" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt(), Stopped("The user ended it.")])
+    def test_a_stop_is_code_4(self, failing, capsys, error):
+        failing(error)
+        assert main(["info", "--json"]) == 4
+        assert json.loads(capsys.readouterr().out)["exit_code"] == 4
