@@ -1,0 +1,149 @@
+"""Makes a scene for 3D Slicer from what ``prostreg register`` wrote.
+
+``python -m ProSTRegistrationLib.SceneFile RESULT_DIR CASE_JSON OUT.mrb``
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from prostreg.errors import InputError
+from prostreg.images.xray_reading import read_xray_image
+from prostreg.outputs.result_file import RESULT_FILE, drr_file_names
+from prostreg.registration.case_file import read_case
+
+
+@dataclass(frozen=True)
+class FinishedCase:
+    """A case with its result: result as in result.json, per view the grey values and DRR (height, width)."""
+
+    case: object
+    result: dict
+    images: list
+    drrs: list
+
+
+def readFinishedCase(resultFolder, casePath):
+    """Reads a case file and the folder of its result.
+
+    Raises:
+        InputError: something is missing or does not belong together.
+    """
+    casePath = casePath / "case.json" if casePath.is_dir() else casePath
+    case = read_case(casePath)
+    entries = json.loads(casePath.read_text(encoding="utf-8-sig"))["views"]
+    images = [read_xray_image(casePath.parent / entry["image"]).pixels for entry in entries]
+    result = _readResult(resultFolder / RESULT_FILE)
+    drrs = [_readDrr(resultFolder / name) for name in drr_file_names(len(images))]
+    for view, drr in zip(case.views, drrs, strict=True):
+        if drr.shape[::-1] != view.carm.size:
+            raise InputError(f"The DRR in {resultFolder} has another size than the X-ray: register the case again.")
+    return FinishedCase(case, result, images, drrs)
+
+
+def buildScene(mrmlScene, finished):
+    """Fills an empty scene with a finished case, as the module itself would have left it."""
+    from ProSTRegistrationLib.Scene import Scene
+
+    scene, case = Scene(mrmlScene), finished.case
+    ctNode = _addVolume(mrmlScene, f"{case.name} CT", _withoutFraction(case.ct.values), case.ct.volume_from_index)
+    fluoroscopyNodes = []
+    for number, (view, image, drr) in enumerate(zip(case.views, finished.images, finished.drrs, strict=True), start=1):
+        name = f"{case.name} fluoroscopy" + (f" {number}" if number > 1 else "")
+        node = _addVolume(mrmlScene, name, _withoutFraction(image)[np.newaxis], np.eye(4))
+        scene.placeFluoroscopy(node, view.carm)
+        scene.showDrr(node, drr)
+        fluoroscopyNodes.append(node)
+    if case.initial_world_from_volume is not None:
+        scene.setPose(ctNode, case.initial_world_from_volume)
+    scene.setPose(ctNode, np.array(finished.result["world_from_volume"]))
+    scene.showResult(ctNode, finished.result)
+    scene.gather(ctNode, fluoroscopyNodes)
+
+
+def writeSceneFile(resultFolder, casePath, scenePath):
+    """Writes the scene; the file appears complete or not at all.
+
+    Raises:
+        InputError: bad input, or a place that cannot be written.
+    """
+    finished = readFinishedCase(resultFolder, casePath)
+    if scenePath.suffix != ".mrb":
+        raise InputError(f"The scene {scenePath} must end in .mrb.")
+    try:
+        with tempfile.TemporaryDirectory(prefix=".scene-", dir=scenePath.parent) as scratch:
+            _saveScene(finished, Path(scratch) / scenePath.name)
+            (Path(scratch) / scenePath.name).replace(scenePath)
+    except OSError as error:
+        raise InputError(
+            f"The scene {scenePath} cannot be written ({error.strerror}): choose another place."
+        ) from error
+
+
+def _saveScene(finished, path):
+    try:
+        from ProSTRegistrationLib.HeadlessScene import HeadlessScene
+    except ImportError as error:
+        raise InputError("Writing a scene needs the package slicer-core: pip install slicer-core") from error
+    with HeadlessScene() as headless:
+        buildScene(headless.scene, finished)
+        if not headless.save(path) or not path.exists():
+            raise InputError(f"MRML could not write the scene {path.name}: is the disk full?")
+
+
+def _addVolume(mrmlScene, name, voxels, rasFromIjk):
+    import slicer
+
+    node = mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(rasFromIjk))
+    slicer.util.updateVolumeFromArray(node, voxels)
+    node.CreateDefaultDisplayNodes()
+    return node
+
+
+def _withoutFraction(values):
+    """Whole numbers as 16 bit, which Slicer shows and stores best; others as they are."""
+    for dtype in (np.int16, np.uint16):
+        limits = np.iinfo(dtype)
+        if limits.min <= values.min() and values.max() <= limits.max and np.array_equal(values, np.rint(values)):
+            return values.astype(dtype)
+    return values
+
+
+def _readResult(path):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"The result {path} cannot be read ({error}): register the case again.") from error
+
+
+def _readDrr(path):
+    try:
+        return sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+    except RuntimeError as error:
+        raise InputError(f"The DRR {path} cannot be read: register the case again.") from error
+
+
+def main(arguments=None):
+    """Runs the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m ProSTRegistrationLib.SceneFile", description=__doc__)
+    parser.add_argument("resultFolder", type=Path, metavar="RESULT_DIR")
+    parser.add_argument("casePath", type=Path, metavar="CASE_JSON")
+    parser.add_argument("scenePath", type=Path, metavar="OUT.mrb")
+    options = parser.parse_args(arguments)
+    try:
+        writeSceneFile(options.resultFolder, options.casePath, options.scenePath)
+    except InputError as error:
+        print(" ".join(error.faults), file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
