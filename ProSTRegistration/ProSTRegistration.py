@@ -1,13 +1,14 @@
 """The Slicer module: its metadata and its panel. The work is done in ProSTRegistrationLib and, behind it, prostreg."""
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleWidget
 
-from ProSTRegistrationLib.Logic import ProSTRegistrationLogic
+from ProSTRegistrationLib.Logic import Logic
 
-__all__ = ["ProSTRegistration", "ProSTRegistrationLogic", "ProSTRegistrationWidget"]
+POLL_INTERVAL_MS = 20
 
 
 class ProSTRegistration(ScriptedLoadableModule):
@@ -37,11 +38,15 @@ IEEE Transactions on Medical Imaging 43(1), 275-285, 2024, doi 10.1109/TMI.2023.
 
 
 class ProSTRegistrationWidget(ScriptedLoadableModuleWidget):
-    """The panel."""
+    """The panel, and the timer that lets the logic hear its worker."""
 
     def setup(self):
         super().setup()
-        self.logic = ProSTRegistrationLogic()
+        self.logic = Logic(slicer.mrmlScene)
+        self._timer = qt.QTimer()
+        self._timer.setInterval(POLL_INTERVAL_MS)
+        self._timer.connect("timeout()", self.logic.poll)
+        self._timer.start()
         label = qt.QLabel(
             _(
                 "The panel is under construction; a registration can be run from Python with"
@@ -51,3 +56,7 @@ class ProSTRegistrationWidget(ScriptedLoadableModuleWidget):
         label.wordWrap = True
         self.layout.addWidget(label)
         self.layout.addStretch(1)
+
+    def cleanup(self):
+        self._timer.stop()
+        self.logic.stop()
