@@ -73,7 +73,7 @@ def carmOf(volumeNode):
 
 
 def pixelsOf(volumeNode):
-    """A copy of a fluoroscopy image's grey values (height, width), as stored.
+    """A fluoroscopy image's grey values (height, width), as stored; the node's own memory.
 
     Raises:
         InputError: no image, a colour image, or several frames.

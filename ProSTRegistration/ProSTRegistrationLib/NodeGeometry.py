@@ -75,7 +75,7 @@ def setIjkToRas(volumeNode, matrix):
 
 
 def voxelsOf(volumeNode):
-    """A copy of a scalar volume's voxels [k, j, i].
+    """A scalar volume's voxels [k, j, i]; the node's own memory, to be read and not to be kept.
 
     Raises:
         InputError: there is no image in it, or it has several values per voxel.
@@ -89,11 +89,11 @@ def voxelsOf(volumeNode):
             f"The volume '{name}' has {image.GetNumberOfScalarComponents()} values per voxel (a colour image):"
             " convert it to grey values with the Vector to Scalar Volume module."
         )
-    return np.array(slicer.util.arrayFromVolume(volumeNode))
+    return slicer.util.arrayFromVolume(volumeNode)
 
 
 def volumeFromNode(volumeNode):
-    """A volume node in its own frame; voxels keep the node's number type.
+    """A volume node in its own frame; its voxels are those of voxelsOf.
 
     Raises:
         InputError: as for voxelsOf.

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm import CArm
-from prostreg.images.anatomy import anatomy_bounds, anatomy_by_threshold
-from prostreg.images.attenuation import attenuation_from_hu
+from prostreg.images.anatomy import anatomy_by_threshold
+from prostreg.images.attenuation import attenuation_from_hu, moving_volume
 from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.images.xray_reading import pixel_faults
@@ -164,17 +164,13 @@ class Engine:
         ct = self._cts.get(ct_id, "CT")
         key = f"{ct_id} {anatomy_id}"
         if key not in self._projectors:
-            attenuation = ct.with_values(attenuation_from_hu(ct.values))
-            if anatomy_id is not None:
-                mask = self._anatomy(str(ct_id), anatomy_id)
-                attenuation = _within(attenuation, mask)
-            self._projectors.add(key, make_projector(attenuation))
+            volume = (
+                ct.with_values(attenuation_from_hu(ct.values))
+                if anatomy_id is None
+                else moving_volume(ct, self._anatomy(str(ct_id), anatomy_id))
+            )
+            self._projectors.add(key, make_projector(volume))
         return self._projectors.get(key, "projector")
-
-
-def _within(attenuation: Volume, mask: NDArray[np.bool_]) -> Volume:
-    first, size = anatomy_bounds(mask)
-    return attenuation.with_values(attenuation.values * mask).cropped(first, size)
 
 
 def _refuse_unusable_ct(hu: NDArray[np.float32]) -> None:
