@@ -21,8 +21,8 @@ MEMBER_SHA256 = {
     CT_MEMBER: "b1c29dfa53ea82a1a1588eeeffdef9da0440d5f8a478879f646206b9ba4a325c",
     LABELS_MEMBER: "97653aebd82b5771be3130d9932ae068bf8f5a6e37c1b7c4518b7eb867222b3d",
 }
-SPINE_LABELS = (35, 34, 33, 32)
-"""T9 to T12 (TotalSegmentator 2 numbering): a field of 18 cm about them shows no cut end of the CT."""
+SPINE_LABELS = (35, 34, 33, 32, 31)
+"""T9 to L1 (TotalSegmentator 2 numbering): a field of 18 cm about them shows no cut end of the CT."""
 ATTRIBUTION = (
     "Sample CT: LIDC-IDRI-0001 of the Lung Image Database Consortium (LIDC-IDRI, The Cancer Imaging Archive,"
     " doi 10.7937/K9/TCIA.2015.LO9QL9SX), CC BY 3.0; labels made by TotalSegmentator; both as carried by the"
