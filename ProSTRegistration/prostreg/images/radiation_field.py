@@ -1,0 +1,111 @@
+"""Finds the part of an X-ray that no radiation reached: collimator leaves, intensifier rim, display shutter.
+
+Such an area is flat at one end of the grey scale, touches the image's border and ends in a
+jump. Air is flat and touches the border too, but the patient's skin fades into it; dense body
+parts are neither flat nor end in a jump.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+from numpy.typing import NDArray
+
+WORKING_SIZE = 160
+"""The longer side of the coarse image on which areas are judged, in pixels."""
+
+_TOLERANCES = (0.002, 0.006, 0.02, 0.06, 0.12)
+_DARK_STRETCH = 0.01
+_SMALLEST_AREA = 0.01
+_LARGEST_AREA = 0.7
+_JUMP_NEEDED = 0.5
+_CORNER_WEIGHT = 0.25
+_FEWEST_EDGE_PIXELS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class RadiationField:
+    """What of an image was reached by radiation, on a coarse grid.
+
+    Attributes:
+        grey: coarse image (rows, columns), block averages scaled to 0..1.
+        blocked: same shape, True where no radiation arrived.
+        blocked_is_dark: whether these areas are at the dark end; None where there are none.
+        factor: pixels per coarse pixel.
+    """
+
+    grey: NDArray[np.float64]
+    blocked: NDArray[np.bool_]
+    blocked_is_dark: bool | None
+    factor: int
+
+
+def find_radiation_field(pixels: NDArray[np.float32]) -> RadiationField:
+    """Judges an image of either polarity.
+
+    At each end of the grey scale and at several tolerances, the flat area at the border gets a
+    score: the step from it to the pixels beside it, as a fraction of the range and in ranks, plus the
+    share of the image's corners it covers. The best area with enough of a step is blocked.
+    """
+    grey, factor = coarse_grey(pixels)
+    linear = (grey, 1.0 - grey)
+    stretched = tuple(np.log1p(g / _DARK_STRETCH) / np.log1p(1.0 / _DARK_STRETCH) for g in linear)
+    best_score, blocked, dark = _JUMP_NEEDED, np.zeros(grey.shape, dtype=bool), None
+    for end in (0, 1):
+        opposite = _dilated(_flat_at_border(linear[1 - end], 0.06), 4)
+        for scale in (linear[end], stretched[end]):
+            for tolerance in _TOLERANCES:
+                area = _flat_at_border(scale, tolerance)
+                score = _score(linear[end], area, opposite)
+                if score > best_score:
+                    best_score, blocked, dark = score, area, end == 0
+    return RadiationField(grey, blocked, dark, factor)
+
+
+def coarse_grey(pixels: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
+    """Block averages, scaled so that the 0.5th percentile is 0 and the 99.5th is 1; and the block's size."""
+    factor = max(1, -(-max(pixels.shape) // WORKING_SIZE))
+    padded = np.pad(pixels, [(0, -n % factor) for n in pixels.shape], mode="edge").astype(np.float64)
+    rows, columns = padded.shape[0] // factor, padded.shape[1] // factor
+    grey = padded.reshape(rows, factor, columns, factor).mean(axis=(1, 3))
+    low, high = np.percentile(grey, [0.5, 99.5])
+    if high <= low:
+        low, high = float(grey.min()), float(grey.max())
+    return np.clip((grey - low) / max(high - low, 1e-12), 0.0, 1.0), factor
+
+
+def fine_mask(coarse: NDArray[np.bool_], factor: int, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """A coarse mask on the pixels it was made from."""
+    fine = np.repeat(np.repeat(coarse, factor, axis=0), factor, axis=1)
+    return fine[: shape[0], : shape[1]]
+
+
+def _score(grey: NDArray[np.float64], area: NDArray[np.bool_], opposite: NDArray[np.bool_]) -> float:
+    share = float(area.mean())
+    if not _SMALLEST_AREA <= share <= _LARGEST_AREA:
+        return 0.0
+    edge = _dilated(area, 2)
+    beside = _dilated(edge, 2) & ~edge
+    in_corners = _CORNER_WEIGHT * float(np.mean([area[row, column] for row in (2, -3) for column in (2, -3)]))
+    # What lies beside both ends of the scale tells nothing: either could be the blocked one.
+    telling = beside & ~opposite
+    if np.count_nonzero(telling) < _FEWEST_EDGE_PIXELS:
+        return 0.5 + in_corners if np.count_nonzero(beside) >= _FEWEST_EDGE_PIXELS else 0.0
+    others = np.sort(grey[~area])
+    ranks = np.searchsorted(others, grey[telling]) / others.size
+    return float(np.median(grey[telling]) + np.median(ranks)) + in_corners
+
+
+def _flat_at_border(grey: NDArray[np.float64], tolerance: float) -> NDArray[np.bool_]:
+    """Connected areas within the tolerance of 0 that touch the image's border."""
+    flat = sitk.BinaryMorphologicalOpening(sitk.GetImageFromArray((grey <= tolerance).astype(np.uint8)), [1, 1])
+    pieces = sitk.GetArrayFromImage(sitk.ConnectedComponent(flat))
+    at_border = np.unique(np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]]))
+    return np.isin(pieces, at_border[at_border > 0])
+
+
+def _dilated(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
+    grown = sitk.BinaryDilate(sitk.GetImageFromArray(mask.astype(np.uint8)), [radius, radius])
+    return np.asarray(sitk.GetArrayFromImage(grown), dtype=bool)
