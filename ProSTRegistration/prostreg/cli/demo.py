@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     case_file = _make_case(arguments)
     case = read_case(case_file)
     rotation_deg, shift_mm = _start_error(case)
-    say(f"4. Registering from a start that is {rotation_deg:.0f} degrees and {shift_mm:.0f} mm off")
+    say(f"3. Registering from a start that is {rotation_deg:.0f} degrees and {shift_mm:.0f} mm off")
     with stop_requests() as is_cancelled:
         result = register_and_write(case, RegistrationConfig(seed=arguments.seed), out / case.name, is_cancelled)
     scene = _write_scene(out, case_file, case.name)
@@ -61,13 +61,13 @@ def _make_case(arguments: argparse.Namespace) -> Path:
     folder: Path = arguments.out / "case"
     if arguments.phantom:
         say("1. Generating a phantom: three vertebrae, two ribs, soft tissue, a marker on the right")
-        say(f"2. Simulating a fluoroscopy of it (noise, scatter, blur); 3. writing the case to {folder}")
+        say(f"2. Simulating a fluoroscopy of it, with noise, scatter and blur -> {folder}")
         return write_phantom_case(folder, arguments.seed)
     where = "from the cache" if is_cached() else "downloading 35 MB, once"
     say(f"1. Fetching the sample CT ({where})")
     sample = fetch_sample_ct()
     say(f"   {sample.attribution}")
-    say(f"2. Simulating a fluoroscopy of its spine, T9 to L1 (noise, scatter, blur); 3. writing the case to {folder}")
+    say(f"2. Simulating a fluoroscopy of its spine, T9 to L1, with noise, scatter and blur -> {folder}")
     return write_sample_case(folder, sample, arguments.seed)
 
 
@@ -90,7 +90,7 @@ def _write_scene(out: Path, case_file: Path, name: str) -> Path | None:
         )
         return None
     scene = out / name / SCENE_FILE
-    say(f"5. Writing the scene for 3D Slicer: {scene}")
+    say(f"4. Writing the scene for 3D Slicer -> {scene}")
     command = [sys.executable, "-m", "ProSTRegistrationLib.SceneFile", str(out / name), str(case_file), str(scene)]
     outcome = subprocess.run(command, capture_output=True, text=True, timeout=SCENE_SECONDS, check=False)
     if outcome.returncode != 0:

@@ -12,14 +12,16 @@ Picture = NDArray[np.float32]
 """(height, width, 3), 0 to 1."""
 Colour = tuple[int, int, int]
 
-BACKGROUND_WIDTH = 0.06
-BACKGROUND_SHARE = 0.7
-"""Large-scale brightness, blurred over 6 % of the width, is reduced to 30 %, as fluoroscopes do for their screens."""
-DISPLAY_QUANTILES = (0.01, 0.998)
+NOISE_BLUR_PIXELS = 1.5
+BACKGROUND_WIDTH = 0.05
+"""Standard deviation, as a share of the image's width, of the blur that tells shading from detail."""
+SHADING_BRIGHTNESS = 0.35
+DETAIL_BRIGHTNESS = 0.45
+"""Shading and detail each get their share of the screen's brightness, as fluoroscopes do it, so that
+open air beside the patient does not use up the contrast of the bone."""
 TINT = 0.45
 CHECKS_ACROSS = 8
 CHECK_TINT: Colour = (175, 225, 255)
-SCREEN_GAMMA = 1.1
 SILHOUETTE_SHARE = 0.06
 EDGE_QUANTILE = 0.9
 INNER_DISTANCE = 4
@@ -27,13 +29,17 @@ INNER_DISTANCE = 4
 
 
 def screen_grey(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Line integrals (height, width) as screen brightness, 0 to 1: bone bright, large-scale shading reduced."""
-    filled = np.where(mask, image, np.median(image[mask]) if mask.any() else 0.0).astype(np.float64)
-    background = _blurred(filled, max(1.0, BACKGROUND_WIDTH * image.shape[1]))
-    detail = filled - BACKGROUND_SHARE * background
-    low, high = np.quantile(detail[mask] if mask.any() else detail, DISPLAY_QUANTILES)
-    grey = np.clip((detail - low) / max(high - low, 1e-9), 0, 1) ** SCREEN_GAMMA
-    return _float32(np.where(mask, grey, 0.5 * grey))
+    """Line integrals (height, width) as screen brightness, 0 to 1: bone bright, shading compressed."""
+    if not mask.any():
+        return np.zeros(image.shape, dtype=np.float32)
+    filled = np.where(mask, image, np.median(image[mask])).astype(np.float64)
+    shading = _blurred(filled, max(1.0, BACKGROUND_WIDTH * image.shape[1]))
+    detail = _blurred(filled, NOISE_BLUR_PIXELS) - shading
+    darkest, brightest = np.quantile(shading[mask], (0.01, 0.99))
+    low, high = np.quantile(detail[mask], (0.05, 0.95))
+    grey = SHADING_BRIGHTNESS * np.clip((shading - darkest) / max(brightest - darkest, 1e-9), 0, 1)
+    grey += DETAIL_BRIGHTNESS * (detail - low) / max(high - low, 1e-9)
+    return _float32(np.where(mask, np.clip(grey, 0, 1), 0.0))
 
 
 def grey_picture(grey: NDArray[np.float32]) -> Picture:
