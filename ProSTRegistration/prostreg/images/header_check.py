@@ -1,12 +1,22 @@
-"""Faults in a volume file's header that ITK repairs in silence: spacing that is zero or negative."""
+"""Faults of volume files that ITK repairs or passes over in silence.
+
+Spacing that is zero or negative (all formats), and, in NIfTI, data that end early or are not
+numbers: ITK fills the one up and replaces the other by zeros, which would be water in a CT.
+"""
 
 from __future__ import annotations
 
 import gzip
 import re
 import struct
+import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+_NIFTI_HEADER_BYTES = 348
+_NIFTI_FLOATS = {16: "f4", 64: "f8"}
 _TEXT_HEADER_BYTES = 16384
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 
@@ -20,15 +30,16 @@ def header_faults(path: Path, what: str) -> list[str]:
     """
     name = path.name.lower()
     try:
-        if name.endswith((".nii", ".nii.gz", ".hdr")):
-            spacing = _nifti_spacing(path)
+        if name.endswith((".nii", ".nii.gz")):
+            header = _nifti_header(_unpacked(path, _NIFTI_HEADER_BYTES))
+            spacing = [] if header is None else header.spacing[: min(3, len(header.size))]
         elif name.endswith((".mha", ".mhd")):
             spacing = _text_spacing(path, rb"^\s*(?:ElementSpacing|ElementSize)\s*=(.*)$")
         elif name.endswith((".nrrd", ".nhdr")):
             spacing = _text_spacing(path, rb"^spacings\s*:(.*)$")
         else:
             spacing = []
-    except (OSError, EOFError, struct.error):
+    except (OSError, EOFError, zlib.error):
         return []
     if all(s > 0 for s in spacing):
         return []
@@ -36,19 +47,64 @@ def header_faults(path: Path, what: str) -> list[str]:
     return [f"{what} {path.name} has the spacing {shown} mm: every spacing must be positive, correct its header."]
 
 
-def _nifti_spacing(path: Path) -> list[float]:
+def nifti_data_faults(path: Path, what: str) -> list[str]:
+    """Voxels of a NIfTI file (.nii, .nii.gz) that are missing, NaN or infinite; other files have none here."""
+    if not path.name.lower().endswith((".nii", ".nii.gz")):
+        return []
+    damaged = [f"{what} {path.name} is damaged, it ends before its last voxel: copy or write it anew."]
+    try:
+        content = _unpacked(path, -1)
+    except (OSError, EOFError, zlib.error):
+        return damaged
+    header = _nifti_header(content)
+    if header is None:
+        return []
+    count = int(np.prod(header.size, dtype=np.int64))
+    if len(content) < header.data_offset + count * header.bytes_per_voxel:
+        return damaged
+    if header.float_type is None:
+        return []
+    voxels = np.frombuffer(content, header.float_type, count, header.data_offset)
+    bad = count - int(np.count_nonzero(np.isfinite(voxels)))
+    return [not_finite_fault(f"{what} {path.name}", bad)] if bad else []
+
+
+def not_finite_fault(name: str, count: int) -> str:
+    return f"{name} has {count} voxels that are NaN or infinite: fill them, for example with -1000 HU."
+
+
+@dataclass(frozen=True)
+class _NiftiHeader:
+    size: tuple[int, ...]
+    spacing: list[float]
+    data_offset: int
+    bytes_per_voxel: int
+    float_type: str | None
+
+
+def _nifti_header(content: bytes) -> _NiftiHeader | None:
+    """The fields of a NIfTI-1 header; None for anything else, NIfTI-2 too."""
+    if len(content) < _NIFTI_HEADER_BYTES:
+        return None
+    order = next((o for o in "<>" if struct.unpack_from(o + "i", content)[0] == _NIFTI_HEADER_BYTES), None)
+    if order is None:
+        return None
+    dimensions = struct.unpack_from(order + "8h", content, 40)
+    kind, bits = struct.unpack_from(order + "2h", content, 70)
+    spacing = struct.unpack_from(order + "8f", content, 76)
+    axes = min(max(dimensions[0], 0), 7)
+    float_type = order + _NIFTI_FLOATS[kind] if kind in _NIFTI_FLOATS else None
+    offset = int(struct.unpack_from(order + "f", content, 108)[0])
+    return _NiftiHeader(dimensions[1 : axes + 1], list(spacing[1 : axes + 1]), offset, bits // 8, float_type)
+
+
+def _unpacked(path: Path, count: int) -> bytes:
+    """The first ``count`` bytes of a file that may be gzipped; all of them where count is -1."""
     with path.open("rb") as raw:
         if path.name.lower().endswith(".gz"):
             with gzip.open(raw, "rb") as unpacked:
-                header = unpacked.read(348)
-        else:
-            header = raw.read(348)
-    order = "<" if struct.unpack("<i", header[:4])[0] in (348, 540) else ">"
-    if struct.unpack(order + "i", header[:4])[0] != 348:
-        return []
-    dimensions = struct.unpack(order + "8h", header[40:56])[0]
-    spacing = struct.unpack(order + "8f", header[76:108])
-    return list(spacing[1 : 1 + min(3, max(dimensions, 0))])
+                return unpacked.read(count)
+        return raw.read(count)
 
 
 def _text_spacing(path: Path, pattern: bytes) -> list[float]:

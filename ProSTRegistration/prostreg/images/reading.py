@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.frames import Matrix, ras_from_lps
 from prostreg.images.dicom_series import read_dicom_series
-from prostreg.images.header_check import header_faults
+from prostreg.images.header_check import header_faults, nifti_data_faults, not_finite_fault
 from prostreg.images.library_messages import quiet_libraries
 from prostreg.images.volume import Volume
 
@@ -21,8 +21,6 @@ ORTHOGONAL_TOLERANCE = 1e-3
 _IMAGE_IO = {
     ".nii": "NiftiImageIO",
     ".nii.gz": "NiftiImageIO",
-    ".hdr": "NiftiImageIO",
-    ".img": "NiftiImageIO",
     ".nrrd": "NrrdImageIO",
     ".nhdr": "NrrdImageIO",
     ".mha": "MetaImageIO",
@@ -85,6 +83,7 @@ def _read_volume(path: Path, what: str) -> Volume:
         faults.add(f"{what} {path.name} has the size {image.GetSize()}: a volume needs two slices or more.")
     volume_from_index = volume_from_index_of(image)
     faults.extend(orthogonality_faults(volume_from_index, f"{what} {path.name}"))
+    faults.extend(nifti_data_faults(path, what))
     faults.raise_if_any()
     values = sitk.GetArrayFromImage(sitk.Cast(image, sitk.sitkFloat32))
     return Volume(values, volume_from_index)
@@ -161,7 +160,7 @@ def _value_faults(values: NDArray[np.float32], name: str) -> list[str]:
     finite = np.isfinite(values)
     if not finite.all():
         count = int(finite.size - np.count_nonzero(finite))
-        return [f"{name} has {count} voxels that are NaN or infinite: fill them, for example with -1000 HU."]
+        return [not_finite_fault(name, count)]
     if values.min() == values.max():
         return [f"{name} is constant, all voxels are {values.min():g}: it shows nothing."]
     return []
