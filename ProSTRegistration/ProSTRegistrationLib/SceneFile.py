@@ -53,18 +53,19 @@ def buildScene(mrmlScene, finished):
 
     scene, case = Scene(mrmlScene), finished.case
     ctNode = _addVolume(mrmlScene, f"{case.name} CT", _withoutFraction(case.ct.values), case.ct.volume_from_index)
-    fluoroscopyNodes = []
+    fluoroscopyNodes, drrNodes = [], []
     for number, (view, image, drr) in enumerate(zip(case.views, finished.images, finished.drrs, strict=True), start=1):
         name = f"{case.name} fluoroscopy" + (f" {number}" if number > 1 else "")
         node = _addVolume(mrmlScene, name, _withoutFraction(image)[np.newaxis], np.eye(4))
         scene.placeFluoroscopy(node, view.carm)
-        scene.showDrr(node, drr)
+        drrNodes.append(scene.showDrr(node, drr))
         fluoroscopyNodes.append(node)
     if case.initial_world_from_volume is not None:
         scene.setPose(ctNode, case.initial_world_from_volume)
     scene.setPose(ctNode, np.array(finished.result["world_from_volume"]))
     scene.showResult(ctNode, finished.result)
     scene.gather(ctNode, fluoroscopyNodes)
+    _showFirstImage(mrmlScene, fluoroscopyNodes[0], drrNodes[0])
 
 
 def writeSceneFile(resultFolder, casePath, scenePath):
@@ -95,6 +96,19 @@ def _saveScene(finished, path):
         buildScene(headless.scene, finished)
         if not headless.save(path) or not path.exists():
             raise InputError(f"MRML could not write the scene {path.name}: is the disk full?")
+
+
+def _showFirstImage(mrmlScene, fluoroscopyNode, drrNode):
+    """The red slice view opens with the overlay."""
+    import slicer
+
+    from ProSTRegistrationLib.SliceView import showOverlay
+
+    slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(mrmlScene)
+    sliceLogic = slicer.vtkMRMLSliceLogic()
+    sliceLogic.SetMRMLScene(mrmlScene)
+    sliceLogic.AddSliceNode("Red")
+    showOverlay(sliceLogic, fluoroscopyNode, drrNode)
 
 
 def _addVolume(mrmlScene, name, voxels, rasFromIjk):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import slicer
 import vtk
+from vtk.util.numpy_support import vtk_to_numpy
 
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
@@ -13,6 +14,7 @@ from prostreg.geometry.frames import invert_rigid, rigid_faults, transform_point
 from ProSTRegistrationLib.CArmNode import carmOf
 from ProSTRegistrationLib.NodeGeometry import ijkToRas
 from ProSTRegistrationLib.ResultTable import tableContent
+from ProSTRegistrationLib.SliceView import showOverlay
 
 OBLIQUE_SPACING = np.diag([0.7, 0.9, 2.5, 1])
 
@@ -70,28 +72,28 @@ def test_picture_is_not_mirrored_seen_from_the_source(scene, addVolume, obliqueC
 
 def test_slice_view_shows_pixels_u_right_v_down(headless, scene, addVolume, obliqueCarm):
     letter = np.zeros((1, 120, 160), dtype=np.uint16)
-    letter[0, 20:100, 30:40] = 1000
-    letter[0, 20:30, 30:90] = 1000
+    letter[0, 20:100, 30:50] = 1000
+    letter[0, 20:40, 30:90] = 1000
     xray = addVolume(letter, name="Fluoro")
     scene.placeFluoroscopy(xray, obliqueCarm)
-    camera = invert_rigid(obliqueCarm.camera_from_world)
-    sliceToWorld = np.eye(4)
-    sliceToWorld[:3, 0], sliceToWorld[:3, 1] = camera[:3, 0], -camera[:3, 1]
-    sliceToWorld[:3, 2] = np.cross(sliceToWorld[:3, 0], sliceToWorld[:3, 1])
-    sliceToWorld[:3, 3] = worldOfIjk(xray, (79.5, 59.5, 0))
-    reslice = vtk.vtkImageReslice()
-    reslice.SetInputData(xray.GetImageData())
-    reslice.SetResliceAxes(slicer.util.vtkMatrixFromArray(np.linalg.inv(ijkToRas(xray)) @ sliceToWorld))
-    reslice.SetOutputDimensionality(2)
-    reslice.SetInterpolationModeToNearestNeighbor()
-    reslice.SetOutputSpacing(0.3, 0.45, 1)
-    reslice.SetOutputOrigin(-79.5 * 0.3, -59.5 * 0.45, 0)
-    reslice.SetOutputExtent(0, 159, 0, 119, 0, 0)
+    drrNode = scene.showDrr(xray, letter[0])
+    sliceLogic = slicer.vtkMRMLSliceLogic()
+    sliceLogic.SetMRMLScene(headless.scene)
+    sliceLogic.AddSliceNode("Red").SetDimensions(160, 180, 1)
+    showOverlay(sliceLogic, xray, drrNode)
+    assert sliceLogic.GetBackgroundLayer().GetVolumeNode() is xray
+    assert sliceLogic.GetForegroundLayer().GetVolumeNode() is drrNode
+    # A pixel is 0.30 mm wide and 0.45 mm high, so that 120 rows fill 180 of the view's.
+    reslice = sliceLogic.GetBackgroundLayer().GetReslice()
     reslice.Update()
-    screenBottomUp = vtk.util.numpy_support.vtk_to_numpy(reslice.GetOutput().GetPointData().GetScalars()).reshape(
-        120, 160
-    )
-    assert np.array_equal(screenBottomUp[::-1], letter[0])
+    shown = vtk_to_numpy(reslice.GetOutput().GetPointData().GetScalars()).reshape(180, 160)[::-1]
+    expected = np.repeat(letter[0], 3, axis=0)[::2]
+    assert np.mean((shown > 500) == (expected > 500)) > 0.98
+    assert np.mean((shown > 500) == (expected[:, ::-1] > 500)) < 0.9
+    assert sliceLogic.GetSliceNode().GetOrientation() == "Detector"
+    scene.placeFluoroscopy(xray, replace(obliqueCarm, camera_from_world=np.eye(4)))
+    showOverlay(sliceLogic, xray, drrNode)
+    assert sliceLogic.GetSliceNode().GetOrientation() == "Detector"
 
 
 def test_geometry_of_placed_image_is_read_back(scene, addVolume, obliqueCarm):

@@ -50,6 +50,12 @@ def finished(tmp_path, rotation):
     return tmp_path, start, found, hu
 
 
+def nodesOf(mrmlScene, className):
+    nodes = mrmlScene.GetNodesByClass(className)
+    nodes.UnRegister(None)
+    return [nodes.GetItemAsObject(index) for index in range(nodes.GetNumberOfItems())]
+
+
 def run(folder, scene="scene.mrb"):
     command = [sys.executable, "-m", "ProSTRegistrationLib.SceneFile", folder / "out", folder / "case.json"]
     return subprocess.run([*command, folder / scene], capture_output=True, text=True)
@@ -75,7 +81,9 @@ def test_scene_shows_the_result_and_keeps_the_start(finished, headless):
     assert np.allclose(carm.project_world(transform_points(ijkToRas(second), (12, 40, 0))), (12, 40), atol=1e-4)
     drr = slicer.util.arrayFromVolume(headless.scene.GetFirstNodeByName("case-7 fluoroscopy DRR"))[0]
     assert np.array_equal(drr, sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "out" / "drr.nrrd"))))
-    assert first is not None
+    (red,) = [node for node in nodesOf(headless.scene, "vtkMRMLSliceCompositeNode") if node.GetLayoutName() == "Red"]
+    assert red.GetBackgroundVolumeID() == first.GetID()
+    assert red.GetForegroundVolumeID() == headless.scene.GetFirstNodeByName("case-7 fluoroscopy DRR").GetID()
     scene.undoPose(ctNode)
     assert np.allclose(scene.ct(ctNode)[1], start, atol=1e-9)
 

@@ -51,6 +51,8 @@ class Engine:
             "render": self.render,
         }
 
+        _warm_up()
+
     @property
     def device(self) -> str:
         """The best device of this machine, as a name for people."""
@@ -171,6 +173,14 @@ class Engine:
             )
             self._projectors.add(key, make_projector(volume))
         return self._projectors.get(key, "projector")
+
+
+def _warm_up() -> None:
+    """Renders next to nothing, so that the first DRR asked for does not wait for the compiler."""
+    block = Volume(np.full((4, 4, 4), 0.02, dtype=np.float32), np.eye(4))
+    far_away = np.eye(4)
+    far_away[2, 3] = 100.0
+    make_projector(block).render(far_away[np.newaxis], CArm.from_sdd(200.0, (1.0, 1.0), (8, 8)))
 
 
 def _refuse_unusable_ct(hu: NDArray[np.float32]) -> None:

@@ -1,0 +1,46 @@
+"""Turns a slice view onto the detector: as seen from the source, u to the right and v down."""
+
+import numpy as np
+import slicer
+
+from prostreg.geometry.frames import invert_rigid, transform_points
+from ProSTRegistrationLib.CArmNode import cameraFromPixel, carmOf
+
+DRR_OPACITY = 0.5
+ORIENTATION = "Detector"
+
+
+def showOverlay(sliceLogic, fluoroscopyNode, drrNode):
+    """Shows a fluoroscopy image with its DRR over it in the view of a slice logic.
+
+    Raises:
+        InputError: the image was never placed.
+    """
+    composite = sliceLogic.GetSliceCompositeNode()
+    composite.SetBackgroundVolumeID(fluoroscopyNode.GetID())
+    composite.SetForegroundVolumeID(drrNode.GetID())
+    composite.SetForegroundOpacity(DRR_OPACITY)
+    composite.SetLinkedControl(False)
+    _faceDetector(sliceLogic.GetSliceNode(), carmOf(fluoroscopyNode))
+
+
+def _faceDetector(sliceNode, carm):
+    worldFromCamera = invert_rigid(carm.camera_from_world)
+    centre = ((carm.width - 1) / 2, (carm.height - 1) / 2, 0)
+    sliceToRas = np.eye(4)
+    right, down = worldFromCamera[:3, 0], worldFromCamera[:3, 1]
+    sliceToRas[:3, 0], sliceToRas[:3, 1], sliceToRas[:3, 2] = right, -down, np.cross(right, -down)
+    sliceToRas[:3, 3] = transform_points(worldFromCamera @ cameraFromPixel(carm), centre)
+    _namePreset(sliceNode, sliceToRas[:3, :3])
+    sliceNode.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(sliceToRas))
+    columns, rows, _ = sliceNode.GetDimensions()
+    pitch = max(carm.width * carm.detector_spacing_mm[0] / columns, carm.height * carm.detector_spacing_mm[1] / rows)
+    sliceNode.SetFieldOfView(pitch * columns, pitch * rows, 1.0)
+    sliceNode.UpdateMatrices()
+
+
+def _namePreset(sliceNode, axes):
+    # A view that was turned by hand finds back to the detector; and MRML logs an error when it loads an unnamed one.
+    if sliceNode.HasSliceOrientationPreset(ORIENTATION):
+        sliceNode.RemoveSliceOrientationPreset(ORIENTATION)
+    sliceNode.AddSliceOrientationPreset(ORIENTATION, slicer.util.vtkMatrixFromArray(axes))
