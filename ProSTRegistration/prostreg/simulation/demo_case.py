@@ -84,7 +84,7 @@ def _write_case(
     centre = landmarks.mean(axis=0)
     rng = np.random.default_rng(seed)
     carm = demo_carm()
-    truth = _ap_pose(centre, _rotation(np.deg2rad(rng.uniform(-TRUTH_TURN_DEG, TRUTH_TURN_DEG, 3))))
+    truth = ap_pose(centre, _rotation(np.deg2rad(rng.uniform(-TRUTH_TURN_DEG, TRUTH_TURN_DEG, 3))))
     pixels = FluoroscopySimulator(seen_ct).image(carm, truth, seed)
     sitk.WriteImage(sitk.GetImageFromArray(pixels), str(folder / "xray.tif"))
     camera: dict[str, Any] = {
@@ -135,8 +135,8 @@ def rough_start(truth: Matrix, centre_mm: NDArray[np.float64], rng: np.random.Ge
     return start
 
 
-def _ap_pose(centre_mm: NDArray[np.float64], turn: NDArray[np.float64]) -> Matrix:
-    """world_from_volume that puts ``centre_mm`` into the isocentre of an AP view."""
+def ap_pose(centre_mm: NDArray[np.float64], turn: NDArray[np.float64]) -> Matrix:
+    """world_from_volume of an AP view with ``centre_mm`` in the isocentre, the patient turned by ``turn`` (3, 3)."""
     pose = np.eye(4)
     pose[:3, :3] = turn @ CAMERA_FROM_PATIENT_AP
     pose[:3, 3] = np.array([0, 0, SDD_MM - ISOCENTRE_TO_DETECTOR_MM]) - pose[:3, :3] @ centre_mm
