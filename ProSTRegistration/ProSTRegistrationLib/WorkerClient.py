@@ -166,7 +166,8 @@ class WorkerClient:
         while self._inbox:
             item = self._inbox.popleft()
             if isinstance(item, MessageFault):
-                raise RuntimeError(f"The worker sent something that is no message: {item.text}")
+                self._lose(f"it sent something that is no message ({item.text})")
+                return
             self._dispatch(item)
 
     def _dispatch(self, message):

@@ -6,8 +6,10 @@ import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -16,6 +18,8 @@ from prostreg.geometry.carm import CArm
 from prostreg.images.attenuation import attenuation_from_hu
 from prostreg.images.volume import Volume
 from prostreg.projector.selection import make_projector
+from prostreg.worker.connection import Connection
+from prostreg.worker.dispatcher import Worker
 from prostreg.worker.protocol import MAGIC, PREAMBLE, TOKEN_VARIABLE
 from ProSTRegistrationLib.WorkerClient import WorkerClient
 from ProSTRegistrationLib.WorkerSource import LocalWorker, RemoteWorker
@@ -215,6 +219,46 @@ class TestBadRequests:
     def test_arrays_that_cannot_be_sent(self, client):
         error = ask(client, "load_ct", {"ct": np.zeros((2, 2, 2), dtype=complex)}, volume_from_index=[]).error
         assert error.kind == "input"
+
+
+class TestMisfortunes:
+    def test_python_without_torch(self, tmp_path, monkeypatch, ct):
+        (tmp_path / "torch.py").write_text("raise ImportError('there is no torch here')")
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        client = WorkerClient(LocalWorker(sys.executable, tmp_path))
+        error = ask(client, "load_ct", {"ct": ct.values}, volume_from_index=ct.volume_from_index.tolist()).error
+        assert error.kind == "environment"
+        assert "lacks a package" in str(error)
+        assert "there is no torch here" in str(error)
+        assert "Traceback" in error.details
+        assert ask(client, "status").reply
+        client.stop()
+
+    def test_defect_is_told_and_the_worker_lives_on(self):
+        """The commands of this engine break on purpose, which the real one's must not."""
+
+        class BrokenEngine:
+            commands: ClassVar = {"render": lambda message: 1 / 0, "load_ct": lambda message: ({"ct": "7"}, {})}
+
+        class BrokenWorker(Worker):
+            def _make_engine(self):
+                return BrokenEngine()
+
+        worker = BrokenWorker(stays=True)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            client = WorkerClient(RemoteWorker(*server.getsockname(), "token"))
+            client.start()
+            connected, _ = server.accept()
+        reader = threading.Thread(target=lambda: worker.serve(Connection(connected, "token")))
+        reader.start()
+        threading.Thread(target=worker.work, daemon=True).start()
+        error = ask(client, "render").error
+        assert error.kind == "defect"
+        assert "ZeroDivisionError" in str(error)
+        assert "Traceback" in error.details
+        assert answer(client, "load_ct") == {"ct": "7"}
+        client.stop()
+        reader.join()
 
 
 class TestLostWorkers:

@@ -34,10 +34,12 @@ ERROR_KINDS: tuple[tuple[type[BaseException], str], ...] = (
     (DeviceError, "device"),
     (WeightsError, "weights"),
     (Stopped, "stopped"),
-    (ImportError, "environment"),
-    (MemoryError, "memory"),
 )
-LOGGED_KINDS = frozenset({"environment", "memory"})
+MISFORTUNES: tuple[tuple[type[BaseException], str, str], ...] = (
+    (ImportError, "environment", "The Python of the worker lacks a package: install it there"),
+    (MemoryError, "memory", "The worker ran out of memory: close other programs or crop the CT"),
+    (Exception, "defect", "This is a defect in the worker, please report it with its log"),
+)
 
 
 class Worker:
@@ -136,10 +138,9 @@ class Worker:
             content, arrays = (
                 self._register(engine, job) if job.command == "register" else engine.commands[job.command](job.message)
             )
+            _send(job.connection, job.request, "reply", content, arrays)
         except Exception as error:
             _report(job, error)
-        else:
-            _send(job.connection, job.request, "reply", content, arrays)
 
     def _register(self, engine: Engine, job: Job) -> tuple[dict[str, Any], Arrays]:
         def is_cancelled() -> bool:
@@ -168,14 +169,13 @@ class Worker:
 def _report(job: Job, error: Exception) -> None:
     for error_type, kind in ERROR_KINDS:
         if isinstance(error, error_type):
-            if kind in LOGGED_KINDS:
-                traceback.print_exception(error)
             faults = error.faults if isinstance(error, InputError) else [str(error)]
             _send_error(job.connection, job.request, kind, faults)
             return
     text = "".join(traceback.format_exception(error))
     print(text, file=sys.stderr, flush=True)
-    _send_error(job.connection, job.request, "defect", [f"{type(error).__name__}: {error}"], text)
+    kind, advice = next((kind, advice) for error_type, kind, advice in MISFORTUNES if isinstance(error, error_type))
+    _send_error(job.connection, job.request, kind, [f"{advice} ({type(error).__name__}: {error})."], text)
 
 
 def _send_error(connection: Connection, request: int | None, kind: str, faults: list[str], text: str = "") -> None:
