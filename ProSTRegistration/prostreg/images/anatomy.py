@@ -18,7 +18,7 @@ SMALLEST_PART = 0.05
 
 BODY_THRESHOLD_HU = -300.0
 TABLE_THICKNESS_MM = 12.0
-"""Things that stand free in air and are thinner than this are not the patient."""
+"""Things in air that are thinner than this are not the patient."""
 
 _MOST_VALUES_LISTED = 40
 
@@ -53,9 +53,9 @@ def anatomy_from_labels(ct: Volume, labels: Volume, values: Sequence[int]) -> ND
 def anatomy_by_threshold(ct: Volume, threshold_hu: float = BONE_THRESHOLD_HU) -> NDArray[np.bool_]:
     """Bone by threshold, without specks and without the table.
 
-    Voxels at or above the threshold that lie in the patient's body, as connected pieces (26
-    neighbours) of at least 5 % of the largest piece's size, with enclosed holes filled. The
-    body is what remains above -300 HU when free-standing thin things such as a table are opened away.
+    Voxels at or above the threshold, as connected pieces (26 neighbours) that lie for the most part
+    in the patient's body and have at least 5 % of the largest one's size, with enclosed holes
+    filled. The body is what remains above -300 HU when thin things such as a table are opened away.
 
     Returns:
         Mask in the CT's grid, same shape as ``ct.values``; never empty.
@@ -69,13 +69,14 @@ def anatomy_by_threshold(ct: Volume, threshold_hu: float = BONE_THRESHOLD_HU) ->
             f"The CT has no bone: nothing reaches {threshold_hu:g} HU (its largest value is {ct.values.max():g}). "
             "Check that the values are HU, or give the anatomy as labels."
         )
-    in_body = bright & _body(ct)
-    pieces = sitk.GetImageFromArray((in_body if in_body.any() else bright).astype(np.uint8))
-    pieces = sitk.RelabelComponent(sitk.ConnectedComponent(pieces, True), sortByObjectSize=True)
+    pieces = sitk.ConnectedComponent(sitk.GetImageFromArray(bright.astype(np.uint8)), True)
     labelled = sitk.GetArrayViewFromImage(pieces)
-    sizes = np.bincount(labelled.ravel())[1:]
-    kept = int(np.count_nonzero(sizes >= SMALLEST_PART * sizes[0]))
-    mask = sitk.BinaryFillhole(sitk.BinaryThreshold(pieces, 1, kept, 1, 0))
+    sizes = np.bincount(labelled.ravel())
+    sizes[0] = 0
+    in_body = np.bincount(labelled[_body(ct)], minlength=sizes.size)
+    patient = in_body >= 0.5 * sizes if (in_body[1:] > 0).any() else np.ones(sizes.size, dtype=bool)
+    kept = patient & (sizes > 0) & (sizes >= SMALLEST_PART * sizes[patient].max())
+    mask = sitk.BinaryFillhole(sitk.GetImageFromArray(kept[labelled].astype(np.uint8)))
     return np.asarray(sitk.GetArrayFromImage(mask), dtype=bool)
 
 
@@ -112,7 +113,7 @@ def _in_grid_of(ct: Volume, labels: Volume, chosen: NDArray[np.bool_]) -> NDArra
 
 
 def _body(ct: Volume) -> NDArray[np.bool_]:
-    """The patient without the table, somewhat generous at the skin."""
+    """The patient without the table, on a grid of about 4 mm."""
     step = [max(1, round(4.0 / s)) for s in ct.spacing_mm]
     coarse = np.ascontiguousarray(ct.values[:: step[2], :: step[1], :: step[0]] > BODY_THRESHOLD_HU)
     solid = sitk.GetImageFromArray(coarse.astype(np.uint8))
@@ -123,8 +124,7 @@ def _body(ct: Volume) -> NDArray[np.bool_]:
     opened = sitk.BinaryMorphologicalOpening(padded, radius)
     opened = sitk.Crop(opened, radius, radius)
     largest = sitk.RelabelComponent(sitk.ConnectedComponent(opened, False), sortByObjectSize=True) == 1
-    body = sitk.BinaryDilate(largest, [1, 1, 1])
-    fine = np.asarray(sitk.GetArrayFromImage(body), dtype=bool)
+    fine = np.asarray(sitk.GetArrayFromImage(largest), dtype=bool)
     for axis, n in zip((2, 1, 0), step, strict=True):
         fine = np.repeat(fine, n, axis=axis)
     nk, nj, ni = ct.values.shape
