@@ -108,10 +108,6 @@ class WorkerClient:
         self.start()
         return self._lastId
 
-    def forget(self, requestId):
-        """Drops the callbacks of a request; its answer will be ignored."""
-        self._requests.pop(requestId, None)
-
     def cancel(self):
         """Asks the worker to end the running registration; that request is then answered with the best so far."""
         if self.hasPending:
@@ -123,6 +119,7 @@ class WorkerClient:
         self._inbox.clear()
         self._unsent.clear()
         self._disconnect()
+        self.source.discardLog()
 
     def logTail(self):
         """The last lines of the worker's log, for messages."""

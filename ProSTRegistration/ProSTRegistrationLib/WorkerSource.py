@@ -101,10 +101,15 @@ class LocalWorker:
             return ""
         return "\n".join(self.logPath.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:])
 
-    def _openLog(self):
-        handle, path = tempfile.mkstemp(prefix="prostreg-worker-", suffix=".log", dir=self._logFolder)
+    def discardLog(self):
+        """Removes the log file; for the end of the application."""
         if self.logPath is not None:
             self.logPath.unlink(missing_ok=True)
+            self.logPath = None
+
+    def _openLog(self):
+        handle, path = tempfile.mkstemp(prefix="prostreg-worker-", suffix=".log", dir=self._logFolder)
+        self.discardLog()
         self.logPath = Path(path)
         return os.fdopen(handle, "wb")
 
@@ -187,3 +192,6 @@ class RemoteWorker:
     def logTail(self):
         """Nothing: the log of that worker is on its own machine."""
         return ""
+
+    def discardLog(self):
+        """Does nothing, for the same reason."""

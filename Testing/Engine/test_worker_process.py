@@ -141,7 +141,9 @@ def test_start_does_not_block_and_status_comes_before_the_engine_is_there(tmp_pa
     pump(client, lambda: answers.done)
     assert answers.reply["versions"]["torch"]
     assert answers.reply["state"] in ("starting", "ready")
+    assert client.source.logPath.exists()
     client.stop()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_render_equals_the_one_in_this_process(client, loaded, drr):
