@@ -138,7 +138,7 @@ def test_voxels_that_are_no_numbers(tmp_path: Path, value: float, name: str) -> 
     values = blob(np.float32)
     values[3, 2, 1] = values[4, 2, 1] = value
     sitk.WriteImage(itk_image(values, UPRIGHT), str(tmp_path / name))
-    assert "2 voxels that are NaN or infinite" in only_fault(tmp_path / name)
+    assert "2 values that are NaN or infinite" in only_fault(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -55,7 +55,7 @@ def total_attenuation(volume: Volume) -> float:
 @pytest.mark.parametrize("target_mm", [1.4, 2.1, 4.0])
 def test_a_blob_keeps_its_centroid(target_mm: float) -> None:
     fine = Volume(np.zeros((23, 61, 67), np.float32), oblique_grid())
-    centre = fine.centre_mm + [1.3, -0.6, 0.9]
+    centre = fine.centre_mm + np.array([1.3, -0.6, 0.9])
     squared = np.sum((voxel_centres_mm(fine) - centre) ** 2, axis=-1)
     coarse = reduced_volume(fine.with_values(np.exp(-squared / (2 * 4.0**2)).astype(np.float32)), target_mm)
     centroid = np.tensordot(coarse.values, voxel_centres_mm(coarse), axes=3) / coarse.values.sum(dtype=np.float64)

@@ -70,7 +70,7 @@ def nifti_data_faults(path: Path, what: str) -> list[str]:
 
 
 def not_finite_fault(name: str, count: int) -> str:
-    return f"{name} has {count} voxels that are NaN or infinite: fill them, for example with -1000 HU."
+    return f"{name} has {count} values that are NaN or infinite: fill them (air in a CT is -1000 HU)."
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from PIL import Image
 
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm import CArm
+from prostreg.images.header_check import nifti_data_faults
 from prostreg.images.library_messages import quiet_libraries
 from prostreg.images.reading import image_suffix
 from prostreg.images.xray_dicom import is_dicom, read_dicom_xray
@@ -111,6 +112,7 @@ def _read_with_itk(path: Path) -> NDArray[np.float32]:
     spatial = pixels.shape[: image.GetDimension()]
     frames = int(np.prod(spatial[:-2], dtype=int))
     faults = FaultList()
+    faults.extend(nifti_data_faults(path, "The X-ray"))
     if frames != 1:
         faults.add(multi_frame_fault(path.name, frames))
     faults.raise_if_any()

@@ -1,0 +1,136 @@
+"""X-ray images come as they are stored, from every format, or are refused with a reason."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk  # noqa: N813
+from numpy.typing import NDArray
+from PIL import Image
+
+from prostreg.errors import InputError
+from prostreg.images.xray_reading import read_xray_image
+
+
+def picture(dtype: type) -> NDArray[np.generic]:
+    """Not square, and different under every flip and turn."""
+    v, u = np.mgrid[:40, :56]
+    values = 3.0 * u + 1.0 * v + np.where((u < 10) & (v < 6), 60.0, 0.0)
+    return values.astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("name", ["x.tif", "x.TIFF", "x.png", "x.nrrd", "x.mha", "x.nii", "x.nii.gz"])
+def test_nothing_is_flipped(tmp_path: Path, name: str, dtype: type) -> None:
+    if name == "x.png" and dtype is np.float32:
+        pytest.skip("PNG holds no fractions")
+    sitk.WriteImage(sitk.GetImageFromArray(picture(dtype)), str(tmp_path / name))
+    image = read_xray_image(tmp_path / name)
+    assert image.pixels.dtype == np.float32
+    np.testing.assert_array_equal(image.pixels, picture(dtype))
+    assert image.carm is None
+    assert image.polarity is None
+
+
+def test_one_slice_volume_with_any_directions(tmp_path: Path) -> None:
+    """As Slicer saves an oriented fluoroscopy: the pixels' order counts, not their place."""
+    image = sitk.GetImageFromArray(picture(np.int16)[np.newaxis])
+    image.SetDirection((0, 1, 0, 0, 0, -1, -1, 0, 0))
+    sitk.WriteImage(image, str(tmp_path / "Fluoro Ü.nrrd"))
+    np.testing.assert_array_equal(read_xray_image(tmp_path / "Fluoro Ü.nrrd").pixels, picture(np.int16))
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.tif"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_grey_stored_as_colour(tmp_path: Path, name: str, mode: str) -> None:
+    Image.fromarray(picture(np.uint8)).convert(mode).save(tmp_path / name)
+    np.testing.assert_array_equal(read_xray_image(tmp_path / name).pixels, picture(np.uint8))
+
+
+def test_palette_of_greys(tmp_path: Path) -> None:
+    grey = Image.fromarray(picture(np.uint8))
+    grey.quantize(256).save(tmp_path / "x.png")
+    read = read_xray_image(tmp_path / "x.png").pixels
+    assert np.abs(read - picture(np.uint8)).max() <= 1
+
+
+def only_fault(path: Path) -> str:
+    with pytest.raises(InputError) as raised:
+        read_xray_image(path)
+    assert len(raised.value.faults) == 1
+    assert path.name in raised.value.faults[0]
+    return raised.value.faults[0]
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.tif"])
+def test_colour(tmp_path: Path, name: str) -> None:
+    colours = np.stack([picture(np.uint8)] * 3, axis=-1)
+    colours[5, 5] = (255, 0, 0)
+    Image.fromarray(colours).save(tmp_path / name)
+    assert "colour (RGB)" in only_fault(tmp_path / name)
+
+
+def test_colour_in_nrrd(tmp_path: Path) -> None:
+    grey = sitk.GetImageFromArray(picture(np.uint8))
+    sitk.WriteImage(sitk.Compose([grey, grey, sitk.Cast(grey / 2, sitk.sitkUInt8)]), str(tmp_path / "x.nrrd"))
+    assert "colour (RGB)" in only_fault(tmp_path / "x.nrrd")
+
+
+def test_several_frames_are_counted(tmp_path: Path) -> None:
+    stack = np.stack([picture(np.uint8)] * 5)
+    sitk.WriteImage(sitk.GetImageFromArray(stack), str(tmp_path / "x.nrrd"))
+    assert "has 5 frames" in only_fault(tmp_path / "x.nrrd")
+    frames = [Image.fromarray(frame) for frame in stack]
+    frames[0].save(tmp_path / "x.tif", save_all=True, append_images=frames[1:])
+    assert "has 5 frames" in only_fault(tmp_path / "x.tif")
+
+
+def test_constant(tmp_path: Path) -> None:
+    sitk.WriteImage(sitk.GetImageFromArray(np.full((20, 30), 7, np.uint16)), str(tmp_path / "x.tif"))
+    assert "constant, all pixels are 7" in only_fault(tmp_path / "x.tif")
+
+
+@pytest.mark.parametrize("name", ["x.tif", "x.nrrd", "x.nii"])
+def test_not_finite(tmp_path: Path, name: str) -> None:
+    values = picture(np.float32)
+    values[3, 4] = np.nan
+    sitk.WriteImage(sitk.GetImageFromArray(values), str(tmp_path / name))
+    assert "NaN" in only_fault(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.tif", "x.nrrd", "x.mha", "x.nii", "x.dcm", "x.bmp"])
+def test_garbage(tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / name).write_bytes(b"not an image at all " * 50)
+    assert "read" in only_fault(tmp_path / name)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.tif", "x.nrrd", "x.mha", "x.nii", "x.nii.gz"])
+def test_cut_short(tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    noise = np.random.default_rng(0).integers(0, 60000, (80, 90)).astype(np.uint16)
+    sitk.WriteImage(sitk.GetImageFromArray(noise), str(tmp_path / name))
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+    assert "damaged" in only_fault(tmp_path / name)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_missing_and_folder(tmp_path: Path) -> None:
+    assert "does not exist" in only_fault(tmp_path / "none.tif")
+    (tmp_path / "x.tif").mkdir()
+    assert "no file" in only_fault(tmp_path / "x.tif")
+
+
+def test_no_warning_of_a_library_is_shown(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A colour profile that libpng and Pillow grumble about."""
+    Image.fromarray(picture(np.uint8)).save(tmp_path / "x.png")
+    raw = (tmp_path / "x.png").read_bytes()
+    body = b"iCCP" + b"broken\0\0" + zlib.compress(b"no profile")
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    (tmp_path / "x.png").write_bytes(raw[:33] + chunk + raw[33:])
+    np.testing.assert_array_equal(read_xray_image(tmp_path / "x.png").pixels, picture(np.uint8))
+    assert capfd.readouterr() == ("", "")
