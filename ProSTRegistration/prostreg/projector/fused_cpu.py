@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
@@ -12,16 +10,12 @@ from numpy.typing import NDArray
 
 from prostreg.geometry.carm import CArm
 from prostreg.images.volume import Volume
+from prostreg.parallel import cores, run_all
 from prostreg.projector.occupancy import occupancy_cells
 from prostreg.projector.plane_march import make_project_rows
 from prostreg.projector.rays import index_rays, padded_index_from_volume, padded_values
 
 ROWS_PER_TASK = 16
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="prostreg-projector")
 
 
 @cache
@@ -85,13 +79,12 @@ class FusedCpuProjector:
                 source, camera_from_pixel, *task, images, output,
             )  # fmt: skip
 
-        for _ in _threads().map(work, _tasks(len(images), carm.height)):
-            pass
+        run_all(work, _tasks(len(images), carm.height))
 
 
 def _tasks(poses: int, rows: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     """Splits the work into whole poses where there are many, else into bands of rows."""
-    if poses >= 4 * (os.cpu_count() or 1):
+    if poses >= 4 * cores():
         return [((pose, pose + 1), (0, rows)) for pose in range(poses)]
     bands = [(row, min(row + ROWS_PER_TASK, rows)) for row in range(0, rows, ROWS_PER_TASK)]
     return [((pose, pose + 1), band) for pose in range(poses) for band in bands]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-CELL = 8
-"""Edge of a cell in voxels; the march looks up one cell per CELL planes."""
+from prostreg.projector.plane_march import CELL
 
-REACH = 5
+REACH = CELL // 2 + 1
 """Voxels that a ray can stray from the middle of CELL planes, its interpolation included."""
 
 

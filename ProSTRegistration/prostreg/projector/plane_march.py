@@ -19,7 +19,11 @@ from typing import Any
 import numba
 import numpy as np
 
-from prostreg.projector.occupancy import CELL
+CELL = 8
+"""Edge in voxels of a cell of the occupancy grid; the march looks up one cell per CELL planes.
+
+It is defined here and not beside the grid because numba's cache on disk watches this file only.
+"""
 
 INSIDE = 1e-3
 """Distance in voxels that a sample keeps from the outer, all-zero planes."""

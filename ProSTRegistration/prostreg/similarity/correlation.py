@@ -66,34 +66,34 @@ class PatchGradNcc:
     LEAST_COVER = 0.5
 
     def __init__(self, fixed: Tensor, mask: Tensor, radius: int, stride: int = 1) -> None:
-        self._edge = min(2 * radius + 1, *fixed.shape)
-        self._stride = stride
-        self._weight = eroded_mask(mask).to(fixed.dtype)
-        self._fixed = sobel_gradients(fixed[None]) * self._weight
-        cover = self._patch_means(self._weight[None, None])
-        self._inverse_cover = 1 / cover.clamp(min=1e-6)
-        self._counts = (cover >= self.LEAST_COVER).to(fixed.dtype)
-        self._fixed_mean = self._patch_means(self._fixed) * self._inverse_cover
-        self._fixed_variance = self._damped_variance(self._patch_means(self._fixed**2), self._fixed_mean)
+        self.edge = min(2 * radius + 1, *fixed.shape)
+        self.stride = stride
+        self.weight = eroded_mask(mask).to(fixed.dtype)
+        self.fixed = sobel_gradients(fixed[None]) * self.weight
+        cover = self._patch_means(self.weight[None, None])
+        self.inverse_cover = 1 / cover.clamp(min=1e-6)
+        self.counts = (cover >= self.LEAST_COVER).to(fixed.dtype)
+        self.fixed_mean = self._patch_means(self.fixed) * self.inverse_cover
+        self.fixed_variance = self._damped_variance(self._patch_means(self.fixed**2), self.fixed_mean)
 
     def __call__(self, moving: Tensor) -> Tensor:
-        gradients = sobel_gradients(moving) * self._weight
-        mean = self._patch_means(gradients) * self._inverse_cover
+        gradients = sobel_gradients(moving) * self.weight
+        mean = self._patch_means(gradients) * self.inverse_cover
         variance = self._damped_variance(self._patch_means(gradients**2), mean)
-        covariance = self._patch_means(gradients * self._fixed) * self._inverse_cover - mean * self._fixed_mean
-        correlation = covariance / (variance * self._fixed_variance + FLAT).sqrt()
-        total: Tensor = (correlation * self._counts).sum(dim=(1, 2, 3))
-        return total / (2 * self._counts.sum()).clamp(min=1)
+        covariance = self._patch_means(gradients * self.fixed) * self.inverse_cover - mean * self.fixed_mean
+        correlation = covariance / (variance * self.fixed_variance + FLAT).sqrt()
+        total: Tensor = (correlation * self.counts).sum(dim=(1, 2, 3))
+        return total / (2 * self.counts.sum()).clamp(min=1)
 
     def _damped_variance(self, squares: Tensor, mean: Tensor) -> Tensor:
         """Patch variances plus DAMPING times their average over the image."""
-        variance = (squares * self._inverse_cover - mean**2).clamp(min=0) * self._counts
-        average = variance.sum(dim=(-1, -2), keepdim=True) / self._counts.sum().clamp(min=1)
+        variance = (squares * self.inverse_cover - mean**2).clamp(min=0) * self.counts
+        average = variance.sum(dim=(-1, -2), keepdim=True) / self.counts.sum().clamp(min=1)
         return variance + self.DAMPING * average
 
     def _patch_means(self, images: Tensor) -> Tensor:
-        rows = functional.avg_pool2d(images, (self._edge, 1), (self._stride, 1))
-        return functional.avg_pool2d(rows, (1, self._edge), (1, self._stride))
+        rows = functional.avg_pool2d(images, (self.edge, 1), (self.stride, 1))
+        return functional.avg_pool2d(rows, (1, self.edge), (1, self.stride))
 
 
 def _masked_correlation(moving: Tensor, fixed: Tensor, weight: Tensor) -> Tensor:

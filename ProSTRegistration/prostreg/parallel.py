@@ -1,0 +1,37 @@
+"""The engine's threads: compiled kernels release the GIL, so plain threads use all cores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TypeVar
+
+Task = TypeVar("Task")
+
+PARTS_PER_CORE = 4
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=cores(), thread_name_prefix="prostreg")
+
+
+def run_all(work: Callable[[Task], None], tasks: Iterable[Task]) -> None:
+    """Runs ``work`` on every task, on all cores, and returns when all are done."""
+    for _ in _threads().map(work, tasks):
+        pass
+
+
+def share_out(work: Callable[[slice], None], count: int) -> None:
+    """Splits ``range(count)`` into slices and runs ``work`` on each, on all cores."""
+    length = max(1, count // (PARTS_PER_CORE * cores()))
+    run_all(work, [slice(first, min(first + length, count)) for first in range(0, count, length)])

@@ -1,0 +1,84 @@
+"""Global search: several CMA-ES runs side by side, their populations rendered together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cma
+import numpy as np
+from numpy.typing import NDArray
+
+from prostreg.geometry.chart import PoseChart
+from prostreg.search.objective import Objective
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A pose with its score.
+
+    Attributes:
+        parameters: (6,) in the chart of the search.
+    """
+
+    score: float
+    parameters: NDArray[np.float64]
+
+
+def cmaes_search(
+    objective: Objective,
+    chart: PoseChart,
+    starts: NDArray[np.float64],
+    spread: NDArray[np.float64],
+    population: int,
+    generations: int,
+    rng: np.random.Generator,
+    on_generation: Callable[[int, Candidate], None],
+) -> list[Candidate]:
+    """Runs one CMA-ES (N. Hansen, "The CMA evolution strategy: a tutorial", 2016) from each start.
+
+    Args:
+        chart: the parameters' meaning.
+        starts: (runs, 6) parameters.
+        spread: (6,) initial standard deviations; the search is scaled by them.
+        population: poses per run and generation.
+        generations: most generations.
+        rng: source of every random number.
+        on_generation: called after each generation with its number and the best candidate so
+            far; may raise to end the search.
+
+    Returns:
+        The best candidate of each run, in the order of the starts.
+    """
+    runs = [_strategy(start / spread, population, generations, rng) for start in starts]
+    best = [Candidate(-np.inf, start) for start in starts]
+    for generation in range(generations):
+        active = [index for index, run in enumerate(runs) if not run.stop()]
+        if not active:
+            break
+        populations = [np.array(runs[index].ask()) for index in active]
+        parameters = np.concatenate(populations) * spread
+        scores = objective.scores(chart.world_from_volume_at(parameters)).reshape(len(active), -1)
+        for index, scaled, run_scores in zip(active, populations, scores, strict=True):
+            runs[index].tell(list(scaled), (-run_scores).tolist())
+            top = int(run_scores.argmax())
+            if run_scores[top] > best[index].score:
+                best[index] = Candidate(float(run_scores[top]), scaled[top] * spread)
+        on_generation(generation, max(best, key=lambda candidate: candidate.score))
+    return best
+
+
+def _strategy(
+    start: NDArray[np.float64], population: int, generations: int, rng: np.random.Generator
+) -> cma.CMAEvolutionStrategy:
+    options = {
+        "popsize": population,
+        "maxiter": generations,
+        "randn": lambda *shape: rng.standard_normal(shape),
+        "seed": np.nan,
+        "tolfun": 1e-4,
+        "tolx": 1e-3,
+        "verbose": -9,
+        "verb_log": 0,
+    }
+    return cma.CMAEvolutionStrategy(start, 1.0, options)

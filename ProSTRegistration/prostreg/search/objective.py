@@ -1,0 +1,101 @@
+"""How well a pose explains the images: projector, similarity and views put together, for many poses at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from prostreg.geometry.carm import CArm
+from prostreg.geometry.chart import PoseChart
+from prostreg.geometry.frames import transform_points
+from prostreg.images.xray import XRay
+from prostreg.projector.selection import Projector
+from prostreg.similarity.correlation import PatchGradNcc
+from prostreg.similarity.scorer import Scorer, make_scorer
+
+OFF_IMAGE = -1.0
+"""Score of a pose that puts the anatomy's centre outside an image or behind the source."""
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredView:
+    """One view with the similarity to its X-ray."""
+
+    carm: CArm
+    similarity: PatchGradNcc
+    scorer: Scorer
+
+
+class Objective:
+    """Mean similarity over the views.
+
+    Args:
+        projector: of the anatomy.
+        views: X-rays with their C-arms, at the resolution wanted.
+        centre_mm: the anatomy's centre in the volume frame (3,).
+        patch_radius_px: of the similarity's patches.
+        patch_stride_px: between patches.
+    """
+
+    def __init__(
+        self,
+        projector: Projector,
+        views: Sequence[tuple[XRay, CArm]],
+        centre_mm: NDArray[np.float64],
+        patch_radius_px: int,
+        patch_stride_px: int,
+    ) -> None:
+        self.projector = projector
+        self.evaluations = 0
+        self._centre_mm = centre_mm
+        self._views = [_scored_view(xray, carm, patch_radius_px, patch_stride_px) for xray, carm in views]
+
+    def scores(self, world_from_volume: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scores (n,) of poses (n, 4, 4)."""
+        self.evaluations += len(world_from_volume)
+        is_seen = self._sees_centre(world_from_volume)
+        scores = np.full(len(world_from_volume), OFF_IMAGE)
+        if is_seen.any():
+            seen = world_from_volume[is_seen]
+            per_view = [
+                view.scorer(self.projector.render(view.carm.camera_from_world @ seen, view.carm))
+                for view in self._views
+            ]
+            scores[is_seen] = np.mean(per_view, axis=0)
+        return scores
+
+    def score_and_gradient(
+        self, chart: PoseChart, parameters: NDArray[np.float64]
+    ) -> tuple[float, NDArray[np.float64]]:
+        """Score of one pose and its gradient (6,) in the chart's parameters (6,)."""
+        self.evaluations += 1
+        pose = chart.world_from_volume_at(parameters)
+        total, gradient = 0.0, np.zeros(6)
+        for view in self._views:
+            camera_from_volume = view.carm.camera_from_world @ pose
+            images, derivative = self.projector.render_with_derivative(camera_from_volume, view.carm)
+            image = torch.from_numpy(images).requires_grad_()
+            score = view.similarity(image)[0]
+            (per_pixel,) = torch.autograd.grad(score, image)
+            per_twist = np.tensordot(derivative[0].astype(np.float64), per_pixel[0].numpy(), axes=2)
+            total += float(score)
+            gradient += per_twist @ chart.twist_from_parameters(parameters, view.carm.camera_from_world)[0]
+        return total / len(self._views), gradient / len(self._views)
+
+    def _sees_centre(self, world_from_volume: NDArray[np.float64]) -> NDArray[np.bool_]:
+        centres_world = world_from_volume[:, :3, :3] @ self._centre_mm + world_from_volume[:, :3, 3]
+        is_seen = np.ones(len(world_from_volume), dtype=bool)
+        for view in self._views:
+            pixels = view.carm.project(transform_points(view.carm.camera_from_world, centres_world))
+            with np.errstate(invalid="ignore"):
+                is_seen &= ((pixels > -0.5) & (pixels < np.array(view.carm.size) - 0.5)).all(axis=1)
+        return is_seen
+
+
+def _scored_view(xray: XRay, carm: CArm, radius: int, stride: int) -> ScoredView:
+    similarity = PatchGradNcc(torch.from_numpy(xray.line_integrals), torch.from_numpy(xray.mask), radius, stride)
+    return ScoredView(carm, similarity, make_scorer(similarity))
