@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.images.radiation_field import RadiationField
+from prostreg.images.radiation_field import RadiationField, coarse_mask
 
 Polarity = Literal["bone-dark", "bone-bright"]
 
@@ -29,12 +29,13 @@ def decided_polarity(pixels: NDArray[np.float32], field: RadiationField, allowed
     Args:
         pixels: (height, width) grey values.
         field: of the same pixels.
-        allowed: coarse mask in the field's grid, True where the user lets pixels count.
+        allowed: (height, width), True where the user lets pixels count.
     """
-    within = allowed & ~field.blocked
-    if np.count_nonzero(within) < _FEWEST_PIXELS:
+    within = coarse_mask(allowed, field.factor) & ~field.blocked
+    if np.count_nonzero(within) < _FEWEST_PIXELS or not allowed.any():
+        allowed = np.ones_like(allowed)
         within = np.ones_like(field.blocked)
-    score = _middle_over_rim(field.grey, within) + _clipped_low_over_high(pixels, field)
+    score = _middle_over_rim(field.grey, within) + _clipped_low_over_high(pixels[allowed], field)
     if field.blocked_is_dark is not None:
         score += _DARK_FRAME if field.blocked_is_dark else _BRIGHT_FRAME
     return "bone-bright" if score > 0 else "bone-dark"

@@ -33,53 +33,67 @@ class RadiationField:
         grey: coarse image (rows, columns), block averages scaled to 0..1.
         blocked: same shape, True where no radiation arrived.
         blocked_is_dark: whether these areas are at the dark end; None where there are none.
+        certainty: 0.5 and more; how clear the step at their edge is.
         factor: pixels per coarse pixel.
     """
 
     grey: NDArray[np.float64]
     blocked: NDArray[np.bool_]
     blocked_is_dark: bool | None
+    certainty: float
     factor: int
 
 
-def find_radiation_field(pixels: NDArray[np.float32]) -> RadiationField:
-    """Judges an image of either polarity.
+def find_radiation_field(pixels: NDArray[np.float32], allowed: NDArray[np.bool_]) -> RadiationField:
+    """Judges an image of either polarity; ``allowed`` are the pixels that the user lets count.
 
     At each end of the grey scale and at several tolerances, the flat area at the border gets a
     score: the step from it to the pixels beside it, as a fraction of the range and in ranks, plus the
     share of the image's corners it covers. The best area with enough of a step is blocked.
     """
-    grey, factor = coarse_grey(pixels)
+    factor = max(1, -(-max(pixels.shape) // WORKING_SIZE))
+    inside = coarse_mask(allowed, factor)
+    grey = _coarse_grey(pixels, inside, factor)
     linear = (grey, 1.0 - grey)
     stretched = tuple(np.log1p(g / _DARK_STRETCH) / np.log1p(1.0 / _DARK_STRETCH) for g in linear)
     best_score, blocked, dark = _JUMP_NEEDED, np.zeros(grey.shape, dtype=bool), None
     for end in (0, 1):
-        opposite = _dilated(_flat_at_border(linear[1 - end], 0.06), 4)
+        opposite = _dilated(_flat_at_border(linear[1 - end], 0.06, inside), 4)
         for scale in (linear[end], stretched[end]):
             for tolerance in _TOLERANCES:
-                area = _flat_at_border(scale, tolerance)
+                area = _flat_at_border(scale, tolerance, inside)
                 score = _score(linear[end], area, opposite)
                 if score > best_score:
                     best_score, blocked, dark = score, area, end == 0
-    return RadiationField(grey, blocked, dark, factor)
+    return RadiationField(grey, blocked, dark, best_score, factor)
 
 
-def coarse_grey(pixels: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
-    """Block averages, scaled so that the 0.5th percentile is 0 and the 99.5th is 1; and the block's size."""
-    factor = max(1, -(-max(pixels.shape) // WORKING_SIZE))
-    padded = np.pad(pixels, [(0, -n % factor) for n in pixels.shape], mode="edge").astype(np.float64)
-    rows, columns = padded.shape[0] // factor, padded.shape[1] // factor
-    grey = padded.reshape(rows, factor, columns, factor).mean(axis=(1, 3))
-    low, high = np.percentile(grey, [0.5, 99.5])
-    if high <= low:
-        low, high = float(grey.min()), float(grey.max())
-    return np.clip((grey - low) / max(high - low, 1e-12), 0.0, 1.0), factor
+def coarse_mask(mask: NDArray[np.bool_], factor: int) -> NDArray[np.bool_]:
+    """A mask on blocks of factor x factor pixels: True where at least half of the block is."""
+    return _block_means(mask.astype(np.float64), factor) >= 0.5
 
 
 def fine_mask(coarse: NDArray[np.bool_], factor: int, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """A coarse mask on the pixels it was made from."""
     fine = np.repeat(np.repeat(coarse, factor, axis=0), factor, axis=1)
     return fine[: shape[0], : shape[1]]
+
+
+def _coarse_grey(pixels: NDArray[np.float32], inside: NDArray[np.bool_], factor: int) -> NDArray[np.float64]:
+    """Block averages; inside the mask, the 0.5th percentile is 0 and the 99.5th is 1; outside, the median."""
+    grey = _block_means(pixels.astype(np.float64), factor)
+    counted = grey[inside] if inside.any() else grey.ravel()
+    low, high = np.percentile(counted, [0.5, 99.5])
+    if high <= low:
+        low, high = counted.min(), counted.max()
+    filled = np.where(inside, grey, np.median(counted))
+    return np.asarray(np.clip((filled - low) / max(float(high - low), 1e-12), 0.0, 1.0))
+
+
+def _block_means(values: NDArray[np.float64], factor: int) -> NDArray[np.float64]:
+    padded = np.pad(values, [(0, -n % factor) for n in values.shape], mode="edge")
+    rows, columns = padded.shape[0] // factor, padded.shape[1] // factor
+    return np.asarray(padded.reshape(rows, factor, columns, factor).mean(axis=(1, 3)))
 
 
 def _score(grey: NDArray[np.float64], area: NDArray[np.bool_], opposite: NDArray[np.bool_]) -> float:
@@ -98,12 +112,21 @@ def _score(grey: NDArray[np.float64], area: NDArray[np.bool_], opposite: NDArray
     return float(np.median(grey[telling]) + np.median(ranks)) + in_corners
 
 
-def _flat_at_border(grey: NDArray[np.float64], tolerance: float) -> NDArray[np.bool_]:
-    """Connected areas within the tolerance of 0 that touch the image's border."""
-    flat = sitk.BinaryMorphologicalOpening(sitk.GetImageFromArray((grey <= tolerance).astype(np.uint8)), [1, 1])
-    pieces = sitk.GetArrayFromImage(sitk.ConnectedComponent(flat))
-    at_border = np.unique(np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]]))
-    return np.isin(pieces, at_border[at_border > 0])
+def _flat_at_border(grey: NDArray[np.float64], tolerance: float, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Connected areas within the tolerance of 0 that touch the border of the image or of what counts."""
+    flat = (grey <= tolerance) & inside
+    if np.mean(flat) < _SMALLEST_AREA:
+        return np.zeros_like(flat)
+    # Padding lets areas live on that are but a line at the image's border.
+    padded = sitk.ZeroFluxNeumannPad(sitk.GetImageFromArray(flat.astype(np.uint8)), [2, 2], [2, 2])
+    opened = sitk.Crop(sitk.BinaryMorphologicalOpening(padded, [1, 1]), [2, 2], [2, 2])
+    pieces = sitk.GetArrayFromImage(sitk.ConnectedComponent(opened))
+    border = np.ones_like(flat)
+    border[1:-1, 1:-1] = False
+    if not inside.all():
+        border |= _dilated(~inside, 1)
+    touching = np.unique(pieces[border])
+    return np.isin(pieces, touching[touching > 0])
 
 
 def _dilated(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
-from prostreg.images.polarity import decided_polarity
+from prostreg.images.polarity import Polarity, decided_polarity
 from prostreg.images.radiation_field import RadiationField, find_radiation_field, fine_mask
 from prostreg.images.xray import XRay
 
@@ -18,6 +18,8 @@ DARK_FLOOR = 0.01
 """Fraction of the open field's intensity added before the logarithm: keeps noise in the darkest areas small."""
 
 POLARITIES = ("auto", "bone-dark", "bone-bright")
+
+SHUTTER_CERTAINTY = 0.8
 
 _FEWEST_VALID_PIXELS = 64
 
@@ -47,11 +49,9 @@ def prepare_xray(
     """
     _check(pixels, polarity, mask)
     allowed = np.ones(pixels.shape, dtype=bool) if mask is None else mask
-    field = find_radiation_field(pixels)
-    known = decided_polarity(pixels, field, _coarse(allowed, field)) if polarity == "auto" else polarity
-    # At the bright end of a bone-dark image lies air, however sharply it ends.
-    blocked = field.blocked if known == "bone-bright" or field.blocked_is_dark else np.zeros_like(field.blocked)
-    valid = allowed & ~fine_mask(_with_seam(blocked), field.factor, pixels.shape)
+    field = find_radiation_field(pixels, allowed)
+    known: Polarity = decided_polarity(pixels, field, allowed) if polarity == "auto" else polarity
+    valid = allowed & ~fine_mask(_with_seam(_without_air(field, known)), field.factor, pixels.shape)
     if np.count_nonzero(valid) < _FEWEST_VALID_PIXELS or np.ptp(pixels[valid]) == 0:
         raise InputError(
             "The X-ray has no valid pixels left: its mask and the areas without radiation cover all that it shows. "
@@ -89,9 +89,14 @@ def _normalised(line_integrals: NDArray[np.float32], valid: NDArray[np.bool_]) -
     return np.asarray((line_integrals - low) / (high - low), dtype=np.float32)
 
 
-def _coarse(mask: NDArray[np.bool_], field: RadiationField) -> NDArray[np.bool_]:
-    """A mask in the coarse grid of the field: the value at each block's first pixel."""
-    return mask[:: field.factor, :: field.factor]
+def _without_air(field: RadiationField, polarity: Polarity) -> NDArray[np.bool_]:
+    """The blocked areas, unless they lie at the end of the grey scale where air does.
+
+    Dark areas of a bone-bright image can be air or a black display shutter: these count where their edge is clear.
+    """
+    at_end_of_air = field.blocked_is_dark is (polarity == "bone-bright")
+    shutter = polarity == "bone-bright" and field.certainty >= SHUTTER_CERTAINTY
+    return np.zeros_like(field.blocked) if at_end_of_air and not shutter else field.blocked
 
 
 def _with_seam(blocked: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -57,19 +57,20 @@ def read_xray_image(path: Path) -> XRayImage:
     Raises:
         InputError: lists every fault of the image.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"The X-ray {path} does not exist or is no file: check the path.")
-    if is_dicom(path):
-        image = XRayImage(*read_dicom_xray(path))
-    elif image_suffix(path) == ".png":
-        image = XRayImage(_read_png(path))
-    else:
-        image = XRayImage(_read_with_itk(path))
-    faults = pixel_faults(image.pixels, f"The X-ray {path.name}")
+    image = _stored_image(Path(path))
+    faults = pixel_faults(image.pixels, f"The X-ray {Path(path).name}")
     if faults:
         raise InputError(faults)
     return image
+
+
+def read_mask_image(path: Path) -> NDArray[np.bool_]:
+    """Reads a mask (height, width) from the formats of X-rays: pixels above 0 count.
+
+    Raises:
+        InputError: missing, of another kind, or damaged.
+    """
+    return np.asarray(_stored_image(Path(path)).pixels > 0)
 
 
 def pixel_faults(pixels: NDArray[np.float32], name: str) -> list[str]:
@@ -81,6 +82,14 @@ def pixel_faults(pixels: NDArray[np.float32], name: str) -> list[str]:
     if pixels.min() == pixels.max():
         return [f"{name} is constant, all pixels are {pixels.min():g}: it shows nothing."]
     return []
+
+
+def _stored_image(path: Path) -> XRayImage:
+    if not path.is_file():
+        raise InputError(f"The X-ray {path} does not exist or is no file: check the path.")
+    if is_dicom(path):
+        return XRayImage(*read_dicom_xray(path))
+    return XRayImage(_read_png(path) if image_suffix(path) == ".png" else _read_with_itk(path))
 
 
 def _read_png(path: Path) -> NDArray[np.float32]:

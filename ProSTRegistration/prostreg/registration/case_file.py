@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +19,7 @@ from prostreg.images.anatomy import anatomy_by_threshold, anatomy_from_labels
 from prostreg.images.reading import read_ct, read_labels
 from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import POLARITIES, prepare_xray
-from prostreg.images.xray_reading import XRayImage, read_xray_image
+from prostreg.images.xray_reading import XRayImage, read_mask_image, read_xray_image
 from prostreg.registration.case import Case, View
 
 _CASE_KEYS = {"name", "ct", "anatomy", "views", "initial", "truth"}
@@ -124,6 +125,10 @@ class _CaseReader:
                 self.faults.add(f'{where} must be an object with "image" and "camera".')
                 continue
             view = self._view(entry, where)
+            if len(given) > 1 and not _says_where_it_stands(entry):
+                self.faults.add(
+                    f'{where}: "camera" lacks camera_from_world: with several views, each has to say where it stands.'
+                )
             if view is not None:
                 views.append(view)
         return views
@@ -146,7 +151,7 @@ class _CaseReader:
             )
         if polarity == "auto" and image.polarity is not None:
             polarity = image.polarity
-        xray = self._collect(lambda: prepare_xray(image.pixels, polarity, mask))
+        xray = self._collect(lambda: prepare_xray(image.pixels, polarity, mask), where)
         return None if xray is None or carm is None else View(xray, carm)
 
     def _carm(self, entry: Mapping[str, Any], image: XRayImage | None, where: str) -> CArm | None:
@@ -162,6 +167,9 @@ class _CaseReader:
             self.faults.add(f'{where}: "camera" must be an object with "K" and "size".')
             return None
         self._check_keys(camera, _CAMERA_KEYS, f'"camera" of {where[0].lower()}{where[1:]}')
+        described = None if image is None else image.carm
+        if described is not None and not {"K", "size"} & camera.keys():
+            return self._collect(lambda: _standing(described, camera), where)
         missing = [key for key in ("K", "size") if key not in camera]
         if missing:
             self.faults.add(f'{where}: "camera" lacks {" and ".join(missing)}.')
@@ -171,16 +179,14 @@ class _CaseReader:
     def _mask(self, entry: Mapping[str, Any], image: XRayImage | None, where: str) -> NDArray[np.bool_] | None:
         if entry.get("mask") is None:
             return None
-        mask = self._read(read_xray_image, self._path(entry, "mask", where))
-        if mask is None:
-            return None
-        if image is not None and mask.pixels.shape != image.pixels.shape:
-            self.faults.add(
-                f"{where} has a mask of {mask.pixels.shape[1]} x {mask.pixels.shape[0]} pixels and an image of "
-                f"{image.pixels.shape[1]} x {image.pixels.shape[0]}: they must be equal."
-            )
-            return None
-        return np.asarray(mask.pixels > 0)
+        mask = self._read(read_mask_image, self._path(entry, "mask", where))
+        if mask is None or image is None or mask.shape == image.pixels.shape:
+            return mask
+        self.faults.add(
+            f"{where} has a mask of {mask.shape[1]} x {mask.shape[0]} pixels and an image of "
+            f"{image.pixels.shape[1]} x {image.pixels.shape[0]}: they must be equal."
+        )
+        return None
 
     def _pose(self, key: str, known_keys: set[str]) -> Matrix | None:
         given = self.content.get(key)
@@ -233,14 +239,45 @@ class _CaseReader:
 
 
 def _carm_of(camera: Mapping[str, Any]) -> CArm:
-    size = camera["size"]
-    if not isinstance(size, list) or len(size) != 2 or not all(isinstance(n, (int, float)) for n in size):
-        raise InputError('"size" must be [width, height] in pixels.')
-    pose = camera.get("camera_from_world")
+    """Builds the C-arm of a case's "camera"; InputError lists what is wrong with it."""
+    faults = FaultList()
+    size, spacing = camera["size"], camera.get("spacing_mm")
+    if not _are_numbers(size, 2) or any(n != int(n) for n in size):
+        faults.add('"size" must be [width, height], two whole numbers of pixels.')
+    if spacing is not None and not _are_numbers(spacing, 2):
+        faults.add('"spacing_mm" must be two numbers: the pixel spacing along columns and along rows.')
+    try:
+        # A stand-in for what is already known to be wrong lets the rest be judged as well.
+        good_spacing = None if spacing is None or faults else (float(spacing[0]), float(spacing[1]))
+        good_size = (1, 1) if faults else (int(size[0]), int(size[1]))
+        carm = CArm(camera["K"], good_size, _pose_of(camera), good_spacing)
+    except InputError as error:
+        faults.extend(error.faults)
+    faults.raise_if_any()
+    return carm
+
+
+def _standing(carm: CArm, camera: Mapping[str, Any]) -> CArm:
+    """The C-arm that the DICOM tags describe, where the case says that it stands."""
     spacing = camera.get("spacing_mm")
-    return CArm(
-        camera["K"],
-        (size[0], size[1]),
-        np.eye(4) if pose is None else pose,
-        None if spacing is None else (float(spacing[0]), float(spacing[1])),
+    if spacing is not None:
+        raise InputError('"spacing_mm" stands without "K" and "size": the DICOM tags give all three, leave it out.')
+    return CArm(carm.intrinsics, carm.size, _pose_of(camera), carm.spacing_mm)
+
+
+def _says_where_it_stands(view: Mapping[str, Any]) -> bool:
+    camera = view.get("camera")
+    return isinstance(camera, dict) and camera.get("camera_from_world") is not None
+
+
+def _pose_of(camera: Mapping[str, Any]) -> Matrix:
+    pose = camera.get("camera_from_world")
+    return np.eye(4) if pose is None else pose
+
+
+def _are_numbers(value: object, count: int) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == count
+        and all(isinstance(n, (int, float)) and not isinstance(n, bool) and math.isfinite(n) for n in value)
     )
