@@ -67,7 +67,7 @@ def _make_case(arguments: argparse.Namespace) -> Path:
     say(f"1. Fetching the sample CT ({where})")
     sample = fetch_sample_ct()
     say(f"   {sample.attribution}")
-    say(f"2. Simulating a fluoroscopy of its spine, T9 to L1, with noise, scatter and blur -> {folder}")
+    say(f"2. Simulating an oblique fluoroscopy of its spine, T8 to L1, with noise, scatter and blur -> {folder}")
     return write_sample_case(folder, sample, arguments.seed)
 
 

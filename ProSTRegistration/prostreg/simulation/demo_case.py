@@ -29,8 +29,11 @@ FIELD_MM = 298.0
 IMAGE_PIXELS = 512
 START_ROTATION_DEG = 15.0
 START_SHIFT_MM = (20.0, 40.0)
-TRUTH_TURN_DEG = 6.0
+TRUTH_TILT_DEG = 6.0
 """The patient lies not quite straight: each axis is turned by up to this much."""
+SAMPLE_OBLIQUE_DEG = -30.0
+"""From AP, the beam enters 30 degrees to the patient's right. In a straight AP view of this CT the
+aorta and the heart lie over the spine, and wrong poses score as well as the true one."""
 SAMPLE_CT_BINNING = (2, 2, 1)
 """Voxels averaged along (i, j, k): 1.4 x 1.4 x 2.5 mm, as fine as the image resolves and quick to read."""
 
@@ -55,7 +58,9 @@ def write_sample_case(folder: Path, sample: SampleCt, seed: int) -> Path:
     shutil.copyfile(sample.labels, folder / "labels.nii.gz")
     volume, labels = read_ct(folder / "ct.nii.gz"), read_labels(folder / "labels.nii.gz")
     seen = without_contrast_agent(volume, labels)
-    return _write_case(folder, "spine-demo", seen, labels, sample.spine_labels, seed)
+    anatomy = (*sample.spine_labels, *sample.rib_labels)
+    landmarks = structure_landmarks_mm(labels, sample.spine_labels)
+    return _write_case(folder, "spine-demo", seen, anatomy, landmarks, SAMPLE_OBLIQUE_DEG, seed)
 
 
 def write_phantom_case(folder: Path, seed: int) -> Path:
@@ -64,7 +69,8 @@ def write_phantom_case(folder: Path, seed: int) -> Path:
     phantom = make_phantom(seed)
     _write_volume(folder / "ct.nii.gz", phantom.ct, np.int16)
     _write_volume(folder / "labels.nii.gz", phantom.labels, np.uint8)
-    return _write_case(folder, "phantom-demo", phantom.ct, phantom.labels, VERTEBRA_LABELS, seed)
+    landmarks = structure_landmarks_mm(phantom.labels, VERTEBRA_LABELS)
+    return _write_case(folder, "phantom-demo", phantom.ct, VERTEBRA_LABELS, landmarks, 0.0, seed)
 
 
 def without_contrast_agent(ct: Volume, labels: Volume) -> Volume:
@@ -77,14 +83,21 @@ def without_contrast_agent(ct: Volume, labels: Volume) -> Volume:
 
 
 def _write_case(
-    folder: Path, name: str, seen_ct: Volume, labels: Volume, label_values: Sequence[int], seed: int
+    folder: Path,
+    name: str,
+    seen_ct: Volume,
+    anatomy: Sequence[int],
+    landmarks_mm: NDArray[np.float64],
+    oblique_deg: float,
+    seed: int,
 ) -> Path:
     """Images ``seen_ct`` and writes xray.tif and case.json beside the ct and labels that are there."""
-    landmarks = structure_landmarks_mm(labels, label_values)
-    centre = landmarks.mean(axis=0)
+    centre = landmarks_mm.mean(axis=0)
     rng = np.random.default_rng(seed)
     carm = demo_carm()
-    truth = ap_pose(centre, _rotation(np.deg2rad(rng.uniform(-TRUTH_TURN_DEG, TRUTH_TURN_DEG, 3))))
+    oblique = _rotation(np.array([0.0, np.deg2rad(oblique_deg), 0.0]))
+    tilt = _rotation(np.deg2rad(rng.uniform(-TRUTH_TILT_DEG, TRUTH_TILT_DEG, 3)))
+    truth = ap_pose(centre, tilt @ oblique)
     pixels = FluoroscopySimulator(seen_ct).image(carm, truth, seed)
     sitk.WriteImage(sitk.GetImageFromArray(pixels), str(folder / "xray.tif"))
     camera: dict[str, Any] = {
@@ -96,10 +109,10 @@ def _write_case(
     content = {
         "name": name,
         "ct": "ct.nii.gz",
-        "anatomy": {"labels": "labels.nii.gz", "values": [int(value) for value in label_values]},
+        "anatomy": {"labels": "labels.nii.gz", "values": [int(value) for value in anatomy]},
         "views": [{"image": "xray.tif", "camera": camera, "polarity": "bone-dark", "mask": None}],
         "initial": {"world_from_volume": rough_start(truth, centre, rng).tolist()},
-        "truth": {"world_from_volume": truth.tolist(), "landmarks": landmarks.tolist()},
+        "truth": {"world_from_volume": truth.tolist(), "landmarks": landmarks_mm.tolist()},
     }
     path = folder / "case.json"
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -21,8 +21,10 @@ MEMBER_SHA256 = {
     CT_MEMBER: "b1c29dfa53ea82a1a1588eeeffdef9da0440d5f8a478879f646206b9ba4a325c",
     LABELS_MEMBER: "97653aebd82b5771be3130d9932ae068bf8f5a6e37c1b7c4518b7eb867222b3d",
 }
-SPINE_LABELS = (35, 34, 33, 32, 31)
-"""T9 to L1 (TotalSegmentator 2 numbering): a field of 18 cm about them shows no cut end of the CT."""
+SPINE_LABELS = tuple(range(36, 30, -1))
+"""T8 to L1 (TotalSegmentator 2 numbering), which lie wholly inside the CT."""
+RIB_LABELS = (*range(99, 104), *range(111, 116))
+"""The ribs of these vertebrae, left and right."""
 ATTRIBUTION = (
     "Sample CT: LIDC-IDRI-0001 of the Lung Image Database Consortium (LIDC-IDRI, The Cancer Imaging Archive,"
     " doi 10.7937/K9/TCIA.2015.LO9QL9SX), CC BY 3.0; labels made by TotalSegmentator; both as carried by the"
@@ -39,13 +41,15 @@ class SampleCt:
     Attributes:
         ct: the chest CT, head to L3, HU.
         labels: label values in the CT's grid.
-        spine_labels: label values of the vertebrae to register.
+        spine_labels: label values of the vertebrae to register, from the head down.
+        rib_labels: label values of their ribs.
         attribution: one sentence that belongs wherever the data or pictures of it are shown.
     """
 
     ct: Path
     labels: Path
     spine_labels: tuple[int, ...] = SPINE_LABELS
+    rib_labels: tuple[int, ...] = RIB_LABELS
     attribution: str = ATTRIBUTION
 
 
