@@ -23,6 +23,8 @@ from prostreg.images.xray_reading import pixel_faults
 from prostreg.outputs.result_file import result_to_dict
 from prostreg.projector.selection import Projector, make_projector
 from prostreg.registration.case import Case, View
+from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.pipeline import register
 from prostreg.registration.result import Progress
 from prostreg.worker.fields import Fields, PolarityChoice
 from prostreg.worker.loaded import Recent
@@ -136,9 +138,6 @@ class Engine:
         self, message: Message, on_progress: Callable[[Progress], None], is_cancelled: Callable[[], bool]
     ) -> Reply:
         """Registers ``ct`` to ``views`` from the pose ``initial`` with the settings ``config``."""
-        from prostreg.registration.config import RegistrationConfig
-        from prostreg.registration.pipeline import register
-
         fields = Fields(message)
         ct_id, anatomy_id = fields.optional_text("ct"), fields.optional_text("anatomy")
         initial, settings, name = (

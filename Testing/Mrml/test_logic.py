@@ -1,0 +1,259 @@
+"""Registrations from nodes to nodes, on real MRML with the real worker process."""
+
+import os
+import signal
+import sys
+import time
+
+import numpy as np
+import pytest
+import slicer
+
+from prostreg.errors import InputError
+from prostreg.geometry.carm import CArm
+from prostreg.geometry.frames import invert_rigid, transform_points
+from prostreg.images.attenuation import attenuation_from_hu
+from prostreg.images.volume import Volume
+from prostreg.projector.selection import make_projector
+from ProSTRegistrationLib.Logic import JobState, Logic
+from ProSTRegistrationLib.NodeGeometry import ijkToRas
+from ProSTRegistrationLib.ResultTable import tableContent
+from ProSTRegistrationLib.WorkerClient import WorkerClient
+from ProSTRegistrationLib.WorkerData import AnatomyChoice
+from ProSTRegistrationLib.WorkerSource import LocalWorker
+
+PATIENCE_S = 120.0
+SPREADS = {"spread_rotation_deg": 5.0, "spread_shift_mm": 6.0, "spread_depth_mm": 8.0}
+QUICK = {"method": "cmaes", "seed": 1, **SPREADS}
+LONG = {**QUICK, "restarts": 64}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    made = WorkerClient(LocalWorker(sys.executable, tmp_path_factory.mktemp("log")))
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def logic(headless, client):
+    return Logic(headless.scene, client)
+
+
+class Outcome:
+    """What a registration calls back."""
+
+    def __init__(self):
+        self.progress, self.result, self.error = [], None, None
+
+    def callbacks(self):
+        def done(result):
+            self.result = result
+
+        def failed(error):
+            self.error = error
+
+        return {"onProgress": self.progress.append, "onDone": done, "onError": failed}
+
+    @property
+    def isDone(self):
+        return self.result is not None or self.error is not None
+
+
+def pump(logic, condition):
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"no end; the worker's log:\n{logic.client.logTail()}"
+        logic.poll()
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="module")
+def bones():
+    """A CT (HU, int16) of bars and balls of bone in soft tissue, without any symmetry."""
+    rng = np.random.default_rng(11)
+    k, j, i = np.mgrid[:48, :56, :52]
+    hu = np.full((48, 56, 52), -1000, dtype=np.int16)
+    hu[((k - 24) / 22) ** 2 + ((j - 28) / 26) ** 2 + ((i - 26) / 24) ** 2 < 1] = 40
+    for centre, radii in zip(rng.uniform(16, 36, (7, 3)), rng.uniform(3, 9, (7, 3)), strict=True):
+        inside = sum(((axis - c) / r) ** 2 for axis, c, r in zip((k, j, i), centre, radii, strict=True)) < 1
+        hu[inside] = 900
+    return hu
+
+
+CARM = CArm.from_sdd(1000.0, (1.6, 1.6), (112, 112), principal_point=(58.0, 53.0))
+
+
+@pytest.fixture
+def patient(scene, addVolume, rotation, bones):
+    """A CT near its true pose and an X-ray of it at the true pose; (ctNode, xrayNode, truth)."""
+    carm = CArm(CARM.intrinsics, CARM.size, rotation((1, 2, 0), 50, (0, 20, 30)), CARM.spacing_mm)
+    rasFromIjk = np.diag([2.0, 1.8, 2.5, 1.0])
+    rasFromIjk[:3, 3] = (-52, -50, -60)
+    truth = invert_rigid(carm.camera_from_world) @ rotation((1, 0.2, 0), 80, (4, -6, 700))
+    volume = Volume(attenuation_from_hu(bones.astype(np.float32)), rasFromIjk)
+    drr = make_projector(volume).render((carm.camera_from_world @ truth)[np.newaxis], carm)[0]
+    grey = (4000 * np.exp(-drr)).astype(np.uint16)
+    ctNode = addVolume(bones, rasFromIjk)
+    xray = addVolume(grey[np.newaxis], name="Fluoro")
+    scene.placeFluoroscopy(xray, carm)
+    scene.setPose(ctNode, truth @ rotation((1, 1, 0), 4, (3, -4, 5)))
+    return ctNode, xray, truth
+
+
+def state(ctNode, mrmlScene):
+    """What must not change when a registration does not succeed."""
+    transform = ctNode.GetParentTransformNode()
+    return slicer.util.arrayFromTransformMatrix(transform).tolist(), mrmlScene.GetNumberOfNodes()
+
+
+def test_registration_moves_the_ct_and_shows_drr_and_numbers(logic, scene, patient):
+    ctNode, xray, truth = patient
+    start = scene.ct(ctNode)[1]
+    outcome = Outcome()
+    logic.register(ctNode, [xray], config=QUICK, **outcome.callbacks())
+    assert logic.state is JobState.LOADING
+    pump(logic, lambda: outcome.isDone)
+    assert outcome.error is None, str(outcome.error)
+    assert logic.state is JobState.IDLE
+    volume, found = scene.ct(ctNode)
+    assert np.allclose(found, outcome.result["world_from_volume"], atol=1e-9)
+    corners = transform_points(volume.volume_from_index, [(12, 12, 12), (40, 12, 30), (20, 40, 12), (30, 30, 36)])
+
+    def error(pose):
+        return np.linalg.norm(transform_points(pose, corners) - transform_points(truth, corners), axis=1).mean()
+
+    assert error(found) < min(2.0, error(start) / 2)
+    assert outcome.progress
+    assert {"stage", "fraction", "score", "world_from_volume", "message"} <= outcome.progress[-1].keys()
+    drrNode, tableNode = (scene.mrmlScene.GetFirstNodeByName(name) for name in ("Fluoro DRR", "CT registration"))
+    assert tableContent(tableNode)["Status"] == outcome.result["status"]
+    drr = slicer.util.arrayFromVolume(drrNode)[0]
+    assert drr.shape == (112, 112)
+    assert np.corrcoef(drr.ravel(), -np.log(slicer.util.arrayFromVolume(xray)[0] / 4000.0 + 1e-3).ravel())[0, 1] > 0.5
+    assert np.allclose(ijkToRas(drrNode), ijkToRas(xray))
+    scene.undoPose(ctNode)
+    assert np.allclose(scene.ct(ctNode)[1], start)
+
+
+def test_cancel_leaves_the_pose(logic, headless, patient):
+    ctNode, xray, _ = patient
+    before, outcome = state(ctNode, headless.scene), Outcome()
+    logic.register(ctNode, [xray], config=LONG, **outcome.callbacks())
+    with pytest.raises(InputError, match="is running"):
+        logic.register(ctNode, [xray])
+    pump(logic, lambda: outcome.progress)
+    logic.cancel()
+    pump(logic, lambda: outcome.isDone)
+    assert outcome.result["stopped"] == "cancelled"
+    assert state(ctNode, headless.scene) == before
+
+
+def test_cancel_before_it_began(logic, headless, patient):
+    ctNode, xray, _ = patient
+    before, outcome = state(ctNode, headless.scene), Outcome()
+    logic.register(ctNode, [xray], config=LONG, **outcome.callbacks())
+    logic.cancel()
+    assert outcome.error.kind == "stopped"
+    assert logic.state is JobState.IDLE
+    assert state(ctNode, headless.scene) == before
+
+
+def test_worker_that_dies_leaves_the_pose_and_the_next_run_works(logic, headless, patient):
+    ctNode, xray, _ = patient
+    before, outcome, process = state(ctNode, headless.scene), Outcome(), []
+    logic.client.request("status", onReply=lambda content, _: process.append(content["process"]))
+    pump(logic, lambda: process)
+    logic.register(ctNode, [xray], config=LONG, **outcome.callbacks())
+    pump(logic, lambda: outcome.progress)
+    os.kill(process[0], signal.SIGTERM)
+    pump(logic, lambda: outcome.isDone)
+    assert outcome.error.kind == "lost"
+    assert state(ctNode, headless.scene) == before
+    again = Outcome()
+    logic.register(ctNode, [xray], config=LONG, **again.callbacks())
+    pump(logic, lambda: again.progress)
+    logic.cancel()
+    pump(logic, lambda: again.isDone)
+    assert again.error is None, str(again.error)
+
+
+def test_nodes_removed_in_mid_run(logic, headless, patient):
+    ctNode, xray, _ = patient
+    outcome = Outcome()
+    logic.register(ctNode, [xray], config=LONG, **outcome.callbacks())
+    pump(logic, lambda: outcome.progress)
+    headless.scene.Clear(False)
+    pump(logic, lambda: outcome.isDone)
+    assert "removed from the scene" in str(outcome.error)
+    assert logic.state is JobState.IDLE
+    idle = []
+    logic.client.request("status", onReply=lambda content, _: idle.append(content))
+    pump(logic, lambda: idle)
+    assert headless.scene.GetFirstNodeByName("Fluoro DRR") is None
+
+
+def test_bad_settings_are_told_and_leave_the_pose(logic, headless, patient):
+    ctNode, xray, _ = patient
+    before, outcome = state(ctNode, headless.scene), Outcome()
+    logic.register(ctNode, [xray], config={"no_such_setting": 1}, **outcome.callbacks())
+    pump(logic, lambda: outcome.isDone)
+    assert outcome.error.kind == "input"
+    assert "no_such_setting" in str(outcome.error)
+    assert state(ctNode, headless.scene) == before
+
+
+def test_all_faults_of_the_nodes_come_at_once(logic, headless, patient, addVolume):
+    loose = addVolume(np.zeros((1, 4, 4), dtype=np.uint8), name="Loose")
+    empty = headless.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Nothing")
+    with pytest.raises(InputError) as caught:
+        logic.register(patient[0], [loose], AnatomyChoice(empty))
+    assert [("'Loose' has no C-arm" in fault, "'Nothing'" in fault) for fault in caught.value.faults] == [
+        (True, False),
+        (False, True),
+    ]
+    assert logic.state is JobState.IDLE
+
+
+def test_live_drr_follows_the_ct(logic, scene, patient, rotation):
+    ctNode, xray, truth = patient
+    logic.showLiveDrr(ctNode, xray, downsampling=2)
+    pump(logic, lambda: not logic.client.hasPending)
+    drrNode = scene.mrmlScene.GetFirstNodeByName("Fluoro DRR")
+    first = np.array(slicer.util.arrayFromVolume(drrNode)[0])
+    assert first.shape == (56, 56)
+    for step in range(8):
+        scene.setPose(ctNode, truth @ rotation((0, 0, 1), 0, (step, 0, 0)))
+        logic.showLiveDrr(ctNode, xray, downsampling=2)
+    scene.setPose(ctNode, truth)
+    logic.showLiveDrr(ctNode, xray, downsampling=2)
+    pump(logic, lambda: not logic.client.hasPending)
+    last = slicer.util.arrayFromVolume(drrNode)[0]
+    assert not np.allclose(first, last, atol=0.05)
+    logic.showLiveDrr(ctNode, xray, downsampling=2)
+    pump(logic, lambda: not logic.client.hasPending)
+    assert np.array_equal(slicer.util.arrayFromVolume(drrNode)[0], last)
+
+
+def test_unchanged_nodes_are_not_sent_again(logic, patient):
+    ctNode, xray, _ = patient
+    sent, request = [], logic.client.request
+
+    def spy(command, *args, **kwargs):
+        sent.append(command)
+        return request(command, *args, **kwargs)
+
+    logic.client.request = spy
+    try:
+        for _ in range(2):
+            logic.showLiveDrr(ctNode, xray)
+            pump(logic, lambda: not logic.client.hasPending)
+        assert sent == ["load_ct", "load_anatomy", "load_views", "render", "render"]
+        sent.clear()
+        slicer.util.arrayFromVolume(ctNode)[0, 0, 0] = 5
+        slicer.util.arrayFromVolumeModified(ctNode)
+        logic.showLiveDrr(ctNode, xray)
+        pump(logic, lambda: not logic.client.hasPending)
+        assert sent == ["load_ct", "load_anatomy", "render"]
+    finally:
+        del logic.client.request
