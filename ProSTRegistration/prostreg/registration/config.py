@@ -127,11 +127,11 @@ def _faults(values: Mapping[str, Any]) -> list[str]:
         if name in _CHOICES and value not in _CHOICES[name]:
             faults.append(f"The setting '{name}' is {value!r}: choose one of {', '.join(_CHOICES[name])}.")
         elif name in _WHOLE_NUMBERS and not _is_whole(value, *_WHOLE_NUMBERS[name]):
-            low, high = _WHOLE_NUMBERS[name]
-            faults.append(f"The setting '{name}' is {value!r}: give a whole number from {low} to {high}.")
+            bounds = "{} to {}".format(*_WHOLE_NUMBERS[name])
+            faults.append(f"The setting '{name}' is {value!r}: give a whole number from {bounds}.")
         elif name in _NUMBERS and not _is_number(value, *_NUMBERS[name]):
-            low, high = _NUMBERS[name]
-            faults.append(f"The setting '{name}' is {value!r}: give a number from {low:g} to {high:g}.")
+            bounds = "{:g} to {:g}".format(*_NUMBERS[name])
+            faults.append(f"The setting '{name}' is {value!r}: give a number from {bounds}.")
         elif name == "restarts" and value != "auto" and not _is_whole(value, 1, 10000):
             faults.append(f"The setting 'restarts' is {value!r}: give a whole number from 1 to 10000, or 'auto'.")
     return faults

@@ -82,7 +82,7 @@ class Objective:
             score = view.similarity(image)[0]
             (per_pixel,) = torch.autograd.grad(score, image)
             per_twist = np.tensordot(derivative[0].astype(np.float64), per_pixel[0].numpy(), axes=2)
-            total += float(score)
+            total += score.item()
             gradient += per_twist @ chart.twist_from_parameters(parameters, view.carm.camera_from_world)[0]
         return total / len(self._views), gradient / len(self._views)
 

@@ -49,5 +49,5 @@ def polish(
         [scaled], lr=1.0, max_iter=steps, history_size=10, tolerance_grad=LEAST_GAIN,
         tolerance_change=LEAST_GAIN, line_search_fn="strong_wolfe",
     )  # fmt: skip
-    optimiser.step(closure)
+    optimiser.step(closure)  # type: ignore[no-untyped-call]
     return best
