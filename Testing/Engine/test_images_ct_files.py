@@ -215,6 +215,13 @@ def test_constant_volume(tmp_path: Path) -> None:
     assert "constant" in only_fault(tmp_path / "ct.nrrd")
 
 
+@pytest.mark.parametrize("most", [1.0, 255.0])
+def test_grey_values_instead_of_hu(tmp_path: Path, most: float) -> None:
+    values = (blob(np.float32) + 1000) / 2000 * most
+    sitk.WriteImage(itk_image(values.astype(np.float32), UPRIGHT), str(tmp_path / "ct.nrrd"))
+    assert "grey values, not HU" in only_fault(tmp_path / "ct.nrrd")
+
+
 def test_labels_that_are_a_ct(tmp_path: Path) -> None:
     sitk.WriteImage(itk_image(blob(np.float32), UPRIGHT), str(tmp_path / "labels.nrrd"))
     with pytest.raises(InputError, match="no label map"):

@@ -184,6 +184,12 @@ def test_one_slice(tmp_path: Path) -> None:
     assert "one slice" in refused(tmp_path / "ct")[0]
 
 
+def test_one_file_of_a_series(tmp_path: Path) -> None:
+    write_series(tmp_path / "ct", np.eye(3), slice_positions(np.eye(3)))
+    with pytest.raises(InputError, match="give the folder with all slices"):
+        read_ct(sorted((tmp_path / "ct").iterdir())[0])
+
+
 def test_folder_without_dicom(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing")
     assert "no DICOM slices" in refused(tmp_path)[0]

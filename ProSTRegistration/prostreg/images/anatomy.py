@@ -71,9 +71,8 @@ def anatomy_by_threshold(ct: Volume, threshold_hu: float = BONE_THRESHOLD_HU) ->
         )
     pieces = sitk.ConnectedComponent(sitk.GetImageFromArray(bright.astype(np.uint8)), True)
     labelled = sitk.GetArrayViewFromImage(pieces)
-    sizes = np.bincount(labelled.ravel())
-    sizes[0] = 0
-    in_body = np.bincount(labelled[_body(ct)], minlength=sizes.size)
+    sizes = np.bincount(labelled[bright])
+    in_body = np.bincount(labelled[bright & _body(ct)], minlength=sizes.size)
     patient = in_body >= 0.5 * sizes if (in_body[1:] > 0).any() else np.ones(sizes.size, dtype=bool)
     kept = patient & (sizes > 0) & (sizes >= SMALLEST_PART * sizes[patient].max())
     mask = sitk.BinaryFillhole(sitk.GetImageFromArray(kept[labelled].astype(np.uint8)))

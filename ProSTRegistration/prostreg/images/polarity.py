@@ -15,10 +15,11 @@ _FEWEST_PIXELS = 200
 _CLIPPED_WEIGHT_LIMIT = 0.3
 _BRIGHT_FRAME = 0.1
 _DARK_FRAME = -0.1
+_BRIGHT_FROM = 0.05
 
 
 def decided_polarity(pixels: NDArray[np.float32], field: RadiationField, allowed: NDArray[np.bool_]) -> Polarity:
-    """The likelier polarity, by three signs that are added up.
+    """The likelier polarity, by three signs that are added up; bone-dark where they say nothing.
 
     - The patient is thickest in the middle of the field: mean grey rank of its inner third minus
       that of its outer third. Ranks make raw, logarithmic and windowed images alike.
@@ -38,7 +39,7 @@ def decided_polarity(pixels: NDArray[np.float32], field: RadiationField, allowed
     score = _middle_over_rim(field.grey, within) + _clipped_low_over_high(pixels[allowed], field)
     if field.blocked_is_dark is not None:
         score += _DARK_FRAME if field.blocked_is_dark else _BRIGHT_FRAME
-    return "bone-bright" if score > 0 else "bone-dark"
+    return "bone-bright" if score > _BRIGHT_FROM else "bone-dark"
 
 
 def _middle_over_rim(grey: NDArray[np.float64], within: NDArray[np.bool_]) -> float:

@@ -15,8 +15,12 @@ from prostreg.images.dicom_series import read_dicom_series
 from prostreg.images.header_check import header_faults, nifti_data_faults, not_finite_fault
 from prostreg.images.library_messages import quiet_libraries
 from prostreg.images.volume import Volume
+from prostreg.images.xray_dicom import is_dicom
 
 ORTHOGONAL_TOLERANCE = 1e-3
+
+MOST_GREY = 255.0
+"""A scan whose values all lie from 0 to here has been turned into a picture."""
 
 _IMAGE_IO = {
     ".nii": "NiftiImageIO",
@@ -101,6 +105,8 @@ def read_image_file(path: Path, what: str) -> sitk.Image:
         )
     image_io = _IMAGE_IO.get(image_suffix(path))
     if image_io is None:
+        if path.is_file() and is_dicom(path):
+            raise InputError(f"{what} {path.name} is a single DICOM file: give the folder with all slices of the scan.")
         known = ", ".join(_IMAGE_IO)
         raise InputError(f"{what} {path.name} is of a kind that is not read here: give one of {known}.")
     reader = sitk.ImageFileReader()
@@ -161,6 +167,12 @@ def _value_faults(values: NDArray[np.float32], name: str) -> list[str]:
     if not finite.all():
         count = int(finite.size - np.count_nonzero(finite))
         return [not_finite_fault(name, count)]
-    if values.min() == values.max():
-        return [f"{name} is constant, all voxels are {values.min():g}: it shows nothing."]
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        return [f"{name} is constant, all voxels are {low:g}: it shows nothing."]
+    if low >= 0 and high <= MOST_GREY:
+        return [
+            f"{name} has values from {low:g} to {high:g} only: these are grey values, not HU (air -1000, water 0, "
+            "bone from 200). Export the CT with its original values."
+        ]
     return []

@@ -21,8 +21,11 @@ _PREAMBLE_BYTES = 128
 
 def is_dicom(path: Path) -> bool:
     """True for a file with the DICOM preamble, or named as one."""
-    with path.open("rb") as file:
-        start = file.read(_PREAMBLE_BYTES + 4)
+    try:
+        with path.open("rb") as file:
+            start = file.read(_PREAMBLE_BYTES + 4)
+    except OSError:  # whoever reads the file says so
+        start = b""
     return start[_PREAMBLE_BYTES:] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom", ".ima")
 
 
