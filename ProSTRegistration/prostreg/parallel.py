@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from typing import TypeVar
+
+import torch
 
 Task = TypeVar("Task")
 
@@ -35,3 +38,14 @@ def share_out(work: Callable[[slice], None], count: int) -> None:
     """Splits ``range(count)`` into slices and runs ``work`` on each, on all cores."""
     length = max(1, count // (PARTS_PER_CORE * cores()))
     run_all(work, [slice(first, min(first + length, count)) for first in range(0, count, length)])
+
+
+@contextmanager
+def single_threaded_torch() -> Iterator[None]:
+    """Torch on one thread: for small images its own threads cost more than they give."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -13,6 +13,7 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import transform_points
 from prostreg.images.xray import XRay
+from prostreg.parallel import single_threaded_torch
 from prostreg.projector.selection import Projector
 from prostreg.similarity.correlation import PatchGradNcc
 from prostreg.similarity.scorer import Scorer, make_scorer
@@ -79,8 +80,9 @@ class Objective:
             camera_from_volume = view.carm.camera_from_world @ pose
             images, derivative = self.projector.render_with_derivative(camera_from_volume, view.carm)
             image = torch.from_numpy(images).requires_grad_()
-            score = view.similarity(image)[0]
-            (per_pixel,) = torch.autograd.grad(score, image)
+            with single_threaded_torch():
+                score = view.similarity(image)[0]
+                (per_pixel,) = torch.autograd.grad(score, image)
             per_twist = np.tensordot(derivative[0].astype(np.float64), per_pixel[0].numpy(), axes=2)
             total += score.item()
             gradient += per_twist @ chart.twist_from_parameters(parameters, view.carm.camera_from_world)[0]

@@ -74,26 +74,33 @@ class PatchGradNcc:
         self.inverse_cover = 1 / cover.clamp(min=1e-6)
         self.counts = (cover >= self.LEAST_COVER).to(fixed.dtype)
         self.fixed_mean = self._patch_means(self.fixed) * self.inverse_cover
-        self.fixed_variance = self._damped_variance(self._patch_means(self.fixed**2), self.fixed_mean)
+        variance = self._variance(self._patch_means(self.fixed**2), self.fixed_mean)
+        self.fixed_variance = variance + self.DAMPING * _typical(variance, self.counts)
 
     def __call__(self, moving: Tensor) -> Tensor:
         gradients = sobel_gradients(moving) * self.weight
         mean = self._patch_means(gradients) * self.inverse_cover
-        variance = self._damped_variance(self._patch_means(gradients**2), mean)
+        variance = self._variance(self._patch_means(gradients**2), mean)
+        average = variance.sum(dim=(-1, -2), keepdim=True) / self.counts.sum().clamp(min=1)
         covariance = self._patch_means(gradients * self.fixed) * self.inverse_cover - mean * self.fixed_mean
-        correlation = covariance / (variance * self.fixed_variance + FLAT).sqrt()
+        correlation = covariance / ((variance + self.DAMPING * average) * self.fixed_variance + FLAT).sqrt()
         total: Tensor = (correlation * self.counts).sum(dim=(1, 2, 3))
         return total / (2 * self.counts.sum()).clamp(min=1)
 
-    def _damped_variance(self, squares: Tensor, mean: Tensor) -> Tensor:
-        """Patch variances plus DAMPING times their average over the image."""
-        variance = (squares * self.inverse_cover - mean**2).clamp(min=0) * self.counts
-        average = variance.sum(dim=(-1, -2), keepdim=True) / self.counts.sum().clamp(min=1)
-        return variance + self.DAMPING * average
+    def _variance(self, squares: Tensor, mean: Tensor) -> Tensor:
+        return (squares * self.inverse_cover - mean**2).clamp(min=0) * self.counts
 
     def _patch_means(self, images: Tensor) -> Tensor:
         rows = functional.avg_pool2d(images, (self.edge, 1), (self.stride, 1))
         return functional.avg_pool2d(rows, (1, self.edge), (1, self.stride))
+
+
+def _typical(variance: Tensor, counts: Tensor) -> Tensor:
+    """Median (1, 2, 1, 1) of the patch variances that count: one glaring edge does not change it."""
+    counting = variance[0, :, counts[0, 0] > 0]
+    if counting.shape[1] == 0:
+        return torch.zeros_like(variance[:, :, :1, :1])
+    return counting.median(dim=1).values[None, :, None, None]
 
 
 def _masked_correlation(moving: Tensor, fixed: Tensor, weight: Tensor) -> Tensor:
