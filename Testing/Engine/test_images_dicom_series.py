@@ -129,6 +129,9 @@ def test_localizer_other_files_and_subfolders_do_no_harm(tmp_path: Path) -> None
     position = ORIGIN_LPS
     ct_slice(tmp_path / "ct" / "scout", blob_slice(np.eye(3), position), np.eye(3), position, "scout")
     changed(tmp_path / "ct" / "scout", lambda d: setattr(d, "ImageType", ["ORIGINAL", "PRIMARY", "LOCALIZER"]))
+    for name in ("single", "dose report"):
+        ct_slice(tmp_path / "ct" / name, blob_slice(np.eye(3), position), np.eye(3), position, name)
+    changed(tmp_path / "ct" / "dose report", lambda d: d.__delattr__("ImagePositionPatient"))
     assert read_ct(tmp_path / "ct").size == (COLUMNS, ROWS, SLICES)
 
 

@@ -168,6 +168,23 @@ def test_run_length_encoding(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_xray_image(path).pixels, PICTURE)
 
 
+def test_damaged_bytes_are_a_fault_or_harmless(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    path = write_xray(tmp_path / "x.dcm", DistanceSourceToDetector="1000", ImagerPixelSpacing=[0.3, 0.3])
+    whole = path.read_bytes()
+    refused = 0
+    for _ in range(150):
+        damaged = bytearray(whole)
+        for _ in range(4):
+            damaged[rng.integers(0, 1400)] = rng.integers(0, 256)
+        path.write_bytes(damaged)
+        try:
+            read_xray_image(path)
+        except InputError:
+            refused += 1
+    assert refused > 20
+
+
 @pytest.mark.skipif(not HIP.exists(), reason="../shared/data is not there")
 def test_real_hip_radiograph() -> None:
     image = read_xray_image(HIP)

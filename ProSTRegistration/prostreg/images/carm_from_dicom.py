@@ -6,6 +6,7 @@ import pydicom
 
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
+from prostreg.images.dicom_tags import numbers_of, whole_number_of
 
 
 def carm_from_dicom(dataset: pydicom.Dataset) -> CArm | None:
@@ -18,23 +19,13 @@ def carm_from_dicom(dataset: pydicom.Dataset) -> CArm | None:
     Returns:
         None where the tags do not tell, or tell nothing usable.
     """
-    distance = _numbers(dataset, "DistanceSourceToDetector", 1)
-    spacing = _numbers(dataset, "ImagerPixelSpacing", 2) or _numbers(dataset, "DetectorElementSpacing", 2)
+    distance = numbers_of(dataset, "DistanceSourceToDetector", 1)
+    spacing = numbers_of(dataset, "ImagerPixelSpacing", 2) or numbers_of(dataset, "DetectorElementSpacing", 2)
     if not distance or not spacing:
         return None
     along_rows, along_columns = spacing  # DICOM gives the distance between rows first
+    size = whole_number_of(dataset, "Columns", 0), whole_number_of(dataset, "Rows", 0)
     try:
-        return CArm.from_sdd(distance[0], (along_columns, along_rows), (int(dataset.Columns), int(dataset.Rows)))
+        return CArm.from_sdd(distance[0], (along_columns, along_rows), size)
     except InputError:
         return None
-
-
-def _numbers(dataset: pydicom.Dataset, keyword: str, count: int) -> list[float]:
-    value = dataset.get(keyword)
-    if value is None or value == "":
-        return []
-    try:
-        numbers = [float(value)] if count == 1 else [float(item) for item in value]
-    except (TypeError, ValueError):
-        return []
-    return numbers if len(numbers) == count and all(n > 0 for n in numbers) else []

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pydicom
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
-from pydicom.errors import InvalidDicomError
 
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.frames import ras_from_lps
+from prostreg.images.dicom_tags import numbers_of, read_header, value_of, whole_number_of, words_of
 from prostreg.images.grid_resampling import resampled
 from prostreg.images.library_messages import quiet_libraries
 from prostreg.images.volume import Volume
@@ -53,7 +52,7 @@ class _Slice:
 def read_dicom_series(folder: Path) -> Volume:
     """Reads the one CT series in a folder and its subfolders.
 
-    Localizers and files that are not DICOM are passed over. Slices are put in order along their
+    Localizers, single images and files that are not DICOM are passed over. Slices are put in order along their
     normal. Slices that step sideways evenly (tilted gantry) are resampled linearly in their
     planes onto an upright grid, padded with -1024 HU.
 
@@ -62,6 +61,8 @@ def read_dicom_series(folder: Path) -> Volume:
     """
     with quiet_libraries():
         series = _series_in(folder)
+    stacks = {uid: headers for uid, headers in series.items() if _is_stack(headers)}
+    series = stacks or series
     if not series:
         raise InputError(f"The CT folder {folder} contains no DICOM slices of a CT: give the folder that holds them.")
     if len(series) > 1:
@@ -79,13 +80,11 @@ def _series_in(folder: Path) -> dict[str, list[tuple[Path, pydicom.Dataset]]]:
     """Headers by series; only images with a place in the patient, no localizers."""
     series: dict[str, list[tuple[Path, pydicom.Dataset]]] = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        try:
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
-        except (InvalidDicomError, OSError, EOFError, ValueError):
+        header = read_header(path, _TAGS)
+        if header is None or value_of(header, "Rows") is None or words_of(header, "Modality") not in (["CT"], []):
             continue
-        kinds = [str(kind).upper() for kind in _listed(header.get("ImageType"))]
-        if "Rows" in header and header.get("Modality", "CT") == "CT" and "LOCALIZER" not in kinds:
-            series.setdefault(str(header.get("SeriesInstanceUID", "")), []).append((path, header))
+        if "LOCALIZER" not in words_of(header, "ImageType"):
+            series.setdefault(str(value_of(header, "SeriesInstanceUID")), []).append((path, header))
     return series
 
 
@@ -104,28 +103,26 @@ def _slices(headers: list[tuple[Path, pydicom.Dataset]], folder: Path) -> list[_
 
 
 def _kind_fault(path: Path, header: pydicom.Dataset) -> str:
-    if int(header.get("NumberOfFrames", None) or 1) > 1:
+    if whole_number_of(header, "NumberOfFrames", 1) > 1:
         return (
             f"{path.name} is a multi-frame (enhanced) CT, which is not read from DICOM: "
             "load it in Slicer and save it as NRRD or NIfTI."
         )
-    if int(header.get("SamplesPerPixel", None) or 1) != 1:
+    if whole_number_of(header, "SamplesPerPixel", 1) != 1:
         return f"{path.name} is a colour image, not a CT slice: remove it from the folder."
     return ""
 
 
 def _slice(path: Path, header: pydicom.Dataset) -> _Slice | None:
     """One slice's geometry, None where its tags do not give it."""
-    try:
-        position = np.array(_listed(header["ImagePositionPatient"].value), dtype=np.float64).reshape(3)
-        orientation = np.array(_listed(header["ImageOrientationPatient"].value), dtype=np.float64).reshape(2, 3)
-        along_j, along_i = (float(s) for s in header["PixelSpacing"].value)
-        size = int(header["Columns"].value), int(header["Rows"].value)
-    except (KeyError, TypeError, ValueError):
+    position = numbers_of(header, "ImagePositionPatient", 3)
+    orientation = numbers_of(header, "ImageOrientationPatient", 6)
+    spacing = numbers_of(header, "PixelSpacing", 2)
+    size = whole_number_of(header, "Columns", 0), whole_number_of(header, "Rows", 0)
+    if not position or not orientation or not spacing or min(size) < 1:
         return None
-    if not np.isfinite([*position, *orientation.ravel(), along_i, along_j]).all():
-        return None
-    return _Slice(path, position, orientation, (along_i, along_j), size)
+    along_j, along_i = spacing  # DICOM gives the distance between rows first
+    return _Slice(path, np.array(position), np.array(orientation).reshape(2, 3), (along_i, along_j), size)
 
 
 def _in_order(slices: list[_Slice], folder: Path) -> tuple[list[_Slice], NDArray[np.float64]]:
@@ -224,12 +221,10 @@ def _sheared_back(
     return Volume(np.asarray(moved, dtype=np.float32), ras_from_lps(upright_from_first))
 
 
+def _is_stack(headers: list[tuple[Path, pydicom.Dataset]]) -> bool:
+    """Two images or more with a place in the patient: no scout, dose report or screen shot."""
+    return sum(bool(numbers_of(header, "ImagePositionPatient", 3)) for _, header in headers) >= 2
+
+
 def _description(headers: list[tuple[Path, pydicom.Dataset]]) -> str:
-    return str(headers[0][1].get("SeriesDescription", None) or "no description")
-
-
-def _listed(value: Any) -> list[Any]:
-    """The items of a DICOM value of any multiplicity."""
-    if value is None:
-        return []
-    return [value] if isinstance(value, (str, int, float)) else list(value)
+    return str(value_of(headers[0][1], "SeriesDescription") or "no description")

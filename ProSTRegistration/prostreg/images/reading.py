@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.frames import Matrix, ras_from_lps
 from prostreg.images.dicom_series import read_dicom_series
+from prostreg.images.dicom_tags import is_dicom
 from prostreg.images.header_check import header_faults, nifti_data_faults, not_finite_fault
 from prostreg.images.library_messages import quiet_libraries
 from prostreg.images.volume import Volume
-from prostreg.images.xray_dicom import is_dicom
 
 ORTHOGONAL_TOLERANCE = 1e-3
 

@@ -9,24 +9,12 @@ import numpy as np
 import pydicom
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
-from pydicom.errors import InvalidDicomError
 
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm import CArm
 from prostreg.images.carm_from_dicom import carm_from_dicom
+from prostreg.images.dicom_tags import read_dataset, value_of, whole_number_of, words_of
 from prostreg.images.library_messages import quiet_libraries
-
-_PREAMBLE_BYTES = 128
-
-
-def is_dicom(path: Path) -> bool:
-    """True for a file with the DICOM preamble, or named as one."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(_PREAMBLE_BYTES + 4)
-    except OSError:  # whoever reads the file says so
-        start = b""
-    return start[_PREAMBLE_BYTES:] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom", ".ima")
 
 
 def read_dicom_xray(
@@ -38,20 +26,19 @@ def read_dicom_xray(
         InputError: colour, several frames, no pixels, or pixels that cannot be decoded.
     """
     with quiet_libraries():
-        try:
-            dataset = pydicom.dcmread(path)
-        except (InvalidDicomError, OSError, EOFError, ValueError):
-            raise InputError(f"The X-ray {path.name} is not a readable DICOM file: export it anew.") from None
+        dataset = read_dataset(path)
+        if dataset is None:
+            raise InputError(f"The X-ray {path.name} is not a readable DICOM file: export it anew.")
         faults = FaultList()
-        frames = int(dataset.get("NumberOfFrames", None) or 1)
+        frames = whole_number_of(dataset, "NumberOfFrames", 1)
         if frames > 1:
             faults.add(
                 f"The X-ray {path.name} has {frames} frames: one image per view is needed, "
                 "save the frame you mean on its own."
             )
-        if int(dataset.get("SamplesPerPixel", 1)) != 1:
+        if whole_number_of(dataset, "SamplesPerPixel", 1) != 1:
             faults.add(f"The X-ray {path.name} is a colour (RGB) image: give the grey-value image.")
-        if not any(keyword in dataset for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+        if all(value_of(dataset, k) is None for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
             faults.add(f"The X-ray {path.name} has no pixel data: give the image itself.")
         faults.raise_if_any()
         return _pixels(dataset, path), carm_from_dicom(dataset), _polarity(dataset)
@@ -68,12 +55,15 @@ def _pixels(dataset: pydicom.Dataset, path: Path) -> NDArray[np.float32]:
         pixels = np.asarray(sitk.GetArrayFromImage(reader.Execute()), dtype=np.float32)
         return pixels.reshape(pixels.shape[-2:])
     except (RuntimeError, ValueError):
-        syntax = dataset.file_meta.get("TransferSyntaxUID", None)
         raise InputError(
-            f"The pixels of the X-ray {path.name} cannot be decoded "
-            f"({syntax.name if syntax is not None else 'no transfer syntax'}): "
+            f"The pixels of the X-ray {path.name} cannot be decoded ({_compression(dataset)}): "
             "the file is damaged or compressed in a way that is not read here, export it uncompressed."
         ) from None
+
+
+def _compression(dataset: pydicom.Dataset) -> str:
+    syntax = value_of(dataset.file_meta, "TransferSyntaxUID")
+    return "no transfer syntax" if syntax is None else str(syntax.name)
 
 
 def _polarity(dataset: pydicom.Dataset) -> Literal["bone-dark", "bone-bright"] | None:
@@ -83,12 +73,12 @@ def _polarity(dataset: pydicom.Dataset) -> Literal["bone-dark", "bone-bright"] |
     proportional to the beam's intensity. Radiographs (CR, DX) are shown with white bone, so their
     photometric interpretation tells it; angiography and fluoroscopy are shown either way.
     """
-    sign = dataset.get("PixelIntensityRelationshipSign", None)
+    sign = whole_number_of(dataset, "PixelIntensityRelationshipSign", 0)
     if sign in (1, -1):
         return "bone-dark" if sign == 1 else "bone-bright"
-    if dataset.get("PixelIntensityRelationship", "") == "LIN":
+    if words_of(dataset, "PixelIntensityRelationship") == ["LIN"]:
         return "bone-dark"
-    photometric = dataset.get("PhotometricInterpretation", "")
-    if dataset.get("Modality", "") in ("CR", "DX") and photometric in ("MONOCHROME1", "MONOCHROME2"):
-        return "bone-dark" if photometric == "MONOCHROME1" else "bone-bright"
+    photometric = words_of(dataset, "PhotometricInterpretation")
+    if words_of(dataset, "Modality") in (["CR"], ["DX"]) and photometric in (["MONOCHROME1"], ["MONOCHROME2"]):
+        return "bone-dark" if photometric == ["MONOCHROME1"] else "bone-bright"
     return None

@@ -13,10 +13,11 @@ from PIL import Image
 
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm import CArm
+from prostreg.images.dicom_tags import is_dicom
 from prostreg.images.header_check import nifti_data_faults
 from prostreg.images.library_messages import quiet_libraries
 from prostreg.images.reading import image_suffix
-from prostreg.images.xray_dicom import is_dicom, read_dicom_xray
+from prostreg.images.xray_dicom import read_dicom_xray
 
 Polarity = Literal["bone-dark", "bone-bright"]
 

@@ -1,0 +1,73 @@
+"""DICOM tags of files that may be damaged: what cannot be read counts as absent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+
+_PREAMBLE_BYTES = 128
+
+
+def is_dicom(path: Path) -> bool:
+    """True for a file with the DICOM preamble, or named as one."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(_PREAMBLE_BYTES + 4)
+    except OSError:  # whoever reads the file says so
+        start = b""
+    return start[_PREAMBLE_BYTES:] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom", ".ima")
+
+
+def read_header(path: Path, keywords: Sequence[str]) -> pydicom.Dataset | None:
+    """The named tags of a file, without its pixels; None for what is no readable DICOM file."""
+    try:
+        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(keywords))
+    except Exception:  # pydicom's parser raises many kinds on damaged files
+        return None
+
+
+def read_dataset(path: Path) -> pydicom.Dataset | None:
+    """A whole file; None for what is no readable DICOM file."""
+    try:
+        return pydicom.dcmread(path)
+    except Exception:  # as above
+        return None
+
+
+def value_of(dataset: pydicom.Dataset, keyword: str) -> Any:
+    """A tag's value; None where it is absent, empty or damaged."""
+    try:
+        value = dataset.get(keyword)
+    except Exception:  # values are parsed when they are asked for
+        return None
+    return None if value is None or (isinstance(value, str) and not value) else value
+
+
+def numbers_of(dataset: pydicom.Dataset, keyword: str, count: int) -> list[float]:
+    """A tag's finite numbers, exactly ``count`` of them; empty where it does not have these."""
+    value = value_of(dataset, keyword)
+    items = value if isinstance(value, (list, pydicom.multival.MultiValue)) else [value]
+    try:
+        numbers = [float(item) for item in items]
+    except (TypeError, ValueError):
+        return []
+    return numbers if len(numbers) == count and np.isfinite(numbers).all() else []
+
+
+def whole_number_of(dataset: pydicom.Dataset, keyword: str, otherwise: int) -> int:
+    """A tag's one whole number, or ``otherwise`` where it has none."""
+    numbers = numbers_of(dataset, keyword, 1)
+    return int(numbers[0]) if numbers else otherwise
+
+
+def words_of(dataset: pydicom.Dataset, keyword: str) -> list[str]:
+    """A tag's words in capitals."""
+    value = value_of(dataset, keyword)
+    if value is None:
+        return []
+    items = value if isinstance(value, (list, pydicom.multival.MultiValue)) else [value]
+    return [str(item).upper() for item in items]
