@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import time
 from collections.abc import Callable
 from functools import cached_property
 
@@ -19,15 +18,20 @@ from prostreg.registration.acceptance import Verdict, judge
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.levels import Levels
+from prostreg.registration.monitor import Monitor
 from prostreg.registration.result import Progress, Result, StageReport
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose
-from prostreg.search.cmaes import Candidate, cmaes_search
+from prostreg.search.candidate import Candidate
+from prostreg.search.cmaes import cmaes_search
 from prostreg.search.objective import Objective
 from prostreg.search.polish import polish
 
 MOST_RESTARTS = 64
 POLISH_STEPS = 30
 CANDIDATES_POLISHED = 2
+
+SEARCH_SHARE = 0.8
+"""Share of a round's work that is the global search; the rest is polish."""
 
 
 def register(
@@ -67,27 +71,21 @@ class _Run:
         is_cancelled: Callable[[], bool] | None,
     ) -> None:
         _check_method(config)
-        self._began = time.perf_counter()
         self._case, self._config = case, config
-        self._on_progress, self._is_cancelled = on_progress, is_cancelled
-        self._start = start_pose(case)
-        self._centre_mm = anatomy_centre_mm(anatomy_points_mm(case))
-        self._chart = PoseChart(self._start, case.views[0].carm.camera_from_world, self._centre_mm)
-        self._levels = Levels(case, self._start, self._centre_mm, config.projector)
+        start, centre_mm = start_pose(case), anatomy_centre_mm(anatomy_points_mm(case))
+        self._chart = PoseChart(start, case.views[0].carm.camera_from_world, centre_mm)
+        self._restarts = _planned_restarts(config)
+        rounds = None if self._until_accepted else -(-self._restarts // config.restarts_per_round)
+        self._monitor = Monitor(self._chart, rounds, config.time_limit_s, on_progress, is_cancelled)
+        self._levels = Levels(case, start, centre_mm, config.projector)
         self._stages: list[StageReport] = []
-        self._best = Candidate(-np.inf, np.zeros(6))
-        self._restarts_done = 0
+        self._start = Candidate(-np.inf, np.zeros(6))
+        self._best = self._start
+        self._leader = self._start
 
-    def result(self) -> Result:
-        stopped = None
-        try:
-            self._search()
-        except Stopped as reason:
-            stopped = str(reason)
-        if not np.isfinite(self._best.score):
-            pose = self._chart.world_from_volume_at(self._best.parameters)
-            self._best = Candidate(float(self._fine.scores(pose)[0]), self._best.parameters)
-        return self._report(judge(self._best.score), stopped)
+    @property
+    def _until_accepted(self) -> bool:
+        return self._config.method == "auto" and self._config.restarts == "auto"
 
     @cached_property
     def _coarse(self) -> Objective:
@@ -99,65 +97,71 @@ class _Run:
         radius = max(self._config.patch_radius_px, round(self._config.patch_radius_px * ratio / 2))
         return self._levels.objective(self._config.polish_pixels, radius, max(2, radius // 3), 1.0)
 
+    def result(self) -> Result:
+        stopped = None
+        try:
+            self._search()
+        except Stopped as reason:
+            stopped = str(reason)
+            self._keep_what_was_found()
+        return self._report(judge(self._best.score), stopped)
+
     def _search(self) -> None:
-        restarts = self._config.restarts
-        if restarts == "auto":
-            restarts = 1 if self._config.method == "cmaes" else MOST_RESTARTS
-        until_accepted = self._config.method == "auto" and self._config.restarts == "auto"
-        if until_accepted:
-            self._polish_all([Candidate(0.0, np.zeros(6))], "start")
-        while self._restarts_done < int(restarts):
-            if until_accepted and judge(self._best.score).status == "accepted":
-                return
-            runs = min(self._config.restarts_per_round, int(restarts) - self._restarts_done)
+        if self._until_accepted:
+            self._polish([self._start], "start")
+        while self._restarts > 0 and not (self._until_accepted and self._is_accepted()):
+            runs = min(self._config.restarts_per_round, self._restarts)
             candidates = self._global_search(runs)
-            self._polish_all(sorted(candidates, key=lambda c: -c.score)[:CANDIDATES_POLISHED], "polish")
-            self._restarts_done += runs
+            self._polish(sorted(candidates, key=lambda c: -c.score)[:CANDIDATES_POLISHED], "polish")
+            self._restarts -= runs
+            self._monitor.rounds_done += 1
+
+    def _is_accepted(self) -> bool:
+        return judge(self._best.score).status == "accepted"
 
     def _global_search(self, runs: int) -> list[Candidate]:
         config = self._config
-        began, before = time.perf_counter(), self._coarse.evaluations
-        spread = np.array(
-            [np.deg2rad(config.spread_rotation_deg)] * 3 + [config.spread_shift_mm] * 2 + [config.spread_depth_mm]
-        )
+        began, before = self._monitor.seconds, self._coarse.evaluations
+        rotation, shift, depth = config.spread_rotation_deg, config.spread_shift_mm, config.spread_depth_mm
+        spread = np.array([np.deg2rad(rotation)] * 3 + [shift] * 2 + [depth])
 
         def on_generation(generation: int, best: Candidate) -> None:
-            self._tell("cmaes", (generation + 1) / config.generations, best)
+            self._leader = best
+            self._monitor.check("cmaes", SEARCH_SHARE * (generation + 1) / config.generations, best)
 
-        rng = np.random.default_rng([config.seed, self._restarts_done])
         candidates = cmaes_search(
-            self._coarse, self._chart, np.zeros((runs, 6)), spread, config.population, config.generations, rng,
-            on_generation,
+            self._coarse, self._chart, np.zeros((runs, 6)), spread, config.population, config.generations,
+            np.random.default_rng([config.seed, self._monitor.rounds_done]), on_generation,
         )  # fmt: skip
         score = max(candidate.score for candidate in candidates)
         self._add_stage("cmaes", self._coarse.evaluations - before, began, score, runs)
         return candidates
 
-    def _polish_all(self, candidates: list[Candidate], name: str) -> None:
-        began, before = time.perf_counter(), self._fine.evaluations
-        score = -np.inf
+    def _polish(self, candidates: list[Candidate], name: str) -> None:
+        began, before = self._monitor.seconds, self._fine.evaluations
+        share = 0.0 if name == "start" else SEARCH_SHARE
+        top = -np.inf
         for candidate in candidates:
             polished = polish(
-                self._fine, self._chart, candidate.parameters, POLISH_STEPS, lambda best: self._tell(name, 1.0, best)
-            )
-            score = max(score, polished.score)
+                self._fine, self._chart, candidate.parameters, POLISH_STEPS,
+                lambda best: self._monitor.check(name, share, best),
+            )  # fmt: skip
+            top = max(top, polished.score)
             if polished.score > self._best.score:
                 self._best = polished
-        self._add_stage(name, self._fine.evaluations - before, began, score, len(candidates))
+        self._leader = self._best
+        self._add_stage(name, self._fine.evaluations - before, began, top, len(candidates))
+
+    def _keep_what_was_found(self) -> None:
+        """After a stop: the better of the best finished pose and the one the search was at."""
+        for candidate in (self._start, self._leader):
+            pose = self._chart.world_from_volume_at(candidate.parameters)
+            score = float(self._fine.scores(pose)[0])
+            if score > self._best.score:
+                self._best = Candidate(score, candidate.parameters)
 
     def _add_stage(self, name: str, evaluations: int, began: float, score: float, starts: int) -> None:
-        self._stages.append(StageReport(name, evaluations, time.perf_counter() - began, score, starts))
-
-    def _tell(self, stage: str, share: float, best: Candidate) -> None:
-        elapsed = time.perf_counter() - self._began
-        if self._on_progress is not None:
-            pose = self._chart.world_from_volume_at(best.parameters)[0]
-            message = f"{stage}: similarity {best.score:.3f}"
-            self._on_progress(Progress(stage, share, best.score, pose, message))
-        if self._is_cancelled is not None and self._is_cancelled():
-            raise Stopped("cancelled")
-        if elapsed > self._config.time_limit_s:
-            raise Stopped("time limit")
+        self._stages.append(StageReport(name, evaluations, self._monitor.seconds - began, score, starts))
 
     def _report(self, verdict: Verdict, stopped: str | None) -> Result:
         pose = self._chart.world_from_volume_at(self._best.parameters)[0]
@@ -168,7 +172,7 @@ class _Run:
             world_from_volume=pose,
             camera_from_volume=tuple(view.carm.camera_from_world @ pose for view in self._case.views),
             stages=tuple(self._stages),
-            seconds=time.perf_counter() - self._began,
+            seconds=self._monitor.seconds,
             device=f"cpu {platform.processor() or platform.machine()}",
             projector=self._fine.projector.name,
             mtre_mm=mtre_mm(self._case, pose),
@@ -177,6 +181,12 @@ class _Run:
             stopped=stopped,
             reasons=verdict.reasons,
         )
+
+
+def _planned_restarts(config: RegistrationConfig) -> int:
+    if config.restarts != "auto":
+        return int(config.restarts)
+    return 1 if config.method == "cmaes" else MOST_RESTARTS
 
 
 def mtre_mm(case: Case, world_from_volume: Matrix) -> float | None:

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import cma
 import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.geometry.chart import PoseChart
+from prostreg.search.candidate import Candidate
 from prostreg.search.objective import Objective
-
-
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """A pose with its score.
-
-    Attributes:
-        parameters: (6,) in the chart of the search.
-    """
-
-    score: float
-    parameters: NDArray[np.float64]
 
 
 def cmaes_search(

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from prostreg.geometry.chart import PoseChart
-from prostreg.search.cmaes import Candidate
+from prostreg.search.candidate import Candidate
 from prostreg.search.objective import Objective
 
 UNITS = np.array([np.deg2rad(1.0)] * 3 + [1.0, 1.0, 5.0])
