@@ -16,12 +16,12 @@ from prostreg.cli.interruption import stop_requests
 from prostreg.cli.outcome import Outcome
 from prostreg.cli.register import exit_code_of, register_and_write, summary
 from prostreg.errors import InputError
-from prostreg.geometry.frames import transform_points
 from prostreg.outputs.case_outputs import OVERLAY_FILE
 from prostreg.outputs.result_file import output_folder_faults, result_to_dict
 from prostreg.registration.case import Case
 from prostreg.registration.case_file import read_case
 from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.pipeline import mtre_mm
 from prostreg.simulation.demo_case import write_phantom_case, write_sample_case
 from prostreg.simulation.sample_ct import ATTRIBUTION, fetch_sample_ct, is_cached
 
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     case_file = _make_case(arguments)
     case = read_case(case_file)
     rotation_deg, shift_mm = _start_error(case)
-    say(f"3. Registering from a start that is {rotation_deg:.0f} degrees and {shift_mm:.0f} mm off")
+    say(f"3. Registering from a start that is {rotation_deg:.0f} degrees and {shift_mm:.0f} mm (mTRE) off")
     with stop_requests() as is_cancelled:
         result = register_and_write(case, RegistrationConfig(seed=arguments.seed), out / case.name, is_cancelled)
     scene = _write_scene(out, case_file, case.name)
@@ -67,19 +67,17 @@ def _make_case(arguments: argparse.Namespace) -> Path:
     say(f"1. Fetching the sample CT ({where})")
     sample = fetch_sample_ct()
     say(f"   {sample.attribution}")
-    say(f"2. Simulating an oblique fluoroscopy of its spine, T8 to L1, with noise, scatter and blur -> {folder}")
+    say(f"2. Simulating an oblique fluoroscopy of its spine, T7 to L2, with noise, scatter and blur -> {folder}")
     return write_sample_case(folder, sample, arguments.seed)
 
 
 def _start_error(case: Case) -> tuple[float, float]:
-    """How far the start is from the truth: degrees, and mm at the landmarks' centre."""
+    """How far the start is from the truth: degrees, and mean distance of the landmarks in mm."""
     start, truth = case.initial_world_from_volume, case.truth_world_from_volume
     assert start is not None  # demo cases have both
     assert truth is not None
     cosine = (np.trace(start[:3, :3] @ truth[:3, :3].T) - 1) / 2
-    centre = np.asarray(case.landmarks_mm).mean(axis=0)
-    shift = np.linalg.norm(transform_points(start, centre) - transform_points(truth, centre))
-    return float(np.rad2deg(np.arccos(np.clip(cosine, -1, 1)))), float(shift)
+    return float(np.rad2deg(np.arccos(np.clip(cosine, -1, 1)))), mtre_mm(case, start) or 0.0
 
 
 def _write_scene(out: Path, case_file: Path, name: str) -> Path | None:

@@ -18,6 +18,7 @@ from prostreg.registration.case_file import read_case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.pipeline import register
 from prostreg.registration.result import Result
+from prostreg.registration.start import start_pose
 
 MEMORY_FOR_CASES = 2 << 30
 """Bytes of voxels kept from checking the cases to registering them; the rest is read again."""
@@ -89,6 +90,7 @@ def _check_cases(paths: Sequence[Path], faults: FaultList) -> dict[Path, Case]:
     for path in paths:
         try:
             case = read_case(path)
+            start_pose(case)  # refuses a start that shows nothing
         except InputError as error:
             prefix = f"{path}: " if len(paths) > 1 else ""
             faults.extend(prefix + fault for fault in error.faults)

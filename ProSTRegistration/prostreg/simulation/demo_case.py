@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,9 @@ def write_sample_case(folder: Path, sample: SampleCt, seed: int) -> Path:
     seen = without_contrast_agent(volume, labels)
     anatomy = (*sample.spine_labels, *sample.rib_labels)
     landmarks = structure_landmarks_mm(labels, sample.spine_labels)
-    return _write_case(folder, "spine-demo", seen, anatomy, landmarks, SAMPLE_OBLIQUE_DEG, seed)
+    ends = structure_landmarks_mm(labels, anatomy)
+    aim = (landmarks.mean(axis=0) + (ends.min(axis=0) + ends.max(axis=0)) / 2) / 2  # between spine and rib cage
+    return _write_case(folder, _Scene("spine-demo", seen, anatomy, landmarks, aim, SAMPLE_OBLIQUE_DEG), seed)
 
 
 def write_phantom_case(folder: Path, seed: int) -> Path:
@@ -70,7 +73,8 @@ def write_phantom_case(folder: Path, seed: int) -> Path:
     _write_volume(folder / "ct.nii.gz", phantom.ct, np.int16)
     _write_volume(folder / "labels.nii.gz", phantom.labels, np.uint8)
     landmarks = structure_landmarks_mm(phantom.labels, VERTEBRA_LABELS)
-    return _write_case(folder, "phantom-demo", phantom.ct, VERTEBRA_LABELS, landmarks, 0.0, seed)
+    aim = landmarks.mean(axis=0)
+    return _write_case(folder, _Scene("phantom-demo", phantom.ct, VERTEBRA_LABELS, landmarks, aim, 0.0), seed)
 
 
 def without_contrast_agent(ct: Volume, labels: Volume) -> Volume:
@@ -82,23 +86,34 @@ def without_contrast_agent(ct: Volume, labels: Volume) -> Volume:
     return ct.with_values(np.where(enhanced, np.float32(SOFT_TISSUE_HU), ct.values))
 
 
-def _write_case(
-    folder: Path,
-    name: str,
-    seen_ct: Volume,
-    anatomy: Sequence[int],
-    landmarks_mm: NDArray[np.float64],
-    oblique_deg: float,
-    seed: int,
-) -> Path:
-    """Images ``seen_ct`` and writes xray.tif and case.json beside the ct and labels that are there."""
-    centre = landmarks_mm.mean(axis=0)
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """What is imaged and from where.
+
+    Attributes:
+        ct: what the X-rays pass through, HU.
+        anatomy: label values of what is registered.
+        landmarks_mm: (n, 3) in the volume frame.
+        aim_mm: (3,), the point in the isocentre, about which the start pose is turned.
+        oblique_deg: turn from an AP view about the patient's long axis.
+    """
+
+    name: str
+    ct: Volume
+    anatomy: Sequence[int]
+    landmarks_mm: NDArray[np.float64]
+    aim_mm: NDArray[np.float64]
+    oblique_deg: float
+
+
+def _write_case(folder: Path, scene: _Scene, seed: int) -> Path:
+    """Writes xray.tif and case.json beside the CT and the labels that are there."""
     rng = np.random.default_rng(seed)
     carm = demo_carm()
-    oblique = _rotation(np.array([0.0, np.deg2rad(oblique_deg), 0.0]))
+    oblique = _rotation(np.array([0.0, np.deg2rad(scene.oblique_deg), 0.0]))
     tilt = _rotation(np.deg2rad(rng.uniform(-TRUTH_TILT_DEG, TRUTH_TILT_DEG, 3)))
-    truth = ap_pose(centre, tilt @ oblique)
-    pixels = FluoroscopySimulator(seen_ct).image(carm, truth, seed)
+    truth = ap_pose(scene.aim_mm, tilt @ oblique)
+    pixels = FluoroscopySimulator(scene.ct).image(carm, truth, seed)
     sitk.WriteImage(sitk.GetImageFromArray(pixels), str(folder / "xray.tif"))
     camera: dict[str, Any] = {
         "K": carm.intrinsics.tolist(),
@@ -107,12 +122,12 @@ def _write_case(
         "spacing_mm": list(carm.detector_spacing_mm),
     }
     content = {
-        "name": name,
+        "name": scene.name,
         "ct": "ct.nii.gz",
-        "anatomy": {"labels": "labels.nii.gz", "values": [int(value) for value in anatomy]},
+        "anatomy": {"labels": "labels.nii.gz", "values": [int(value) for value in scene.anatomy]},
         "views": [{"image": "xray.tif", "camera": camera, "polarity": "bone-dark", "mask": None}],
-        "initial": {"world_from_volume": rough_start(truth, centre, rng).tolist()},
-        "truth": {"world_from_volume": truth.tolist(), "landmarks": landmarks_mm.tolist()},
+        "initial": {"world_from_volume": rough_start(truth, scene.aim_mm, rng).tolist()},
+        "truth": {"world_from_volume": truth.tolist(), "landmarks": scene.landmarks_mm.tolist()},
     }
     path = folder / "case.json"
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -138,7 +153,7 @@ def structure_landmarks_mm(labels: Volume, values: Sequence[int]) -> NDArray[np.
 
 
 def rough_start(truth: Matrix, centre_mm: NDArray[np.float64], rng: np.random.Generator) -> Matrix:
-    """A start pose: the anatomy turned by 15 degrees about its centre and moved by 20 to 40 mm in camera axes."""
+    """A start pose: the anatomy turned by 15 degrees about a point and moved by 20 to 40 mm in camera axes."""
     axis, direction = rng.normal(size=(2, 3))
     turn = _rotation(np.deg2rad(START_ROTATION_DEG) * axis / np.linalg.norm(axis))
     shift = rng.uniform(*START_SHIFT_MM) * direction / np.linalg.norm(direction)

@@ -21,9 +21,9 @@ MEMBER_SHA256 = {
     CT_MEMBER: "b1c29dfa53ea82a1a1588eeeffdef9da0440d5f8a478879f646206b9ba4a325c",
     LABELS_MEMBER: "97653aebd82b5771be3130d9932ae068bf8f5a6e37c1b7c4518b7eb867222b3d",
 }
-SPINE_LABELS = tuple(range(36, 30, -1))
-"""T8 to L1 (TotalSegmentator 2 numbering), which lie wholly inside the CT."""
-RIB_LABELS = (*range(99, 104), *range(111, 116))
+SPINE_LABELS = tuple(range(37, 29, -1))
+"""T7 to L2 (TotalSegmentator 2 numbering); of L2 the CT shows all but the tip of the spinous process."""
+RIB_LABELS = (*range(98, 104), *range(110, 116))
 """The ribs of these vertebrae, left and right."""
 ATTRIBUTION = (
     "Sample CT: LIDC-IDRI-0001 of the Lung Image Database Consortium (LIDC-IDRI, The Cancer Imaging Archive,"
