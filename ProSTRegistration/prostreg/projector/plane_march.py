@@ -19,7 +19,7 @@ from typing import Any
 import numba
 import numpy as np
 
-CELL = 8
+CELL = 4
 """Edge in voxels of a cell of the occupancy grid; the march looks up one cell per CELL planes.
 
 It is defined here and not beside the grid because numba's cache on disk watches this file only.
@@ -72,30 +72,33 @@ def _make_march(with_derivative: bool) -> Callable[..., Any]:
         total, sum_a, moment_a, sum_b, moment_b = zero, zero, zero, zero, zero
         k = first
         while k < stop:
-            cell = k // CELL
-            stop_in_cell = min((cell + 1) * CELL, stop)
-            middle = np.float32(cell * CELL + 0.5 * (CELL - 1))
-            cell_a = int(max(offset_a + slope_a * middle, zero)) // CELL
-            cell_b = int(max(offset_b + slope_b * middle, zero)) // CELL
-            if cells[cell * cell_strides[0] + cell_a * cell_strides[1] + cell_b * cell_strides[2]]:
-                for plane in range(k, stop_in_cell):
-                    number = np.float32(plane)
-                    a, b = offset_a + slope_a * number, offset_b + slope_b * number
-                    low_a, low_b = np.int32(a), np.int32(b)
-                    rest_a, rest_b = a - np.float32(low_a), b - np.float32(low_b)
-                    place = np.uint32(np.int32(plane) * along + low_a * across_a + low_b * across_b)
-                    near, far = values[place], values[place + to_b]
-                    rise_near, rise_far = values[place + to_a] - near, values[place + to_ab] - far
-                    on_near, on_far = near + rest_a * rise_near, far + rest_a * rise_far
-                    rise_b = on_far - on_near
-                    total += on_near + rest_b * rise_b
-                    if with_derivative:
-                        rise_a = rise_near + rest_b * (rise_far - rise_near)
-                        sum_a += rise_a
-                        moment_a += number * rise_a
-                        sum_b += rise_b
-                        moment_b += number * rise_b
-            k = stop_in_cell
+            end = k
+            while end < stop:
+                cell = end // CELL
+                middle = np.float32(cell * CELL + 0.5 * (CELL - 1))
+                cell_a = int(max(offset_a + slope_a * middle, zero)) // CELL
+                cell_b = int(max(offset_b + slope_b * middle, zero)) // CELL
+                if not cells[cell * cell_strides[0] + cell_a * cell_strides[1] + cell_b * cell_strides[2]]:
+                    break
+                end = min((cell + 1) * CELL, stop)
+            for plane in range(k, end):
+                number = np.float32(plane)
+                a, b = offset_a + slope_a * number, offset_b + slope_b * number
+                low_a, low_b = np.int32(a), np.int32(b)
+                rest_a, rest_b = a - np.float32(low_a), b - np.float32(low_b)
+                place = np.uint32(np.int32(plane) * along + low_a * across_a + low_b * across_b)
+                near, far = values[place], values[place + to_b]
+                rise_near, rise_far = values[place + to_a] - near, values[place + to_ab] - far
+                on_near, on_far = near + rest_a * rise_near, far + rest_a * rise_far
+                rise_b = on_far - on_near
+                total += on_near + rest_b * rise_b
+                if with_derivative:
+                    rise_a = rise_near + rest_b * (rise_far - rise_near)
+                    sum_a += rise_a
+                    moment_a += number * rise_a
+                    sum_b += rise_b
+                    moment_b += number * rise_b
+            k = max(end, min((end // CELL + 1) * CELL, stop))
         return total, sum_a, moment_a, sum_b, moment_b
 
     return march

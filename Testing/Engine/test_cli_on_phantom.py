@@ -1,0 +1,188 @@
+"""The command line at its real work: demo, register and drr on the generated phantom."""
+
+import importlib.util
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import SimpleITK as sitk  # noqa: N813
+from PIL import Image
+
+from prostreg.cli.main import main
+from prostreg.outputs.transform_file import read_pose
+from prostreg.registration.case_file import read_case
+from prostreg.simulation.demo_case import START_ROTATION_DEG, START_SHIFT_MM
+
+SEED = "3"
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "prostreg", *map(str, arguments)]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The demo as a user runs it; gives its finished process and its output folder."""
+    out = tmp_path_factory.mktemp("demo")
+    arguments = command("demo", "--phantom", "--seed", SEED, "--out", out, "--json")
+    return subprocess.run(arguments, capture_output=True, text=True, check=False), out
+
+
+@pytest.fixture(scope="module")
+def case_file(demo):
+    return demo[1] / "case" / "case.json"
+
+
+@pytest.fixture
+def true_pose(case_file, tmp_path):
+    np.savetxt(tmp_path / "pose.txt", read_case(case_file).truth_world_from_volume)
+    return tmp_path / "pose.txt"
+
+
+class TestDemo:
+    def test_it_finds_the_pose_and_says_so(self, demo):
+        outcome, out = demo
+        assert outcome.returncode == 0, outcome.stderr
+        answer = json.loads(outcome.stdout)
+        assert answer["result"]["status"] == "accepted"
+        assert answer["result"]["mtre_mm"] < 5
+        assert answer["out"] == str(out / "phantom-demo")
+        assert "mTRE" in outcome.stderr
+
+    def test_no_warning_reaches_the_user(self, demo):
+        assert "Warning" not in demo[0].stderr
+        assert "warning" not in demo[0].stderr
+
+    def test_it_starts_as_far_off_as_it_says(self, case_file):
+        case = read_case(case_file)
+        start, truth = case.initial_world_from_volume, case.truth_world_from_volume
+        cosine = (np.trace(start[:3, :3] @ truth[:3, :3].T) - 1) / 2
+        assert np.rad2deg(np.arccos(cosine)) == pytest.approx(START_ROTATION_DEG)
+        centre = case.landmarks_mm.mean(axis=0)
+        shift = np.linalg.norm((start - truth)[:3, :3] @ centre + (start - truth)[:3, 3])
+        assert START_SHIFT_MM[0] <= shift <= START_SHIFT_MM[1]
+
+    def test_its_files_agree_with_each_other(self, demo):
+        folder = demo[1] / "phantom-demo"
+        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        np.testing.assert_allclose(read_pose(folder / "world_from_volume.tfm"), result["world_from_volume"], atol=1e-9)
+        drr = sitk.ReadImage(str(folder / "drr.nrrd"))
+        assert drr.GetSize() == (512, 512)
+        assert sitk.GetArrayFromImage(drr).max() > 0.5
+        with Image.open(folder / "overlay.png") as overlay:
+            assert overlay.width > 1500
+        assert not list(demo[1].rglob(".*"))
+
+    def test_the_scene_is_there_where_slicer_core_is(self, demo):
+        if importlib.util.find_spec("slicer_core") is None:
+            pytest.skip("slicer-core is not installed")
+        assert (demo[1] / "phantom-demo" / "scene.mrb").stat().st_size > 100_000
+
+
+class TestRegister:
+    def test_the_demos_case_runs_with_settings_of_which_options_win(self, case_file, tmp_path, capsys):
+        config = tmp_path / "config.json"
+        config.write_text(json.dumps({"method": "cmaes", "population": 8, "generations": 1, "seed": 5}))
+        arguments = ["register", str(case_file.parent), "--out", str(tmp_path), "--config", str(config), "--seed", "6"]
+        assert main([*arguments, "--json"]) == 3
+        answer = json.loads(capsys.readouterr().out)
+        result = answer["results"][0]
+        assert answer["exit_code"] == 3
+        assert result["status"] != "accepted"
+        assert (result["config"]["population"], result["config"]["seed"]) == (8, 6)
+        assert (tmp_path / "phantom-demo" / "result.json").is_file()
+
+    def test_the_time_limit_ends_it_with_the_best_so_far(self, case_file, tmp_path, capsys):
+        code = main(["register", str(case_file), "--out", str(tmp_path), "--time-limit", "0.5", "--json"])
+        assert code == 4
+        result = json.loads(capsys.readouterr().out)["results"][0]
+        assert result["stopped"] == "time limit"
+        written = json.loads((tmp_path / "phantom-demo" / "result.json").read_text(encoding="utf-8"))
+        assert written["world_from_volume"] == result["world_from_volume"]
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for child processes")
+    def test_ctrl_c_writes_the_best_so_far(self, case_file, tmp_path):
+        config = tmp_path / "config.json"
+        config.write_text(json.dumps({"restarts": 50, "method": "cmaes"}))
+        arguments = command("register", case_file, "--out", tmp_path / "out", "--config", config)
+        with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
+            for line in process.stderr:
+                if "%" in line:
+                    break
+            time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+            rest = process.stderr.read()
+        assert process.returncode == 4, rest
+        assert "Stopping" in rest
+        result = json.loads((tmp_path / "out" / "phantom-demo" / "result.json").read_text(encoding="utf-8"))
+        assert result["stopped"] == "cancelled"
+
+    def test_every_fault_of_every_case_is_listed_before_anything_starts(self, case_file, tmp_path, capsys):
+        other = tmp_path / "other"
+        shutil.copytree(case_file.parent, other)
+        broken = json.loads((other / "case.json").read_text())
+        broken["views"][0]["camera"]["size"] = [100, 100]
+        (other / "broken.json").write_text(json.dumps(broken))
+        cases = [str(case_file), str(other), str(other / "broken.json"), str(tmp_path / "none.json")]
+        assert main(["register", *cases, "--out", str(tmp_path / "out")]) == 2
+        printed = capsys.readouterr().err
+        for words in ("says 100 x 100", "none.json does not exist", '2 cases have the name "phantom-demo"'):
+            assert words in printed
+        assert not (tmp_path / "out").exists()
+
+    def test_a_start_that_shows_nothing_is_bad_input(self, case_file, tmp_path, capsys):
+        content = json.loads(case_file.read_text())
+        content["initial"]["world_from_volume"][2][3] = -600.0
+        for entry, key in ((content, "ct"), (content["anatomy"], "labels"), (content["views"][0], "image")):
+            entry[key] = str(case_file.parent / entry[key])
+        (tmp_path / "case.json").write_text(json.dumps(content))
+        assert main(["register", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+        assert "source" in capsys.readouterr().err
+        assert not (tmp_path / "out").exists()
+
+    def test_invalid_settings_are_named(self, case_file, tmp_path, capsys):
+        (tmp_path / "config.json").write_text(json.dumps({"restart": 3}))
+        arguments = [
+            "register",
+            str(case_file),
+            "--out",
+            str(tmp_path / "out"),
+            "--config",
+            str(tmp_path / "config.json"),
+        ]
+        assert main(arguments) == 2
+        assert "restart" in capsys.readouterr().err
+
+
+class TestDrr:
+    def test_at_the_true_pose_it_is_the_negative_of_the_fluoroscopy(self, case_file, true_pose, tmp_path, capsys):
+        image = tmp_path / "new" / "drr.nrrd"
+        assert main(["drr", str(case_file), "--pose", str(true_pose), "--out", str(image), "--json"]) == 0
+        report = json.loads(capsys.readouterr().out)
+        assert report["size"] == [512, 512]
+        drr = sitk.ReadImage(str(image))
+        assert drr.GetSpacing() == pytest.approx((298 / 512, 298 / 512))
+        fluoroscopy = sitk.GetArrayFromImage(sitk.ReadImage(str(case_file.parent / "xray.tif"))).astype(float)
+        grey, values = np.log(fluoroscopy + 1).ravel(), sitk.GetArrayFromImage(drr)
+        assert np.corrcoef(values.ravel(), grey)[0, 1] < -0.95
+        for turned in (values[:, ::-1], values[::-1]):
+            assert np.corrcoef(turned.ravel(), grey)[0, 1] > -0.9
+
+    def test_a_picture_of_the_anatomy_alone(self, case_file, true_pose, tmp_path):
+        out = tmp_path / "drr.png"
+        assert main(["drr", str(case_file), "--pose", str(true_pose), "--out", str(out), "--anatomy"]) == 0
+        picture = np.asarray(Image.open(out))
+        assert picture.dtype == np.uint8
+        assert picture.max() == 255
+        assert 0.1 < (picture > 0).mean() < 0.5
+
+    def test_a_view_that_is_not_there_is_refused(self, case_file, true_pose, tmp_path, capsys):
+        out = tmp_path / "drr.png"
+        assert main(["drr", str(case_file), "--pose", str(true_pose), "--out", str(out), "--view", "2"]) == 2
+        assert "There is no view 2" in capsys.readouterr().err
+        assert not out.exists()

@@ -1,0 +1,77 @@
+"""The C-arm: projection, resizing and cropping leave every point on its pixel; faults are all named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from prostreg.errors import InputError
+from prostreg.geometry.carm import CArm
+from prostreg.geometry.frames import lps_transform_from_ras, ras_from_lps, rigid_faults
+
+POINTS = np.array([[12.0, -30.0, 600.0], [-55.0, 8.0, 710.0], [3.0, 4.0, 900.0]])
+
+
+def carm() -> CArm:
+    return CArm(np.array([[900.0, 2.0, 70.0], [0, 950.0, 40.0], [0, 0, 1]]), (120, 96), spacing_mm=(1.1, 1.05))
+
+
+def test_projection_follows_the_pinhole_formula():
+    u, v = carm().project(POINTS[0])
+    assert u == pytest.approx((900 * 12 + 2 * -30) / 600 + 70)
+    assert v == pytest.approx(950 * -30 / 600 + 40)
+
+
+def test_points_at_or_behind_the_source_have_no_pixel():
+    assert np.isnan(carm().project([[1.0, 2.0, 0.0], [1.0, 2.0, -5.0]])).all()
+
+
+def test_built_from_the_source_detector_distance():
+    built = CArm.from_sdd(1020.0, (0.5, 0.4), (200, 300), principal_point=(90.0, 160.0))
+    u, v = built.project([10.0, 20.0, 510.0])
+    assert (u, v) == pytest.approx((90 + 10 * 2 / 0.5, 160 + 20 * 2 / 0.4))
+    assert built.sdd_mm == pytest.approx(1020)
+    centred = CArm.from_sdd(1020.0, (0.5, 0.4), (200, 300))
+    assert centred.principal_point == (99.5, 149.5)
+
+
+def test_downsampling_averages_blocks_so_centres_move_with_them():
+    before, after = carm().project(POINTS), carm().downsampled(4).project(POINTS)
+    np.testing.assert_allclose(after, (before + 0.5) / 4 - 0.5)
+    assert carm().downsampled(4).size == (30, 24)
+    assert carm().downsampled(4).sdd_mm == pytest.approx(carm().sdd_mm)
+
+
+def test_cropping_shifts_pixels():
+    np.testing.assert_allclose(carm().cropped(10, 5, (50, 50)).project(POINTS), carm().project(POINTS) - [10, 5])
+
+
+def test_every_fault_is_named_at_once():
+    with pytest.raises(InputError) as caught:
+        CArm(np.array([[-900.0, 0, 70], [0, 0.0, 40], [0, 0, 1]]), (0, 96), np.diag([1.0, 1, -1, 1]), (1.0, -1.0))
+    message = str(caught.value)
+    for part in ("fx", "fy", "size", "left-handed", "spacing"):
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("matrix", "word"),
+    [
+        (np.diag([1.0, 1, 1.1, 1]), "not rigid"),
+        (np.diag([-1.0, 1, 1, 1]), "left-handed"),
+        (np.full((4, 4), np.nan), "NaN"),
+        (np.eye(3), "3x3"),
+        ([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 1]], "last row"),
+        ("nonsense", "not a matrix"),
+    ],
+)
+def test_what_is_not_a_rigid_transform_is_said_in_words(matrix, word):
+    assert any(word in fault for fault in rigid_faults(matrix, "the pose"))
+
+
+def test_lps_and_ras_differ_by_two_signs_and_back():
+    point = ras_from_lps(np.array([[1.0, 0, 0, 10], [0, 1, 0, 20], [0, 0, 1, 30], [0, 0, 0, 1]]))[:, 3]
+    np.testing.assert_allclose(point, [-10, -20, 30, 1])
+    pose = np.eye(4)
+    pose[:3, 3] = 1, 2, 3
+    np.testing.assert_allclose(lps_transform_from_ras(lps_transform_from_ras(pose)), pose)
