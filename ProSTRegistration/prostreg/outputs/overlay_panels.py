@@ -22,7 +22,9 @@ open air beside the patient does not use up the contrast of the bone."""
 TINT = 0.45
 CHECKS_ACROSS = 8
 CHECK_TINT: Colour = (175, 225, 255)
-SILHOUETTE_SHARE = 0.06
+SLICE_BLUR_PIXELS = 4.0
+"""Takes the steps of the CT's slices off the lines."""
+SILHOUETTE_SHARE = 0.05
 EDGE_QUANTILE = 0.9
 INNER_DISTANCE = 4
 """Edges nearer to the outline than this many line widths only double it."""
@@ -63,15 +65,16 @@ def bone_lines(drr: NDArray[np.float32], thickness: int) -> NDArray[np.bool_]:
     """Outline and strong inner edges of a DRR (height, width), about ``thickness`` pixels thick."""
     if not (drr > 0).any():
         return np.zeros(drr.shape, dtype=bool)
-    bone = drr > SILHOUETTE_SHARE * np.quantile(drr[drr > 0], 0.99)
-    smooth = sitk.GetImageFromArray(_blurred(drr.astype(np.float64), 1.5 * thickness))
-    strength = sitk.GetArrayFromImage(sitk.GradientMagnitude(smooth))
+    smooth = _blurred(drr.astype(np.float64), SLICE_BLUR_PIXELS)
+    silhouette = drr > SILHOUETTE_SHARE * np.quantile(drr[drr > 0], 0.99)
+    bone = _blurred(silhouette.astype(np.float64), SLICE_BLUR_PIXELS) > 0.5
+    strength = sitk.GetArrayFromImage(sitk.GradientMagnitude(sitk.GetImageFromArray(smooth)))
     high = float(np.quantile(strength[bone], EDGE_QUANTILE)) if bone.any() else 1.0
     canny = sitk.CannyEdgeDetection(
         sitk.GetImageFromArray(drr.astype(np.float64)),
         lowerThreshold=0.5 * high,
         upperThreshold=high,
-        variance=[(1.5 * thickness) ** 2] * 2,
+        variance=[SLICE_BLUR_PIXELS**2] * 2,
     )
     inner = (sitk.GetArrayFromImage(canny) > 0) & ~_grown(~bone, INNER_DISTANCE * thickness)
     return _grown(inner | outline(bone, 1), thickness // 2)
