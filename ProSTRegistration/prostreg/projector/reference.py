@@ -83,14 +83,14 @@ class ReferenceProjector:
         The twist (rotation in rad about the source, translation in mm) moves the volume in the
         camera frame: ``X -> X + omega x X + v``.
         """
-        poses = torch.from_numpy(camera_from_volume)
-        columns = []
-        for generator in _twist_generators(poses.dtype):
-            output = torch.func.jvp(lambda p: self._project(p, carm), (poses,), (generator @ poses,))
-            columns.append(output[1])
-        images = output[0]
+        poses = torch.from_numpy(camera_from_volume).requires_grad_()
+        images = self._project(poses, carm)
+        weights = torch.zeros_like(images, requires_grad=True)
+        (pulled_back,) = torch.autograd.grad(images, poses, weights, create_graph=True)
+        tangents = _twist_generators(poses.dtype)[:, None] @ poses.detach()
+        columns = [torch.autograd.grad(pulled_back, weights, tangent, retain_graph=True)[0] for tangent in tangents]
         derivative = torch.stack(columns, dim=1)
-        return images.numpy().astype(np.float32), derivative.numpy().astype(np.float32)
+        return images.detach().numpy().astype(np.float32), derivative.numpy().astype(np.float32)
 
     def _project(self, camera_from_volume: Tensor, carm: CArm) -> Tensor:
         camera_from_pixel = torch.from_numpy(np.linalg.inv(carm.intrinsics))
