@@ -85,11 +85,11 @@ def test_standard_views_are_proper_and_show_the_head_up(name):
     matrix = standard_view(name, CENTRE, 600.0)
     assert np.linalg.det(matrix[:3, :3]) == pytest.approx(1)
     np.testing.assert_allclose(transform_points(matrix, CENTRE), [0, 0, 600], atol=1e-9)
-    assert transform_points(matrix, CENTRE + [0, 0, 50])[1] < 0
+    assert transform_points(matrix, CENTRE + np.array([0, 0, 50]))[1] < 0
 
 
 def test_frontal_view_seen_from_the_source_has_the_patients_left_on_the_right():
-    left_of_centre = transform_points(standard_view("AP", CENTRE, 600.0), CENTRE + [-30, 0, 0])
+    left_of_centre = transform_points(standard_view("AP", CENTRE, 600.0), CENTRE + np.array([-30, 0, 0]))
     assert left_of_centre[0] > 0
-    nearer_to_source = transform_points(standard_view("AP", CENTRE, 600.0), CENTRE + [0, 30, 0])
+    nearer_to_source = transform_points(standard_view("AP", CENTRE, 600.0), CENTRE + np.array([0, 30, 0]))
     assert nearer_to_source[2] < 600
