@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from prostreg.registration.result import Status
 
-ACCEPTED_FROM = 0.9
+ACCEPTED_FROM = 0.95
 FAILED_BELOW = 0.2
 
 SCORE_AT_EVENS = 0.2
-SCORE_PER_LOGIT = 0.02
+SCORE_PER_LOGIT = 0.025
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Verdict:
 
 
 def judge(score: float) -> Verdict:
-    """The verdict on a final score (mean Patch-GradNCC at the polish level)."""
+    """The verdict on a final score (mean Patch-GradNCC of the views at the judge level)."""
     confidence = 1 / (1 + math.exp(-(score - SCORE_AT_EVENS) / SCORE_PER_LOGIT))
     status: Status = "uncertain"
     if confidence >= ACCEPTED_FROM:

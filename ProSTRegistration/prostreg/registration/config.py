@@ -23,6 +23,7 @@ _WHOLE_NUMBERS = {
     "generations": (1, 2000),
     "restarts_per_round": (1, 64),
     "search_pixels": (16, 1024),
+    "judge_pixels": (16, 2048),
     "polish_pixels": (16, 4096),
     "patch_radius_px": (1, 64),
 }
@@ -53,6 +54,7 @@ class RegistrationConfig:
         generations: most generations of one CMA-ES run.
         restarts_per_round: CMA-ES runs that are rendered together.
         search_pixels: longer side of the image in the global search.
+        judge_pixels: longer side of the image in which poses are refined, compared and judged.
         polish_pixels: longer side of the image in the final gradient polish.
         patch_radius_px: radius of the similarity's patches in the search image.
     """
@@ -68,8 +70,9 @@ class RegistrationConfig:
     spread_depth_mm: float = 60.0
     population: int = 80
     generations: int = 40
-    restarts_per_round: int = 4
+    restarts_per_round: int = 2
     search_pixels: int = 64
+    judge_pixels: int = 128
     polish_pixels: int = 256
     patch_radius_px: int = 5
 

@@ -28,7 +28,10 @@ from prostreg.search.polish import polish
 
 MOST_RESTARTS = 64
 POLISH_STEPS = 30
-CANDIDATES_POLISHED = 2
+CANDIDATES_REFINED = 2
+
+LEAST_KEPT = 0.9
+"""Share of the judged score that the final polish must keep; below it, it has slid off."""
 
 SEARCH_SHARE = 0.8
 """Share of a round's work that is the global search; the rest is polish."""
@@ -89,13 +92,19 @@ class _Run:
 
     @cached_property
     def _coarse(self) -> Objective:
-        return self._levels.objective(self._config.search_pixels, self._config.patch_radius_px, 2, 2.0)
+        config = self._config
+        return self._levels.objective(config.search_pixels, config.patch_radius_px, 2, voxels_per_pixel=2.0)
+
+    @cached_property
+    def _middle(self) -> Objective:
+        config = self._config
+        return self._levels.objective(config.judge_pixels, config.patch_radius_px, 2, voxels_per_pixel=1.0)
 
     @cached_property
     def _fine(self) -> Objective:
-        ratio = self._config.polish_pixels / self._config.search_pixels
-        radius = max(self._config.patch_radius_px, round(self._config.patch_radius_px * ratio / 2))
-        return self._levels.objective(self._config.polish_pixels, radius, max(2, radius // 3), 1.0)
+        config = self._config
+        radius = round(config.patch_radius_px * config.polish_pixels / config.judge_pixels)
+        return self._levels.objective(config.polish_pixels, radius, max(2, radius // 3), voxels_per_pixel=1.0)
 
     def result(self) -> Result:
         stopped = None
@@ -108,13 +117,14 @@ class _Run:
 
     def _search(self) -> None:
         if self._until_accepted:
-            self._polish([self._start], "start")
+            self._refine([self._start], "start")
         while self._restarts > 0 and not (self._until_accepted and self._is_accepted()):
             runs = min(self._config.restarts_per_round, self._restarts)
             candidates = self._global_search(runs)
-            self._polish(sorted(candidates, key=lambda c: -c.score)[:CANDIDATES_POLISHED], "polish")
+            self._refine(sorted(candidates, key=lambda c: -c.score)[:CANDIDATES_REFINED], "refine")
             self._restarts -= runs
             self._monitor.rounds_done += 1
+        self._polish()
 
     def _is_accepted(self) -> bool:
         return judge(self._best.score).status == "accepted"
@@ -137,26 +147,41 @@ class _Run:
         self._add_stage("cmaes", self._coarse.evaluations - before, began, score, runs)
         return candidates
 
-    def _polish(self, candidates: list[Candidate], name: str) -> None:
-        began, before = self._monitor.seconds, self._fine.evaluations
+    def _refine(self, candidates: list[Candidate], name: str) -> None:
+        """Climbs from each candidate at the level where poses are judged, and keeps the best."""
+        began, before = self._monitor.seconds, self._middle.evaluations
         share = 0.0 if name == "start" else SEARCH_SHARE
         top = -np.inf
         for candidate in candidates:
-            polished = polish(
-                self._fine, self._chart, candidate.parameters, POLISH_STEPS,
+            refined = polish(
+                self._middle, self._chart, candidate.parameters, POLISH_STEPS,
                 lambda best: self._monitor.check(name, share, best),
             )  # fmt: skip
-            top = max(top, polished.score)
-            if polished.score > self._best.score:
-                self._best = polished
+            top = max(top, refined.score)
+            if refined.score > self._best.score:
+                self._best = refined
         self._leader = self._best
-        self._add_stage(name, self._fine.evaluations - before, began, top, len(candidates))
+        self._add_stage(name, self._middle.evaluations - before, began, top, len(candidates))
+
+    def _polish(self) -> None:
+        """The last millimetre: climbs at the finest level, without leaving the judged optimum."""
+        began, before = self._monitor.seconds, self._fine.evaluations
+        polished = polish(
+            self._fine, self._chart, self._best.parameters, POLISH_STEPS,
+            lambda best: self._monitor.check("polish", 1.0, best),
+        )  # fmt: skip
+        score = self._judged_score(polished)
+        if score > LEAST_KEPT * self._best.score:
+            self._best = Candidate(score, polished.parameters)
+        self._add_stage("polish", self._fine.evaluations - before, began, polished.score, 1)
+
+    def _judged_score(self, candidate: Candidate) -> float:
+        return float(self._middle.scores(self._chart.world_from_volume_at(candidate.parameters))[0])
 
     def _keep_what_was_found(self) -> None:
         """After a stop: the better of the best finished pose and the one the search was at."""
         for candidate in (self._start, self._leader):
-            pose = self._chart.world_from_volume_at(candidate.parameters)
-            score = float(self._fine.scores(pose)[0])
+            score = self._judged_score(candidate)
             if score > self._best.score:
                 self._best = Candidate(score, candidate.parameters)
 
