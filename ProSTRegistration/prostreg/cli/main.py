@@ -60,11 +60,10 @@ def _run(parsed: argparse.Namespace) -> int:
     if parsed.command == "worker":
         worker = importlib.import_module("prostreg.worker.server")
         return int(worker.main(parsed.connect, parsed.listen))
-    if parsed.command == "bench":
-        benchmark = importlib.import_module(f"prostreg.bench.{parsed.benchmark}")
-        return int(benchmark.run(parsed.out, parsed.json))
+    bench = parsed.command == "bench"
+    module = f"prostreg.bench.{parsed.benchmark}" if bench else COMMAND_MODULES[parsed.command]
     with contextlib.redirect_stdout(sys.stderr):
-        outcome: Outcome = importlib.import_module(COMMAND_MODULES[parsed.command]).run(parsed)
+        outcome: Outcome = importlib.import_module(module).run(parsed)
     if parsed.json:
         _print_json({**outcome.report, "exit_code": int(outcome.exit_code)})
     elif outcome.text:

@@ -1,8 +1,9 @@
 """Finds the part of an X-ray that no radiation reached: collimator leaves, intensifier rim, display shutter.
 
 Such an area is flat at one end of the grey scale, touches the image's border and ends in a
-jump. Air is flat and touches the border too, but the patient's skin fades into it; dense body
-parts are neither flat nor end in a jump.
+jump, and what it leaves open is convex (a circle or a polygon). Air is flat and touches the border
+too, but the patient's skin fades into it; dense body parts are neither flat nor end in a jump, and
+what lies beside them has no simple shape.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _LARGEST_AREA = 0.7
 _JUMP_NEEDED = 0.5
 _CORNER_WEIGHT = 0.25
 _FEWEST_EDGE_PIXELS = 12
+_CONVEX_FROM = 0.93
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +65,7 @@ def find_radiation_field(pixels: NDArray[np.float32], allowed: NDArray[np.bool_]
             for tolerance in _TOLERANCES:
                 area = _flat_at_border(scale, tolerance, inside)
                 score = _score(linear[end], area, opposite)
-                if score > best_score:
+                if score > best_score and _is_nearly_convex(inside & ~area):
                     best_score, blocked, dark = score, area, end == 0
     return RadiationField(grey, blocked, dark, best_score, factor)
 
@@ -110,6 +112,15 @@ def _score(grey: NDArray[np.float64], area: NDArray[np.bool_], opposite: NDArray
     others = np.sort(grey[~area])
     ranks = np.searchsorted(others, grey[telling]) / others.size
     return float(np.median(grey[telling]) + np.median(ranks)) + in_corners
+
+
+def _is_nearly_convex(field: NDArray[np.bool_]) -> bool:
+    """Whether rows and columns cross the field in one piece, as they cross a convex one."""
+    spans = 0
+    for crossed in (field, field.T):
+        lines = crossed[crossed.any(axis=1)]
+        spans += int((lines.shape[1] - lines[:, ::-1].argmax(axis=1) - lines.argmax(axis=1)).sum())
+    return 2 * int(field.sum()) >= _CONVEX_FROM * spans
 
 
 def _flat_at_border(grey: NDArray[np.float64], tolerance: float, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
