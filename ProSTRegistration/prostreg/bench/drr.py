@@ -1,0 +1,143 @@
+"""``prostreg bench drr``: DRRs with and without pose derivative, beside the peers that are installed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from prostreg.bench.agreement import Agreement, Judge
+from prostreg.bench.contest import Finish, Heat, hold
+from prostreg.bench.entrants import ENTRANTS, OURS, Entrant
+from prostreg.bench.report import GRADIENT, IMAGE, Measurement, Measurements, as_dict, as_markdown
+from prostreg.bench.scene import (
+    EDGE_MM,
+    ELLIPSOIDS,
+    FIELD_MM,
+    SDD_MM,
+    SOURCE_ISOCENTRE_MM,
+    make_scene,
+    make_values,
+    oblique_pose,
+)
+from prostreg.cli import info
+from prostreg.cli.console import say
+from prostreg.cli.outcome import ExitCode, Outcome
+from prostreg.errors import InputError
+from prostreg.outputs.result_file import output_folder_faults
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured.
+
+    Attributes:
+        voxels: along each edge of the volume.
+        sizes: of the images, in pixels along an edge.
+        headline: the size at which gradients are measured.
+        rounds: runs of each renderer at each size, at most.
+        seconds_each: what a renderer may spend on its runs at one size, before it runs less often.
+    """
+
+    voxels: int = 256
+    sizes: tuple[int, ...] = (128, 256, 512)
+    headline: int = 256
+    rounds: int = 15
+    seconds_each: float = 8.0
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """Measures, writes the report if it is asked for, and hands back report and tables."""
+    if arguments.out is not None:
+        _check_writable(arguments.out)
+    report, text = measure(Plan(), ENTRANTS)
+    if arguments.out is not None:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        arguments.out.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        say(f"All numbers -> {arguments.out}")
+    return Outcome(ExitCode.DONE, report, text)
+
+
+def measure(plan: Plan, entrants: Sequence[Entrant]) -> tuple[dict[str, Any], str]:
+    """Measures the entrants that are installed; returns the report for JSON and the tables."""
+    versions = {entrant: entrant.version() for entrant in entrants}
+    present = [entrant for entrant in entrants if versions[entrant] is not None]
+    missing = [entrant for entrant in entrants if versions[entrant] is None]
+    for entrant in missing:
+        say(f"{entrant.name}: not installed; {entrant.how_to_install()}")
+    report: dict[str, Any] = {"benchmark": "drr", "machine": _machine(), "plan": asdict(plan), "scene": _scene()}
+    items: list[Measurement] = []
+    with tempfile.TemporaryDirectory(prefix="prostreg-bench-") as folder:
+        values_file = Path(folder) / "volume.npy"
+        np.save(values_file, make_values(plan.voxels))
+        for pixels in plan.sizes:
+            items += _measure_size(plan, present, values_file, pixels)
+    measurements = Measurements(items)
+    report["renderers"] = [
+        {
+            "name": entrant.name,
+            "package": entrant.package,
+            "version": versions[entrant],
+            "how_to_install": entrant.how_to_install() if entrant in missing else None,
+        }
+        for entrant in entrants
+    ]
+    report["measurements"] = as_dict(measurements)
+    return report, as_markdown(measurements, missing, plan.headline)
+
+
+def _measure_size(plan: Plan, entrants: Sequence[Entrant], values_file: Path, pixels: int) -> list[Measurement]:
+    tasks = [(e, IMAGE, e.image) for e in entrants if pixels <= e.max_pixels]
+    if pixels == plan.headline:
+        tasks += [(e, GRADIENT, e.gradient) for e in entrants if e.gradient is not None]
+    heats = [Heat(f"{entrant.name}, {task}", place) for entrant, task, place in tasks]
+    finishes = hold(heats, values_file, pixels, plan.rounds, plan.seconds_each, say)
+    ours = next((f.output for (e, t, _), f in zip(tasks, finishes, strict=True) if (e, t) == (OURS, IMAGE)), None)
+    judge = Judge(make_scene(np.load(values_file, mmap_mode="r"), pixels).carm, ours)
+    return [
+        _measurement(entrant, task, pixels, finish, judge)
+        for (entrant, task, _), finish in zip(tasks, finishes, strict=True)
+    ]
+
+
+def _measurement(entrant: Entrant, task: str, pixels: int, finish: Finish, judge: Judge) -> Measurement:
+    agreement = Agreement() if finish.output is None else judge.agreement(finish.output)
+    seconds = tuple(finish.seconds) if finish.failure is None else ()
+    return Measurement(entrant, task, pixels, seconds, finish.peak_memory_mb, agreement, finish.failure)
+
+
+def _machine() -> dict[str, Any]:
+    """What ``prostreg info`` tells, when, and how busy the machine was before."""
+    load = list(os.getloadavg()) if hasattr(os, "getloadavg") else None
+    return {
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "load_average": load,
+        **info.run(argparse.Namespace()).report,
+    }
+
+
+def _scene() -> dict[str, Any]:
+    return {
+        "volume_edge_mm": EDGE_MM,
+        "sdd_mm": SDD_MM,
+        "source_isocentre_mm": SOURCE_ISOCENTRE_MM,
+        "field_mm": FIELD_MM,
+        "camera_from_volume": oblique_pose().tolist(),
+        "ellipsoids": [asdict(ellipsoid) for ellipsoid in ELLIPSOIDS],
+    }
+
+
+def _check_writable(path: Path) -> None:
+    faults = output_folder_faults(path.parent)
+    if path.is_dir():
+        faults.append(f"The report {path} is a folder. Give the name of a file.")
+    if faults:
+        raise InputError(faults)
