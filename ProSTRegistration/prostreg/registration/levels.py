@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
+from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import Matrix, transform_points
 from prostreg.images.attenuation import moving_volume
 from prostreg.images.pyramid import reduced_volume, reduced_xray
+from prostreg.images.xray import XRay
 from prostreg.projector.selection import make_projector
-from prostreg.registration.case import Case
+from prostreg.registration.case import Case, View
 from prostreg.search.objective import Objective
 
 SURROUNDINGS_HU = 50.0
 """Bone is projected as what it absorbs beyond muscle: the soft tissue in the image is not in the DRR."""
+
+MARGIN_SPREADS = 1.5
+MARGIN_SHARE = 0.15
+"""The region of interest reaches beyond the anatomy by 1.5 times the start's uncertainty and 15 % of its size."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Region:
+    """The part of a view where the anatomy may be.
+
+    Attributes:
+        extent_px: longer side of the anatomy's projection, at most that of the image.
+        pixel_mm: size of a pixel at the anatomy's depth.
+    """
+
+    xray: XRay
+    carm: CArm
+    extent_px: float
+    pixel_mm: float
 
 
 class Levels:
@@ -21,20 +44,30 @@ class Levels:
 
     Args:
         case: what is registered.
-        world_from_volume: a typical pose, for the size of a pixel at the anatomy.
-        centre_mm: the anatomy's centre (3,) in the volume frame.
+        world_from_volume: the start pose.
+        points_mm: points (n, 3) of the anatomy in the volume frame.
+        centre_mm: their centre (3,).
+        spread_mm: uncertainty of the start in the image plane.
         projector: name of the projector.
     """
 
-    def __init__(self, case: Case, world_from_volume: Matrix, centre_mm: NDArray[np.float64], projector: str) -> None:
-        self._case = case
+    def __init__(
+        self,
+        case: Case,
+        world_from_volume: Matrix,
+        points_mm: NDArray[np.float64],
+        centre_mm: NDArray[np.float64],
+        spread_mm: float,
+        projector: str,
+    ) -> None:
         self._centre_mm = centre_mm
-        self._centre_world_mm = transform_points(world_from_volume, centre_mm)
         self._projector = projector
         self._volume = moving_volume(case.ct, case.anatomy, surroundings_hu=SURROUNDINGS_HU)
+        points_world = transform_points(world_from_volume, points_mm)
+        self._regions = [_region(view, points_world, spread_mm) for view in case.views]
 
     def objective(self, pixels: int, patch_radius_px: int, patch_stride_px: int, voxels_per_pixel: float) -> Objective:
-        """The objective whose images have about ``pixels`` along their longer side.
+        """The objective in which the anatomy has about ``pixels`` along its longer side.
 
         Args:
             patch_radius_px: of the similarity's patches.
@@ -42,12 +75,26 @@ class Levels:
             voxels_per_pixel: voxel spacing over the size of a pixel at the anatomy.
         """
         views, footprints_mm = [], []
-        for view in self._case.views:
-            factor = max(1, round(max(view.carm.size) / pixels))
-            xray, carm = reduced_xray(view.xray, view.carm, factor)
-            depth = transform_points(carm.camera_from_world, self._centre_world_mm)[2]
-            views.append((xray, carm))
-            footprints_mm.append(depth / carm.intrinsics[0, 0])
+        for region in self._regions:
+            factor = max(1, round(region.extent_px / pixels))
+            views.append(reduced_xray(region.xray, region.carm, factor))
+            footprints_mm.append(region.pixel_mm * factor)
         volume = reduced_volume(self._volume, voxels_per_pixel * min(footprints_mm))
         projector = make_projector(volume, self._projector)
         return Objective(projector, views, self._centre_mm, patch_radius_px, patch_stride_px)
+
+
+def _region(view: View, points_world_mm: NDArray[np.float64], spread_mm: float) -> _Region:
+    carm, size = view.carm, np.array(view.carm.size)
+    points_camera = transform_points(carm.camera_from_world, points_world_mm)
+    pixels = carm.project(points_camera)
+    low, high = pixels.min(axis=0), pixels.max(axis=0)
+    pixel_mm = float(np.median(points_camera[:, 2])) / float(carm.intrinsics[0, 0])
+    margin = MARGIN_SPREADS * spread_mm / pixel_mm + MARGIN_SHARE * (high - low)
+    first = np.clip(np.floor(low - margin), 0, size - 1).astype(int)
+    last = np.clip(np.ceil(high + margin), first, size - 1).astype(int)
+    (left, top), (right, bottom) = first, last + 1
+    cut = (slice(top, bottom), slice(left, right))
+    xray = XRay(np.ascontiguousarray(view.xray.line_integrals[cut]), np.ascontiguousarray(view.xray.mask[cut]))
+    extent = float(min((high - low).max(), size.max()))
+    return _Region(xray, carm.cropped(int(left), int(top), (int(right - left), int(bottom - top))), extent, pixel_mm)

@@ -9,6 +9,7 @@ from functools import cached_property
 import cma
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 import prostreg
 from prostreg.errors import DeviceError, Stopped, WeightsError
@@ -75,12 +76,13 @@ class _Run:
     ) -> None:
         _check_method(config)
         self._case, self._config = case, config
-        start, centre_mm = start_pose(case), anatomy_centre_mm(anatomy_points_mm(case))
+        start, points_mm = start_pose(case), anatomy_points_mm(case)
+        centre_mm = anatomy_centre_mm(points_mm)
         self._chart = PoseChart(start, case.views[0].carm.camera_from_world, centre_mm)
         self._restarts = _planned_restarts(config)
         rounds = None if self._until_accepted else -(-self._restarts // config.restarts_per_round)
         self._monitor = Monitor(self._chart, rounds, config.time_limit_s, on_progress, is_cancelled)
-        self._levels = Levels(case, start, centre_mm, config.projector)
+        self._levels = Levels(case, start, points_mm, centre_mm, config.spread_shift_mm, config.projector)
         self._stages: list[StageReport] = []
         self._start = Candidate(-np.inf, np.zeros(6))
         self._best = self._start
@@ -113,12 +115,12 @@ class _Run:
         except Stopped as reason:
             stopped = str(reason)
             self._keep_what_was_found()
-        return self._report(judge(self._best.score), stopped)
+        return self._report(self._verdict(), stopped)
 
     def _search(self) -> None:
         if self._until_accepted:
             self._refine([self._start], "start")
-        while self._restarts > 0 and not (self._until_accepted and self._is_accepted()):
+        while self._restarts > 0 and not (self._until_accepted and self._verdict().status == "accepted"):
             runs = min(self._config.restarts_per_round, self._restarts)
             candidates = self._global_search(runs)
             self._refine(sorted(candidates, key=lambda c: -c.score)[:CANDIDATES_REFINED], "refine")
@@ -126,8 +128,9 @@ class _Run:
             self._monitor.rounds_done += 1
         self._polish()
 
-    def _is_accepted(self) -> bool:
-        return judge(self._best.score).status == "accepted"
+    def _verdict(self) -> Verdict:
+        pose = self._chart.world_from_volume_at(self._best.parameters)[0]
+        return judge(self._middle.footprint_score(pose))
 
     def _global_search(self, runs: int) -> list[Candidate]:
         config = self._config
@@ -139,13 +142,20 @@ class _Run:
             self._leader = best
             self._monitor.check("cmaes", SEARCH_SHARE * (generation + 1) / config.generations, best)
 
+        rng = np.random.default_rng([config.seed, self._monitor.rounds_done])
         candidates = cmaes_search(
-            self._coarse, self._chart, np.zeros((runs, 6)), spread, config.population, config.generations,
-            np.random.default_rng([config.seed, self._monitor.rounds_done]), on_generation,
+            self._coarse, self._chart, self._starts(runs, rng) * spread, spread, config.population,
+            config.generations, rng, on_generation,
         )  # fmt: skip
         score = max(candidate.score for candidate in candidates)
         self._add_stage("cmaes", self._coarse.evaluations - before, began, score, runs)
         return candidates
+
+    def _starts(self, runs: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Centres of the runs in spreads: the start pose at first, later places around it."""
+        if self._monitor.rounds_done == 0:
+            return np.zeros((runs, 6))
+        return rng.standard_normal((runs, 6))
 
     def _refine(self, candidates: list[Candidate], name: str) -> None:
         """Climbs from each candidate at the level where poses are judged, and keeps the best."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
@@ -26,9 +27,23 @@ OFF_IMAGE = -1.0
 class ScoredView:
     """One view with the similarity to its X-ray."""
 
+    xray: XRay
     carm: CArm
     similarity: PatchGradNcc
     scorer: Scorer
+
+
+@dataclass(frozen=True)
+class FootprintScore:
+    """How well a pose explains the part of the images that it claims to explain.
+
+    Attributes:
+        score: mean similarity of the views over the DRR's own footprint.
+        patches: number of patches that fit side by side into the footprints of all views.
+    """
+
+    score: float
+    patches: float
 
 
 class Objective:
@@ -53,6 +68,7 @@ class Objective:
         self.projector = projector
         self.evaluations = 0
         self._centre_mm = centre_mm
+        self._patch = (patch_radius_px, patch_stride_px)
         self._views = [_scored_view(xray, carm, patch_radius_px, patch_stride_px) for xray, carm in views]
 
     def scores(self, world_from_volume: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -88,6 +104,21 @@ class Objective:
             gradient += per_twist @ chart.twist_from_parameters(parameters, view.carm.camera_from_world)[0]
         return total / len(self._views), gradient / len(self._views)
 
+    def footprint_score(self, world_from_volume: NDArray[np.float64]) -> FootprintScore:
+        """The score of one pose (4, 4) where its own DRR has anatomy, however small a part of the image that is."""
+        radius, stride = self._patch
+        scores, patches = [], 0.0
+        for view in self._views:
+            image = torch.from_numpy(
+                self.projector.render((view.carm.camera_from_world @ world_from_volume)[None], view.carm)
+            )
+            footprint = functional.max_pool2d((image > 0).to(torch.float32), 2 * radius - 1, 1, radius - 1)[0] > 0
+            mask = torch.from_numpy(view.xray.mask) & footprint
+            similarity = PatchGradNcc(torch.from_numpy(view.xray.line_integrals), mask, radius, stride)
+            scores.append(float(similarity(image)[0]))
+            patches += float(mask.sum()) / (2 * radius + 1) ** 2
+        return FootprintScore(float(np.mean(scores)), patches)
+
     def _sees_centre(self, world_from_volume: NDArray[np.float64]) -> NDArray[np.bool_]:
         centres_world = world_from_volume[:, :3, :3] @ self._centre_mm + world_from_volume[:, :3, 3]
         is_seen = np.ones(len(world_from_volume), dtype=bool)
@@ -100,4 +131,4 @@ class Objective:
 
 def _scored_view(xray: XRay, carm: CArm, radius: int, stride: int) -> ScoredView:
     similarity = PatchGradNcc(torch.from_numpy(xray.line_integrals), torch.from_numpy(xray.mask), radius, stride)
-    return ScoredView(carm, similarity, make_scorer(similarity))
+    return ScoredView(xray, carm, similarity, make_scorer(similarity))
