@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prostreg.bench import drr
+from prostreg.bench import contest, drr
 from prostreg.bench.agreement import Agreement, Judge
-from prostreg.bench.contest import Heat, hold
 from prostreg.bench.entrants import ENTRANTS, OURS, Entrant
 from prostreg.bench.own_renderers import fused_gradient, fused_image, reference_image
 from prostreg.bench.report import GRADIENT, IMAGE, Measurement, Measurements, as_markdown
@@ -74,7 +73,7 @@ def test_command_prints_one_json_object_and_writes_the_same(monkeypatch, tmp_pat
     measured = {(m["renderer"], m["task"]): m for m in report["measurements"]}
     assert set(measured) == {(OURS.name, IMAGE), (OURS.name, GRADIENT), (BROKEN.name, IMAGE)}
     ours = measured[OURS.name, IMAGE]
-    assert ours["runs"] == len(ours["all_seconds"]) == TINY.rounds
+    assert ours["runs"] == len(ours["all_seconds"]) >= TINY.rounds
     assert ours["seconds"] > 0
     assert ours["times_ours"] == 1
     assert ours["ncc"] > 0.99
@@ -100,11 +99,12 @@ def test_table_names_ratios_absent_peers_failures_and_wrong_images():
     assert 'a peer: not installed; pip install ".[bench]"' in text
 
 
-def test_slow_renderers_sit_rounds_out_but_run_at_least_three_times(tmp_path):
+def test_slow_renderers_sit_rounds_out_but_have_three_turns(tmp_path, monkeypatch):
+    monkeypatch.setattr(contest, "TURN_SECONDS", 0.0)
     file = tmp_path / "volume.npy"
     np.save(file, make_values(32))
-    heats = [Heat("image", OURS.image), Heat("gradient", OURS.gradient)]
-    finishes = hold(heats, file, 16, rounds=8, seconds_each=0.0, on_step=lambda words: None)
+    heats = [contest.Heat("image", OURS.image), contest.Heat("gradient", OURS.gradient)]
+    finishes = contest.hold(heats, file, 16, rounds=8, seconds_each=0.0, on_step=lambda words: None)
     assert [len(finish.seconds) for finish in finishes] == [3, 3]
 
 

@@ -1,7 +1,7 @@
 """Takes the times: each renderer in a process of its own, all of them in turn, round by round.
 
-Interleaved rounds let a change in the machine's load hit all alike; separate processes keep thread
-pools apart and give each renderer's own peak memory.
+Interleaved rounds in changing order let a change in the machine's load hit all alike; separate
+processes keep thread pools apart and give each renderer's own peak memory.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import random
 import signal
 import sys
 import tempfile
@@ -25,7 +26,9 @@ from prostreg.bench.entrants import prepare
 from prostreg.bench.output import Output
 from prostreg.bench.scene import make_scene
 
-FEWEST_RUNS = 3
+FEWEST_TURNS = 3
+TURN_SECONDS = 0.25
+"""A turn lasts as long at least: quick renderers run several times, most of them with the volume in the cache."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,15 @@ class Contestant:
         if answer is not None:
             self.finish.output, self.warm_up_seconds = answer
 
-    def run_once(self) -> None:
-        """Renders once and notes the time."""
-        seconds = self._ask("run")
-        if seconds is not None:
-            self.finish.seconds.append(seconds)
+    def take_turn(self) -> None:
+        """Renders once or more and notes the times."""
+        end = time.perf_counter() + TURN_SECONDS
+        while self.finish.failure is None:
+            seconds = self._ask("run")
+            if seconds is not None:
+                self.finish.seconds.append(seconds)
+            if time.perf_counter() >= end:
+                return
 
     def note_peak_memory(self) -> None:
         """To be asked last."""
@@ -120,8 +127,8 @@ def hold(
     Args:
         heats: who takes part.
         values_file: .npy with the volume, see `make_scene`; files of the renderers go beside it.
-        rounds: runs of each; a renderer too slow for them within ``seconds_each`` sits some rounds
-            out, evenly, but runs `FEWEST_RUNS` times at least.
+        rounds: turns of each; a renderer too slow for them within ``seconds_each`` sits some rounds
+            out, evenly, but has `FEWEST_TURNS` at least.
         on_step: told in words what happens next.
     """
     contestants: list[Contestant] = []
@@ -130,22 +137,23 @@ def hold(
             on_step(f"{heat.name}: set-up and warm-up at {pixels} x {pixels}")
             contestants.append(Contestant(heat, values_file, pixels))
             stack.callback(contestants[-1].close)
-        runs = [_runs(contestant, rounds, seconds_each) for contestant in contestants]
+        turns = [_turns(contestant, rounds, seconds_each) for contestant in contestants]
         on_step(f"up to {rounds} rounds at {pixels} x {pixels}")
+        order = random.Random(0)
         for number in range(rounds):
-            for contestant, count in zip(contestants, runs, strict=True):
-                if (number + 1) * count // rounds > number * count // rounds:
-                    contestant.run_once()
+            for place in order.sample(range(len(contestants)), len(contestants)):
+                if (number + 1) * turns[place] // rounds > number * turns[place] // rounds:
+                    contestants[place].take_turn()
         for contestant in contestants:
             contestant.note_peak_memory()
     return [contestant.finish for contestant in contestants]
 
 
-def _runs(contestant: Contestant, rounds: int, seconds_each: float) -> int:
+def _turns(contestant: Contestant, rounds: int, seconds_each: float) -> int:
     if contestant.finish.failure is not None:
         return 0
     affordable = int(seconds_each / max(contestant.warm_up_seconds, 1e-9))
-    return min(rounds, max(FEWEST_RUNS, affordable))
+    return min(rounds, max(FEWEST_TURNS, affordable))
 
 
 def serve(connection: Connection, place: str, values_file: Path, pixels: int) -> None:

@@ -43,15 +43,15 @@ class Plan:
         voxels: along each edge of the volume.
         sizes: of the images, in pixels along an edge.
         headline: the size at which gradients are measured.
-        rounds: runs of each renderer at each size, at most.
-        seconds_each: what a renderer may spend on its runs at one size, before it runs less often.
+        rounds: turns of each renderer at each size, at most.
+        seconds_each: what a renderer may spend at one size before it has fewer turns.
     """
 
     voxels: int = 256
     sizes: tuple[int, ...] = (128, 256, 512)
     headline: int = 256
-    rounds: int = 15
-    seconds_each: float = 8.0
+    rounds: int = 10
+    seconds_each: float = 5.0
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
