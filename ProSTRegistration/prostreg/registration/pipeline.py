@@ -15,16 +15,17 @@ import prostreg
 from prostreg.errors import DeviceError, Stopped, WeightsError
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, transform_points
-from prostreg.registration.acceptance import Verdict, judge
+from prostreg.registration.acceptance import Verdict, judge, needs_mirror_check
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.levels import Levels
+from prostreg.registration.mirror_check import mirrored_score
 from prostreg.registration.monitor import Monitor
 from prostreg.registration.result import Progress, Result, StageReport
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose
 from prostreg.search.candidate import Candidate
 from prostreg.search.cmaes import cmaes_search
-from prostreg.search.objective import Objective
+from prostreg.search.objective import FootprintScore, Objective
 from prostreg.search.polish import polish
 
 MOST_RESTARTS = 64
@@ -109,28 +110,43 @@ class _Run:
         return self._levels.objective(config.polish_pixels, radius, max(2, radius // 3), voxels_per_pixel=1.0)
 
     def result(self) -> Result:
-        stopped = None
         try:
             self._search()
+            mirrored = self._mirror_check() if self._needs_mirror_check() else None
+            return self._report(judge(self._footprint(), mirrored), stopped=None)
         except Stopped as reason:
-            stopped = str(reason)
             self._keep_what_was_found()
-        return self._report(self._verdict(), stopped)
+            verdict = judge(self._footprint(), is_checked=not self._needs_mirror_check())
+            return self._report(verdict, stopped=str(reason))
+
+    def _needs_mirror_check(self) -> bool:
+        """With one view, nothing else contradicts a flipped image."""
+        return len(self._case.views) == 1 and needs_mirror_check(self._footprint())
+
+    def _mirror_check(self) -> float:
+        began = self._monitor.seconds
+        score = mirrored_score(
+            self._case, self._best_pose(), self._config, lambda _: self._monitor.check("mirror check", 1.0, self._best)
+        )
+        self._add_stage("mirror check", 0, began, score, 1)
+        return score
+
+    def _footprint(self) -> FootprintScore:
+        return self._middle.footprint_score(self._best_pose())
+
+    def _best_pose(self) -> Matrix:
+        return np.asarray(self._chart.world_from_volume_at(self._best.parameters)[0])
 
     def _search(self) -> None:
         if self._until_accepted:
             self._refine([self._start], "start")
-        while self._restarts > 0 and not (self._until_accepted and self._verdict().status == "accepted"):
+        while self._restarts > 0 and not (self._until_accepted and judge(self._footprint()).status == "accepted"):
             runs = min(self._config.restarts_per_round, self._restarts)
             candidates = self._global_search(runs)
             self._refine(sorted(candidates, key=lambda c: -c.score)[:CANDIDATES_REFINED], "refine")
             self._restarts -= runs
             self._monitor.rounds_done += 1
         self._polish()
-
-    def _verdict(self) -> Verdict:
-        pose = self._chart.world_from_volume_at(self._best.parameters)[0]
-        return judge(self._middle.footprint_score(pose))
 
     def _global_search(self, runs: int) -> list[Candidate]:
         config = self._config
@@ -199,7 +215,7 @@ class _Run:
         self._stages.append(StageReport(name, evaluations, self._monitor.seconds - began, score, starts))
 
     def _report(self, verdict: Verdict, stopped: str | None) -> Result:
-        pose = self._chart.world_from_volume_at(self._best.parameters)[0]
+        pose = self._best_pose()
         return Result(
             name=self._case.name,
             status=verdict.status,

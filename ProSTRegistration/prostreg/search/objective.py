@@ -38,7 +38,7 @@ class FootprintScore:
     """How well a pose explains the part of the images that it claims to explain.
 
     Attributes:
-        score: mean similarity of the views over the DRR's own footprint.
+        score: share of the DRR's structure that the images confirm, mean over the views.
         patches: number of patches that fit side by side into the footprints of all views.
     """
 
@@ -115,7 +115,7 @@ class Objective:
             footprint = functional.max_pool2d((image > 0).to(torch.float32), 2 * radius - 1, 1, radius - 1)[0] > 0
             mask = torch.from_numpy(view.xray.mask) & footprint
             similarity = PatchGradNcc(torch.from_numpy(view.xray.line_integrals), mask, radius, stride)
-            scores.append(float(similarity(image)[0]))
+            scores.append(float(similarity.confirmed_structure(image)[0]))
             patches += float(mask.sum()) / (2 * radius + 1) ** 2
         return FootprintScore(float(np.mean(scores)), patches)
 

@@ -78,14 +78,29 @@ class PatchGradNcc:
         self.fixed_variance = variance + self.DAMPING * _typical(variance, self.counts)
 
     def __call__(self, moving: Tensor) -> Tensor:
+        correlation, _ = self._patches(moving)
+        total: Tensor = correlation.sum(dim=(1, 2, 3))
+        return total / (2 * self.counts.sum()).clamp(min=1)
+
+    def confirmed_structure(self, moving: Tensor) -> Tensor:
+        """Like the score, but weighted by how much structure the DRR has in a patch (n,).
+
+        It tells how much of what the DRR claims is confirmed by the image, whether the anatomy
+        has edges everywhere or only along an outline.
+        """
+        correlation, structure = self._patches(moving)
+        return (correlation * structure).sum(dim=(1, 2, 3)) / ((structure**2).sum(dim=(1, 2, 3)) + FLAT)
+
+    def _patches(self, moving: Tensor) -> tuple[Tensor, Tensor]:
+        """Damped correlation, and structure (0: flat, 1: far from flat), of each patch (n, 2, rows, columns)."""
         gradients = sobel_gradients(moving) * self.weight
         mean = self._patch_means(gradients) * self.inverse_cover
         variance = self._variance(self._patch_means(gradients**2), mean)
         average = variance.sum(dim=(-1, -2), keepdim=True) / self.counts.sum().clamp(min=1)
+        damped = variance + self.DAMPING * average
         covariance = self._patch_means(gradients * self.fixed) * self.inverse_cover - mean * self.fixed_mean
-        correlation = covariance / ((variance + self.DAMPING * average) * self.fixed_variance + FLAT).sqrt()
-        total: Tensor = (correlation * self.counts).sum(dim=(1, 2, 3))
-        return total / (2 * self.counts.sum()).clamp(min=1)
+        correlation = covariance / (damped * self.fixed_variance + FLAT).sqrt() * self.counts
+        return correlation, (variance / (damped + FLAT)).sqrt()
 
     def _variance(self, squares: Tensor, mean: Tensor) -> Tensor:
         return (squares * self.inverse_cover - mean**2).clamp(min=0) * self.counts

@@ -1,0 +1,76 @@
+"""Does the mirrored X-ray fit better? The guard against an image that was flipped left to right.
+
+Bodies are nearly symmetric: a flipped image of a pelvis can be explained rather well by a wrong pose.
+That pose, reflected with the patient's left and right exchanged, is near the true pose of the
+unflipped image, so a short search there tells the two apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prostreg.geometry.carm import CArm
+from prostreg.geometry.chart import PoseChart
+from prostreg.geometry.frames import Matrix, invert_rigid
+from prostreg.images.xray import XRay
+from prostreg.registration.case import Case, View
+from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.levels import Levels
+from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
+from prostreg.search.candidate import Candidate
+from prostreg.search.cmaes import cmaes_search
+from prostreg.search.polish import polish
+
+SPREAD = np.array([np.deg2rad(6.0)] * 3 + [8.0, 8.0, 25.0])
+POPULATION, GENERATIONS = 40, 20
+POLISH_STEPS = 20
+
+
+def mirrored_score(
+    case: Case, world_from_volume: Matrix, config: RegistrationConfig, on_step: Callable[[Candidate], None]
+) -> float:
+    """The best footprint score of the mirrored image, near the reflection of a pose found in the image as it is.
+
+    Args:
+        case: with one view.
+        world_from_volume: the pose found, rigid (4, 4).
+        config: for the resolutions.
+        on_step: called between evaluations; may raise to end the check.
+    """
+    points_mm = anatomy_points_mm(case)
+    centre_mm = anatomy_centre_mm(points_mm)
+    view = mirrored_view(case.views[0])
+    start = reflected_pose(world_from_volume, view.carm, centre_mm)
+    chart = PoseChart(start, view.carm.camera_from_world, centre_mm)
+    levels = Levels(replace(case, views=(view,)), start, points_mm, centre_mm, float(SPREAD[3]), config.projector)
+    coarse = levels.objective(config.search_pixels, config.patch_radius_px, 2, voxels_per_pixel=2.0)
+    middle = levels.objective(config.judge_pixels, config.patch_radius_px, 2, voxels_per_pixel=1.0)
+    (found,) = cmaes_search(
+        coarse, chart, np.zeros((1, 6)), SPREAD, POPULATION, GENERATIONS, np.random.default_rng(config.seed),
+        lambda _, best: on_step(best),
+    )  # fmt: skip
+    refined = polish(middle, chart, found.parameters, POLISH_STEPS, on_step)
+    return middle.footprint_score(chart.world_from_volume_at(refined.parameters)[0]).score
+
+
+def mirrored_view(view: View) -> View:
+    """The view with its image's columns in reverse order, and the intrinsics that go with it."""
+    intrinsics = view.carm.intrinsics.copy()
+    intrinsics[0, 1] *= -1
+    intrinsics[0, 2] = view.carm.width - 1 - intrinsics[0, 2]
+    image = np.ascontiguousarray(view.xray.line_integrals[:, ::-1])
+    mask = np.ascontiguousarray(view.xray.mask[:, ::-1])
+    return View(XRay(image, mask), replace(view.carm, intrinsics=intrinsics))
+
+
+def reflected_pose(world_from_volume: Matrix, carm: CArm, centre_mm: NDArray[np.float64]) -> Matrix:
+    """The pose that shows a left-right symmetric body in the mirrored image as the given one in the image."""
+    mirror_camera = np.diag([-1.0, 1.0, 1.0, 1.0])
+    mirror_patient = np.diag([-1.0, 1.0, 1.0, 1.0])
+    mirror_patient[0, 3] = 2 * centre_mm[0]
+    camera_from_volume = mirror_camera @ carm.camera_from_world @ world_from_volume @ mirror_patient
+    return np.asarray(invert_rigid(carm.camera_from_world) @ camera_from_volume)

@@ -1,0 +1,217 @@
+"""Registrations of a phantom: found from afar, reproducible, stopped in time, and never trusted when wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from prostreg.errors import DeviceError, InputError, WeightsError
+from prostreg.geometry.carm import CArm
+from prostreg.geometry.chart import PoseChart
+from prostreg.geometry.frames import invert_rigid, transform_points
+from prostreg.geometry.standard_views import standard_view
+from prostreg.images.xray_preparation import prepare_xray
+from prostreg.registration.acceptance import judge
+from prostreg.registration.case import Case, View
+from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.mirror_check import mirrored_view, reflected_pose
+from prostreg.registration.pipeline import mtre_mm, register
+from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose
+from prostreg.search.objective import FootprintScore
+from prostreg.simulation.fluoroscopy import FluoroscopySimulator
+from prostreg.simulation.phantom import make_phantom
+
+PIXELS = 128
+QUICK = {"search_pixels": 48, "judge_pixels": 64, "polish_pixels": 128, "population": 40, "generations": 30}
+
+
+def posed(case: Case, parameters: list[float]) -> np.ndarray:
+    """The true pose changed by degrees and mm in the axes of the first view."""
+    chart = PoseChart(
+        case.truth_world_from_volume, case.views[0].carm.camera_from_world, anatomy_centre_mm(anatomy_points_mm(case))
+    )
+    values = np.array(parameters, dtype=np.float64)
+    values[:3] = np.deg2rad(values[:3])
+    return chart.world_from_volume_at(values)[0]
+
+
+@pytest.fixture(scope="module")
+def case() -> Case:
+    """The phantom's spine seen from the front and from the side; the start is 10 degrees and 20 mm off."""
+    phantom = make_phantom(0)
+    anatomy = phantom.labels.values > 0
+    centre = phantom.vertebra_centres_mm.mean(axis=0)
+    frontal, lateral = standard_view("AP", centre, 620.0), standard_view("left lateral", centre, 620.0)
+    truth = np.eye(4)
+    truth[:3, 3] = 30.0, -20.0, 10.0
+    simulator = FluoroscopySimulator(phantom.ct)
+    views = []
+    for seed, camera_from_volume in enumerate((frontal, lateral)):
+        carm = CArm.from_sdd(
+            1020.0, (298.0 / PIXELS,) * 2, (PIXELS, PIXELS), camera_from_world=camera_from_volume @ invert_rigid(truth)
+        )
+        views.append(View(prepare_xray(simulator.image(carm, truth, seed).astype(np.float32), "bone-dark", None), carm))
+    case = Case("phantom", phantom.ct, anatomy, tuple(views), None, truth, phantom.vertebra_centres_mm)
+    return replace(case, initial_world_from_volume=posed(case, [6.0, -6.0, 5.0, 15.0, -10.0, 20.0]))
+
+
+def one_view(case: Case) -> Case:
+    return replace(case, views=case.views[:1])
+
+
+def test_one_view_is_found_and_accepted_with_its_depth(case):
+    result = register(one_view(case), RegistrationConfig(**QUICK))
+    assert result.status == "accepted"
+    assert result.mtre_mm < 5
+    assert [stage.name for stage in result.stages][-1] == "polish"
+    assert result.stopped is None
+    np.testing.assert_allclose(
+        result.camera_from_volume[0], case.views[0].carm.camera_from_world @ result.world_from_volume, atol=1e-9
+    )
+
+
+def test_two_views_share_one_pose_to_a_fraction_of_a_millimetre(case):
+    result = register(case, RegistrationConfig(**QUICK))
+    assert result.status == "accepted"
+    assert result.mtre_mm < 1
+    assert len(result.camera_from_volume) == 2
+
+
+def test_equal_seeds_give_equal_results(case):
+    config = RegistrationConfig(method="cmaes", seed=5, **QUICK)
+    first, second = register(one_view(case), config), register(one_view(case), config)
+    np.testing.assert_array_equal(first.world_from_volume, second.world_from_volume)
+    assert first.confidence == second.confidence
+    other = register(one_view(case), replace(config, seed=6))
+    assert not np.array_equal(first.world_from_volume, other.world_from_volume)
+
+
+def test_one_cmaes_run_is_one_start_and_no_restart(case):
+    result = register(one_view(case), RegistrationConfig(method="cmaes", **QUICK))
+    assert [(stage.name, stage.starts) for stage in result.stages if stage.name == "cmaes"] == [("cmaes", 1)]
+    several = register(one_view(case), RegistrationConfig(method="cmaes", restarts=3, **QUICK))
+    assert sum(stage.starts for stage in several.stages if stage.name == "cmaes") == 3
+
+
+def test_progress_only_rises_and_carries_a_rigid_pose(case):
+    events = []
+    register(one_view(case), RegistrationConfig(method="cmaes", restarts=2, **QUICK), events.append)
+    fractions = [event.fraction for event in events]
+    assert fractions == sorted(fractions)
+    assert 0 <= fractions[0] < 0.1
+    assert fractions[-1] == pytest.approx(1.0)
+    assert np.linalg.det(events[-1].world_from_volume[:3, :3]) == pytest.approx(1)
+    assert {event.stage for event in events} == {"cmaes", "refine", "polish"}
+
+
+def test_cancel_ends_within_one_generation_with_the_best_pose_so_far(case):
+    calls = []
+
+    def is_cancelled() -> bool:
+        calls.append(1)
+        return len(calls) > 20
+
+    config = RegistrationConfig(method="cmaes", **QUICK)
+    result = register(one_view(case), config, is_cancelled=is_cancelled)
+    assert result.stopped == "cancelled"
+    assert len(calls) == 21
+    start_error = mtre_mm(case, case.initial_world_from_volume)
+    assert result.mtre_mm < start_error
+
+
+def test_cancelled_at_once_leaves_the_start_pose(case):
+    result = register(one_view(case), RegistrationConfig(method="cmaes", **QUICK), is_cancelled=lambda: True)
+    assert result.stopped == "cancelled"
+    assert result.status != "accepted"
+
+
+def test_time_limit_ends_the_run(case):
+    hidden = replace(one_view(case), views=(replace(case.views[0], xray=noise_xray()),))
+    result = register(hidden, RegistrationConfig(time_limit_s=1.5, **QUICK))
+    assert result.stopped == "time limit"
+    assert result.status != "accepted"
+    assert result.seconds < 10
+
+
+def noise_xray():
+    noise = np.random.default_rng(3).normal(1000, 50, (PIXELS, PIXELS)).astype(np.float32)
+    return prepare_xray(noise, "bone-dark", None)
+
+
+def test_an_image_of_something_else_is_never_accepted(case):
+    hidden = replace(one_view(case), views=(replace(case.views[0], xray=noise_xray()),))
+    result = register(hidden, RegistrationConfig(method="cmaes", restarts=4, **QUICK))
+    assert result.status != "accepted"
+    assert result.confidence < 0.5
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_mirrored_image_is_never_accepted(case, seed):
+    mirrored = replace(one_view(case), views=(mirrored_view(case.views[0]),))
+    config = RegistrationConfig(method="cmaes", restarts=4, seed=seed, **QUICK)
+    assert register(mirrored, config).status != "accepted"
+
+
+def test_a_reflected_pose_in_a_mirrored_view_shows_a_symmetric_body_mirrored(case):
+    view = case.views[0]
+    flipped = mirrored_view(view)
+    centre = np.array([3.0, 5.0, -7.0])
+    pose = posed(case, [20.0, -15.0, 30.0, 5.0, 6.0, 7.0])
+    reflected = reflected_pose(pose, view.carm, centre)
+    assert np.linalg.det(reflected[:3, :3]) == pytest.approx(1)
+    right, left = centre + np.array([30.0, 12.0, 20.0]), centre + np.array([-30.0, 12.0, 20.0])
+    u, v = view.carm.project_world(transform_points(pose, right))
+    there = flipped.carm.project_world(transform_points(reflected, left))
+    np.testing.assert_allclose(there, [view.carm.width - 1 - u, v], atol=1e-6)
+
+
+def test_a_flipped_image_is_called_flipped_and_an_unchecked_one_not_trusted():
+    good = FootprintScore(0.45, 100.0)
+    assert judge(good, mirrored=0.3).status == "accepted"
+    flipped = judge(good, mirrored=0.6)
+    assert flipped.status != "accepted"
+    assert "flipped" in flipped.reasons[0]
+    assert judge(good, is_checked=False).status == "uncertain"
+
+
+def test_without_a_start_pose_it_begins_with_a_frontal_view(case):
+    free = replace(one_view(case), initial_world_from_volume=None)
+    camera_from_volume = free.views[0].carm.camera_from_world @ start_pose(free)
+    centre = transform_points(camera_from_volume, anatomy_centre_mm(anatomy_points_mm(free)))
+    np.testing.assert_allclose(centre[:2], 0, atol=1e-6)
+    assert 400 < centre[2] < 800
+    assert register(free, RegistrationConfig(**QUICK)).status == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [([0, 0, 0, 400.0, 0, 0], "outside the image"), ([0, 0, 0, 0, 0, -900.0], "behind the X-ray source")],
+)
+def test_a_start_that_shows_nothing_is_refused_in_words(case, parameters, words):
+    hopeless = replace(case, initial_world_from_volume=posed(case, parameters))
+    with pytest.raises(InputError, match=words):
+        register(one_view(hopeless), RegistrationConfig(**QUICK))
+
+
+def test_what_is_not_there_is_refused_before_anything_runs(case):
+    with pytest.raises(WeightsError, match="weights"):
+        register(case, RegistrationConfig(method="prost"))
+    with pytest.raises(DeviceError, match="CUDA"):
+        register(case, RegistrationConfig(device="cuda"))
+
+
+def test_few_patches_need_a_higher_score():
+    assert judge(FootprintScore(0.4, 100.0)).status == "accepted"
+    assert judge(FootprintScore(0.4, 9.0)).status != "accepted"
+    assert judge(FootprintScore(0.1, 100.0)).status == "failed"
+    assert judge(FootprintScore(0.9, 0.0)).status == "failed"
+    assert judge(FootprintScore(0.4, 100.0)).reasons
+
+
+def test_mtre_is_the_mean_distance_in_3d(case):
+    moved = case.truth_world_from_volume.copy()
+    moved[:3, 3] += 3.0, 0.0, 4.0
+    assert mtre_mm(case, moved) == pytest.approx(5.0)
+    assert mtre_mm(replace(case, truth_world_from_volume=None), moved) is None
