@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from prostreg.images.pyramid import reduced_volume, reduced_xray
 from prostreg.images.xray import XRay
 from prostreg.projector.selection import make_projector
 from prostreg.registration.case import Case, View
+from prostreg.registration.config import RegistrationConfig
 from prostreg.search.objective import Objective
 
 SURROUNDINGS_HU = 50.0
@@ -40,7 +42,7 @@ class _Region:
 
 
 class Levels:
-    """Builds the objective of a case at any resolution.
+    """Builds the objective of a case at each resolution, when it is first needed.
 
     Args:
         case: what is registered.
@@ -48,7 +50,7 @@ class Levels:
         points_mm: points (n, 3) of the anatomy in the volume frame.
         centre_mm: their centre (3,).
         spread_mm: uncertainty of the start in the image plane.
-        projector: name of the projector.
+        config: resolutions, patches and projector.
     """
 
     def __init__(
@@ -58,21 +60,34 @@ class Levels:
         points_mm: NDArray[np.float64],
         centre_mm: NDArray[np.float64],
         spread_mm: float,
-        projector: str,
+        config: RegistrationConfig,
     ) -> None:
         self._centre_mm = centre_mm
-        self._projector = projector
+        self._config = config
         self._volume = moving_volume(case.ct, case.anatomy, surroundings_hu=SURROUNDINGS_HU)
         points_world = transform_points(world_from_volume, points_mm)
         self._regions = [_region(view, points_world, spread_mm) for view in case.views]
 
-    def objective(self, pixels: int, patch_radius_px: int, patch_stride_px: int, voxels_per_pixel: float) -> Objective:
+    @cached_property
+    def coarse(self) -> Objective:
+        """For the global search: small images, and voxels twice as large as their pixels."""
+        return self._objective(self._config.search_pixels, self._config.patch_radius_px, 2, voxels_per_pixel=2.0)
+
+    @cached_property
+    def middle(self) -> Objective:
+        """Where poses are refined, compared and judged."""
+        return self._objective(self._config.judge_pixels, self._config.patch_radius_px, 2, voxels_per_pixel=1.0)
+
+    @cached_property
+    def fine(self) -> Objective:
+        """For the final polish; patches as large on the detector as at the middle level."""
+        radius = round(self._config.patch_radius_px * self._config.polish_pixels / self._config.judge_pixels)
+        return self._objective(self._config.polish_pixels, max(radius, 1), max(2, radius // 3), voxels_per_pixel=1.0)
+
+    def _objective(self, pixels: int, patch_radius_px: int, patch_stride_px: int, voxels_per_pixel: float) -> Objective:
         """The objective in which the anatomy has about ``pixels`` along its longer side.
 
-        Args:
-            patch_radius_px: of the similarity's patches.
-            patch_stride_px: between patches.
-            voxels_per_pixel: voxel spacing over the size of a pixel at the anatomy.
+        ``voxels_per_pixel`` is the voxel spacing over the size of a pixel at the anatomy.
         """
         views, footprints_mm = [], []
         for region in self._regions:
@@ -80,7 +95,7 @@ class Levels:
             views.append(reduced_xray(region.xray, region.carm, factor))
             footprints_mm.append(region.pixel_mm * factor)
         volume = reduced_volume(self._volume, voxels_per_pixel * min(footprints_mm))
-        projector = make_projector(volume, self._projector)
+        projector = make_projector(volume, self._config.projector)
         return Objective(projector, views, self._centre_mm, patch_radius_px, patch_stride_px)
 
 

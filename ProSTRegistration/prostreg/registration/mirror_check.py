@@ -46,15 +46,13 @@ def mirrored_score(
     view = mirrored_view(case.views[0])
     start = reflected_pose(world_from_volume, view.carm, centre_mm)
     chart = PoseChart(start, view.carm.camera_from_world, centre_mm)
-    levels = Levels(replace(case, views=(view,)), start, points_mm, centre_mm, float(SPREAD[3]), config.projector)
-    coarse = levels.objective(config.search_pixels, config.patch_radius_px, 2, voxels_per_pixel=2.0)
-    middle = levels.objective(config.judge_pixels, config.patch_radius_px, 2, voxels_per_pixel=1.0)
+    levels = Levels(replace(case, views=(view,)), start, points_mm, centre_mm, float(SPREAD[3]), config)
     (found,) = cmaes_search(
-        coarse, chart, np.zeros((1, 6)), SPREAD, POPULATION, GENERATIONS, np.random.default_rng(config.seed),
+        levels.coarse, chart, np.zeros((1, 6)), SPREAD, POPULATION, GENERATIONS, np.random.default_rng(config.seed),
         lambda _, best: on_step(best),
     )  # fmt: skip
-    refined = polish(middle, chart, found.parameters, POLISH_STEPS, on_step)
-    return middle.footprint_score(chart.world_from_volume_at(refined.parameters)[0]).score
+    refined = polish(levels.middle, chart, found.parameters, POLISH_STEPS, on_step)
+    return levels.middle.footprint_score(chart.world_from_volume_at(refined.parameters)[0]).score
 
 
 def mirrored_view(view: View) -> View:

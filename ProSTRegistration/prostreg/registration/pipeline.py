@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from functools import cached_property
 
 import cma
 import numpy as np
@@ -25,7 +24,7 @@ from prostreg.registration.result import Progress, Result, StageReport
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose
 from prostreg.search.candidate import Candidate
 from prostreg.search.cmaes import cmaes_search
-from prostreg.search.objective import FootprintScore, Objective
+from prostreg.search.objective import FootprintScore
 from prostreg.search.polish import polish
 
 MOST_RESTARTS = 64
@@ -83,7 +82,7 @@ class _Run:
         self._restarts = _planned_restarts(config)
         rounds = None if self._until_accepted else -(-self._restarts // config.restarts_per_round)
         self._monitor = Monitor(self._chart, rounds, config.time_limit_s, on_progress, is_cancelled)
-        self._levels = Levels(case, start, points_mm, centre_mm, config.spread_shift_mm, config.projector)
+        self._levels = Levels(case, start, points_mm, centre_mm, config.spread_shift_mm, config)
         self._stages: list[StageReport] = []
         self._start = Candidate(-np.inf, np.zeros(6))
         self._best = self._start
@@ -92,22 +91,6 @@ class _Run:
     @property
     def _until_accepted(self) -> bool:
         return self._config.method == "auto" and self._config.restarts == "auto"
-
-    @cached_property
-    def _coarse(self) -> Objective:
-        config = self._config
-        return self._levels.objective(config.search_pixels, config.patch_radius_px, 2, voxels_per_pixel=2.0)
-
-    @cached_property
-    def _middle(self) -> Objective:
-        config = self._config
-        return self._levels.objective(config.judge_pixels, config.patch_radius_px, 2, voxels_per_pixel=1.0)
-
-    @cached_property
-    def _fine(self) -> Objective:
-        config = self._config
-        radius = round(config.patch_radius_px * config.polish_pixels / config.judge_pixels)
-        return self._levels.objective(config.polish_pixels, radius, max(2, radius // 3), voxels_per_pixel=1.0)
 
     def result(self) -> Result:
         try:
@@ -132,7 +115,7 @@ class _Run:
         return score
 
     def _footprint(self) -> FootprintScore:
-        return self._middle.footprint_score(self._best_pose())
+        return self._levels.middle.footprint_score(self._best_pose())
 
     def _best_pose(self) -> Matrix:
         return np.asarray(self._chart.world_from_volume_at(self._best.parameters)[0])
@@ -150,7 +133,7 @@ class _Run:
 
     def _global_search(self, runs: int) -> list[Candidate]:
         config = self._config
-        began, before = self._monitor.seconds, self._coarse.evaluations
+        began, before = self._monitor.seconds, self._levels.coarse.evaluations
         rotation, shift, depth = config.spread_rotation_deg, config.spread_shift_mm, config.spread_depth_mm
         spread = np.array([np.deg2rad(rotation)] * 3 + [shift] * 2 + [depth])
 
@@ -160,11 +143,11 @@ class _Run:
 
         rng = np.random.default_rng([config.seed, self._monitor.rounds_done])
         candidates = cmaes_search(
-            self._coarse, self._chart, self._starts(runs, rng) * spread, spread, config.population,
+            self._levels.coarse, self._chart, self._starts(runs, rng) * spread, spread, config.population,
             config.generations, rng, on_generation,
         )  # fmt: skip
         score = max(candidate.score for candidate in candidates)
-        self._add_stage("cmaes", self._coarse.evaluations - before, began, score, runs)
+        self._add_stage("cmaes", self._levels.coarse.evaluations - before, began, score, runs)
         return candidates
 
     def _starts(self, runs: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -175,34 +158,34 @@ class _Run:
 
     def _refine(self, candidates: list[Candidate], name: str) -> None:
         """Climbs from each candidate at the level where poses are judged, and keeps the best."""
-        began, before = self._monitor.seconds, self._middle.evaluations
+        began, before = self._monitor.seconds, self._levels.middle.evaluations
         share = 0.0 if name == "start" else SEARCH_SHARE
         top = -np.inf
         for candidate in candidates:
             refined = polish(
-                self._middle, self._chart, candidate.parameters, POLISH_STEPS,
+                self._levels.middle, self._chart, candidate.parameters, POLISH_STEPS,
                 lambda best: self._monitor.check(name, share, best),
             )  # fmt: skip
             top = max(top, refined.score)
             if refined.score > self._best.score:
                 self._best = refined
         self._leader = self._best
-        self._add_stage(name, self._middle.evaluations - before, began, top, len(candidates))
+        self._add_stage(name, self._levels.middle.evaluations - before, began, top, len(candidates))
 
     def _polish(self) -> None:
         """The last millimetre: climbs at the finest level, without leaving the judged optimum."""
-        began, before = self._monitor.seconds, self._fine.evaluations
+        began, before = self._monitor.seconds, self._levels.fine.evaluations
         polished = polish(
-            self._fine, self._chart, self._best.parameters, POLISH_STEPS,
+            self._levels.fine, self._chart, self._best.parameters, POLISH_STEPS,
             lambda best: self._monitor.check("polish", 1.0, best),
         )  # fmt: skip
         score = self._judged_score(polished)
         if score > LEAST_KEPT * self._best.score:
             self._best = Candidate(score, polished.parameters)
-        self._add_stage("polish", self._fine.evaluations - before, began, polished.score, 1)
+        self._add_stage("polish", self._levels.fine.evaluations - before, began, polished.score, 1)
 
     def _judged_score(self, candidate: Candidate) -> float:
-        return float(self._middle.scores(self._chart.world_from_volume_at(candidate.parameters))[0])
+        return float(self._levels.middle.scores(self._chart.world_from_volume_at(candidate.parameters))[0])
 
     def _keep_what_was_found(self) -> None:
         """After a stop: the better of the best finished pose and the one the search was at."""
@@ -225,7 +208,7 @@ class _Run:
             stages=tuple(self._stages),
             seconds=self._monitor.seconds,
             device=f"cpu {platform.processor() or platform.machine()}",
-            projector=self._fine.projector.name,
+            projector=self._levels.fine.projector.name,
             mtre_mm=mtre_mm(self._case, pose),
             config=self._config.to_dict(),
             versions=_versions(),
