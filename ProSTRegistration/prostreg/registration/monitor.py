@@ -10,9 +10,6 @@ from prostreg.geometry.chart import PoseChart
 from prostreg.registration.result import Progress
 from prostreg.search.candidate import Candidate
 
-ROUND_THAT_SUFFICES = 0.5
-"""Share of the work still ahead that one more round is thought to do, where the number of rounds is open."""
-
 
 class Monitor:
     """Counts rounds and seconds.
@@ -50,24 +47,24 @@ class Monitor:
             Stopped: the run was cancelled or is out of time.
         """
         if self._on_progress is not None:
-            fraction = self._fraction(share)
+            rounds = self.rounds_done + share
             pose = self._chart.world_from_volume_at(best.parameters)[0]
-            message = f"{stage}, round {self.rounds_done + 1}: similarity {best.score:.3f}"
-            left = self._seconds_left(fraction)
-            self._on_progress(Progress(stage, fraction, best.score, pose, message, left))
+            message = f"{stage}: similarity {best.score:.3f}"
+            left = self._seconds_left(rounds)
+            self._on_progress(Progress(stage, self._fraction(rounds), best.score, pose, message, left))
         if self._is_cancelled is not None and self._is_cancelled():
             raise Stopped("cancelled")
         if self.seconds > self._time_limit_s:
             raise Stopped("time limit")
 
-    def _fraction(self, share: float) -> float:
-        rounds = self.rounds_done + min(max(share, 0.0), 1.0)
+    def _fraction(self, rounds: float) -> float:
+        """Of all rounds; where their number is open, one more is always thought to lie ahead."""
         if self._rounds is None:
-            return float(1 - ROUND_THAT_SUFFICES**rounds)
+            return rounds / (rounds + 1)
         return min(1.0, rounds / self._rounds)
 
-    def _seconds_left(self, fraction: float) -> float | None:
-        limit = max(0.0, self._time_limit_s - self.seconds)
-        if fraction <= 0.05:
+    def _seconds_left(self, rounds: float) -> float | None:
+        if rounds < 0.1:
             return None
-        return min(limit, self.seconds * (1 - fraction) / fraction)
+        ahead = 1.0 if self._rounds is None else max(0.0, self._rounds - rounds)
+        return min(max(0.0, self._time_limit_s - self.seconds), self.seconds / rounds * ahead)

@@ -109,7 +109,7 @@ class _Run:
     def _mirror_check(self) -> float:
         began = self._monitor.seconds
         score = mirrored_score(
-            self._case, self._best_pose(), self._config, lambda _: self._monitor.check("mirror check", 1.0, self._best)
+            self._case, self._best_pose(), self._config, lambda _: self._monitor.check("mirror check", 0.0, self._best)
         )
         self._add_stage("mirror check", 0, began, score, 1)
         return score
@@ -177,7 +177,7 @@ class _Run:
         began, before = self._monitor.seconds, self._levels.fine.evaluations
         polished = polish(
             self._levels.fine, self._chart, self._best.parameters, POLISH_STEPS,
-            lambda best: self._monitor.check("polish", 1.0, best),
+            lambda best: self._monitor.check("polish", 0.0, best),
         )  # fmt: skip
         score = self._judged_score(polished)
         if score > LEAST_KEPT * self._best.score:
