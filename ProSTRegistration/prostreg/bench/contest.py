@@ -27,7 +27,7 @@ from prostreg.bench.output import Output
 from prostreg.bench.scene import make_scene
 
 FEWEST_TURNS = 3
-TURN_SECONDS = 0.25
+TURN_SECONDS = 0.4
 """A turn lasts as long at least: quick renderers run several times, most of them with the volume in the cache."""
 
 
