@@ -192,7 +192,7 @@ def test_faults_of_a_case(folder: Path, change: dict[str, Any], fault: str) -> N
         ({"image": "images/none.png"}, "none.png does not exist"),
         ({"polarity": "dark"}, 'polarity "dark": give one of auto, bone-dark, bone-bright'),
         ({"polarity": ["auto"]}, "give one of auto"),
-        ({"mask": "images/none.png"}, "none.png does not exist"),
+        ({"mask": "images/none.png"}, "The mask "),
         ({"camera": {"K": INTRINSICS}}, "lacks size"),
         ({"camera": 5}, '"camera" must be an object'),
         ({"camera": {"K": INTRINSICS, "size": [48, 64]}}, "64 x 48 pixels, but its camera says 48 x 64"),

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
         config = configuration(arguments)
     except InputError as error:
         faults.extend(error.faults)
-    kept = _check_cases(arguments.cases, faults)
+    kept = _check_cases(arguments.cases, arguments.out, faults)
     faults.raise_if_any()
     results: list[Result] = []
     with stop_requests() as is_cancelled:
@@ -82,7 +82,7 @@ def exit_code_of(results: Sequence[Result]) -> ExitCode:
     return ExitCode.DONE
 
 
-def _check_cases(paths: Sequence[Path], faults: FaultList) -> dict[Path, Case]:
+def _check_cases(paths: Sequence[Path], out: Path, faults: FaultList) -> dict[Path, Case]:
     """Reads every case to find its faults; gives those that fit into memory."""
     kept: dict[Path, Case] = {}
     paths_by_name: dict[str, list[Path]] = {}
@@ -100,6 +100,8 @@ def _check_cases(paths: Sequence[Path], faults: FaultList) -> dict[Path, Case]:
         if used <= MEMORY_FOR_CASES:
             kept[path] = case
     for name, same in paths_by_name.items():
+        if (out / name).exists():
+            faults.extend(output_folder_faults(out / name))
         if len(same) > 1:
             listed = ", ".join(map(str, same))
             faults.add(f'{len(same)} cases have the name "{name}" ({listed}): results are filed under it, so rename.')

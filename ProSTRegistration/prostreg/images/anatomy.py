@@ -35,19 +35,28 @@ def anatomy_from_labels(ct: Volume, labels: Volume, values: Sequence[int]) -> ND
     Raises:
         InputError: no value occurs in the labels, or none of its voxels lies in the CT.
     """
-    chosen = np.isin(labels.values, np.asarray(values, dtype=np.int64))
-    if not chosen.any():
-        raise InputError(
-            f"No voxel of the labels has a value of the anatomy ({_listed(values)}). "
-            f"The labels contain {_listed(np.unique(labels.values))}: choose from these."
-        )
-    mask = _in_grid_of(ct, labels, chosen)
+    mask = _in_grid_of(ct, labels, chosen_voxels(labels, values))
     if not mask.any():
         raise InputError(
             "The labels do not overlap the CT: their voxels with the chosen values lie outside of it. "
             "Check that both files belong to the same scan and have the same orientation and origin."
         )
     return mask
+
+
+def chosen_voxels(labels: Volume, values: Sequence[int]) -> NDArray[np.bool_]:
+    """Voxels of a label map that have one of ``values``, in its own grid.
+
+    Raises:
+        InputError: there is none.
+    """
+    chosen = np.isin(labels.values, np.asarray(values, dtype=np.int64))
+    if not chosen.any():
+        raise InputError(
+            f"No voxel of the labels has a value of the anatomy ({_listed(values)}). "
+            f"The labels contain {_listed(np.unique(labels.values))}: choose from these."
+        )
+    return chosen
 
 
 def anatomy_by_threshold(ct: Volume, threshold_hu: float = BONE_THRESHOLD_HU) -> NDArray[np.bool_]:

@@ -58,7 +58,7 @@ def read_xray_image(path: Path) -> XRayImage:
     Raises:
         InputError: lists every fault of the image.
     """
-    image = _stored_image(Path(path))
+    image = _stored_image(Path(path), "The X-ray")
     faults = pixel_faults(image.pixels, f"The X-ray {Path(path).name}")
     if faults:
         raise InputError(faults)
@@ -71,7 +71,7 @@ def read_mask_image(path: Path) -> NDArray[np.bool_]:
     Raises:
         InputError: missing, of another kind, or damaged.
     """
-    return np.asarray(_stored_image(Path(path)).pixels > 0)
+    return np.asarray(_stored_image(Path(path), "The mask").pixels > 0)
 
 
 def pixel_faults(pixels: NDArray[np.float32], name: str) -> list[str]:
@@ -85,29 +85,29 @@ def pixel_faults(pixels: NDArray[np.float32], name: str) -> list[str]:
     return []
 
 
-def _stored_image(path: Path) -> XRayImage:
+def _stored_image(path: Path, what: str) -> XRayImage:
     if not path.is_file():
-        raise InputError(f"The X-ray {path} does not exist or is no file: check the path.")
+        raise InputError(f"{what} {path} does not exist or is no file: check the path.")
     if is_dicom(path):
         return XRayImage(*read_dicom_xray(path))
-    return XRayImage(_read_png(path) if image_suffix(path) == ".png" else _read_with_itk(path))
+    return XRayImage(_read_png(path, what) if image_suffix(path) == ".png" else _read_with_itk(path, what))
 
 
-def _read_png(path: Path) -> NDArray[np.float32]:
+def _read_png(path: Path, what: str) -> NDArray[np.float32]:
     try:
         with quiet_libraries(), Image.open(path) as stored:
             image = stored.convert("RGB") if stored.mode in ("P", "PA") else stored
             pixels = np.asarray(image).astype(np.float32)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        raise InputError(_damaged(path)) from None
+        raise InputError(_damaged(path, what)) from None
     return one_channel(pixels, path.name) if pixels.ndim == 3 else pixels
 
 
-def _read_with_itk(path: Path) -> NDArray[np.float32]:
+def _read_with_itk(path: Path, what: str) -> NDArray[np.float32]:
     image_io = _IMAGE_IO.get(image_suffix(path))
     if image_io is None:
         raise InputError(
-            f"The X-ray {path.name} is of a kind that is not read here: give TIFF, PNG, NRRD, MHA, NIfTI or DICOM."
+            f"{what} {path.name} is of a kind that is not read here: give TIFF, PNG, NRRD, MHA, NIfTI or DICOM."
         )
     reader = sitk.ImageFileReader()
     reader.SetImageIO(image_io)
@@ -116,13 +116,13 @@ def _read_with_itk(path: Path) -> NDArray[np.float32]:
         with quiet_libraries():
             image = reader.Execute()
     except RuntimeError:
-        raise InputError(_damaged(path)) from None
+        raise InputError(_damaged(path, what)) from None
     pixels = np.asarray(sitk.GetArrayFromImage(image), dtype=np.float32)
     channels = image.GetNumberOfComponentsPerPixel()
     spatial = pixels.shape[: image.GetDimension()]
     frames = int(np.prod(spatial[:-2], dtype=int))
     faults = FaultList()
-    faults.extend(nifti_data_faults(path, "The X-ray"))
+    faults.extend(nifti_data_faults(path, what))
     if frames != 1:
         faults.add(multi_frame_fault(path.name, frames))
     faults.raise_if_any()
@@ -148,5 +148,5 @@ def multi_frame_fault(name: str, frames: int) -> str:
     return f"The X-ray {name} has {frames} frames: one image per view is needed, save the frame you mean on its own."
 
 
-def _damaged(path: Path) -> str:
-    return f"The X-ray {path.name} cannot be read, it is damaged or not what its name says: write it anew."
+def _damaged(path: Path, what: str) -> str:
+    return f"{what} {path.name} cannot be read, it is damaged or not what its name says: write it anew."

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import Matrix, rigid_faults
-from prostreg.images.anatomy import anatomy_by_threshold, anatomy_from_labels
+from prostreg.images.anatomy import anatomy_by_threshold, anatomy_from_labels, chosen_voxels
 from prostreg.images.reading import read_ct, read_labels
 from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import POLARITIES, prepare_xray
@@ -109,8 +109,11 @@ class _CaseReader:
         if not isinstance(values, list) or not values or not all(type(v) is int for v in values):
             self.faults.add('"values" in "anatomy" must be a list of one or more whole numbers, for example [25, 77].')
             return ct, None
-        if ct is None or labels is None:
+        if labels is None:
             return ct, None
+        if ct is None:
+            self._collect(lambda: chosen_voxels(labels, values))  # can be judged without the CT
+            return None, None
         return ct, self._collect(lambda: anatomy_from_labels(ct, labels, values))
 
     def _views(self) -> list[View]:
@@ -144,10 +147,11 @@ class _CaseReader:
         mask = self._mask(entry, image, where)
         if image is None:
             return None
-        if carm is not None and carm.size != image.pixels.shape[::-1]:
+        said = carm.size if carm is not None else _size_in(entry)
+        if said is not None and said != image.pixels.shape[::-1]:
             self.faults.add(
                 f"{where} has an image of {image.pixels.shape[1]} x {image.pixels.shape[0]} pixels, but its camera "
-                f"says {carm.width} x {carm.height}: K and size must belong to this very image."
+                f"says {said[0]} x {said[1]}: K and size must belong to this very image."
             )
         if polarity == "auto" and image.polarity is not None:
             polarity = image.polarity
@@ -255,6 +259,15 @@ def _carm_of(camera: Mapping[str, Any]) -> CArm:
         faults.extend(error.faults)
     faults.raise_if_any()
     return carm
+
+
+def _size_in(view: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The image size that a view's "camera" names; None where that is no size, which is a fault of its own."""
+    camera = view.get("camera")
+    size = camera.get("size") if isinstance(camera, dict) else None
+    if not isinstance(size, list) or not _are_numbers(size, 2) or any(n < 1 or n != int(n) for n in size):
+        return None
+    return int(size[0]), int(size[1])
 
 
 def _standing(carm: CArm, camera: Mapping[str, Any]) -> CArm:
