@@ -3,7 +3,7 @@
 #   make demo      registers a real CT to a simulated fluoroscopy; pictures and scene land in demo-output/
 #   make test      style, types, and all tests
 #   make lint      style and types alone
-#   make figures   draws the icon and the figures of the documentation again
+#   make figures   draws the icon, the figures of the documentation and the README's screenshot again
 #   make clean     removes the environment and everything that was generated
 #
 # PYTHON=python3.12 chooses another interpreter, DEMO_FLAGS=--phantom runs the demo without its download.
@@ -37,6 +37,8 @@ lint: $(READY)
 figures: $(READY)
 	$(BIN)/python docs/figures/icon.py
 	$(BIN)/python docs/figures/conventions.py
+	$(BIN)/prostreg demo --out demo-output
+	$(BIN)/python docs/figures/screenshot.py demo-output/spine-demo/overlay.png Resources/Screenshots/demo-overlay.png
 
 clean:
 	rm -rf .venv demo-output build dist ProSTRegistration/*.egg-info .pytest_cache .mypy_cache .ruff_cache
