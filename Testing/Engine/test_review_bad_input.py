@@ -69,3 +69,30 @@ def test_a_file_in_the_place_of_a_result_folder(case, tmp_path, capsys):
     assert f"{out / 'one'} is a file" in fault
     assert (out / "one").read_text() == "mine"
     assert [path.name for path in out.iterdir()] == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "fault"),
+    [
+        ((), {"name": "x" * 300}, "name has 300 characters"),
+        ((), {"ct": "x" * 5000 + ".nii"}, "cannot be read (File name too long)"),
+        (("anatomy",), {"values": [10**30]}, "whole numbers"),
+        (("views", 0, "camera"), {"size": [10**400, 48]}, "two whole numbers"),
+        (("views", 0, "camera"), {"K": [[10**400, 0, 31], [0, 800, 23], [0, 0, 1]]}, "K contains NaN or infinity"),
+        (("initial",), {"world_from_volume": [[10**400, 0, 0, 0], *START[1:]]}, "contains NaN or infinity"),
+    ],
+)
+def test_what_is_too_large_is_a_fault_and_no_defect(case, tmp_path, capsys, place, value, fault):
+    folder, content = case
+    entry = content
+    for key in place:
+        entry = entry[key]
+    entry |= value
+    (found,) = faults_of(folder, content, tmp_path / "out", capsys)
+    assert fault in found
+
+
+def test_a_case_file_of_brackets_only(tmp_path, capsys):
+    (tmp_path / "case.json").write_text("[" * 100_000)
+    assert main(["register", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert "nested without end" in capsys.readouterr().err

@@ -29,6 +29,9 @@ _CAMERA_KEYS = {"K", "size", "camera_from_world", "spacing_mm"}
 _INITIAL_KEYS = {"world_from_volume"}
 _TRUTH_KEYS = {"world_from_volume", "landmarks"}
 
+_MOST_DIGITS = 16
+_LONGEST_NAME = 100
+
 Read = TypeVar("Read")
 
 
@@ -50,7 +53,7 @@ def read_case(path: Path) -> Case:
 
 def _json_object(path: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"), parse_int=_number)
     except FileNotFoundError:
         raise InputError(f"The case file {path} does not exist: check the path.") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -59,9 +62,16 @@ def _json_object(path: Path) -> Mapping[str, Any]:
         raise InputError(
             f"The case file {path} is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}."
         ) from None
+    except RecursionError:
+        raise InputError(f"The case file {path} is no case: its brackets are nested without end.") from None
     if not isinstance(content, dict):
         raise InputError(f"The case file {path} must be a JSON object, {{...}}.")
     return content
+
+
+def _number(digits: str) -> int | float:
+    """A whole number, or a float (infinite at worst) where no integer of the machine would hold it."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 
 class _CaseReader:
@@ -92,6 +102,8 @@ class _CaseReader:
             return ""
         if name in (".", "..") or any(c in '/\\:*?"<>|' or ord(c) < 32 for c in name) or name != name.strip():
             self.faults.add(f"The case's name \"{name}\" cannot be a folder's name: use letters, digits, - and _.")
+        if len(name) > _LONGEST_NAME:
+            self.faults.add(f"The case's name has {len(name)} characters: give {_LONGEST_NAME} at most.")
         return name
 
     def _ct_and_anatomy(self) -> tuple[Volume | None, NDArray[np.bool_] | None]:
@@ -232,7 +244,9 @@ class _CaseReader:
             return make()
         except InputError as error:
             self.faults.extend(f"{where}: {fault}" if where else fault for fault in error.faults)
-            return None
+        except OSError as error:
+            self.faults.add(f"The file {error.filename} cannot be read ({error.strerror}): check its path and rights.")
+        return None
 
     def _check_keys(self, given: Mapping[str, Any], known: set[str], where: str) -> None:
         for key in given:
