@@ -7,7 +7,8 @@ The fixed image shows the whole CT with two energies, scatter, blur and noise; w
 hips (labels 25, 77, 78). Geometry: source-detector 1020 mm, source-isocentre 620 mm, field 298 mm, 256 x 256 pixels.
 True poses: frontal, turned by U(-15, 15) and U(-30, 30) degrees, N(0, 5) in plane, shifted by N(0, 15 mm).
 Starts: N(0, 20 degrees) about each axis, N(0, 30 mm) in plane, N(0, 60 mm) in depth, off the truth.
-Error: mTRE over 60 points of the bone. Seed of case i: (SEED, i); seed of its registration: i.
+Error: mTRE over 60 points of the bone. Seed of case i: (--seed, i); seed of its registration: i.
+Seed 1 was looked at while the method was built; other seeds give fresh cases.
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ from prostreg.registration.pipeline import register
 from prostreg.registration.start import anatomy_centre_mm
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 
-SEED = 1
 LABELS = (25, 77, 78)
 PIXELS = 256
 LANDMARKS = 60
@@ -42,7 +42,8 @@ SUCCESS_MM = 10.0
 class PelvisCases:
     """Makes the cases one by one."""
 
-    def __init__(self, data_folder: Path) -> None:
+    def __init__(self, data_folder: Path, seed: int) -> None:
+        self._seed = seed
         self._ct = read_ct(data_folder / "pelvis_lumbar.nii.gz")
         labels = read_labels(data_folder / "pelvis_lumbar_labels.nii.gz")
         self._anatomy = anatomy_from_labels(self._ct, labels, LABELS)
@@ -51,7 +52,7 @@ class PelvisCases:
         self._carm = CArm.from_sdd(1020.0, (298.0 / PIXELS,) * 2, (PIXELS, PIXELS))
 
     def case(self, number: int) -> Case:
-        rng = np.random.default_rng([SEED, number])
+        rng = np.random.default_rng([self._seed, number])
         centre = anatomy_centre_mm(self._points_mm)
         frontal = PoseChart(standard_view("AP", centre, 620.0), np.eye(4), centre)
         tilts = np.deg2rad([rng.uniform(-15, 15), rng.uniform(-30, 30), rng.normal(0, 5)])
@@ -83,9 +84,10 @@ def main() -> int:
     parser.add_argument("data_folder", type=Path)
     parser.add_argument("--method", default="auto")
     parser.add_argument("--cases", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    cases, rows = PelvisCases(arguments.data_folder), []
+    cases, rows = PelvisCases(arguments.data_folder, arguments.seed), []
     with arguments.out.open("w", encoding="utf-8") as file:
         for number in range(arguments.cases):
             result = register(cases.case(number), RegistrationConfig(method=arguments.method, seed=number))

@@ -49,7 +49,7 @@ def judge(footprint: FootprintScore, mirrored: float | None = None, is_checked: 
     Args:
         footprint: its score over its own footprint.
         mirrored: the score that the mirrored image reached, where that was tried.
-        is_checked: False where the run ended before a mirrored image was tried that should have been.
+        is_checked: False where the run was stopped before its result was refined and checked.
     """
     if footprint.patches <= 0:
         return Verdict("failed", 0.0, ("the anatomy does not appear in the image",))
@@ -68,7 +68,7 @@ def judge(footprint: FootprintScore, mirrored: float | None = None, is_checked: 
         return Verdict("uncertain", min(confidence, MOST_IF_MIRRORED), (flipped, reason))
     if confidence >= ACCEPTED_FROM and not is_checked:
         return Verdict(
-            "uncertain", confidence, (reason, "the run ended before it was tried whether the X-ray is flipped")
+            "uncertain", confidence, (reason, "the run was stopped before its result was refined and checked")
         )
     if confidence >= ACCEPTED_FROM:
         return Verdict("accepted", confidence, (reason,))

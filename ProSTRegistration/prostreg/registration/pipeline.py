@@ -99,8 +99,7 @@ class _Run:
             return self._report(judge(self._footprint(), mirrored), stopped=None)
         except Stopped as reason:
             self._keep_what_was_found()
-            verdict = judge(self._footprint(), is_checked=not self._needs_mirror_check())
-            return self._report(verdict, stopped=str(reason))
+            return self._report(judge(self._footprint(), is_checked=False), stopped=str(reason))
 
     def _needs_mirror_check(self) -> bool:
         """With one view, nothing else contradicts a flipped image."""
