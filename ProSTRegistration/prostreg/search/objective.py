@@ -38,8 +38,9 @@ class FootprintScore:
     """How well a pose explains the part of the images that it claims to explain.
 
     Attributes:
-        score: share of the DRR's structure that the images confirm, mean over the views.
-        patches: number of patches that fit side by side into the footprints of all views.
+        score: share of the DRR's structure that the image confirms, in the view that confirms least: a bone that
+            lies right in one view and on its neighbour in the other is wrong.
+        patches: number of patches that fit side by side into that view's footprint.
     """
 
     score: float
@@ -107,7 +108,7 @@ class Objective:
     def footprint_score(self, world_from_volume: NDArray[np.float64]) -> FootprintScore:
         """The score of one pose (4, 4) where its own DRR has anatomy, however small a part of the image that is."""
         radius, stride = self._patch
-        scores, patches = [], 0.0
+        per_view = []
         for view in self._views:
             image = torch.from_numpy(
                 self.projector.render((view.carm.camera_from_world @ world_from_volume)[None], view.carm)
@@ -115,9 +116,9 @@ class Objective:
             footprint = functional.max_pool2d((image > 0).to(torch.float32), 2 * radius - 1, 1, radius - 1)[0] > 0
             mask = torch.from_numpy(view.xray.mask) & footprint
             similarity = PatchGradNcc(torch.from_numpy(view.xray.line_integrals), mask, radius, stride)
-            scores.append(float(similarity.confirmed_structure(image)[0]))
-            patches += float(mask.sum()) / (2 * radius + 1) ** 2
-        return FootprintScore(float(np.mean(scores)), patches)
+            score = float(similarity.confirmed_structure(image)[0])
+            per_view.append(FootprintScore(score, float(mask.sum()) / (2 * radius + 1) ** 2))
+        return min(per_view, key=lambda view: view.score)
 
     def _sees_centre(self, world_from_volume: NDArray[np.float64]) -> NDArray[np.bool_]:
         centres_world = world_from_volume[:, :3, :3] @ self._centre_mm + world_from_volume[:, :3, 3]
