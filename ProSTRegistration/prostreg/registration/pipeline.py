@@ -207,7 +207,7 @@ class _Run:
             stages=tuple(self._stages),
             seconds=self._monitor.seconds,
             device=f"cpu {platform.processor() or platform.machine()}",
-            projector=self._levels.fine.projector.name,
+            projector=self._levels.middle.projector.name,
             mtre_mm=mtre_mm(self._case, pose),
             config=self._config.to_dict(),
             versions=_versions(),
