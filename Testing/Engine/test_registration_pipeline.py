@@ -16,10 +16,10 @@ from prostreg.images.xray_preparation import prepare_xray
 from prostreg.registration.acceptance import judge
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.evidence import Evidence
 from prostreg.registration.mirror_check import mirrored_view, reflected_pose
 from prostreg.registration.pipeline import mtre_mm, register
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose
-from prostreg.search.objective import FootprintScore
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 from prostreg.simulation.phantom import make_phantom
 
@@ -168,7 +168,7 @@ def test_a_reflected_pose_in_a_mirrored_view_shows_a_symmetric_body_mirrored(cas
 
 
 def test_a_flipped_image_is_called_flipped_and_an_unchecked_one_not_trusted():
-    good = FootprintScore(0.45, 100.0)
+    good = evidence(0.45)
     assert judge(good, mirrored=0.3).status == "accepted"
     flipped = judge(good, mirrored=0.6)
     assert flipped.status != "accepted"
@@ -202,12 +202,17 @@ def test_what_is_not_there_is_refused_before_anything_runs(case):
         register(case, RegistrationConfig(device="cuda"))
 
 
+def evidence(confirmed: float, **others: float) -> Evidence:
+    usual = {"patches": 100.0, "seen": 1.0, "runner_up": 0.0, "agreement": 0.0, "restarts": 2.0, "surprise": 1.0}
+    return Evidence(confirmed, **(usual | others))
+
+
 def test_few_patches_need_a_higher_score():
-    assert judge(FootprintScore(0.4, 100.0)).status == "accepted"
-    assert judge(FootprintScore(0.4, 9.0)).status != "accepted"
-    assert judge(FootprintScore(0.1, 100.0)).status == "failed"
-    assert judge(FootprintScore(0.9, 0.0)).status == "failed"
-    assert judge(FootprintScore(0.4, 100.0)).reasons
+    assert judge(evidence(0.6)).status == "accepted"
+    assert judge(evidence(0.1)).status == "failed"
+    assert judge(evidence(0.9, patches=0.0)).status == "failed"
+    assert judge(evidence(0.35, patches=4.0)).confidence < judge(evidence(0.35)).confidence
+    assert judge(evidence(0.4)).reasons
 
 
 def test_mtre_is_the_mean_distance_in_3d(case):

@@ -15,7 +15,7 @@ import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 from prostreg.errors import InputError
-from prostreg.registration.result import Result
+from prostreg.registration.result import ExpectedError, Result
 
 RESULT_FILE = "result.json"
 
@@ -27,6 +27,8 @@ def result_to_dict(result: Result) -> dict[str, Any]:
         "status": result.status,
         "confidence": result.confidence,
         "reasons": list(result.reasons),
+        "evidence": dict(result.evidence),
+        "expected_error": _error_to_dict(result.expected_error),
         "world_from_volume": result.world_from_volume.tolist(),
         "camera_from_volume": [pose.tolist() for pose in result.camera_from_volume],
         "stages": [
@@ -50,6 +52,16 @@ def result_to_dict(result: Result) -> dict[str, Any]:
     }
     plain: dict[str, Any] = _plain(content)
     return plain
+
+
+def _error_to_dict(error: ExpectedError | None) -> dict[str, Any] | None:
+    if error is None:
+        return None
+    return {
+        "rotation_deg": error.rotation_deg.tolist(),
+        "translation_mm": error.translation_mm.tolist(),
+        "mtre_mm": error.mtre_mm,
+    }
 
 
 def write_result_json(path: Path, result: Result) -> None:

@@ -22,6 +22,7 @@ _WHOLE_NUMBERS = {
     "population": (8, 2000),
     "generations": (1, 2000),
     "restarts_per_round": (1, 64),
+    "most_restarts": (1, 10000),
     "search_pixels": (16, 1024),
     "judge_pixels": (16, 2048),
     "polish_pixels": (16, 4096),
@@ -42,7 +43,7 @@ class RegistrationConfig:
     Attributes:
         method: ``auto`` restarts until the score convinces; ``cmaes`` is one CMA-ES run as in the
             papers unless ``restarts`` says otherwise; ``prost`` and ``prost+cmaes`` need weights.
-        restarts: number of CMA-ES runs, or ``auto``: until accepted or out of time.
+        restarts: number of CMA-ES runs, or ``auto``: until accepted, ``most_restarts`` are done, or out of time.
         time_limit_s: after which the best pose so far is returned.
         seed: of every random number; the same seed gives the same result on one machine.
         device: where to compute.
@@ -53,6 +54,7 @@ class RegistrationConfig:
         population: poses per CMA-ES generation.
         generations: most generations of one CMA-ES run.
         restarts_per_round: CMA-ES runs that are rendered together.
+        most_restarts: CMA-ES runs after which ``auto`` gives up.
         search_pixels: longer side of the image in the global search.
         judge_pixels: longer side of the image in which poses are refined, compared and judged.
         polish_pixels: longer side of the image in the final gradient polish.
@@ -71,6 +73,7 @@ class RegistrationConfig:
     population: int = 80
     generations: int = 40
     restarts_per_round: int = 2
+    most_restarts: int = 64
     search_pixels: int = 64
     judge_pixels: int = 128
     polish_pixels: int = 256

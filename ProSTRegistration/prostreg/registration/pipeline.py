@@ -15,19 +15,22 @@ from prostreg.errors import DeviceError, Stopped, WeightsError
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, transform_points
 from prostreg.registration.acceptance import Verdict, judge, needs_mirror_check
+from prostreg.registration.attempts import AttemptLog
 from prostreg.registration.case import Case
+from prostreg.registration.confidence import confidence_model
 from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.evidence import Evidence
+from prostreg.registration.expected_error import expected_error, pose_covariance
 from prostreg.registration.levels import Levels
 from prostreg.registration.mirror_check import mirrored_score
 from prostreg.registration.monitor import Monitor
-from prostreg.registration.result import Progress, Result, StageReport
+from prostreg.registration.result import ExpectedError, Progress, Result, StageReport
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose
 from prostreg.search.candidate import Candidate
 from prostreg.search.cmaes import cmaes_search
 from prostreg.search.objective import FootprintScore
 from prostreg.search.polish import polish
 
-MOST_RESTARTS = 64
 POLISH_STEPS = 30
 CANDIDATES_REFINED = 2
 
@@ -77,13 +80,16 @@ class _Run:
         _check_method(config)
         self._case, self._config = case, config
         start, points_mm = start_pose(case), anatomy_points_mm(case)
-        centre_mm = anatomy_centre_mm(points_mm)
+        self._points_mm, centre_mm = points_mm, anatomy_centre_mm(points_mm)
         self._chart = PoseChart(start, case.views[0].carm.camera_from_world, centre_mm)
         self._restarts = _planned_restarts(config)
         rounds = None if self._until_accepted else -(-self._restarts // config.restarts_per_round)
         self._monitor = Monitor(self._chart, rounds, config.time_limit_s, on_progress, is_cancelled)
         self._levels = Levels(case, start, points_mm, centre_mm, config.spread_shift_mm, config)
+        self._spread = _spread(config)
+        self._log = AttemptLog(case, self._chart, points_mm, self._spread)
         self._stages: list[StageReport] = []
+        self._runs_done = 0
         self._start = Candidate(-np.inf, np.zeros(6))
         self._best = self._start
         self._leader = self._start
@@ -95,15 +101,17 @@ class _Run:
     def result(self) -> Result:
         try:
             self._search()
-            mirrored = self._mirror_check() if self._needs_mirror_check() else None
-            return self._report(judge(self._footprint(), mirrored), stopped=None)
+            evidence = self._evidence()
+            mirrored = self._mirror_check() if self._needs_mirror_check(evidence) else None
+            return self._report(judge(evidence, mirrored), evidence, stopped=None)
         except Stopped as reason:
             self._keep_what_was_found()
-            return self._report(judge(self._footprint(), is_checked=False), stopped=str(reason))
+            evidence = self._evidence()
+            return self._report(judge(evidence, is_checked=False), evidence, stopped=str(reason))
 
-    def _needs_mirror_check(self) -> bool:
+    def _needs_mirror_check(self, evidence: Evidence) -> bool:
         """With one view, nothing else contradicts a flipped image."""
-        return len(self._case.views) == 1 and needs_mirror_check(self._footprint())
+        return len(self._case.views) == 1 and needs_mirror_check(evidence)
 
     def _mirror_check(self) -> float:
         began = self._monitor.seconds
@@ -113,8 +121,11 @@ class _Run:
         self._add_stage("mirror check", 0, began, score, 1)
         return score
 
-    def _footprint(self) -> FootprintScore:
-        return self._levels.middle.footprint_score(self._best_pose())
+    def _evidence(self) -> Evidence:
+        return self._log.evidence(self._best.parameters, self._footprint(self._best), self._runs_done, is_kept=True)
+
+    def _footprint(self, candidate: Candidate) -> FootprintScore:
+        return self._levels.middle.footprint_score(self._chart.world_from_volume_at(candidate.parameters)[0])
 
     def _best_pose(self) -> Matrix:
         return np.asarray(self._chart.world_from_volume_at(self._best.parameters)[0])
@@ -122,9 +133,10 @@ class _Run:
     def _search(self) -> None:
         if self._until_accepted:
             self._refine([self._start], "start")
-        while self._restarts > 0 and not (self._until_accepted and judge(self._footprint()).status == "accepted"):
+        while self._restarts > 0 and not (self._until_accepted and judge(self._evidence()).status == "accepted"):
             runs = min(self._config.restarts_per_round, self._restarts)
             candidates = self._global_search(runs)
+            self._runs_done += runs
             self._refine(sorted(candidates, key=lambda c: -c.score)[:CANDIDATES_REFINED], "refine")
             self._restarts -= runs
             self._monitor.rounds_done += 1
@@ -133,8 +145,6 @@ class _Run:
     def _global_search(self, runs: int) -> list[Candidate]:
         config = self._config
         began, before = self._monitor.seconds, self._levels.coarse.evaluations
-        rotation, shift, depth = config.spread_rotation_deg, config.spread_shift_mm, config.spread_depth_mm
-        spread = np.array([np.deg2rad(rotation)] * 3 + [shift] * 2 + [depth])
 
         def on_generation(generation: int, best: Candidate) -> None:
             self._leader = best
@@ -142,7 +152,7 @@ class _Run:
 
         rng = np.random.default_rng([config.seed, self._monitor.rounds_done])
         candidates = cmaes_search(
-            self._levels.coarse, self._chart, self._starts(runs, rng) * spread, spread, config.population,
+            self._levels.coarse, self._chart, self._starts(runs, rng) * self._spread, self._spread, config.population,
             config.generations, rng, on_generation,
         )  # fmt: skip
         score = max(candidate.score for candidate in candidates)
@@ -165,6 +175,7 @@ class _Run:
                 self._levels.middle, self._chart, candidate.parameters, POLISH_STEPS,
                 lambda best: self._monitor.check(name, share, best),
             )  # fmt: skip
+            self._log.add(refined.parameters, self._footprint(refined), self._runs_done)
             top = max(top, refined.score)
             if refined.score > self._best.score:
                 self._best = refined
@@ -196,7 +207,16 @@ class _Run:
     def _add_stage(self, name: str, evaluations: int, began: float, score: float, starts: int) -> None:
         self._stages.append(StageReport(name, evaluations, self._monitor.seconds - began, score, starts))
 
-    def _report(self, verdict: Verdict, stopped: str | None) -> Result:
+    def _expected_error(self, evidence: Evidence) -> ExpectedError | None:
+        if evidence.patches <= 0:
+            return None
+        camera = self._case.views[0].carm.camera_from_world
+        chart = PoseChart(self._best_pose(), camera, self._chart.centre_mm)
+        inflation = confidence_model().error_inflation
+        covariance = pose_covariance(self._levels.middle, chart, self._spread, inflation)
+        return expected_error(covariance, chart, self._points_mm)
+
+    def _report(self, verdict: Verdict, evidence: Evidence, stopped: str | None) -> Result:
         pose = self._best_pose()
         return Result(
             name=self._case.name,
@@ -213,13 +233,22 @@ class _Run:
             versions=_versions(),
             stopped=stopped,
             reasons=verdict.reasons,
+            evidence=evidence.to_dict(),
+            expected_error=self._expected_error(evidence),
+            attempts=self._log.attempts,
         )
 
 
 def _planned_restarts(config: RegistrationConfig) -> int:
     if config.restarts != "auto":
         return int(config.restarts)
-    return 1 if config.method == "cmaes" else MOST_RESTARTS
+    return 1 if config.method == "cmaes" else config.most_restarts
+
+
+def _spread(config: RegistrationConfig) -> NDArray[np.float64]:
+    """Uncertainty (6,) of the start in the chart's parameters."""
+    rotation, shift, depth = config.spread_rotation_deg, config.spread_shift_mm, config.spread_depth_mm
+    return np.array([np.deg2rad(rotation)] * 3 + [shift] * 2 + [depth])
 
 
 def mtre_mm(case: Case, world_from_volume: Matrix) -> float | None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from prostreg.geometry.frames import Matrix
 
@@ -43,10 +47,41 @@ class StageReport:
 
 
 @dataclass(frozen=True, eq=False)
+class ExpectedError:
+    """How far a right pose is expected to be off, as standard deviations.
+
+    Attributes:
+        rotation_deg: (3,) about the axes of the pose's `PoseChart`: tilts about u and v, in-plane turn.
+        translation_mm: (3,) of the anatomy's centre along them: along u, along v, depth.
+        mtre_mm: root mean square over the anatomy's points.
+    """
+
+    rotation_deg: NDArray[np.float64]
+    translation_mm: NDArray[np.float64]
+    mtre_mm: float
+
+
+@dataclass(frozen=True, eq=False)
+class Attempt:
+    """A pose that a run refined and judged on its way.
+
+    Attributes:
+        evidence: what was known about it; see `prostreg.registration.evidence.Evidence`.
+    """
+
+    world_from_volume: Matrix
+    confidence: float
+    evidence: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
 class Result:
     """The outcome of a registration; fields as in result.json.
 
     Attributes:
+        evidence: what the confidence was made from; see `prostreg.registration.evidence.Evidence`.
+        expected_error: None where the pose explains nothing.
+        attempts: every pose that was judged, in order; the result is the most convincing one, polished.
         stopped: why the run ended early ("cancelled", "time limit"), None if it ran to its end.
     """
 
@@ -64,4 +99,7 @@ class Result:
     versions: dict[str, str]
     warnings: tuple[str, ...] = ()
     stopped: str | None = None
-    reasons: tuple[str, ...] = field(default=())
+    reasons: tuple[str, ...] = ()
+    evidence: Mapping[str, float] = field(default_factory=dict)
+    expected_error: ExpectedError | None = None
+    attempts: tuple[Attempt, ...] = ()

@@ -91,6 +91,17 @@ class PatchGradNcc:
         correlation, structure = self._patches(moving)
         return (correlation * structure).sum(dim=(1, 2, 3)) / ((structure**2).sum(dim=(1, 2, 3)) + FLAT)
 
+    def block_shares(self, moving: Tensor) -> Tensor:
+        """The score's parts from blocks of the image as wide as a patch (n, blocks); their sum is the score.
+
+        Patches of one block overlap, those of different blocks hardly do.
+        """
+        correlation, _ = self._patches(moving)
+        per_patch = correlation.sum(dim=1, keepdim=True) / (2 * self.counts.sum()).clamp(min=1)
+        size = -(-self.edge // self.stride)
+        sums = functional.avg_pool2d(per_patch, size, ceil_mode=True, divisor_override=1)
+        return sums.flatten(start_dim=1)
+
     def _patches(self, moving: Tensor) -> tuple[Tensor, Tensor]:
         """Damped correlation, and structure (0: flat, 1: far from flat), of each patch (n, 2, rows, columns)."""
         gradients = sobel_gradients(moving) * self.weight

@@ -1,0 +1,32 @@
+"""What a run knows about a pose that it found, without knowing the truth."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The facts from which a confidence is made.
+
+    Attributes:
+        confirmed: share of the DRR's structure that the image confirms over the DRR's footprint.
+        patches: number of patches that fit side by side into that footprint.
+        seen: share of the anatomy that lies inside the images.
+        runner_up: ``confirmed`` of the best other place that the run refined; 0 where there is none.
+        agreement: refined poses of other CMA-ES runs that ended at this place.
+        restarts: CMA-ES runs so far.
+        surprise: how many spreads of the start the pose lies from it, as a root mean square over the six parameters.
+    """
+
+    confirmed: float
+    patches: float
+    seen: float
+    runner_up: float
+    agreement: float
+    restarts: float
+    surprise: float
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain numbers by name."""
+        return asdict(self)
