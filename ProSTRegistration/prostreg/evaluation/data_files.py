@@ -1,0 +1,77 @@
+"""Files that a protocol needs and the program does not carry: found, and checked to be the very ones."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from prostreg.errors import FaultList
+from prostreg.evaluation.json_fields import JsonFields
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file by its name below the data folder.
+
+    Attributes:
+        sha256: of its bytes; empty where any file of that name will do.
+        origin: where it comes from, for whoever lacks it.
+        licence: under which it is shared.
+    """
+
+    file: str
+    sha256: str
+    origin: str
+    licence: str
+
+
+def read_data_file(fields: JsonFields) -> DataFile:
+    """Reads ``{"file": "ct.nii.gz", "sha256": "...", "origin": "...", "licence": "..."}``; "file" alone must be there."""
+    file = fields.text("file")
+    sha256 = fields.text("sha256", "")
+    if sha256 and (len(sha256) != 64 or any(c not in "0123456789abcdef" for c in sha256)):
+        fields.faults.add(f'The "sha256" of {file} must be 64 hexadecimal digits in lower case.')
+    data_file = DataFile(file, sha256, fields.text("origin", ""), fields.text("licence", ""))
+    fields.end()
+    return data_file
+
+
+def found_files(files: Sequence[DataFile], folder: Path | None, protocol_name: str) -> list[Path]:
+    """The paths of a protocol's files.
+
+    Raises:
+        InputError: names every file that is missing or another one, and where the right one comes from.
+    """
+    faults = FaultList()
+    if folder is None:
+        names = " and ".join(file.file for file in files)
+        faults.add(f"The protocol {protocol_name} needs {names}: name their folder with --cases.{_sources(files)}")
+        faults.raise_if_any()
+        return []
+    for file in files:
+        path = folder / file.file
+        if not path.is_file():
+            faults.add(f"The protocol {protocol_name} needs {file.file}, and {path} does not exist.{_sources([file])}")
+        elif file.sha256 and sha256_of(path) != file.sha256:
+            faults.add(
+                f"{path} is another file than the protocol {protocol_name} was made for: its sha256 is"
+                f" {sha256_of(path)}, not {file.sha256}.{_sources([file])}"
+            )
+    faults.raise_if_any()
+    return [folder / file.file for file in files]
+
+
+def sha256_of(path: Path) -> str:
+    """Digest of a file in hexadecimal digits."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _sources(files: Sequence[DataFile]) -> str:
+    told = dict.fromkeys((file.origin, file.licence) for file in files if file.origin)
+    return "".join(f" It comes from: {origin}{f' ({licence})' if licence else ''}." for origin, licence in told)

@@ -1,0 +1,36 @@
+"""Cases simulated from the generated phantom: the kind of source "phantom". Needs no data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from prostreg.errors import FaultList
+from prostreg.evaluation.json_fields import JsonFields
+from prostreg.evaluation.protocol import Protocol
+from prostreg.evaluation.scene import Scene, read_scene
+from prostreg.evaluation.simulated_cases import SimulatedCases
+from prostreg.simulation.phantom import make_phantom
+
+
+def source_faults(fields: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a "source" of this kind."""
+    faults = FaultList()
+    _read(fields, faults)
+    return faults.faults
+
+
+def make_source(protocol: Protocol, data_folder: Path | None) -> SimulatedCases:
+    """Generates the phantom."""
+    scene, phantom_seed = _read(protocol.source, FaultList())
+    phantom = make_phantom(phantom_seed)
+    return SimulatedCases(protocol, scene, phantom.ct, phantom.labels)
+
+
+def _read(fields: Mapping[str, Any], faults: FaultList) -> tuple[Scene, int]:
+    inside = JsonFields(fields, '"source"', faults)
+    inside.raw("kind", "")
+    scene, phantom_seed = read_scene(inside), inside.whole("phantom_seed", 0, 2**32 - 1, 0)
+    inside.end()
+    return scene, phantom_seed

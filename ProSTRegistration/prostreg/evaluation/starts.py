@@ -1,0 +1,118 @@
+"""Start poses: drawn around the truth, and drawn again where the program would refuse them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prostreg.errors import InputError
+from prostreg.evaluation.json_fields import JsonFields
+from prostreg.evaluation.pose_draws import PoseDraw, read_pose_draw
+from prostreg.geometry.chart import PoseChart
+from prostreg.geometry.frames import Matrix
+from prostreg.registration.case import Case
+from prostreg.registration.pipeline import mtre_mm
+from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose
+
+KINDS = ("drawn", "bins")
+MOST_DRAWS = 1000
+MOST_TURN_RAD = np.pi / 2
+BISECTIONS = 50
+
+
+@dataclass(frozen=True)
+class Starts:
+    """How far starts lie from the truth.
+
+    Attributes:
+        offsets: drawn in the pose chart at the truth.
+        edges_mm: empty, or the edges of bins: case ``n`` falls into bin ``n`` modulo their number, and its offset
+            is scaled so that the start's mTRE is uniform in that bin.
+    """
+
+    offsets: PoseDraw
+    edges_mm: tuple[float, ...] = ()
+
+
+def read_starts(fields: JsonFields) -> Starts:
+    """Reads ``{"kind": "drawn", "offsets": {...}}``, or kind "bins" with ``"edges_mm": [0, 20, ...]`` as well."""
+    kind = fields.choice("kind", KINDS)
+    offsets = read_pose_draw(fields.inner("offsets"))
+    edges: tuple[float, ...] = ()
+    if kind == "bins":
+        edges = fields.numbers("edges_mm")
+        if len(edges) < 2 or edges[0] < 0 or any(b <= a for a, b in pairwise(edges)):
+            fields.faults.add('"edges_mm" of the starts must rise from 0 or more and name one bin at least.')
+    fields.end()
+    return Starts(offsets, edges)
+
+
+def with_start(case: Case, starts: Starts, number: int, rng: np.random.Generator) -> Case:
+    """The case with a start around its truth that the program does not refuse.
+
+    Args:
+        case: with truth, and with landmarks where the starts are binned by mTRE.
+        number: of the case; chooses its bin.
+
+    Raises:
+        InputError: no usable start was found, as the distribution lies almost wholly outside the images.
+    """
+    if case.truth_world_from_volume is None:
+        raise InputError(f"The case {case.name} has no true pose that a start could be drawn around.")
+    centre_mm = anatomy_centre_mm(anatomy_points_mm(case))
+    chart = PoseChart(case.truth_world_from_volume, case.views[0].carm.camera_from_world, centre_mm)
+    for _ in range(MOST_DRAWS):
+        offset = starts.offsets.parameters(rng)
+        pose = _binned(case, chart, offset, starts.edges_mm, number, rng) if starts.edges_mm else _at(chart, offset)
+        if pose is not None and is_usable_start(case, pose):
+            return replace(case, initial_world_from_volume=pose)
+    raise InputError(
+        f"The case {case.name}: of {MOST_DRAWS} starts drawn, none shows the anatomy in every image. Draw them nearer"
+        " to the truth."
+    )
+
+
+def is_usable_start(case: Case, world_from_volume: Matrix) -> bool:
+    """Whether a registration would begin from this pose."""
+    try:
+        start_pose(replace(case, initial_world_from_volume=world_from_volume))
+    except InputError:
+        return False
+    return True
+
+
+def _binned(
+    case: Case,
+    chart: PoseChart,
+    offset: NDArray[np.float64],
+    edges_mm: tuple[float, ...],
+    number: int,
+    rng: np.random.Generator,
+) -> Matrix | None:
+    """The offset scaled to an mTRE that is uniform in the case's bin; None where only a large turn would get there."""
+    low_mm, high_mm = edges_mm[number % (len(edges_mm) - 1) :][:2]
+    wanted_mm = rng.uniform(low_mm, high_mm)
+    low, high = 0.0, MOST_TURN_RAD / max(float(np.linalg.norm(offset[:3])), 1e-9)
+    if _mtre(case, _at(chart, high * offset)) < wanted_mm:
+        return None
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        if _mtre(case, _at(chart, middle * offset)) < wanted_mm:
+            low = middle
+        else:
+            high = middle
+    return _at(chart, high * offset)
+
+
+def _at(chart: PoseChart, parameters: NDArray[np.float64]) -> Matrix:
+    return np.asarray(chart.world_from_volume_at(parameters)[0])
+
+
+def _mtre(case: Case, pose: Matrix) -> float:
+    error = mtre_mm(case, pose)
+    if error is None:
+        raise InputError(f"The case {case.name} has no landmarks: starts cannot be binned by their mTRE.")
+    return error
