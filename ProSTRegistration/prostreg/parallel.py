@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TypeVar
 
+import SimpleITK
 import torch
 
 Task = TypeVar("Task")
@@ -16,8 +17,24 @@ Task = TypeVar("Task")
 PARTS_PER_CORE = 4
 
 
+_core_limit: int | None = None
+
+
+def limit_cores(count: int) -> None:
+    """Leaves the other cores to other processes, for good; to be called before any work.
+
+    Images are split among threads by the number of cores, and every pixel is computed alone: results stay the same.
+    """
+    global _core_limit
+    _core_limit = count
+    torch.set_num_threads(count)
+    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(count)
+
+
 def cores() -> int:
     """Cores that this process may use."""
+    if _core_limit is not None:
+        return _core_limit
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -77,7 +77,7 @@ class _Run:
         on_progress: Callable[[Progress], None] | None,
         is_cancelled: Callable[[], bool] | None,
     ) -> None:
-        _check_method(config)
+        check_method(config)
         self._case, self._config = case, config
         start, points_mm = start_pose(case), anatomy_points_mm(case)
         self._points_mm, centre_mm = points_mm, anatomy_centre_mm(points_mm)
@@ -260,7 +260,13 @@ def mtre_mm(case: Case, world_from_volume: Matrix) -> float | None:
     return float(np.linalg.norm(found - true, axis=1).mean())
 
 
-def _check_method(config: RegistrationConfig) -> None:
+def check_method(config: RegistrationConfig) -> None:
+    """Whether a registration with these settings can run here, asked before there is a case.
+
+    Raises:
+        WeightsError: the method needs network weights that are not there.
+        DeviceError: the device cannot be used here.
+    """
     if config.method.startswith("prost"):
         raise WeightsError(
             f"The method '{config.method}' needs weights of the ProST network, and none are installed: choose"
