@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from prostreg.images.xray_preparation import prepare_xray
 from prostreg.images.xray_reading import read_xray_image
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 from prostreg.simulation.phantom import make_phantom
+from prostreg.simulation.presets import preset
 
 XRAYS = Path(__file__).parents[3] / "shared" / "data" / "xray"
 HEIGHT, WIDTH = 180, 240
@@ -122,7 +124,7 @@ def test_input_that_cannot_be_prepared() -> None:
 @pytest.fixture(scope="module")
 def fluoroscopies() -> list[NDArray[np.uint16]]:
     """A phantom's lumbar spine from front, back, side and between, near and far."""
-    simulator = FluoroscopySimulator(make_phantom(0).ct)
+    simulator = FluoroscopySimulator(make_phantom(0).ct, replace(preset("paper"), log_share=0.0))
     carm = CArm.from_sdd(1020.0, (1.6, 1.6), (160, 160))
     facing_front = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
     images = []
@@ -130,7 +132,7 @@ def fluoroscopies() -> list[NDArray[np.uint16]]:
         pose = np.eye(4)
         pose[:3, :3] = Rotation.from_euler("zxy", [7, -6, turn], degrees=True).as_matrix() @ facing_front
         pose[:3, 3] = [15, -10, distance]
-        images.append(simulator.image(carm, pose, seed=number))
+        images.append(simulator.image(carm, pose, seed=number).pixels)
     return images
 
 

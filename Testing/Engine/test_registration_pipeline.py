@@ -52,7 +52,8 @@ def case() -> Case:
         carm = CArm.from_sdd(
             1020.0, (298.0 / PIXELS,) * 2, (PIXELS, PIXELS), camera_from_world=camera_from_volume @ invert_rigid(truth)
         )
-        views.append(View(prepare_xray(simulator.image(carm, truth, seed).astype(np.float32), "bone-dark", None), carm))
+        simulated = simulator.image(carm, truth, seed)
+        views.append(View(prepare_xray(simulated.pixels.astype(np.float32), simulated.polarity, None), carm))
     case = Case("phantom", phantom.ct, anatomy, tuple(views), None, truth, phantom.vertebra_centres_mm)
     return replace(case, initial_world_from_volume=posed(case, [6.0, -6.0, 5.0, 15.0, -10.0, 20.0]))
 

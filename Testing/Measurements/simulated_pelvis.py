@@ -3,8 +3,8 @@
 Usage: python Testing/Measurements/simulated_pelvis.py DATA_FOLDER --method auto --out FILE.jsonl
 
 DATA_FOLDER holds pelvis_lumbar.nii.gz and pelvis_lumbar_labels.nii.gz (TotalSegmentator's test CT).
-The fixed image shows the whole CT with two energies, scatter, blur and noise; what is registered is sacrum and
-hips (labels 25, 77, 78). Geometry: source-detector 1020 mm, source-isocentre 620 mm, field 298 mm, 256 x 256 pixels.
+The fixed image is simulated with the preset `paper` from the whole CT; what is registered is sacrum and hips
+(labels 25, 77, 78). Geometry: source-detector 1020 mm, source-isocentre 620 mm, field 298 mm, 256 x 256 pixels.
 True poses: frontal, turned by U(-15, 15) and U(-30, 30) degrees, N(0, 5) in plane, shifted by N(0, 15 mm).
 Starts: N(0, 20 degrees) about each axis, N(0, 30 mm) in plane, N(0, 60 mm) in depth, off the truth;
 drawn again where the pelvis' centre would fall outside the image, as the program refuses such a start.
@@ -61,8 +61,8 @@ class PelvisCases:
         around_truth = PoseChart(truth, np.eye(4), centre)
         start = self._visible_start(around_truth, rng)
         landmarks = self._points_mm[rng.choice(len(self._points_mm), LANDMARKS, replace=False)]
-        grey = self._simulator.image(self._carm, truth, seed=number)
-        xray = prepare_xray(grey.astype(np.float32), "bone-dark", None)
+        simulated = self._simulator.image(self._carm, truth, seed=number)
+        xray = prepare_xray(simulated.pixels.astype(np.float32), simulated.polarity, None)
         return Case(f"pelvis-{number:03d}", self._ct, self._anatomy, (View(xray, self._carm),), start, truth, landmarks)
 
     def _visible_start(self, around_truth: PoseChart, rng: np.random.Generator) -> Matrix:

@@ -113,8 +113,8 @@ def _write_case(folder: Path, scene: _Scene, seed: int) -> Path:
     oblique = _rotation(np.array([0.0, np.deg2rad(scene.oblique_deg), 0.0]))
     tilt = _rotation(np.deg2rad(rng.uniform(-TRUTH_TILT_DEG, TRUTH_TILT_DEG, 3)))
     truth = ap_pose(scene.aim_mm, tilt @ oblique)
-    pixels = FluoroscopySimulator(scene.ct).image(carm, truth, seed)
-    sitk.WriteImage(sitk.GetImageFromArray(pixels), str(folder / "xray.tif"))
+    xray = FluoroscopySimulator(scene.ct).image(carm, truth, seed)
+    sitk.WriteImage(sitk.GetImageFromArray(xray.pixels), str(folder / "xray.tif"))
     camera: dict[str, Any] = {
         "K": carm.intrinsics.tolist(),
         "size": list(carm.size),
@@ -125,7 +125,7 @@ def _write_case(folder: Path, scene: _Scene, seed: int) -> Path:
         "name": scene.name,
         "ct": "ct.nii.gz",
         "anatomy": {"labels": "labels.nii.gz", "values": [int(value) for value in scene.anatomy]},
-        "views": [{"image": "xray.tif", "camera": camera, "polarity": "bone-dark", "mask": None}],
+        "views": [{"image": "xray.tif", "camera": camera, "polarity": xray.polarity, "mask": None}],
         "initial": {"world_from_volume": rough_start(truth, scene.aim_mm, rng).tolist()},
         "truth": {"world_from_volume": truth.tolist(), "landmarks": scene.landmarks_mm.tolist()},
     }

@@ -1,37 +1,57 @@
-"""A simulated fluoroscopy image: what a CT would look like on a detector, unlike a plain DRR.
+"""Simulated fluoroscopy images: what a CT would look like on a detector, unlike a plain DRR.
 
-The CT is resampled with cubic splines and rendered on a detector of twice the resolution, so that
-the image is not the mirror image of what the registration renders. Two energies harden the beam;
-scatter, focal spot and detector blur, and photon noise follow.
-
-Attenuation: NIST X-ray mass attenuation coefficients (J. H. Hubbell, S. M. Seltzer, NISTIR 5632,
-tables 3 and 4) of liquid water and ICRU-44 cortical bone (1.92 g/cm^3) at 40 and 80 keV.
+The CT is taken apart into materials on a finer grid, by cubic B-splines, and rendered on a detector of twice the
+resolution, so that the image is not the mirror image of what the registration renders. A tube's spectrum, scatter,
+blur, an uneven beam, photon noise and the processing for a monitor follow.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
-import SimpleITK
 from numpy.typing import ArrayLike, NDArray
 
+from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
+from prostreg.geometry.frames import Matrix, transform_points
+from prostreg.images.polarity import Polarity
 from prostreg.images.volume import Volume
-from prostreg.projector.selection import make_projector
+from prostreg.simulation.beam import Beam
+from prostreg.simulation.body import Body
+from prostreg.simulation.continuation import continued
+from prostreg.simulation.fine_grid import affordable, refined
+from prostreg.simulation.imaging import (
+    Image,
+    blurred,
+    detector_sigma_mm,
+    focal_spot_sigma_mm,
+    with_noise,
+    with_scatter,
+    with_uneven_beam,
+)
+from prostreg.simulation.monitor import Pixels, grey_values
+from prostreg.simulation.presets import preset
+from prostreg.simulation.random_streams import drawn, stream
+from prostreg.simulation.settings import SimulatorSettings
 
-ENERGY_SHARES = (0.5, 0.5)
-WATER_PER_MM = (0.02683, 0.01837)
-CORTICAL_BONE_PER_MM = (0.1278, 0.0428)
-BONE_STARTS_HU = 150.0
-CORTICAL_BONE_HU = 1600.0
-MOST_HU = 3000.0
-
-PHOTONS_PER_MM2 = 2e5
-SCATTER_FRACTION = 0.25
-SCATTER_SIGMA_MM = 25.0
-BLUR_SIGMA_MM = 0.35
 SUPERSAMPLING = 2
-FINEST_SPACING_MM = 1.0
-WHITE = 60000.0
+FINE_ENOUGH_MM = 0.25
+"""Detector pixels below this pitch are not divided further: the body's grid is coarser."""
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedXray:
+    """A simulated X-ray image.
+
+    Attributes:
+        pixels: grey values (height, width), uint16 or uint8.
+        polarity: whether bone is dark or bright in it.
+    """
+
+    pixels: Pixels
+    polarity: Polarity
 
 
 class FluoroscopySimulator:
@@ -39,63 +59,53 @@ class FluoroscopySimulator:
 
     Args:
         ct: HU; all of it is seen, soft tissue included.
+        settings: how strong each effect is; None for the preset ``paper``.
+        femora: masks in the CT's grid, one per femur, that may turn against the pelvis.
+
+    Raises:
+        InputError: a mask has another shape than the CT.
     """
 
-    def __init__(self, ct: Volume) -> None:
-        self._projectors = [make_projector(material) for material in _materials(ct)]
+    def __init__(
+        self, ct: Volume, settings: SimulatorSettings | None = None, femora: Sequence[NDArray[np.bool_]] = ()
+    ) -> None:
+        faults = [
+            f"A mask of the femora {mask.shape} has another shape than the CT {ct.values.shape}."
+            for mask in femora
+            if mask.shape != ct.values.shape
+        ]
+        if faults:
+            raise InputError(faults)
+        self._settings = settings or preset("paper")
+        self._centre_mm = ct.centre_mm
+        whole, _ = continued(*affordable(ct, femora))
+        self._body = Body(refined(whole))
 
-    def image(self, carm: CArm, world_from_volume: ArrayLike, seed: int) -> NDArray[np.uint16]:
-        """Grey values (height, width), dark where bone is.
+    def image(self, carm: CArm, world_from_volume: ArrayLike, seed: int) -> SimulatedXray:
+        """An X-ray image of the patient at a pose.
 
         Args:
             carm: view; its ``detector_spacing_mm`` scales blur, scatter and noise.
             world_from_volume: rigid (4, 4).
-            seed: of the noise.
+            seed: of everything that is drawn; equal seeds give equal images.
         """
-        fine_carm = carm.resized(SUPERSAMPLING, (carm.width * SUPERSAMPLING, carm.height * SUPERSAMPLING))
         camera_from_volume = carm.camera_from_world @ np.asarray(world_from_volume, dtype=np.float64)
-        water, bone = (projector.render(camera_from_volume[None], fine_carm)[0] for projector in self._projectors)
-        energies = zip(ENERGY_SHARES, WATER_PER_MM, CORTICAL_BONE_PER_MM, strict=True)
-        primary = np.asarray(sum(share * np.exp(-(w * water + b * bone)) for share, w, b in energies))
-        spacing = carm.detector_spacing_mm[0]
-        primary = _smooth(primary, BLUR_SIGMA_MM / spacing * SUPERSAMPLING)
-        primary = primary.reshape(carm.height, SUPERSAMPLING, carm.width, SUPERSAMPLING).mean(axis=(1, 3))
-        scatter = SCATTER_FRACTION * _smooth(primary, SCATTER_SIGMA_MM / spacing)
-        photons = PHOTONS_PER_MM2 * float(np.prod(carm.detector_spacing_mm))
-        noisy = np.random.default_rng(seed).poisson((primary + scatter) * photons) / photons
-        grey: NDArray[np.uint16] = np.clip(noisy * _gain(noisy), 0, WHITE).astype(np.uint16)
-        return grey
+        pitch_mm, settings = carm.detector_spacing_mm[0], self._settings
+        primary = self._primary(carm, camera_from_volume, seed)
+        arriving = with_uneven_beam(with_scatter(primary, settings, seed, pitch_mm), settings, seed)
+        counted = with_noise(arriving, settings, seed, carm, detector_sigma_mm(settings, seed))
+        open_field = np.ones(counted.shape, dtype=bool)
+        return SimulatedXray(*grey_values(counted, open_field, settings, seed, pitch_mm))
 
-
-def _materials(ct: Volume) -> tuple[Volume, Volume]:
-    """Share of water and of cortical bone, 0 to about 1, on a finer grid."""
-    fine = _resampled(ct)
-    hu = np.clip(fine.values, -1000, MOST_HU)
-    bone = np.clip((hu - BONE_STARTS_HU) / (CORTICAL_BONE_HU - BONE_STARTS_HU), 0, None)
-    water = np.clip(1 + np.minimum(hu, BONE_STARTS_HU) / 1000, 0, None) * np.clip(1 - bone, 0, 1)
-    return fine.with_values(water.astype(np.float32)), fine.with_values(bone.astype(np.float32))
-
-
-def _resampled(ct: Volume) -> Volume:
-    """The CT on a grid of half the spacing, but not below FINEST_SPACING_MM, by cubic B-splines."""
-    factors = np.maximum(1.0, np.minimum(2.0, ct.spacing_mm / FINEST_SPACING_MM))
-    size = np.ceil(np.array(ct.size) * factors).astype(int)
-    image = SimpleITK.GetImageFromArray(ct.values)
-    spacing = 1 / factors
-    grid = {"size": size.tolist(), "outputSpacing": spacing.tolist(), "outputOrigin": (spacing / 2 - 0.5).tolist()}
-    fine = SimpleITK.Resample(image, interpolator=SimpleITK.sitkBSpline, defaultPixelValue=-1000.0, **grid)
-    index_from_fine = np.diag([*spacing, 1.0])
-    index_from_fine[:3, 3] = spacing / 2 - 0.5
-    return Volume(SimpleITK.GetArrayFromImage(fine), ct.volume_from_index @ index_from_fine)
-
-
-def _smooth(image: NDArray[np.float64], sigma_pixels: float) -> NDArray[np.float64]:
-    filtered = SimpleITK.SmoothingRecursiveGaussian(
-        SimpleITK.GetImageFromArray(image.astype(np.float64)), max(sigma_pixels, 0.1)
-    )
-    return np.asarray(SimpleITK.GetArrayFromImage(filtered))
-
-
-def _gain(intensity: NDArray[np.float64]) -> float:
-    """Exposure control: the patient's brighter parts reach white, open air clips."""
-    return WHITE / max(float(np.percentile(intensity, 95)), 1e-6)
+    def _primary(self, carm: CArm, camera_from_volume: Matrix, seed: int) -> Image:
+        """What arrives without being scattered (height, width), blurred by focal spot and detector; 1 in the open."""
+        settings, pitch_mm = self._settings, carm.detector_spacing_mm[0]
+        factor = SUPERSAMPLING if pitch_mm > FINE_ENOUGH_MM else 1
+        fine = carm.resized(factor, (carm.width * factor, carm.height * factor))
+        beam = Beam.of_tube(drawn(stream(seed, "tube"), settings.kilovolt))
+        primary = beam.transmitted(self._body.lengths_mm(fine, camera_from_volume))
+        depth_mm = float(transform_points(camera_from_volume, self._centre_mm)[2])
+        spot_mm = focal_spot_sigma_mm(settings, seed, carm.sdd_mm, depth_mm)
+        sigma_mm = float(np.hypot(spot_mm, detector_sigma_mm(settings, seed)))
+        smooth = blurred(primary.astype(np.float64), sigma_mm / pitch_mm * factor)
+        return np.asarray(smooth.reshape(carm.height, factor, carm.width, factor).mean(axis=(1, 3)))

@@ -1,0 +1,61 @@
+"""The grid that is rendered: another one than the CT's, and finer, by cubic B-splines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+from numpy.typing import NDArray
+
+from prostreg.images.pyramid import reduced_volume
+from prostreg.images.volume import Volume
+
+MOST_VOXELS = 14_000_000
+FINEST_SPACING_MM = 1.0
+REFINEMENT = 2.0
+
+Mask = NDArray[np.bool_]
+
+
+def affordable(ct: Volume, masks: Sequence[Mask]) -> tuple[Volume, list[Mask]]:
+    """The CT (HU) and its masks, averaged over blocks where it has more voxels than can be rendered finer."""
+    target = float(ct.spacing_mm.min())
+    reduced = ct
+    while reduced.values.size > MOST_VOXELS / 2:
+        target *= 1.1
+        positive = reduced_volume(ct.with_values(ct.values + np.float32(1000.0)), target)
+        reduced = positive.with_values(positive.values - np.float32(1000.0))
+    if reduced is ct:
+        return ct, [np.asarray(mask, dtype=bool) for mask in masks]
+    shares = (reduced_volume(ct.with_values(np.asarray(mask, dtype=np.float32)), target).values for mask in masks)
+    return reduced, [share >= 0.5 for share in shares]
+
+
+def refined(ct: Volume) -> Volume:
+    """The CT on a grid of up to half the spacing, as fine as MOST_VOXELS allow, by cubic B-splines."""
+    affordable_factor = (MOST_VOXELS / ct.values.size) ** (1 / 3)
+    factors = np.clip(ct.spacing_mm / FINEST_SPACING_MM, 1.0, max(1.0, min(REFINEMENT, affordable_factor)))
+    size = np.ceil(np.array(ct.size) * factors).astype(int)
+    step = 1 / factors
+    first = step / 2 - 0.5
+    grid = {"size": size.tolist(), "outputSpacing": step.tolist(), "outputOrigin": first.tolist()}
+    # The spline reaches no further than the outermost voxel centres; a repeated border keeps it inside.
+    padded = sitk.ZeroFluxNeumannPad(sitk.GetImageFromArray(ct.values), [1, 1, 1], [1, 1, 1])
+    fine = sitk.Resample(padded, interpolator=sitk.sitkBSpline, defaultPixelValue=-1000.0, **grid)
+    return Volume(sitk.GetArrayFromImage(fine), ct.volume_from_index @ _index_from_fine(step))
+
+
+def refined_mask(mask: Mask, ct: Volume, fine: Volume) -> NDArray[np.float32]:
+    """Share of a mask of ``ct``'s grid at the voxels of ``fine``, linearly interpolated."""
+    index_from_fine = np.linalg.inv(ct.volume_from_index) @ fine.volume_from_index
+    step, first = np.diag(index_from_fine)[:3], index_from_fine[:3, 3]
+    grid = {"size": list(fine.size), "outputSpacing": step.tolist(), "outputOrigin": first.tolist()}
+    padded = sitk.ZeroFluxNeumannPad(sitk.GetImageFromArray(mask.astype(np.float32)), [1, 1, 1], [1, 1, 1])
+    return np.asarray(sitk.GetArrayFromImage(sitk.Resample(padded, interpolator=sitk.sitkLinear, **grid)))
+
+
+def _index_from_fine(step: NDArray[np.float64]) -> NDArray[np.float64]:
+    matrix = np.diag([*step, 1.0])
+    matrix[:3, 3] = step / 2 - 0.5
+    return matrix
