@@ -28,7 +28,7 @@ class DataFile:
 
 
 def read_data_file(fields: JsonFields) -> DataFile:
-    """Reads ``{"file": "ct.nii.gz", "sha256": "...", "origin": "...", "licence": "..."}``; "file" alone must be there."""
+    """Reads ``{"file": ..., "sha256": ..., "origin": ..., "licence": ...}``; only "file" must be there."""
     file = fields.text("file")
     sha256 = fields.text("sha256", "")
     if sha256 and (len(sha256) != 64 or any(c not in "0123456789abcdef" for c in sha256)):
