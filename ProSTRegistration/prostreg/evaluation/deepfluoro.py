@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
+from prostreg.evaluation.data_files import DataFile, found_files, read_data_file
 from prostreg.evaluation.deepfluoro_file import DeepFluoroFile, StoredImage, StoredVolume
 from prostreg.evaluation.deepfluoro_layout import StoredCamera
 from prostreg.evaluation.json_fields import JsonFields
@@ -33,8 +34,6 @@ from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.registration.case import Case, View
 
-WHERE_FROM = "https://github.com/rg2/DeepFluoroLabeling-IPCAI2020"
-
 _HALF_TURN_ABOUT_Y: Matrix = np.diag([-1.0, 1.0, -1.0, 1.0])
 _HALF_TURN_ABOUT_Z: Matrix = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -44,59 +43,47 @@ class _Choice:
     """What of the data set is used, and how.
 
     Attributes:
-        file: its name in the data folder.
+        data: the HDF5 file.
         labels: values of the segmentation that are registered.
         border_px: cut off at each side of an image, where the collimator shows.
         half_voxel_shift: whether the stored poses are corrected by half a voxel.
     """
 
-    file: str
+    data: DataFile
     labels: tuple[int, ...]
     border_px: int
     half_voxel_shift: bool
 
 
 def source_faults(fields: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the "source" of a protocol of the kind "deepfluoro"."""
+    """What is wrong with a "source" of this kind."""
     faults = FaultList()
-    _choice(fields, faults)
+    _read(fields, faults)
     return faults.faults
 
 
 def make_source(protocol: Protocol, data_folder: Path | None) -> DeepFluoroCases:
     """Opens the data set and checks its whole layout.
 
-    Args:
-        protocol: with starts.
-        data_folder: the folder with the file, or the file itself.
-
     Raises:
-        InputError: there is no such file, h5py is missing, or everything that is wrong in the file.
+        InputError: the file is missing, h5py is, or the protocol has no starts; or all that is wrong in the file.
     """
-    choice = _choice(protocol.source, FaultList())
-    faults = FaultList()
+    choice = _read(protocol.source, FaultList())
     if protocol.starts is None:
-        faults.add('The protocol has no "starts": DeepFluoro has none of its own.')
-    if data_folder is None or not (data_folder.is_file() or (data_folder / choice.file).is_file()):
-        faults.add(
-            f"The DeepFluoro data ({choice.file}, 2.5 GB, CC BY-NC 4.0) is not in the data folder {data_folder or ''}:"
-            f" see {WHERE_FROM} for how to get it, and give its folder."
-        )
-    faults.raise_if_any()
-    if protocol.starts is None or data_folder is None:
-        raise AssertionError("both are faults")
-    path = data_folder if data_folder.is_file() else data_folder / choice.file
+        raise InputError(f'The protocol {protocol.name} has no "starts", and DeepFluoro has none of its own.')
+    (path,) = found_files((choice.data,), data_folder, protocol.name)
     return DeepFluoroCases(DeepFluoroFile(path), choice, protocol.starts, protocol.seed)
 
 
-def _choice(source: Mapping[str, Any], faults: FaultList) -> _Choice:
+def _read(source: Mapping[str, Any], faults: FaultList) -> _Choice:
     fields = JsonFields(source, '"source"', faults)
     choice = _Choice(
-        fields.text("file"),
+        read_data_file(fields.inner("data")),
         fields.wholes("labels"),
         fields.whole("border_px", 0, 1000),
         fields.choice("half_voxel_shift", ("corrected", "as stored")) == "corrected",
     )
+    fields.raw("kind", "")
     fields.end()
     return choice
 
