@@ -40,6 +40,7 @@ def make_parser() -> Parser:
     _add_register(commands, common)
     _add_drr(commands, common)
     _add_demo(commands, common)
+    _add_evaluate(commands, common)
     _add_bench(commands, common)
     commands.add_parser("info", parents=[common], help="versions, devices, accelerators, weights")
     _add_worker(commands, common)
@@ -103,6 +104,36 @@ def _add_demo(commands: argparse._SubParsersAction[Parser], common: Parser) -> N
     parser.add_argument("--seed", type=_whole_number, default=0, metavar="N", help="of pose, noise and search")
 
 
+def _add_evaluate(commands: argparse._SubParsersAction[Parser], common: Parser) -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        parents=[common],
+        help="run a protocol over methods",
+        epilog="exit codes: 0 the evaluation is complete; 1 a defect; 2 bad input, every fault listed, nothing written;"
+        " 4 stopped: run the same command again to go on",
+        description="Registers every case of a protocol with every method and writes results.jsonl (one row each),"
+        " table.md, figures and a sheet of the worst cases. After a stop the same command goes on where it was; on a"
+        " finished --out it makes table and figures again.",
+    )
+    parser.add_argument("--list", action="store_true", help="show the protocols, and do nothing else")
+    parser.add_argument("--protocol", metavar="NAME|FILE", help="one of --list, or a protocol file of your own")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results")
+    parser.add_argument(
+        "--cases",
+        type=Path,
+        metavar="DIR",
+        help="folder with the protocol's data; if it holds case.json files (in it, or one level down), those cases are"
+        " evaluated instead",
+    )
+    parser.add_argument("--methods", type=_methods, metavar="A,B", help="default: the protocol's")
+    parser.add_argument("--number", type=_count, metavar="N", help="of cases (default: the protocol's)")
+    parser.add_argument("--seed", type=_whole_number, metavar="S", help="fresh cases (default: the protocol's)")
+    parser.add_argument(
+        "--dask", metavar="local|ADDRESS", help="on processes of this machine, or on a cluster as tcp://host:8786"
+    )
+    parser.add_argument("--workers", type=_count, metavar="N", help="processes of --dask local (default: one per core)")
+
+
 def _add_bench(commands: argparse._SubParsersAction[Parser], common: Parser) -> None:
     parser = commands.add_parser("bench", help="measure speed beside the peers that are installed")
     benchmarks = parser.add_subparsers(dest="benchmark", required=True, metavar="BENCHMARK")
@@ -114,6 +145,14 @@ def _add_worker(commands: argparse._SubParsersAction[Parser], common: Parser) ->
     parser = commands.add_parser("worker", parents=[common], help="the process that 3D Slicer talks to")
     parser.add_argument("--connect", metavar="HOST:PORT", help="connect to a waiting client and end with it")
     parser.add_argument("--listen", metavar="HOST:PORT", help="wait for clients, for a worker on another machine")
+
+
+def _methods(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    unknown = [name for name in names if name not in METHODS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"'{', '.join(unknown)}' is unknown: choose among {', '.join(METHODS)}")
+    return names
 
 
 def _restarts(text: str) -> int | str:

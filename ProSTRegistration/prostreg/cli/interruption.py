@@ -9,12 +9,17 @@ from types import FrameType
 
 from prostreg.cli.console import say
 
+BEST_SO_FAR = "Stopping; the best pose so far will be written. Press Ctrl-C again to leave without it."
+
 
 @contextmanager
-def stop_requests() -> Iterator[Callable[[], bool]]:
+def stop_requests(answer: str = BEST_SO_FAR) -> Iterator[Callable[[], bool]]:
     """Gives a function that tells whether the user has asked to stop.
 
     Inside the block the first Ctrl-C (or SIGTERM) only asks; a second one interrupts at once.
+
+    Args:
+        answer: said to whoever asks.
     """
     requested = False
 
@@ -23,7 +28,7 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
         if requested:
             raise KeyboardInterrupt
         requested = True
-        say("\nStopping; the best pose so far will be written. Press Ctrl-C again to leave without it.")
+        say(f"\n{answer}")
 
     before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -20,6 +20,7 @@ COMMAND_MODULES = {
     "drr": "prostreg.cli.drr",
     "demo": "prostreg.cli.demo",
     "info": "prostreg.cli.info",
+    "evaluate": "prostreg.cli.evaluate",
 }
 
 
