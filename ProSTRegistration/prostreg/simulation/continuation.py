@@ -110,4 +110,4 @@ def _closing(face: NDArray[np.float32], step_mm: float, across_mm: list[float]) 
 def _blurred(face: NDArray[np.float32], sigma_mm: float, across_mm: list[float]) -> NDArray[np.float32]:
     image = sitk.GetImageFromArray(face)
     image.SetSpacing(across_mm[::-1])
-    return np.asarray(sitk.GetArrayFromImage(sitk.DiscreteGaussian(image, [sigma_mm**2] * 2, 64)))
+    return np.asarray(sitk.GetArrayFromImage(sitk.SmoothingRecursiveGaussian(image, sigma_mm)))

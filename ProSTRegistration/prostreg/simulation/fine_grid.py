@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
+import torch
 from numpy.typing import NDArray
 
 from prostreg.images.pyramid import reduced_volume
@@ -37,13 +38,32 @@ def refined(ct: Volume) -> Volume:
     affordable_factor = (MOST_VOXELS / ct.values.size) ** (1 / 3)
     factors = np.clip(ct.spacing_mm / FINEST_SPACING_MM, 1.0, max(1.0, min(REFINEMENT, affordable_factor)))
     size = np.ceil(np.array(ct.size) * factors).astype(int)
-    step = 1 / factors
-    first = step / 2 - 0.5
-    grid = {"size": size.tolist(), "outputSpacing": step.tolist(), "outputOrigin": first.tolist()}
-    # The spline reaches no further than the outermost voxel centres; a repeated border keeps it inside.
-    padded = sitk.ZeroFluxNeumannPad(sitk.GetImageFromArray(ct.values), [1, 1, 1], [1, 1, 1])
-    fine = sitk.Resample(padded, interpolator=sitk.sitkBSpline, defaultPixelValue=-1000.0, **grid)
-    return Volume(sitk.GetArrayFromImage(fine), ct.volume_from_index @ _index_from_fine(step))
+    values = torch.from_numpy(np.ascontiguousarray(ct.values))
+    for axis, (n, fine_n, factor) in enumerate(zip(ct.size, size, factors, strict=True)):
+        # Both grids are aligned, so that one matrix per axis does it; the last axis of values is i.
+        fine_from_coarse = torch.from_numpy(_spline_matrix(n, int(fine_n), float(factor)).astype(np.float32))
+        values = torch.movedim(torch.movedim(values, 2 - axis, -1) @ fine_from_coarse.T, -1, 2 - axis)
+    return Volume(np.ascontiguousarray(values.numpy()), ct.volume_from_index @ _index_from_fine(1 / factors))
+
+
+def _spline_matrix(n: int, fine_n: int, factor: float) -> NDArray[np.float64]:
+    """(fine_n, n): a cubic spline through n values, read at fine voxel centres; the border values go on beyond it.
+
+    M. Unser, A. Aldroubi, M. Eden: B-spline signal processing, IEEE Transactions on Signal Processing 41, 1993.
+    """
+    reach = 2  # values repeated at both ends, so that no fine centre lies beyond the spline
+    knots = np.arange(n + 2 * reach)
+    places = np.clip((np.arange(fine_n) + 0.5) / factor - 0.5 + reach, 0, knots[-1])
+    through = _cubic(knots[:, None] - knots[None, :])
+    repeated = np.clip(knots - reach, 0, n - 1)[:, None] == np.arange(n)[None, :]
+    return np.asarray(_cubic(places[:, None] - knots[None, :]) @ np.linalg.solve(through, repeated.astype(np.float64)))
+
+
+def _cubic(x: NDArray[np.generic]) -> NDArray[np.float64]:
+    """The cubic B-spline."""
+    distance = np.abs(np.asarray(x, dtype=np.float64))
+    near = 2 / 3 - distance**2 * (1 - distance / 2)
+    return np.where(distance < 1, near, np.maximum(2 - distance, 0.0) ** 3 / 6)
 
 
 def refined_mask(mask: Mask, ct: Volume, fine: Volume) -> NDArray[np.float32]:

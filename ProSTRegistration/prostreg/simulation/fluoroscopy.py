@@ -19,9 +19,9 @@ from prostreg.geometry.frames import Matrix, transform_points
 from prostreg.images.polarity import Polarity
 from prostreg.images.volume import Volume
 from prostreg.simulation.beam import Beam
-from prostreg.simulation.body import Body
-from prostreg.simulation.continuation import continued
-from prostreg.simulation.fine_grid import affordable, refined
+from prostreg.simulation.bodies import Bodies
+from prostreg.simulation.chords import add_rod
+from prostreg.simulation.collimation import beam_share
 from prostreg.simulation.imaging import (
     Image,
     blurred,
@@ -31,14 +31,18 @@ from prostreg.simulation.imaging import (
     with_scatter,
     with_uneven_beam,
 )
+from prostreg.simulation.instruments import instruments
 from prostreg.simulation.monitor import Pixels, grey_values
 from prostreg.simulation.presets import preset
 from prostreg.simulation.random_streams import drawn, stream
 from prostreg.simulation.settings import SimulatorSettings
+from prostreg.simulation.surroundings import add_drape, add_table
 
 SUPERSAMPLING = 2
 FINE_ENOUGH_MM = 0.25
 """Detector pixels below this pitch are not divided further: the body's grid is coarser."""
+OPEN_SHARE = 0.9
+"""Pixels with this much of the beam count as open field: exposure and window are set by them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +82,7 @@ class FluoroscopySimulator:
             raise InputError(faults)
         self._settings = settings or preset("paper")
         self._centre_mm = ct.centre_mm
-        whole, _ = continued(*affordable(ct, femora))
-        self._body = Body(refined(whole))
+        self._bodies = Bodies(ct, self._settings, femora)
 
     def image(self, carm: CArm, world_from_volume: ArrayLike, seed: int) -> SimulatedXray:
         """An X-ray image of the patient at a pose.
@@ -92,9 +95,10 @@ class FluoroscopySimulator:
         camera_from_volume = carm.camera_from_world @ np.asarray(world_from_volume, dtype=np.float64)
         pitch_mm, settings = carm.detector_spacing_mm[0], self._settings
         primary = self._primary(carm, camera_from_volume, seed)
-        arriving = with_uneven_beam(with_scatter(primary, settings, seed, pitch_mm), settings, seed)
-        counted = with_noise(arriving, settings, seed, carm, detector_sigma_mm(settings, seed))
-        open_field = np.ones(counted.shape, dtype=bool)
+        beam = beam_share(settings, seed, carm)
+        open_field = beam > OPEN_SHARE
+        arriving = with_uneven_beam(with_scatter(primary, beam, settings, seed, pitch_mm), settings, seed)
+        counted = with_noise(arriving, open_field, settings, seed, carm, detector_sigma_mm(settings, seed))
         return SimulatedXray(*grey_values(counted, open_field, settings, seed, pitch_mm))
 
     def _primary(self, carm: CArm, camera_from_volume: Matrix, seed: int) -> Image:
@@ -102,10 +106,15 @@ class FluoroscopySimulator:
         settings, pitch_mm = self._settings, carm.detector_spacing_mm[0]
         factor = SUPERSAMPLING if pitch_mm > FINE_ENOUGH_MM else 1
         fine = carm.resized(factor, (carm.width * factor, carm.height * factor))
-        beam = Beam.of_tube(drawn(stream(seed, "tube"), settings.kilovolt))
-        primary = beam.transmitted(self._body.lengths_mm(fine, camera_from_volume))
         depth_mm = float(transform_points(camera_from_volume, self._centre_mm)[2])
+        lengths_mm = self._bodies.body(seed).lengths_mm(fine, camera_from_volume)
+        bone_mm = transform_points(camera_from_volume, self._bodies.bone_points_mm)
+        for rod in instruments(settings, seed, carm, bone_mm, depth_mm):
+            add_rod(lengths_mm, fine, rod)
+        add_table(lengths_mm, settings, seed, fine)
+        add_drape(lengths_mm, settings, seed, fine)
+        beam = Beam.of_tube(drawn(stream(seed, "tube"), settings.kilovolt))
+        primary = beam.transmitted(lengths_mm).astype(np.float64)
         spot_mm = focal_spot_sigma_mm(settings, seed, carm.sdd_mm, depth_mm)
-        sigma_mm = float(np.hypot(spot_mm, detector_sigma_mm(settings, seed)))
-        smooth = blurred(primary.astype(np.float64), sigma_mm / pitch_mm * factor)
+        smooth = blurred(primary, float(np.hypot(spot_mm, detector_sigma_mm(settings, seed))) / pitch_mm * factor)
         return np.asarray(smooth.reshape(carm.height, factor, carm.width, factor).mean(axis=(1, 3)))

@@ -42,27 +42,31 @@ def detector_sigma_mm(settings: SimulatorSettings, seed: int) -> float:
     return drawn(stream(seed, "detector blur"), settings.detector_blur_mm)
 
 
-def with_scatter(primary: Image, settings: SimulatorSettings, seed: int, pitch_mm: float) -> Image:
-    """The primary image with scatter added.
+def with_scatter(primary: Image, beam: Image, settings: SimulatorSettings, seed: int, pitch_mm: float) -> Image:
+    """What arrives: the primary image where the beam is, and what is scattered of it.
 
     What a thick patient scatters forward is proportional to ``p ln(1/p)`` of the primary p, none in the open field,
     spread widely (B. Ohnesorge, T. Flohr, K. Klingenbeck-Regn: Efficient object scatter correction algorithm for
     third and fourth generation CT scanners, European Radiology 9, 1999).
+
+    Args:
+        primary: transmitted share (height, width) of an open beam.
+        beam: share (height, width) of the open beam that the collimator lets through.
     """
     rng = stream(seed, "scatter")
     fraction = drawn(rng, settings.scatter_fraction)
     sigma_mm, evenness = drawn(rng, settings.scatter_width_mm), drawn(rng, settings.scatter_evenness)
     if fraction == 0:
-        return primary
+        return primary * beam
     factor = max(1, max(primary.shape) // SCATTER_GRID)
-    coarse = _block_means(primary, factor)
-    source = -coarse * np.log(np.clip(coarse, 1e-6, 1.0))
+    coarse, coarse_beam = _block_means(primary, factor), _block_means(beam, factor)
+    source = -coarse_beam * coarse * np.log(np.clip(coarse, 1e-6, 1.0))
     spread = blurred(source, sigma_mm / (pitch_mm * factor))
     spread = (1 - evenness) * spread + evenness * spread.mean()
-    patient = coarse < 0.8
+    patient = (coarse < 0.8) & (coarse_beam > 0.5)
     typical = np.median(spread[patient] / coarse[patient]) if patient.any() else np.inf
     scale = fraction / (1 - fraction) / max(float(typical), 1e-12)
-    return primary + scale * _enlarged(spread, primary.shape)
+    return primary * beam + scale * _in_blocks(spread, factor)[: primary.shape[0], : primary.shape[1]]
 
 
 def with_uneven_beam(image: Image, settings: SimulatorSettings, seed: int) -> Image:
@@ -76,12 +80,17 @@ def with_uneven_beam(image: Image, settings: SimulatorSettings, seed: int) -> Im
     return np.asarray(image * np.maximum(1 - heel * (across + 0.5 * across**2) / 2 - vignetting * corner, 0.05))
 
 
-def with_noise(image: Image, settings: SimulatorSettings, seed: int, carm: CArm, blur_mm: float) -> Image:
-    """Photon noise at a dose behind the patient; the detector's blur makes neighbouring pixels' noise alike."""
+def with_noise(
+    image: Image, open_field: NDArray[np.bool_], settings: SimulatorSettings, seed: int, carm: CArm, blur_mm: float
+) -> Image:
+    """Photon noise at a dose behind the patient; the detector's blur makes neighbouring pixels' noise alike.
+
+    The dose holds at the median of ``open_field``, where no collimator is.
+    """
     rng = stream(seed, "noise")
     pitch = carm.detector_spacing_mm
     per_pixel = drawn_log(rng, settings.photons_per_mm2) * pitch[0] * pitch[1]
-    photons = image * (per_pixel / max(float(np.median(image)), 1e-9))
+    photons = image * (per_pixel / max(float(np.median(image[open_field])), 1e-9))
     noise = rng.poisson(photons) - photons
     return np.asarray(np.maximum(image * (1 + blurred(noise, blur_mm / pitch[0]) / np.maximum(photons, 1e-9)), 0.0))
 
@@ -92,12 +101,17 @@ def _block_means(image: Image, factor: int) -> Image:
     return np.asarray(padded.reshape(rows, factor, columns, factor).mean(axis=(1, 3)))
 
 
-def _enlarged(coarse: Image, shape: tuple[int, ...]) -> Image:
-    factor = -(-shape[0] // coarse.shape[0])
+def _in_blocks(coarse: Image, factor: int) -> Image:
+    return enlarged(coarse, (coarse.shape[0] * factor, coarse.shape[1] * factor))
+
+
+def enlarged(coarse: Image, shape: tuple[int, ...]) -> Image:
+    """A coarse image on more pixels, linearly interpolated."""
+    step = [coarse.shape[axis] / shape[axis] for axis in (1, 0)]
     grid: dict[str, Any] = {
         "size": [shape[1], shape[0]],
-        "outputSpacing": [1 / factor] * 2,
-        "outputOrigin": [0.5 / factor - 0.5] * 2,
+        "outputSpacing": step,
+        "outputOrigin": [s / 2 - 0.5 for s in step],
     }
     padded = sitk.ZeroFluxNeumannPad(sitk.GetImageFromArray(coarse), [1, 1], [1, 1])
     return np.asarray(sitk.GetArrayFromImage(sitk.Resample(padded, interpolator=sitk.sitkLinear, **grid)))

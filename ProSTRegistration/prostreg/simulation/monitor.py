@@ -13,7 +13,8 @@ from prostreg.simulation.settings import SimulatorSettings
 WHITE_16_BIT = 60000.0
 WHITE_8_BIT = 255.0
 DARKEST = 1e-4
-"""Of the white level: what the logarithm takes black for."""
+DARKEST_SHARE = 0.001
+"""Of the pixels: where the logarithm's scale ends, but not below DARKEST of the white level."""
 LOCAL_CONTRAST_MM = 6.0
 SATURATION = 16.0
 """Times the median intensity at which a detector is saturated: exposure control looks at the patient, not at air."""
@@ -37,8 +38,7 @@ def grey_values(
     )  # fmt: skip
     white = _white_level(intensity[open_field], drawn(rng, settings.clipped_share))
     relative = np.clip(intensity / max(white, 1e-12), 0.0, 1.0)
-    # Unlogged images are intensities; a monitor's brightness is nearer to their logarithm.
-    grey = np.log(np.maximum(relative, DARKEST) / DARKEST) / np.log(1 / DARKEST) if is_log else relative
+    grey = _log_scale(relative, open_field) if is_log else relative
     if is_8_bit:
         grey = _windowed(grey, open_field, settings, rng, pitch_mm)
     polarity: Polarity = "bone-dark"
@@ -51,6 +51,11 @@ def grey_values(
 
 def _white_level(intensity: Image, clipped_share: float) -> float:
     return float(min(np.quantile(intensity, 1 - clipped_share), SATURATION * np.median(intensity)))
+
+
+def _log_scale(relative: Image, open_field: NDArray[np.bool_]) -> Image:
+    darkest = max(float(np.quantile(relative[open_field], DARKEST_SHARE)), DARKEST)
+    return np.asarray(1 - np.log(np.maximum(relative, darkest)) / np.log(min(darkest, 0.999)))
 
 
 def _windowed(

@@ -1,0 +1,76 @@
+"""The bodies of one CT: each has other soft tissue and other hip angles, all have the same bones."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prostreg.geometry.frames import transform_points
+from prostreg.images.volume import Volume
+from prostreg.simulation.body import Body
+from prostreg.simulation.continuation import continued
+from prostreg.simulation.deformation import BONE_HU, SoftTissue
+from prostreg.simulation.femora import turnable_femora, with_turned_femur
+from prostreg.simulation.fine_grid import affordable, refined
+from prostreg.simulation.random_streams import drawn, stream
+from prostreg.simulation.settings import SimulatorSettings
+
+MOST_KEPT = 4
+BONE_POINTS = 3000
+
+
+class Bodies:
+    """Builds bodies when they are first asked for, and keeps the last few.
+
+    Args:
+        ct: HU.
+        settings: how much soft tissue and femora move, and how many bodies there are.
+        femora: masks in the CT's grid.
+    """
+
+    def __init__(self, ct: Volume, settings: SimulatorSettings, femora: Sequence[NDArray[np.bool_]]) -> None:
+        self._settings = settings
+        self._whole, masks = continued(*affordable(ct, femora))
+        self._hu = refined(self._whole)
+        self._femora = turnable_femora(self._whole, masks) if settings.femur_turn_deg[1] > 0 else []
+        self._soft_tissue: SoftTissue | None = None
+        if settings.soft_tissue_shift_mm[1] > 0:
+            self._soft_tissue = SoftTissue(self._whole, np.any(masks, axis=0) if masks else None)
+        self._kept: OrderedDict[int, Body] = OrderedDict()
+        self.bone_points_mm = _bone_points_mm(ct)
+
+    def body(self, seed: int) -> Body:
+        """The body of an image's seed."""
+        number = int(stream(seed, "body").integers(self._settings.bodies))
+        if self._soft_tissue is None and not self._femora:
+            number = 0
+        if number not in self._kept:
+            if len(self._kept) == MOST_KEPT:
+                self._kept.popitem(last=False)
+            self._kept[number] = Body(self.hu(number))
+        self._kept.move_to_end(number)
+        return self._kept[number]
+
+    def hu(self, number: int) -> Volume:
+        """The voxels of one body on the fine grid, HU; equal numbers give equal voxels."""
+        hu = self._hu
+        if self._soft_tissue is not None:
+            rng = stream(number, "soft tissue")
+            hu = self._soft_tissue.displaced(hu, drawn(rng, self._settings.soft_tissue_shift_mm), rng)
+        rng = stream(number, "femora")
+        for femur in self._femora:
+            axis = rng.normal(size=3)
+            angle = np.deg2rad(drawn(rng, self._settings.femur_turn_deg))
+            hu = with_turned_femur(hu, self._whole, femur, angle * axis / np.linalg.norm(axis))
+        return hu
+
+
+def _bone_points_mm(ct: Volume) -> NDArray[np.float64]:
+    """Some points of the CT's bone (n, 3), RAS."""
+    places = np.flatnonzero(ct.values.ravel() > BONE_HU)
+    chosen = np.sort(np.random.default_rng(0).choice(places, min(BONE_POINTS, len(places)), replace=False))
+    k, j, i = np.unravel_index(chosen, ct.values.shape)
+    return transform_points(ct.volume_from_index, np.stack([i, j, k], axis=-1))

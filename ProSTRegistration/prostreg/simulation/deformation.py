@@ -1,0 +1,112 @@
+"""Soft tissue that lies otherwise than in the CT, around bones that stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from prostreg.images.volume import Volume
+
+BONE_HU = 150.0
+NODE_SPACING_MM = 5.0
+STRETCH_MM = 25.0
+"""Standard deviation of the smoothing that makes neighbouring tissue move alike."""
+STEEPNESS = 0.4
+"""Of its distance from bone, what tissue may move at most: nothing folds, and no bone is reached."""
+SLICES_AT_ONCE = 16
+
+
+class SoftTissue:
+    """Displaces the soft tissue of one body, each time otherwise.
+
+    The displacement is a smooth random field, held on nodes that are interpolated trilinearly. At no node is it
+    larger than STEEPNESS times the distance to bone minus a node cell's diagonal, so that it
+    vanishes in all of the bone.
+
+    Args:
+        whole: the body in HU, on the CT's grid.
+        bones: mask in the same grid of what must not move; added to all that is as dense as bone.
+    """
+
+    def __init__(self, whole: Volume, bones: NDArray[np.bool_] | None) -> None:
+        self._step = np.maximum(1, np.round(NODE_SPACING_MM / whole.spacing_mm)).astype(int)
+        self._index_from_volume = np.linalg.inv(whole.volume_from_index)
+        node_spacing = whole.spacing_mm * self._step
+        rigid = whole.values > BONE_HU
+        if bones is not None:
+            rigid |= bones
+        distance_mm = _distance_mm(rigid, whole.spacing_mm)
+        # Nodes reach beyond the last voxel, so that every voxel lies between nodes.
+        padded = np.pad(
+            distance_mm, [(0, -(n - 1) % s) for n, s in zip(rigid.shape, self._step[::-1], strict=True)], mode="edge"
+        )
+        nodes = padded[:: self._step[2], :: self._step[1], :: self._step[0]]
+        self._limit_mm = STEEPNESS * np.maximum(nodes - float(np.linalg.norm(node_spacing)), 0.0)
+        self._sigma_nodes = STRETCH_MM / node_spacing
+
+    def displaced(self, hu: Volume, largest_mm: float, rng: np.random.Generator) -> Volume:
+        """The body with its soft tissue displaced by up to ``largest_mm``, on the (finer) grid of ``hu``."""
+        field_mm = self._field_mm(largest_mm, rng)
+        # Grid steps of ``hu`` per mm along the patient's axes, (i, j, k) first.
+        steps_per_mm = np.linalg.inv(hu.volume_from_index[:3, :3])
+        steps = torch.from_numpy(np.tensordot(steps_per_mm, field_mm, axes=1).astype(np.float32))
+        nodes_from_fine = self._index_from_volume @ hu.volume_from_index
+        scale = np.diag(nodes_from_fine)[:3] / self._step
+        offset = nodes_from_fine[:3, 3] / self._step
+        source = torch.from_numpy(hu.values)
+        values = np.empty_like(hu.values)
+        for part in _slabs(hu.values.shape[0]):
+            grid = [torch.arange(n, dtype=torch.float32) for n in hu.size[:2]]
+            grid.append(torch.arange(part.start, part.stop, dtype=torch.float32))
+            at_nodes = _mesh([axis * float(s) + float(o) for axis, s, o in zip(grid, scale, offset, strict=True)])
+            moved = _sampled(steps, at_nodes).permute(1, 2, 3, 0)
+            values[part] = _sampled(source[None], _mesh(grid) + moved)[0].numpy()
+        return hu.with_values(values)
+
+    def _field_mm(self, largest_mm: float, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Displacement (3, nodes k, j, i) in RAS mm."""
+        field = np.stack([_smooth(rng.normal(size=self._limit_mm.shape), self._sigma_nodes) for _ in range(3)])
+        size = np.linalg.norm(field, axis=0)
+        field *= largest_mm / max(float(size.max()), 1e-12)
+        size = np.linalg.norm(field, axis=0)
+        return np.asarray(field * np.minimum(1.0, self._limit_mm / np.maximum(size, 1e-9)))
+
+
+def _distance_mm(mask: NDArray[np.bool_], spacing_mm: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Distance of each voxel from the mask, 0 inside; large where there is no mask."""
+    if not mask.any():
+        return np.full(mask.shape, 1e3, dtype=np.float32)
+    image = sitk.GetImageFromArray(mask.astype(np.uint8))
+    image.SetSpacing(spacing_mm.tolist())
+    distance = sitk.SignedMaurerDistanceMap(image, insideIsPositive=False, squaredDistance=False, useImageSpacing=True)
+    return np.asarray(np.maximum(sitk.GetArrayFromImage(distance), 0.0), dtype=np.float32)
+
+
+def _smooth(noise: NDArray[np.float64], sigma: NDArray[np.float64]) -> NDArray[np.float64]:
+    image = sitk.SmoothingRecursiveGaussian(sitk.GetImageFromArray(noise), sigma.tolist())
+    return np.asarray(sitk.GetArrayFromImage(image))
+
+
+def _slabs(slices: int) -> Iterator[slice]:
+    for first in range(0, slices, SLICES_AT_ONCE):
+        yield slice(first, min(first + SLICES_AT_ONCE, slices))
+
+
+def _mesh(axes: list[Tensor]) -> Tensor:
+    """Coordinates (k, j, i, 3) with (i, j, k) last, of three axes (i, j, k)."""
+    k, j, i = torch.meshgrid(axes[2], axes[1], axes[0], indexing="ij")
+    return torch.stack([i, j, k], dim=-1)
+
+
+def _sampled(values: Tensor, index: Tensor) -> Tensor:
+    """Channels (c, k, j, i) of ``values`` at continuous indices (k', j', i', 3), trilinear, the border repeated."""
+    sizes = torch.tensor(values.shape[:0:-1], dtype=torch.float32)
+    normalised = 2 * index / torch.clamp(sizes - 1, min=1) - 1
+    return torch.nn.functional.grid_sample(
+        values[None], normalised[None], mode="bilinear", padding_mode="border", align_corners=True
+    )[0]

@@ -1,0 +1,124 @@
+"""Femora that turn in their hip joints between CT and X-ray."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+import torch
+from numpy.typing import NDArray
+
+from prostreg.geometry.frames import invert_rigid, transform_points
+from prostreg.geometry.se3 import exp_so3
+from prostreg.images.anatomy import anatomy_bounds
+from prostreg.images.grid_resampling import resampled
+from prostreg.images.volume import Volume
+from prostreg.simulation.fine_grid import refined_mask
+
+Mask = NDArray[np.bool_]
+
+AIR_HU = -1000.0
+BONE_HU = 150.0
+METAL_HU = 1800.0
+SOFT_TISSUE_HU = 60.0
+"""What is left where a femur was."""
+JOINT_GAP_MM = 8.0
+HEAD_RADIUS_MM = (15.0, 35.0)
+FEWEST_JOINT_VOXELS = 20
+REACH_MM = 4.0
+"""Around a femur's mask: belongs to its surface."""
+
+
+@dataclass(frozen=True, eq=False)
+class Femur:
+    """A femur that can turn; its masks are in the grid of the CT.
+
+    Attributes:
+        around: the femur with its surface and its implants.
+        others: bones that it turns against.
+        centre_mm: of the hip joint, RAS.
+    """
+
+    around: Mask
+    others: Mask
+    centre_mm: NDArray[np.float64]
+
+
+def turnable_femora(ct: Volume, masks: Sequence[Mask]) -> list[Femur]:
+    """The femora whose hip joint is found in the CT.
+
+    The joint's centre is that of the sphere (by least squares) through the femur's voxels that lie within
+    JOINT_GAP_MM of the pelvis; its radius has to be that of a femoral head.
+    """
+    if not masks:
+        return []
+    others = _without_shells((ct.values > BONE_HU) & ~np.any(masks, axis=0))
+    femora = []
+    for mask in masks:
+        centre_mm = _joint_centre_mm(ct, mask, others)
+        if centre_mm is not None:
+            around = _grown(_with_implants(ct, mask), REACH_MM, ct.spacing_mm) & ~others
+            femora.append(Femur(around, others, centre_mm))
+    return femora
+
+
+def with_turned_femur(hu: Volume, ct: Volume, femur: Femur, rotation_vector_rad: NDArray[np.float64]) -> Volume:
+    """The body (HU) with a femur turned about its joint; other bones stay as they are.
+
+    Args:
+        hu: body on a fine grid.
+        ct: the grid of the femur's masks.
+        rotation_vector_rad: axis times angle (3,) in RAS.
+    """
+    around = refined_mask(femur.around, ct, hu) > 0.5
+    if not around.any():
+        return hu
+    first, size = anatomy_bounds(around, 2)
+    alone = hu.with_values(np.where(around, hu.values, np.float32(AIR_HU))).cropped(first, size)
+    turn = np.eye(4)
+    turn[:3, :3] = exp_so3(torch.from_numpy(rotation_vector_rad)).numpy()
+    turn[:3, 3] = femur.centre_mm - turn[:3, :3] @ femur.centre_mm
+    alone_from_hu = np.linalg.inv(alone.volume_from_index) @ invert_rigid(turn) @ hu.volume_from_index
+    turned = resampled(alone.values, hu.size, alone_from_hu, "linear", AIR_HU)
+    emptied = np.where(around, np.minimum(hu.values, np.float32(SOFT_TISSUE_HU)), hu.values)
+    stays = refined_mask(femur.others, ct, hu) > 0.0
+    return hu.with_values(np.where(stays, hu.values, np.maximum(emptied, turned)).astype(np.float32))
+
+
+def _joint_centre_mm(ct: Volume, mask: Mask, others: Mask) -> NDArray[np.float64] | None:
+    near_pelvis = _grown(others, JOINT_GAP_MM, ct.spacing_mm)
+    k, j, i = np.nonzero(mask & ~_shrunk(mask) & near_pelvis)
+    if len(i) < FEWEST_JOINT_VOXELS:
+        return None
+    points = transform_points(ct.volume_from_index, np.stack([i, j, k], axis=-1))
+    # |p - c|^2 = r^2 is linear in c and r^2 - |c|^2.
+    solution, *_ = np.linalg.lstsq(np.c_[2 * points, np.ones(len(points))], (points**2).sum(axis=1), rcond=None)
+    centre = solution[:3]
+    radius = float(np.sqrt(max(solution[3] + centre @ centre, 0.0)))
+    return np.asarray(centre) if HEAD_RADIUS_MM[0] <= radius <= HEAD_RADIUS_MM[1] else None
+
+
+def _with_implants(ct: Volume, mask: Mask) -> Mask:
+    """The mask and all metal that is connected with it."""
+    together = sitk.GetImageFromArray(((ct.values > METAL_HU) | mask).astype(np.uint8))
+    connected = sitk.BinaryReconstructionByDilation(sitk.GetImageFromArray(mask.astype(np.uint8)), together, 1.0, 0.0)
+    return np.asarray(sitk.GetArrayFromImage(connected), dtype=bool)
+
+
+def _without_shells(mask: Mask) -> Mask:
+    opened = sitk.BinaryMorphologicalOpening(sitk.GetImageFromArray(mask.astype(np.uint8)), [1, 1, 1])
+    return np.asarray(sitk.GetArrayFromImage(opened), dtype=bool)
+
+
+def _shrunk(mask: Mask) -> Mask:
+    return np.asarray(
+        sitk.GetArrayFromImage(sitk.BinaryErode(sitk.GetImageFromArray(mask.astype(np.uint8)), [1, 1, 1])), dtype=bool
+    )
+
+
+def _grown(mask: Mask, radius_mm: float, spacing_mm: NDArray[np.float64]) -> Mask:
+    radius = [max(1, round(radius_mm / float(s))) for s in spacing_mm]
+    grown = sitk.BinaryDilate(sitk.GetImageFromArray(mask.astype(np.uint8)), radius)
+    return np.asarray(sitk.GetArrayFromImage(grown), dtype=bool)
