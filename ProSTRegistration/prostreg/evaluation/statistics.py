@@ -75,7 +75,7 @@ def percentile(values: ArrayLike, percent: float) -> Percentile:
 
 
 def shares_in_bins(
-    positions: Sequence[float], hits: Sequence[bool], edges: Sequence[float]
+    positions: ArrayLike, hits: Sequence[bool], edges: Sequence[float] | NDArray[np.float64]
 ) -> list[tuple[float, Share]]:
     """For each bin between two edges the mean position and the share of hits; empty bins are left out.
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from prostreg.evaluation.methods import METHOD_SETTINGS
+from prostreg.evaluation.notable import notable_rows
 from prostreg.evaluation.protocol import Protocol
 from prostreg.evaluation.rows import Row
 from prostreg.evaluation.statistics import Percentile, Share
@@ -33,7 +34,8 @@ def table_text(protocol: Protocol, summaries: Sequence[MethodSummary], rows: Seq
         _success_table(protocol, summaries),
         _verdict_table(protocol, summaries),
         _effort_table(summaries),
-        _error_table(protocol, summaries),
+        _error_table(summaries),
+        _notable_table(protocol, rows),
         _notes(protocol, summaries),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -106,12 +108,27 @@ def _effort_table(summaries: Sequence[MethodSummary]) -> str:
     return "## Effort\n\n" + _markdown(header, rows)
 
 
-def _error_table(protocol: Protocol, summaries: Sequence[MethodSummary]) -> str:
+def _error_table(summaries: Sequence[MethodSummary]) -> str:
     if not any(summary.has_truth for summary in summaries):
         return ""
     header = ["method", *(f"{name}: median; 95th" for name in ERRORS)]
     rows = [[summary.method, *(_pair(summary.errors[name], 2) for name in ERRORS)] for summary in summaries]
     return "## Errors of the successes\n\n" + _markdown(header, rows)
+
+
+def _notable_table(protocol: Protocol, rows: Sequence[Row]) -> str:
+    chosen = notable_rows(rows, protocol.success_mm)
+    if not chosen:
+        return ""
+    header = ["case", "method", "why", "mTRE, mm", "mTRE of the start, mm", "status", "confidence"]
+    lines = [
+        [
+            row.case, row.method, reason, _number(row.mtre_mm), _number(row.start_mtre_mm, 0), row.status or NOTHING,
+            NOTHING if row.confidence is None else f"{row.confidence:.1%}",
+        ]
+        for row, reason in chosen
+    ]  # fmt: skip
+    return "## The results to look at\n\n" + _markdown(header, lines)
 
 
 def _notes(protocol: Protocol, summaries: Sequence[MethodSummary]) -> str:
