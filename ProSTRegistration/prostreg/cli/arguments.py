@@ -12,6 +12,7 @@ from prostreg.errors import InputError
 METHODS = ("auto", "cmaes", "prost", "prost+cmaes")
 DEVICES = ("auto", "cpu", "cuda")
 PROJECTORS = ("auto", "fused-cpu", "reference")
+SIMULATOR_PRESETS = ("clean", "paper", "hard")
 EXIT_CODES = (
     "exit codes: 0 done; 1 a defect; 2 bad input, every fault listed, nothing written; "
     "3 done but at least one result is not accepted; 4 stopped by the user or the time limit, best so far written"
@@ -39,6 +40,7 @@ def make_parser() -> Parser:
     common.add_argument("--debug", action="store_true", help="show tracebacks and warnings")
     _add_register(commands, common)
     _add_drr(commands, common)
+    _add_simulate(commands, common)
     _add_demo(commands, common)
     _add_evaluate(commands, common)
     _add_bench(commands, common)
@@ -88,6 +90,30 @@ def _add_drr(commands: argparse._SubParsersAction[Parser], common: Parser) -> No
     parser.add_argument("--projector", choices=PROJECTORS, default="auto", help="default: auto")
     parser.add_argument("--view", type=_count, default=1, metavar="N", help="1 is the case's first view (default)")
     parser.add_argument("--anatomy", action="store_true", help="render the registered anatomy only")
+
+
+def _add_simulate(commands: argparse._SubParsersAction[Parser], common: Parser) -> None:
+    parser = commands.add_parser(
+        "simulate",
+        parents=[common],
+        help="simulate a realistic X-ray of a CT",
+        description="Simulates a fluoroscopy image: tube spectrum, scatter, blur, noise and what the preset adds."
+        " 16 or 8 bits, bone dark or bright, as drawn from the settings; --json says which.",
+    )
+    parser.add_argument("ct", type=Path, metavar="CT", help="NIfTI, NRRD, MHA, or a DICOM folder; HU")
+    parser.add_argument(
+        "--camera", type=Path, required=True, metavar="FILE", help="JSON with K and size, or a case.json"
+    )
+    parser.add_argument(
+        "--pose", type=Path, required=True, metavar="FILE", help="world_from_volume: .tfm, .h5, .json or .txt"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="IMAGE", help=".tif, .png, .mha or .nrrd")
+    parser.add_argument("--seed", type=_whole_number, default=0, metavar="N", help="equal seeds give equal images")
+    parser.add_argument("--preset", choices=SIMULATOR_PRESETS, default="paper", help="default: paper")
+    parser.add_argument("--settings", type=Path, metavar="FILE", help="JSON with settings that differ from the preset")
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="label map in which the femora are")
+    parser.add_argument("--femora", type=_whole_number, nargs="+", metavar="VALUE", help="label value of each femur")
+    parser.add_argument("--view", type=_count, default=1, metavar="N", help="of a case.json: 1 is the first (default)")
 
 
 def _add_demo(commands: argparse._SubParsersAction[Parser], common: Parser) -> None:

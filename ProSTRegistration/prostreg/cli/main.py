@@ -18,6 +18,7 @@ from prostreg.errors import InputError, ProSTError, Stopped
 COMMAND_MODULES = {
     "register": "prostreg.cli.register",
     "drr": "prostreg.cli.drr",
+    "simulate": "prostreg.cli.simulate",
     "demo": "prostreg.cli.demo",
     "info": "prostreg.cli.info",
     "evaluate": "prostreg.cli.evaluate",

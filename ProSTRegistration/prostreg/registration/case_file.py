@@ -47,25 +47,26 @@ def read_case(path: Path) -> Case:
     path = Path(path)
     if path.is_dir():
         path = path / "case.json"
-    content = _json_object(path)
+    content = json_object(path)
     return _CaseReader(path.parent, content).case()
 
 
-def _json_object(path: Path) -> Mapping[str, Any]:
+def json_object(path: Path, kind: str = "case") -> Mapping[str, Any]:
+    """The JSON object in a file of a ``kind`` that messages name; InputError says what it is instead."""
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"), parse_int=_number)
     except FileNotFoundError:
-        raise InputError(f"The case file {path} does not exist: check the path.") from None
+        raise InputError(f"The {kind} file {path} does not exist: check the path.") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The case file {path} cannot be read as text: {error}.") from None
+        raise InputError(f"The {kind} file {path} cannot be read as text: {error}.") from None
     except json.JSONDecodeError as error:
         raise InputError(
-            f"The case file {path} is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}."
+            f"The {kind} file {path} is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}."
         ) from None
     except RecursionError:
-        raise InputError(f"The case file {path} is no case: its brackets are nested without end.") from None
+        raise InputError(f"The {kind} file {path} cannot be read: its brackets are nested without end.") from None
     if not isinstance(content, dict):
-        raise InputError(f"The case file {path} must be a JSON object, {{...}}.")
+        raise InputError(f"The {kind} file {path} must be a JSON object, {{...}}.")
     return content
 
 
@@ -190,7 +191,7 @@ class _CaseReader:
         if missing:
             self.faults.add(f'{where}: "camera" lacks {" and ".join(missing)}.')
             return None
-        return self._collect(lambda: _carm_of(camera), where)
+        return self._collect(lambda: carm_of_camera(camera), where)
 
     def _mask(self, entry: Mapping[str, Any], image: XRayImage | None, where: str) -> NDArray[np.bool_] | None:
         if entry.get("mask") is None:
@@ -256,7 +257,7 @@ class _CaseReader:
                 self.faults.add(f'{where} has the unknown key "{key}": {hint}')
 
 
-def _carm_of(camera: Mapping[str, Any]) -> CArm:
+def carm_of_camera(camera: Mapping[str, Any]) -> CArm:
     """Builds the C-arm of a case's "camera"; InputError lists what is wrong with it."""
     faults = FaultList()
     size, spacing = camera["size"], camera.get("spacing_mm")

@@ -27,6 +27,7 @@ SOFT_TISSUE_HU = 60.0
 JOINT_GAP_MM = 8.0
 HEAD_RADIUS_MM = (15.0, 35.0)
 FEWEST_JOINT_VOXELS = 20
+SPHERE_ROUNDS = 4
 REACH_MM = 4.0
 """Around a femur's mask: belongs to its surface."""
 
@@ -54,12 +55,13 @@ def turnable_femora(ct: Volume, masks: Sequence[Mask]) -> list[Femur]:
     """
     if not masks:
         return []
-    others = _without_shells((ct.values > BONE_HU) & ~np.any(masks, axis=0))
+    whole = [_with_implants(ct, mask) for mask in masks]
+    others = _without_shells((ct.values > BONE_HU) & ~np.any(whole, axis=0))
     femora = []
-    for mask in masks:
+    for femur, mask in zip(whole, masks, strict=True):
         centre_mm = _joint_centre_mm(ct, mask, others)
         if centre_mm is not None:
-            around = _grown(_with_implants(ct, mask), REACH_MM, ct.spacing_mm) & ~others
+            around = _grown(femur, REACH_MM, ct.spacing_mm) & ~others
             femora.append(Femur(around, others, centre_mm))
     return femora
 
@@ -93,11 +95,20 @@ def _joint_centre_mm(ct: Volume, mask: Mask, others: Mask) -> NDArray[np.float64
     if len(i) < FEWEST_JOINT_VOXELS:
         return None
     points = transform_points(ct.volume_from_index, np.stack([i, j, k], axis=-1))
-    # |p - c|^2 = r^2 is linear in c and r^2 - |c|^2.
-    solution, *_ = np.linalg.lstsq(np.c_[2 * points, np.ones(len(points))], (points**2).sum(axis=1), rcond=None)
-    centre = solution[:3]
-    radius = float(np.sqrt(max(solution[3] + centre @ centre, 0.0)))
-    return np.asarray(centre) if HEAD_RADIUS_MM[0] <= radius <= HEAD_RADIUS_MM[1] else None
+    centre, radius_mm = _sphere_through(points)
+    for _ in range(SPHERE_ROUNDS):  # the neck's voxels near the rim of the socket lie off the sphere
+        off_mm = np.abs(np.linalg.norm(points - centre, axis=1) - radius_mm)
+        points = points[off_mm <= max(2 * float(np.median(off_mm)), float(ct.spacing_mm.max()) / 2)]
+        centre, radius_mm = _sphere_through(points)
+    return centre if HEAD_RADIUS_MM[0] <= radius_mm <= HEAD_RADIUS_MM[1] else None
+
+
+def _sphere_through(points_mm: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Centre and radius by least squares: |p - c|^2 = r^2 is linear in c and in r^2 - |c|^2."""
+    unknowns = np.c_[2 * points_mm, np.ones(len(points_mm))]
+    solution, *_ = np.linalg.lstsq(unknowns, (points_mm**2).sum(axis=1), rcond=None)
+    centre = np.asarray(solution[:3], dtype=np.float64)
+    return centre, float(np.sqrt(max(float(solution[3] + centre @ centre), 0.0)))
 
 
 def _with_implants(ct: Volume, mask: Mask) -> Mask:

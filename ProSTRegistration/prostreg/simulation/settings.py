@@ -129,8 +129,8 @@ class SimulatorSettings:
         return cls(**plain)
 
     @classmethod
-    def from_json_file(cls, path: Path) -> SimulatorSettings:
-        """Settings from a JSON file with one object.
+    def from_json_file(cls, path: Path, base: SimulatorSettings | None = None) -> SimulatorSettings:
+        """Settings from a JSON file with one object; what it does not name is as in ``base`` (None: the defaults).
 
         Raises:
             InputError: the file cannot be read, or names every unknown or invalid setting.
@@ -143,7 +143,7 @@ class SimulatorSettings:
             raise InputError(f"The simulator settings {path} are not valid JSON: {error}.") from error
         if not isinstance(values, dict):
             raise InputError(f"The simulator settings {path} must hold one JSON object.")
-        return cls.from_dict(values)
+        return cls.from_dict({**({} if base is None else base.to_dict()), **values})
 
 
 def _as_range(name: str, value: Any) -> Any:

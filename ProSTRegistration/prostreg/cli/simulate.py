@@ -1,0 +1,134 @@
+"""``prostreg simulate``: a realistic X-ray image of a CT."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+from numpy.typing import NDArray
+from PIL import Image
+
+from prostreg.cli.console import say
+from prostreg.cli.outcome import ExitCode, Outcome
+from prostreg.errors import FaultList, InputError
+from prostreg.geometry.carm import CArm
+from prostreg.geometry.frames import Matrix
+from prostreg.images.anatomy import anatomy_from_labels
+from prostreg.images.reading import read_ct, read_labels
+from prostreg.images.volume import Volume
+from prostreg.outputs.result_file import output_folder_faults
+from prostreg.outputs.transform_file import read_pose
+from prostreg.registration.camera_file import read_camera
+from prostreg.simulation.fluoroscopy import FluoroscopySimulator, SimulatedXray
+from prostreg.simulation.presets import preset
+from prostreg.simulation.settings import SimulatorSettings
+
+PICTURE_ENDING = ".png"
+ENDINGS = (".tif", ".tiff", PICTURE_ENDING, ".mha", ".nrrd")
+
+Read = TypeVar("Read")
+
+
+@dataclass(frozen=True, eq=False)
+class _Inputs:
+    ct: Volume
+    carm: CArm
+    pose: Matrix
+    settings: SimulatorSettings
+    femora: list[NDArray[np.bool_]]
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """Checks everything first, then simulates and writes."""
+    inputs = _inputs(arguments)
+    started = time.perf_counter()
+    simulator = FluoroscopySimulator(inputs.ct, inputs.settings, inputs.femora)
+    xray = simulator.image(inputs.carm, inputs.pose, arguments.seed)
+    seconds = time.perf_counter() - started
+    _write_image(arguments.out, xray, inputs.carm.detector_spacing_mm)
+    width, height = inputs.carm.size
+    say(f"{width} x {height} pixels, {xray.pixels.dtype}, {xray.polarity}, in {seconds:.1f} s -> {arguments.out}")
+    report = {
+        "image": str(arguments.out),
+        "size": [width, height],
+        "spacing_mm": list(inputs.carm.detector_spacing_mm),
+        "polarity": xray.polarity,
+        "preset": arguments.preset,
+        "seed": arguments.seed,
+        "settings": inputs.settings.to_dict(),
+        "seconds": seconds,
+    }
+    return Outcome(ExitCode.DONE, report)
+
+
+def _inputs(arguments: argparse.Namespace) -> _Inputs:
+    faults = FaultList()
+    faults.extend(_image_faults(arguments.out))
+    ct = _collected(faults, lambda: read_ct(arguments.ct))
+    carm = _collected(faults, lambda: read_camera(arguments.camera, arguments.view))
+    pose = _collected(faults, lambda: read_pose(arguments.pose))
+    settings = _collected(faults, lambda: _settings(arguments))
+    femora = _femora(arguments, ct, faults)
+    if ct is None or carm is None or pose is None or settings is None or faults:
+        raise InputError(faults.faults)
+    return _Inputs(ct, carm, pose, settings, femora)
+
+
+def _settings(arguments: argparse.Namespace) -> SimulatorSettings:
+    base = preset(arguments.preset)
+    return base if arguments.settings is None else SimulatorSettings.from_json_file(arguments.settings, base)
+
+
+def _femora(arguments: argparse.Namespace, ct: Volume | None, faults: FaultList) -> list[NDArray[np.bool_]]:
+    if (arguments.labels is None) != (arguments.femora is None):
+        faults.add("--labels and --femora belong together: a label map, and the values that the femora have in it.")
+    if arguments.labels is None:
+        return []
+    labels = _collected(faults, lambda: read_labels(arguments.labels))
+    masks: list[NDArray[np.bool_]] = []
+    for value in arguments.femora or []:
+        mask = _collected(faults, partial(_mask, ct, labels, value))
+        masks += [] if mask is None else [mask]
+    return masks
+
+
+def _mask(ct: Volume | None, labels: Volume | None, value: int) -> NDArray[np.bool_] | None:
+    return None if ct is None or labels is None else anatomy_from_labels(ct, labels, [value])
+
+
+def _collected(faults: FaultList, read: Callable[[], Read]) -> Read | None:
+    try:
+        return read()
+    except InputError as error:
+        faults.extend(error.faults)
+        return None
+
+
+def _image_faults(path: Path) -> list[str]:
+    faults = output_folder_faults(path.parent)
+    if not path.name.lower().endswith(ENDINGS):
+        faults.append(f"The image {path} has no known ending. Choose one of {', '.join(ENDINGS)}.")
+    if path.is_dir():
+        faults.append(f"The image {path} is a folder. Give the name of a file.")
+    return faults
+
+
+def _write_image(path: Path, xray: SimulatedXray, spacing_mm: tuple[float, float]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".simulate-", dir=path.parent) as scratch:
+        unfinished = Path(scratch) / path.name
+        if path.suffix.lower() == PICTURE_ENDING:
+            Image.fromarray(xray.pixels).save(unfinished)
+        else:
+            image = sitk.GetImageFromArray(xray.pixels)
+            image.SetSpacing(list(spacing_mm))
+            sitk.WriteImage(image, str(unfinished))
+        unfinished.replace(path)
