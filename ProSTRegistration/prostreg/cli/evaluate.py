@@ -6,7 +6,7 @@ import argparse
 import importlib.util
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from prostreg.cli.console import say
@@ -17,6 +17,7 @@ from prostreg.errors import FaultList, InputError
 from prostreg.evaluation.case_folders import case_files, with_cases_of
 from prostreg.evaluation.case_source import CaseSource, make_case_source
 from prostreg.evaluation.dask_runner import dask_client, run_on_dask
+from prostreg.evaluation.engine_digest import engine_digest
 from prostreg.evaluation.folder_lock import only_writer
 from prostreg.evaluation.methods import check_methods
 from prostreg.evaluation.protocol import Protocol, protocol_names, read_protocol
@@ -54,7 +55,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
             failures = _make_rows(arguments, protocol, source, keys, row_file, is_cancelled)
         row_file.sort()
         rows = [row_file.rows[key] for key in keys if key in row_file.rows]
-        files = write_report(arguments.out, protocol, methods, rows, len(keys), None if is_cancelled() else source)
+        drawn_from = None if is_cancelled() else _source_of_rows(source, rows)
+        files = write_report(arguments.out, protocol, methods, rows, len(keys), drawn_from)
     left = len(row_file.missing(keys))
     summaries = [summarise(rows, method, protocol.success_mm) for method in methods]
     for failure in failures:
@@ -138,6 +140,14 @@ def _source(
             raise
         say(f"All is done; the worst cases are not drawn again. {' '.join(error.faults)}")
         return None
+
+
+def _source_of_rows(source: CaseSource | None, rows: Sequence[Row]) -> CaseSource | None:
+    """The source, unless it belongs to another state of the program and would draw other images."""
+    if {row.engine for row in rows} - {engine_digest()}:
+        say("The rows were made by another version of the program: the worst cases are not drawn again.")
+        return None
+    return source
 
 
 def _make_rows(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
-from numpy.typing import NDArray
 
 from prostreg.evaluation.figure_style import INK, method_style, new_figure, polish_axes
 from prostreg.evaluation.protocol import Protocol
@@ -16,8 +16,8 @@ from prostreg.evaluation.summary import is_success
 from prostreg.geometry.chart import PARAMETERS
 
 UNITS = ("°", "°", "°", "mm", "mm", "mm")
-LEAST = 1e-3
-"""Smaller values are drawn there: an error may be zero."""
+LEAST = 1e-6
+"""Expected errors are drawn no smaller: the axes are logarithmic."""
 
 
 def draw_expected_errors(protocol: Protocol, methods: Sequence[str], rows: Sequence[Row]) -> Figure | None:
@@ -25,48 +25,48 @@ def draw_expected_errors(protocol: Protocol, methods: Sequence[str], rows: Seque
     right = [row for row in rows if is_success(row, protocol.success_mm) and row.expected_error is not None]
     if not right:
         return None
-    figure = new_figure(height=6.0)
+    figure = new_figure(height=6.4)
     panels = figure.subplots(2, 3)
     for parameter, axes in enumerate(panels.flat):
-        expected, true = np.array([_expected_and_true(row, parameter) for row in right]).T
-        low, high = min(expected.min(), true.min()) * 0.7, max(expected.max(), true.max()) * 1.5
-        line = np.array([low, high])
-        axes.fill_between(line, LEAST * 1e-3, 2 * line, color="#e8e8e8", linewidth=0, zorder=0)
-        axes.plot(line, line, color=INK, linewidth=1)
-        for method in methods:
-            chosen = np.array([row.method == method for row in right])
-            style = method_style(method)
-            axes.scatter(
-                expected[chosen], true[chosen], s=14, color=style.colour, marker=style.marker, label=style.label,
-                alpha=0.6, linewidths=0,
-            )  # fmt: skip
-        axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axis.set_minor_formatter(NullFormatter())
-        polish_axes(axes, f"{PARAMETERS[parameter]}, {UNITS[parameter]}")
-        axes.text(
-            0.03, 0.97, _coverage(expected, true), transform=axes.transAxes, va="top", fontsize=9, color=INK
-        )  # fmt: skip
+        _draw_parameter(axes, parameter, methods, right)
     for axes in panels[1]:
         axes.set_xlabel("expected (standard deviation)")
     for axes in panels[:, 0]:
         axes.set_ylabel("true error")
-    panels[0, 0].legend(loc="lower right", fontsize=8, frameon=True)
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
     figure.suptitle(
-        f"Expected and true errors of right results: {protocol.name}. Grey: within two standard deviations",
-        x=0.01, ha="left", fontsize=12, color=INK,
-    )  # fmt: skip
+        f"Expected and true errors of right results: {protocol.name}", x=0.01, ha="left", fontsize=12, color=INK
+    )
     return figure
+
+
+def _draw_parameter(axes: Axes, parameter: int, methods: Sequence[str], rows: Sequence[Row]) -> None:
+    """One degree of freedom; errors far below what is expected are drawn at the lower edge."""
+    expected, true = np.array([_expected_and_true(row, parameter) for row in rows]).T
+    left, right = expected.min() / 2, expected.max() * 2
+    low, high = expected.min() / 50, max(4 * expected.max(), true.max() * 1.5)
+    line = np.array([left, right])
+    axes.fill_between(line, low, 2 * line, color="#e8e8e8", linewidth=0, zorder=0, label="within 2 sd (95 %)")
+    axes.plot(line, line, color=INK, linewidth=1, label="1 sd (68 % below)")
+    for method in methods:
+        chosen = np.array([row.method == method for row in rows])
+        style = method_style(method)
+        axes.scatter(
+            expected[chosen], np.maximum(true[chosen], low * 1.1), s=14, color=style.colour, marker=style.marker,
+            label=style.label, alpha=0.6, linewidths=0,
+        )  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(low, high))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
+    polish_axes(axes, "")
+    one, two = (np.mean(true <= reach * expected) for reach in (1, 2))
+    title = f"{PARAMETERS[parameter]}, {UNITS[parameter]}\nwithin 1 sd {one:.0%}, 2 sd {two:.0%}"
+    axes.set_title(title, loc="left", fontsize=10, color=INK)
 
 
 def _expected_and_true(row: Row, parameter: int) -> tuple[float, float]:
     expected = row.expected_error or {}
     deviations = [*expected["rotation_deg"], *expected["translation_mm"]]
     errors = [*(row.turn_errors_deg or ()), *(row.shift_errors_mm or ())]
-    return max(deviations[parameter], LEAST), max(abs(errors[parameter]), LEAST)
-
-
-def _coverage(expected: NDArray[np.float64], true: NDArray[np.float64]) -> str:
-    one, two = (np.mean(true <= reach * expected) for reach in (1, 2))
-    return f"within 1 sd: {one:.0%} (68 %)\nwithin 2 sd: {two:.0%} (95 %)"
+    return max(deviations[parameter], LEAST), abs(errors[parameter])

@@ -11,6 +11,7 @@ DPI = 120
 WIDTH_INCHES = 8.0
 INK = "#222222"
 FAINT = "#dddddd"
+EDGE = "#bbbbbb"
 
 
 class MethodStyle(NamedTuple):

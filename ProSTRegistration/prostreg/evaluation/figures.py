@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from prostreg.evaluation.calibration import confidence_bins
 from prostreg.evaluation.error_figure import draw_expected_errors
-from prostreg.evaluation.figure_style import DPI, FAINT, INK, MethodStyle, method_style, new_figure, polish_axes
+from prostreg.evaluation.figure_style import DPI, EDGE, INK, MethodStyle, method_style, new_figure, polish_axes
 from prostreg.evaluation.protocol import Protocol
 from prostreg.evaluation.rows import Row
 from prostreg.evaluation.statistics import Share, shares_in_bins
@@ -60,7 +60,7 @@ def draw_success_over_start(protocol: Protocol, methods: Sequence[str], rows: Se
         shift = (number - (len(methods) - 1) / 2) * 0.012 * (edges[-1] - edges[0])
         _plot_shares(axes, bins, method_style(method), shift)
     for edge in edges:
-        axes.axvline(edge, color=FAINT, linewidth=0.6, zorder=0)
+        axes.axvline(edge, color=EDGE, linewidth=0.8, zorder=0)
     axes.set_ylim(-0.03, 1.03)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_xlabel("mTRE of the start, mm (bins between the grey lines)")

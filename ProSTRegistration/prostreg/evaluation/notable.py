@@ -11,7 +11,8 @@ from prostreg.evaluation.summary import is_success
 MOST = 12
 DANGEROUS = "accepted but wrong"
 MISSED = "right but not accepted"
-LARGEST = "largest error"
+WRONG = "wrong, and known to be"
+RIGHT = "right and accepted"
 
 
 class Notable(NamedTuple):
@@ -33,5 +34,6 @@ def notable_rows(rows: Sequence[Row], success_mm: float, most: int = MOST) -> li
     missed.sort(key=lambda row: row.confidence or 0.0)
     chosen = [Notable(row, DANGEROUS) for row in dangerous] + [Notable(row, MISSED) for row in missed]
     named = {entry.row.key for entry in chosen}
-    chosen += [Notable(row, LARGEST) for row in by_error if row.key not in named]
+    rest = [row for row in by_error if row.key not in named]
+    chosen += [Notable(row, RIGHT if is_success(row, success_mm) else WRONG) for row in rest]
     return chosen[:most]

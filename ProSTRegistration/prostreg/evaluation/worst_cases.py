@@ -25,7 +25,7 @@ COLUMNS = 4
 PANEL = 300
 SUPERSAMPLING = 2
 LINE_PIXELS = 3
-MARGIN, GAP, HEADER, CAPTION, LEGEND = 20, 14, 52, 66, 40
+MARGIN, GAP, HEADER, CAPTION, LEGEND = 20, 14, 52, 84, 40
 
 PAPER: Colour = (16, 19, 24)
 INK: Colour = (236, 240, 244)
@@ -37,12 +37,12 @@ REASON_COLOURS: dict[str, Colour] = {DANGEROUS: (255, 110, 90), MISSED: (240, 22
 
 @dataclass(frozen=True, eq=False)
 class _Card:
-    """One result: its picture and the three lines under it."""
+    """One result: its picture and the lines under it."""
 
     picture: Image.Image
     name: str
     reason: str
-    facts: str
+    facts: tuple[str, str]
 
 
 def write_worst_cases(folder: Path, protocol: Protocol, rows: Sequence[Row], source: CaseSource) -> list[str]:
@@ -74,9 +74,10 @@ class _CardMaker:
         projector = self._projector_of(case)
         found = np.array(row.world_from_volume)
         pictures = [_picture(view, projector, found, case.truth_world_from_volume) for view in case.views]
-        facts = f"mTRE {row.mtre_mm:.1f} mm, from {row.start_mtre_mm or 0.0:.0f} mm"
-        verdict = f"{row.status}, confidence {100 * (row.confidence or 0.0):.3g} %"
-        return _Card(_beside(pictures), f"{row.case}  {row.method}", entry.reason, f"{facts}; {verdict}")
+        start = "" if row.start_mtre_mm is None else f", started at {row.start_mtre_mm:.0f} mm"
+        verdict = f"{row.status}, confidence {100 * (row.confidence or 0.0):.1f} %"
+        lines = (f"mTRE {row.mtre_mm:.1f} mm{start}", verdict)
+        return _Card(_beside(pictures), f"{row.case}   {row.method}", entry.reason, lines)
 
     def _projector_of(self, case: Case) -> Projector:
         """The anatomy's projector; cases of one patient share it."""
@@ -131,9 +132,9 @@ def _sheet(title: str, cards: Sequence[_Card]) -> Image.Image:
         sheet.paste(card.picture, (left, top))
         colour = REASON_COLOURS.get(card.reason, FAINT_INK)
         for line, (text, ink, size) in enumerate(
-            [(card.name, INK, 15), (card.reason, colour, 15), (card.facts, FAINT_INK, 12)]
+            [(card.name, INK, 16), (card.reason, colour, 15), *((fact, FAINT_INK, 14) for fact in card.facts)]
         ):
-            draw.text((left, top + PANEL + 4 + 20 * line), text, fill=ink, font=ImageFont.load_default(size))
+            draw.text((left, top + PANEL + 4 + 19 * line), text, fill=ink, font=ImageFont.load_default(size))
     _draw_legend(draw, sheet.height - LEGEND // 2)
     return sheet
 
