@@ -1,12 +1,10 @@
-"""Measures how one bone of a real wrist registers to two calibrated X-rays, and to each of them alone.
+"""Finds the references of the wrist protocols again, and checks whether each view alone finds the same bone.
 
-Usage: python Testing/Measurements/real_wrist.py DATA_FOLDER --out FOLDER
+Usage: python Testing/Measurements/real_wrist.py WRIST_FOLDER --out FOLDER [--bones radius,ulna]
 
-DATA_FOLDER is the wrist_biplane folder: geometry.json, cam01 and cam02 with frame_0099.tif, ct_bones/rad.nii.gz
-(BrownBiomechanics Autoscoper sample data). There is no ground truth. The first registration, from a rough pose and
-from both views, gives the reference, to be judged by eye in its overlay; then starts 15 degrees and 15 mm off it are
-registered from both views and from each alone, and compared with it in 3D and as projected into
-every view, the unused one included.
+WRIST_FOLDER holds geometry.json, cam01 and cam02 with frame_0099.tif, and ct_bones (BrownBiomechanics Autoscoper sample
+data). For each bone: one registration to both views from a rough pose, to be judged by eye in its overlay and compared
+with the protocol's reference; then the poses from each view alone, for every start of the protocol, against each other.
 """
 
 from __future__ import annotations
@@ -19,100 +17,75 @@ from pathlib import Path
 
 import numpy as np
 
-from prostreg.geometry.carm import CArm
-from prostreg.geometry.chart import PoseChart
-from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
-from prostreg.images.reading import read_ct
-from prostreg.images.xray_preparation import prepare_xray
-from prostreg.images.xray_reading import read_xray_image
+from prostreg.evaluation.case_source import make_case_source
+from prostreg.evaluation.protocol import read_protocol
+from prostreg.evaluation.view_consistency import projected_distances_mm, view_consistency
 from prostreg.outputs.case_outputs import write_case_outputs
-from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.pipeline import register
-from prostreg.registration.result import Result
+from prostreg.registration.pipeline import mtre_mm, register
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 
-ROUGH_CENTRE_WORLD_MM = (95.7, 170.0, 91.8)
-"""The middle of the radius, triangulated by eye from its shaft in the two images."""
+ROUGH = {
+    "radius": ("wrist", [[1, 0, 0], [0, 0, 1], [0, -1, 0]], (95.7, 170.0, 91.8)),
+    "ulna": ("wrist-ulna", [[0, 1, 0], [0, 0, 1], [1, 0, 0]], (114.4, 167.2, 115.2)),
+}
+"""Protocol, rotation by eye (the bone upright in the image), and the shaft's middle triangulated by eye."""
 
-STARTS = 5
-OFF_DEG, OFF_MM = 15.0, 15.0
-
-
-def wrist_case(folder: Path) -> Case:
-    """The radius, both views, and a rough pose: the bone upright in the image, turned by eye."""
-    cameras = json.loads((folder / "geometry.json").read_text(encoding="utf-8"))["cameras"]
-    ct = read_ct(folder / "ct_bones" / "rad.nii.gz")
-    views = tuple(_view(folder / name / "frame_0099.tif", cameras[name]) for name in ("cam01", "cam02"))
-    case = Case("radius", ct, ct.values > 0, views)
-    rough = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
-    rough[:3, 3] = ROUGH_CENTRE_WORLD_MM - rough[:3, :3] @ anatomy_centre_mm(anatomy_points_mm(case))
-    return replace(case, initial_world_from_volume=rough)
+WIDE = {"spread_rotation_deg": 30.0, "spread_shift_mm": 15.0, "spread_depth_mm": 15.0, "time_limit_s": 600.0}
 
 
-def _view(image: Path, camera: dict) -> View:
-    left, _, right = np.linalg.svd(camera["R"])
-    camera_from_world = np.eye(4)
-    camera_from_world[:3, :3], camera_from_world[:3, 3] = left @ right, camera["t_mm"]
-    carm = CArm(np.array(camera["K"]), tuple(camera["image_size"]), camera_from_world)
-    return View(prepare_xray(read_xray_image(image).pixels, "bone-dark", None), carm)
+def rounded(values: np.ndarray) -> list:
+    return np.round(values, 2).tolist()
 
 
-def start_off(case: Case, reference: Matrix, number: int) -> Matrix:
-    """A pose turned by 15 degrees about a random axis and shifted by 15 mm in a random direction."""
-    rng = np.random.default_rng([15, number])
-    axis, direction = (vector / np.linalg.norm(vector) for vector in rng.standard_normal((2, 3)))
-    centre = anatomy_centre_mm(anatomy_points_mm(case))
-    chart = PoseChart(reference, case.views[0].carm.camera_from_world, centre)
-    return chart.world_from_volume_at(np.concatenate([np.deg2rad(OFF_DEG) * axis, OFF_MM * direction]))[0]
+def find_reference(source, rotation: list, centre_world_mm: tuple, folder: Path) -> None:
+    """Registers to both views from the rough pose; writes the overlay and says how far the stored reference is."""
+    case = source.whole_case()
+    rough = np.eye(4)
+    rough[:3, :3] = rotation
+    rough[:3, 3] = centre_world_mm - rough[:3, :3] @ anatomy_centre_mm(anatomy_points_mm(case))
+    case = replace(case, initial_world_from_volume=rough)
+    result = register(case, RegistrationConfig(seed=0, **WIDE))
+    write_case_outputs(folder, case, result)
+    row = {"status": result.status, "seconds": round(result.seconds, 1), "from_reference_mm": rounded(result.mtre_mm)}
+    print(json.dumps(row | {"world_from_volume": np.round(result.world_from_volume, 9).tolist()}), flush=True)
 
 
-def comparison(case: Case, found: Matrix, reference: Matrix) -> dict:
-    """Mean distance of the bone's points in mm, in 3D and per view as projected (at the bone), and the angle."""
-    points = anatomy_points_mm(case)
-    here, there = transform_points(found, points), transform_points(reference, points)
-    turn = (invert_rigid(reference) @ found)[:3, :3]
-    projected = []
-    for view in case.views:
-        pixels = np.linalg.norm(view.carm.project_world(here) - view.carm.project_world(there), axis=1).mean()
-        depth = transform_points(view.carm.camera_from_world, there)[:, 2].mean()
-        projected.append(round(float(pixels * depth / view.carm.intrinsics[0, 0]), 2))
-    return {
-        "distance_mm": round(float(np.linalg.norm(here - there, axis=1).mean()), 2),
-        "angle_deg": round(float(np.rad2deg(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1)))), 2),
-        "projected_mm": projected,
-    }
-
-
-def registered(case: Case, start: Matrix, views: tuple[View, ...], seed: int, **settings: float) -> Result:
-    config = RegistrationConfig(seed=seed, **settings)
-    return register(replace(case, views=views, initial_world_from_volume=start), config)
+def compare_views(source, settings: dict) -> None:
+    """Each start of the protocol from each view alone."""
+    whole = source.whole_case()
+    for start in range(len(source) // 3):
+        cases = [source.case(3 * start + alone) for alone in (1, 2)]
+        poses = [register(case, RegistrationConfig(seed=start, **settings)).world_from_volume for case in cases]
+        found = view_consistency(whole, poses)
+        joint, reference = found.joint_world_from_volume, whole.truth_world_from_volume
+        row = {
+            "start": start,
+            "each_from_reference_mm": [rounded(mtre_mm(whole, pose)) for pose in poses],
+            "apart_mm": rounded(found.apart_mm),
+            "gap_mm": rounded(found.gap_mm),
+            "remaining_mm": rounded(found.remaining_mm),
+            "joint_from_reference_mm": rounded(mtre_mm(whole, joint)),
+            "joint_projected_mm": rounded(projected_distances_mm(whole, joint, reference)),
+            "consistent": found.is_consistent,
+        }
+        print(json.dumps(row), flush=True)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="The real wrist.")
     parser.add_argument("data_folder", type=Path)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--bones", default="radius,ulna")
     arguments = parser.parse_args()
-    case = wrist_case(arguments.data_folder)
-    wide = {"spread_rotation_deg": 30.0, "spread_shift_mm": 15.0, "spread_depth_mm": 15.0}
-    first = registered(case, case.initial_world_from_volume, case.views, 0, **wide)
-    reference = first.world_from_volume
     arguments.out.mkdir(parents=True, exist_ok=True)
-    write_case_outputs(arguments.out / "reference", case, first)
-    print(f"reference: {first.status}, confidence {first.confidence:.3f}, {first.seconds:.1f} s")
-    for name, views in (("both", case.views), ("first", case.views[:1]), ("second", case.views[1:])):
-        for number in range(STARTS):
-            start = start_off(case, reference, number)
-            result = registered(
-                case, start, views, number, spread_rotation_deg=10.0, spread_shift_mm=10.0, spread_depth_mm=15.0
-            )
-            row = {"views": name, "start": number, "status": result.status, "seconds": round(result.seconds, 1)}
-            print(json.dumps(row | comparison(case, result.world_from_volume, reference)), flush=True)
-            if number == 0:
-                write_case_outputs(
-                    arguments.out / name, replace(case, views=views, initial_world_from_volume=start), result
-                )
+    for bone in arguments.bones.split(","):
+        name, rotation, centre_world_mm = ROUGH[bone]
+        protocol = read_protocol(name)
+        source = make_case_source(protocol, arguments.data_folder)
+        print(bone)
+        find_reference(source, rotation, centre_world_mm, arguments.out / bone)
+        compare_views(source, dict(protocol.settings))
     return 0
 
 

@@ -13,8 +13,9 @@ from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
 from prostreg.registration.case import Case
 from prostreg.registration.start import anatomy_points_mm
 
-CONSISTENT_MM = 1.0
-"""Rays of a right pair of views miss each other by less, and one pose fits every view's own result this well."""
+CONSISTENT_MM = 0.5
+"""Views that found the same bone agree within this. On a real wrist, right pairs leave 0.1 mm; a pose that one view
+found 48 mm too far off, with the bone turned to fit its image, left 1.0 mm."""
 
 
 @dataclass(frozen=True, eq=False)
