@@ -13,7 +13,7 @@ from prostreg.images.volume import Volume
 from prostreg.simulation.body import Body
 from prostreg.simulation.continuation import continued
 from prostreg.simulation.deformation import BONE_HU, SoftTissue
-from prostreg.simulation.femora import turnable_femora, with_turned_femur
+from prostreg.simulation.femora import joint_centres_mm, turnable_femora, with_turned_femur
 from prostreg.simulation.fine_grid import affordable, refined
 from prostreg.simulation.random_streams import drawn, stream
 from prostreg.simulation.settings import SimulatorSettings
@@ -33,9 +33,11 @@ class Bodies:
 
     def __init__(self, ct: Volume, settings: SimulatorSettings, femora: Sequence[NDArray[np.bool_]]) -> None:
         self._settings = settings
-        self._whole, masks = continued(*affordable(ct, femora))
+        reduced, masks = affordable(ct, femora if settings.femur_turn_deg[1] > 0 else ())
+        centres_mm = joint_centres_mm(reduced, masks)
+        self._whole, masks = continued(reduced, masks)
         self._hu = refined(self._whole)
-        self._femora = turnable_femora(self._whole, masks) if settings.femur_turn_deg[1] > 0 else []
+        self._femora = turnable_femora(self._whole, masks, centres_mm)
         self._soft_tissue: SoftTissue | None = None
         if settings.soft_tissue_shift_mm[1] > 0:
             self._soft_tissue = SoftTissue(self._whole, np.any(masks, axis=0) if masks else None)

@@ -25,8 +25,8 @@ class SoftTissue:
     """Displaces the soft tissue of one body, each time otherwise.
 
     The displacement is a smooth random field, held on nodes that are interpolated trilinearly. At no node is it
-    larger than STEEPNESS times the distance to bone minus a node cell's diagonal, so that it
-    vanishes in all of the bone.
+    larger than STEEPNESS times the distance to bone minus a margin, so that it vanishes in all
+    of the bone.
 
     Args:
         whole: the body in HU, on the CT's grid.
@@ -46,7 +46,9 @@ class SoftTissue:
             distance_mm, [(0, -(n - 1) % s) for n, s in zip(rigid.shape, self._step[::-1], strict=True)], mode="edge"
         )
         nodes = padded[:: self._step[2], :: self._step[1], :: self._step[0]]
-        self._limit_mm = STEEPNESS * np.maximum(nodes - float(np.linalg.norm(node_spacing)), 0.0)
+        # A node may lie a cell's diagonal off, and bone fill a part of the voxels next to it.
+        margin_mm = float(np.linalg.norm(node_spacing) + np.linalg.norm(whole.spacing_mm))
+        self._limit_mm = STEEPNESS * np.maximum(nodes - margin_mm, 0.0)
         self._sigma_nodes = STRETCH_MM / node_spacing
 
     def displaced(self, hu: Volume, largest_mm: float, rng: np.random.Generator) -> Volume:

@@ -47,23 +47,32 @@ class Femur:
     centre_mm: NDArray[np.float64]
 
 
-def turnable_femora(ct: Volume, masks: Sequence[Mask]) -> list[Femur]:
-    """The femora whose hip joint is found in the CT.
+def joint_centres_mm(ct: Volume, masks: Sequence[Mask]) -> list[NDArray[np.float64] | None]:
+    """Centre of each femur's hip joint (3,), RAS; None where the CT shows no joint.
 
-    The joint's centre is that of the sphere (by least squares) through the femur's voxels that lie within
-    JOINT_GAP_MM of the pelvis; its radius has to be that of a femoral head.
+    It is that of the sphere (by least squares) through the femur's voxels that lie within JOINT_GAP_MM of the
+    pelvis; its radius has to be that of a femoral head.
     """
-    if not masks:
-        return []
-    whole = [_with_implants(ct, mask) for mask in masks]
-    others = _without_shells((ct.values > BONE_HU) & ~np.any(whole, axis=0))
-    femora = []
-    for femur, mask in zip(whole, masks, strict=True):
-        centre_mm = _joint_centre_mm(ct, mask, others)
-        if centre_mm is not None:
-            around = _grown(femur, REACH_MM, ct.spacing_mm) & ~others
-            femora.append(Femur(around, others, centre_mm))
-    return femora
+    others = _others(ct, masks)
+    return [_joint_centre_mm(ct, mask, others) for mask in masks]
+
+
+def turnable_femora(ct: Volume, masks: Sequence[Mask], centres_mm: Sequence[NDArray[np.float64] | None]) -> list[Femur]:
+    """The femora whose joint is known, with their implants, in the grid of ``ct``."""
+    others = _others(ct, masks)
+    return [
+        Femur(_grown(_with_implants(ct, mask), REACH_MM, ct.spacing_mm) & ~others, others, centre)
+        for mask, centre in zip(masks, centres_mm, strict=True)
+        if centre is not None
+    ]
+
+
+def _others(ct: Volume, masks: Sequence[Mask]) -> Mask:
+    """Bones that are no femur."""
+    bone = ct.values > BONE_HU
+    for mask in masks:
+        bone &= ~_with_implants(ct, mask)
+    return _without_shells(bone)
 
 
 def with_turned_femur(hu: Volume, ct: Volume, femur: Femur, rotation_vector_rad: NDArray[np.float64]) -> Volume:
