@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,12 +40,14 @@ def dask_client(address: str, workers: int) -> Iterator[Any]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if address == LOCAL:
         with (
+            _deaf_to_interrupts() as hear_again,
             distributed.LocalCluster(
                 n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None,
                 silence_logs=logging.CRITICAL,
             ) as cluster,
             distributed.Client(cluster) as client,
         ):  # fmt: skip
+            hear_again()
             yield client
         return
     try:
@@ -53,6 +56,20 @@ def dask_client(address: str, workers: int) -> Iterator[Any]:
         raise InputError(f"No Dask scheduler answers at {address} ({_in_words(error)}): check the address.") from None
     with client:
         yield client
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[Callable[[], None]]:
+    """Lets processes that start now ignore Ctrl-C, which a terminal sends to all: this process decides for them."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def hear_again() -> None:
+        signal.signal(signal.SIGINT, before)
+
+    try:
+        yield hear_again
+    finally:
+        hear_again()
 
 
 def run_on_dask(

@@ -1,0 +1,135 @@
+"""`prostreg evaluate` as users run it: here, on Dask, killed and resumed, on the phantom's protocol."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from prostreg.cli.main import main
+from prostreg.simulation.demo_case import write_phantom_case
+
+CASES = 2
+COMMAND = ["evaluate", "--protocol", "phantom", "--number", str(CASES), "--json"]
+SECONDS = 240
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, dict[str, Any], str]:
+    """Exit code, the JSON on stdout, and stderr."""
+    code = main([str(argument) for argument in arguments])
+    printed = capsys.readouterr()
+    return code, json.loads(printed.out), printed.err
+
+
+def rows_but_seconds(folder: Path) -> list[dict[str, Any]]:
+    lines = (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    return [{key: value for key, value in json.loads(line).items() if key != "seconds"} for line in lines]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An evaluation that ran in one go."""
+    folder = tmp_path_factory.mktemp("finished")
+    assert main([*COMMAND, "--out", str(folder)]) == 0
+    return folder
+
+
+def test_rows_tell_what_happened(finished: Path) -> None:
+    rows = rows_but_seconds(finished)
+    assert [row["number"] for row in rows] == list(range(CASES))
+    for row in rows:
+        assert row["error"] is None
+        assert row["mtre_mm"] < 10 < row["start_mtre_mm"]
+        assert row["attempts"]
+        assert row["evidence"]
+        assert row["evaluations"] > 100
+        assert row["mtre_mm"] == pytest.approx(row["depth_error_mm"], rel=0.5)  # depth is the worst
+    with Image.open(finished / "worst_cases.png") as sheet:
+        assert sheet.width > 600
+        assert len(sheet.getcolors(1 << 24) or []) > 1000
+
+
+def test_a_finished_evaluation_is_only_tabulated_again(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (finished / "results.jsonl").read_bytes()
+    (finished / "table.md").unlink()
+    code, report, said = run(capsys, *COMMAND, "--out", finished)
+    assert (code, report["complete"], report["rows"]) == (0, True, CASES)
+    assert "to do" not in said
+    assert (finished / "table.md").is_file()
+    assert (finished / "results.jsonl").read_bytes() == before
+
+
+def test_dask_workers_give_the_same_rows(finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, report, _ = run(capsys, *COMMAND, "--dask", "local", "--workers", 2, "--out", tmp_path)
+    assert (code, report["complete"]) == (0, True)
+    assert rows_but_seconds(tmp_path) == rows_but_seconds(finished)
+
+
+def test_a_killed_run_goes_on_where_it_was(finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = tmp_path / "results.jsonl"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "prostreg", *COMMAND, "--out", str(tmp_path)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + SECONDS
+    while not (results.exists() and results.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = results.read_bytes()
+    assert 1 <= kept.count(b"\n") < CASES
+    results.write_bytes(kept + b'{"protocol": "phan')  # what a kill within a write would leave
+    code, report, said = run(capsys, *COMMAND, "--out", tmp_path)
+    assert (code, report["complete"]) == (0, True)
+    assert f"{kept.count(chr(10).encode())} done before" in said
+    assert results.read_bytes().startswith(kept)
+    assert rows_but_seconds(tmp_path) == rows_but_seconds(finished)
+
+
+def test_case_folders_are_evaluated_instead(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_phantom_case(tmp_path / "cases" / "good", 0)
+    broken = tmp_path / "cases" / "z-broken" / "case.json"
+    broken.parent.mkdir()
+    broken.write_text("{}", encoding="utf-8")
+    arguments = ["evaluate", "--protocol", "phantom", "--cases", tmp_path / "cases", "--out", tmp_path / "out"]
+    code, report, _ = run(capsys, *arguments, "--json")
+    assert (code, report["rows"]) == (0, 2)
+    good, bad = rows_but_seconds(tmp_path / "out")
+    assert good["case"] == "phantom-demo"
+    assert good["mtre_mm"] is not None
+    assert "views" in bad["error"]
+    assert bad["mtre_mm"] is None
+
+
+def test_all_faults_are_told_before_anything_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, report, _ = run(capsys, *COMMAND, "--methods", "prost,prost+cmaes", "--workers", 2, "--out", tmp_path / "out")
+    assert code == 2
+    assert len(report["error"]["faults"]) == 3
+    assert not (tmp_path / "out").exists()
+    code, report, _ = run(capsys, "evaluate", "--json")
+    assert (code, len(report["error"]["faults"])) == (2, 2)
+    code, report, _ = run(capsys, "evaluate", "--protocol", "prost-pelvis", "--out", tmp_path / "out", "--json")
+    assert code == 2
+    assert "TotalSegmentator" in report["error"]["faults"][0]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_scheduler_that_does_not_answer_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, report, _ = run(capsys, *COMMAND, "--dask", "nonsense://nowhere", "--out", tmp_path)
+    assert code == 2
+    assert "nonsense://nowhere" in report["error"]["faults"][0]
+
+
+def test_protocols_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "--list"]) == 0
+    printed = capsys.readouterr().out
+    assert "prost-pelvis " in printed
+    assert "capture-range" in printed
