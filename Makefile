@@ -37,6 +37,7 @@ lint: $(READY)
 figures: $(READY)
 	$(BIN)/python docs/figures/icon.py
 	$(BIN)/python docs/figures/conventions.py
+	$(BIN)/python docs/figures/simulator.py
 	$(BIN)/prostreg demo --out demo-output
 	$(BIN)/python docs/figures/screenshot.py demo-output/spine-demo/overlay.png Resources/Screenshots/demo-overlay.png
 

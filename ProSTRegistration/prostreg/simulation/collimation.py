@@ -15,6 +15,7 @@ PENUMBRA_MM = (0.3, 1.2)
 OFF_CENTRE = 0.06
 ROUND_SHARE = 0.5
 TILTED_SHARE = 0.5
+LARGEST_TILT_RAD = 0.4
 
 
 def beam_share(settings: SimulatorSettings, seed: int, carm: CArm) -> Image:
@@ -26,7 +27,7 @@ def beam_share(settings: SimulatorSettings, seed: int, carm: CArm) -> Image:
     side = min(carm.size)
     openings = np.array([drawn(rng, settings.collimator_opening) for _ in range(2)]) * side / 2
     centre = (np.array(carm.size) - 1) / 2 + rng.normal(0, OFF_CENTRE, 2) * side
-    angle = rng.uniform(-np.pi / 4, np.pi / 4) * is_tilted
+    angle = rng.uniform(-LARGEST_TILT_RAD, LARGEST_TILT_RAD) * is_tilted
     leak, penumbra_mm = drawn(rng, LEAK), drawn(rng, PENUMBRA_MM)
     u, v = np.meshgrid(np.arange(carm.width) - centre[0], np.arange(carm.height) - centre[1])
     inside = _signed_distance(u, v, openings, angle, bool(is_round))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
@@ -16,22 +16,24 @@ AIR_HU = -1000.0
 SMALLEST_CUT = 0.01
 """Share of a border slice that the body has to fill for the scan to have cut through it there."""
 ALONG_BODY_MM = 110.0
+BLUR_PER_MM = 0.2
+LARGEST_BLUR_MM = 12.0
+DENSEST_HU = np.float32(1200.0)
+"""Implants do not go on."""
 SIDEWAYS_MM = 60.0
-BLUR_PER_MM = 0.12
-LARGEST_BLUR_MM = 5.0
 
 Mask = NDArray[np.bool_]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 def continued(ct: Volume, rigid: Sequence[Mask] = ()) -> tuple[Volume, list[Mask]]:
-    """The CT with its border slices repeated beyond every side on which it cuts the body.
+    """The CT with more slices beyond every side on which it cuts the body.
 
-    Along the patient the body goes on and loses its fine structure; sideways it closes like a barrel.
+    Along the patient the body goes on and loses its structure; sideways it closes like a barrel.
 
     Args:
         ct: HU.
-        rigid: masks in the CT's grid of bones that keep their structure; they are continued likewise.
+        rigid: masks in the CT's grid, continued likewise.
 
     Returns:
         The larger CT, and the masks in its grid.
@@ -52,21 +54,36 @@ def _axis_along_body(ct: Volume) -> int:
 
 def _continued_at(ct: Volume, masks: list[Mask], axis: int, at_end: bool, is_along: bool) -> tuple[Volume, list[Mask]]:
     spacing = ct.spacing_mm[::-1]
-    face = _face(ct.values, axis, at_end)
-    across = [float(s) for a, s in enumerate(spacing) if a != axis]
-    if is_along:
-        rigid = [_face(mask, axis, at_end) for mask in masks]
-        slices = _fading(face, rigid, spacing[axis], across)
-    else:
-        slices = _closing(face, spacing[axis], across)
-    added = np.stack(slices if at_end else slices[::-1], axis=axis)
-    values = np.concatenate([ct.values, added] if at_end else [added, ct.values], axis=axis)
-    width = [(0, 0)] * 3
-    width[axis] = (0, len(slices)) if at_end else (len(slices), 0)
+    step_mm, across_mm = float(spacing[axis]), [float(s) for a, s in enumerate(spacing) if a != axis]
+    face, faces = _face(ct.values, axis, at_end), [_face(mask, axis, at_end) for mask in masks]
+    added = _fading(face, faces, step_mm, across_mm) if is_along else _closing(face, step_mm, across_mm)
+    longer: list[NDArray[Any]] = []
+    for values, new in zip(
+        (ct.values, *masks), (added, *(np.stack([mask] * len(added)) for mask in faces)), strict=True
+    ):
+        outwards = np.moveaxis(new if at_end else new[::-1], 0, axis)
+        longer.append(np.concatenate([values, outwards] if at_end else [outwards, values], axis=axis))
     volume_from_index = ct.volume_from_index.copy()
     if not at_end:
-        volume_from_index[:3, 3] -= len(slices) * volume_from_index[:3, 2 - axis]
-    return Volume(values, volume_from_index), [np.pad(mask, width, mode="edge") for mask in masks]
+        volume_from_index[:3, 3] -= len(added) * volume_from_index[:3, 2 - axis]
+    return Volume(longer[0], volume_from_index), longer[1:]
+
+
+def _fading(
+    face: NDArray[np.float32], rigid: list[Mask], step_mm: float, across_mm: list[float]
+) -> NDArray[np.float32]:
+    """The face again and again, blurred more and more within the body; bones that keep their structure excepted."""
+    face = np.minimum(face, DENSEST_HU)
+    body = (face > BODY_HU).astype(np.float32)
+    kept = np.any(rigid, axis=0).astype(np.float32) if rigid else np.zeros_like(body)
+    weight = _blurred(kept, 0.7 * max(across_mm), across_mm)
+    slices = []
+    for number in range(1, int(np.ceil(ALONG_BODY_MM / step_mm)) + 1):
+        sigma_mm = min(BLUR_PER_MM * number * step_mm, LARGEST_BLUR_MM)
+        share = np.maximum(_blurred(body, sigma_mm, across_mm), np.float32(1e-3))
+        blurred = np.where(body > 0, _blurred(face * body, sigma_mm, across_mm) / share, face)
+        slices.append(blurred + weight * (face - blurred))
+    return np.stack(slices).astype(np.float32)
 
 
 def _face(values: NDArray[Scalar], axis: int, at_end: bool) -> NDArray[Scalar]:
@@ -74,23 +91,7 @@ def _face(values: NDArray[Scalar], axis: int, at_end: bool) -> NDArray[Scalar]:
     return values[(slice(None),) * axis + (-1 if at_end else 0,)]
 
 
-def _fading(
-    face: NDArray[np.float32], rigid: list[Mask], step_mm: float, across_mm: list[float]
-) -> list[NDArray[np.float32]]:
-    """The face again and again, blurred more and more, bones that keep their structure excepted."""
-    kept = np.zeros(face.shape, dtype=np.uint8)
-    for mask in rigid:
-        kept |= mask
-    weight = _blurred(kept.astype(np.float32), 0.7 * max(across_mm), across_mm)
-    slices = []
-    for number in range(1, int(np.ceil(ALONG_BODY_MM / step_mm)) + 1):
-        sigma_mm = min(BLUR_PER_MM * number * step_mm, LARGEST_BLUR_MM)
-        blurred = _blurred(face, sigma_mm, across_mm)
-        slices.append((weight * face + (1 - weight) * blurred).astype(np.float32))
-    return slices
-
-
-def _closing(face: NDArray[np.float32], step_mm: float, across_mm: list[float]) -> list[NDArray[np.float32]]:
+def _closing(face: NDArray[np.float32], step_mm: float, across_mm: list[float]) -> NDArray[np.float32]:
     """The face within an outline that shrinks to nothing like a circle's end."""
     body = sitk.GetImageFromArray((face > BODY_HU).astype(np.uint8))
     body.SetSpacing(across_mm[::-1])
@@ -104,7 +105,7 @@ def _closing(face: NDArray[np.float32], step_mm: float, across_mm: list[float]) 
         shrunk_mm = radius_mm * (1 - np.sqrt(1 - share**2))
         weight = np.clip((inside_mm - shrunk_mm) / max(across_mm) + 0.5, 0, 1)
         slices.append((AIR_HU + weight * (face - AIR_HU)).astype(np.float32))
-    return slices
+    return np.stack(slices)
 
 
 def _blurred(face: NDArray[np.float32], sigma_mm: float, across_mm: list[float]) -> NDArray[np.float32]:

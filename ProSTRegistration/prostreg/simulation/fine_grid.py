@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from prostreg.images.pyramid import reduced_volume
 from prostreg.images.volume import Volume
+from prostreg.simulation.tissue import METAL_HU
 
 MOST_VOXELS = 14_000_000
 FINEST_SPACING_MM = 1.0
@@ -43,7 +44,8 @@ def refined(ct: Volume) -> Volume:
         # Both grids are aligned, so that one matrix per axis does it; the last axis of values is i.
         fine_from_coarse = torch.from_numpy(_spline_matrix(n, int(fine_n), float(factor)).astype(np.float32))
         values = torch.movedim(torch.movedim(values, 2 - axis, -1) @ fine_from_coarse.T, -1, 2 - axis)
-    values = values.clamp(float(ct.values.min()), float(ct.values.max()))  # overshoot would make metal of dense bone
+    # The spline overshoots at steps; dense bone must not become metal by that.
+    values = values.clamp(max=max(float(ct.values.max()), METAL_HU - 1.0))
     return Volume(np.ascontiguousarray(values.numpy()), ct.volume_from_index @ _index_from_fine(1 / factors))
 
 

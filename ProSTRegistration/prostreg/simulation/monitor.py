@@ -38,7 +38,8 @@ def grey_values(
     )  # fmt: skip
     white = _white_level(intensity[open_field], drawn(rng, settings.clipped_share))
     relative = np.clip(intensity / max(white, 1e-12), 0.0, 1.0)
-    grey = _log_scale(relative, open_field) if is_log else relative
+    # What a monitor shows is always on about a logarithmic scale; else air outshines the patient.
+    grey = _log_scale(relative, open_field) if is_log or is_8_bit else relative
     if is_8_bit:
         grey = _windowed(grey, open_field, settings, rng, pitch_mm)
     polarity: Polarity = "bone-dark"

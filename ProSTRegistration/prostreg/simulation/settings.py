@@ -58,7 +58,7 @@ class SimulatorSettings:
         log_share: of images that show line integrals (bone bright) instead of intensity (bone dark).
         inverted_share: of the line integral images, those shown inverted, as monitors do (bone dark).
         clipped_share: of the pixels, those that reach white; air does.
-        eight_bit_share: of images that are windowed for a monitor: the next four settings, then 256 grey levels.
+        eight_bit_share: of images made for a monitor: logarithmic, the next four settings, 256 grey levels.
         window_low_percentile: of the pixels that becomes black.
         window_high_percentile: of the pixels that becomes white.
         gamma: exponent of the grey scale.
