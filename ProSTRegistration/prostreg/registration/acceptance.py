@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prostreg.registration.confidence import confidence_model
+from prostreg.registration.confidence import SUCCESS_MM, confidence_model
 from prostreg.registration.evidence import Evidence
 from prostreg.registration.result import Status
 
@@ -69,6 +69,8 @@ def _reasons(evidence: Evidence, confidence: float) -> tuple[str, ...]:
         reasons.append(f"another place explains the image nearly as well ({evidence.runner_up:.0%} confirmed)")
     if evidence.seen < 0.5:
         reasons.append(f"only {evidence.seen:.0%} of the anatomy lies inside the image")
+    if evidence.expected_mtre_mm > 0.3 * SUCCESS_MM:
+        reasons.append(f"even at the right place the image leaves about {evidence.expected_mtre_mm:.0f} mm open")
     if evidence.agreement >= 1:
         reasons.append(f"{evidence.agreement:.0f} more searches ended at the same place")
     return tuple(reasons)

@@ -61,11 +61,12 @@ class AttemptLog:
             surprise=float(np.sqrt(np.mean((parameters / self._spread) ** 2))),
         )
 
-    def add(self, parameters: NDArray[np.float64], footprint: FootprintScore, restarts: int) -> None:
-        """Judges a pose and keeps it."""
+    def add(self, parameters: NDArray[np.float64], footprint: FootprintScore, restarts: int) -> float:
+        """Judges a pose and keeps it; gives its confidence."""
         evidence = self.evidence(parameters, footprint, restarts)
         confidence = confidence_model().probability(evidence)
         self._attempts.append(Attempt(self._pose(parameters), confidence, evidence.to_dict()))
+        return confidence
 
     def _pose(self, parameters: NDArray[np.float64]) -> Matrix:
         return np.asarray(self._chart.world_from_volume_at(parameters)[0])

@@ -12,6 +12,9 @@ from typing import Any
 
 from prostreg.registration.evidence import Evidence
 
+SUCCESS_MM = 10.0
+"""The papers' limit of a success, as mTRE."""
+
 
 @dataclass(frozen=True)
 class ConfidenceModel:
@@ -39,7 +42,15 @@ class ConfidenceModel:
             return 0.0
         values = features(evidence)
         logit = self.intercept + sum(weight * values[name] for name, weight in self.weights.items())
-        return 1 / (1 + math.exp(-min(max(logit, -50.0), 50.0)))
+        right_place = 1 / (1 + math.exp(-min(max(logit, -50.0), 50.0)))
+        return right_place * _precise_enough(evidence.expected_mtre_mm)
+
+
+def _precise_enough(expected_mtre_mm: float) -> float:
+    """Probability that an error of this root mean square is below the limit, its square thought to be exponential."""
+    if expected_mtre_mm <= 0:
+        return 1.0
+    return 1 - math.exp(-((SUCCESS_MM / expected_mtre_mm) ** 2))
 
 
 def features(evidence: Evidence) -> dict[str, float]:

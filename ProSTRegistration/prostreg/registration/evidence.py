@@ -17,6 +17,7 @@ class Evidence:
         agreement: refined poses of other CMA-ES runs that ended at this place.
         restarts: CMA-ES runs so far.
         surprise: how many spreads of the start the pose lies from it, as a root mean square over the six parameters.
+        expected_mtre_mm: root mean square error over the anatomy if this is the right place; 0 while it is not known.
     """
 
     confirmed: float
@@ -26,6 +27,7 @@ class Evidence:
     agreement: float
     restarts: float
     surprise: float
+    expected_mtre_mm: float = 0.0
 
     def to_dict(self) -> dict[str, float]:
         """Plain numbers by name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from dataclasses import replace
 
 import cma
 import numpy as np
@@ -91,7 +92,7 @@ class _Run:
         self._stages: list[StageReport] = []
         self._runs_done = 0
         self._start = Candidate(-np.inf, np.zeros(6))
-        self._best = self._start
+        self._best, self._confidence = self._start, -1.0
         self._leader = self._start
 
     @property
@@ -101,13 +102,13 @@ class _Run:
     def result(self) -> Result:
         try:
             self._search()
-            evidence = self._evidence()
+            evidence, expected = self._final_evidence()
             mirrored = self._mirror_check() if self._needs_mirror_check(evidence) else None
-            return self._report(judge(evidence, mirrored), evidence, stopped=None)
+            return self._report(judge(evidence, mirrored), evidence, expected, stopped=None)
         except Stopped as reason:
             self._keep_what_was_found()
-            evidence = self._evidence()
-            return self._report(judge(evidence, is_checked=False), evidence, stopped=str(reason))
+            evidence, expected = self._final_evidence()
+            return self._report(judge(evidence, is_checked=False), evidence, expected, stopped=str(reason))
 
     def _needs_mirror_check(self, evidence: Evidence) -> bool:
         """With one view, nothing else contradicts a flipped image."""
@@ -123,6 +124,18 @@ class _Run:
 
     def _evidence(self) -> Evidence:
         return self._log.evidence(self._best.parameters, self._footprint(self._best), self._runs_done, is_kept=True)
+
+    def _final_evidence(self) -> tuple[Evidence, ExpectedError | None]:
+        """What is known about the best pose, its precision included; no precision where the anatomy is not seen."""
+        evidence = self._evidence()
+        if evidence.patches <= 0:
+            return evidence, None
+        camera = self._case.views[0].carm.camera_from_world
+        chart = PoseChart(self._best_pose(), camera, self._chart.centre_mm)
+        inflation = confidence_model().error_inflation
+        covariance = pose_covariance(self._levels.middle, chart, self._spread, inflation)
+        expected = expected_error(covariance, chart, self._points_mm)
+        return replace(evidence, expected_mtre_mm=expected.mtre_mm), expected
 
     def _footprint(self, candidate: Candidate) -> FootprintScore:
         return self._levels.middle.footprint_score(self._chart.world_from_volume_at(candidate.parameters)[0])
@@ -175,12 +188,16 @@ class _Run:
                 self._levels.middle, self._chart, candidate.parameters, POLISH_STEPS,
                 lambda best: self._monitor.check(name, share, best),
             )  # fmt: skip
-            self._log.add(refined.parameters, self._footprint(refined), self._runs_done)
+            self._consider(refined)
             top = max(top, refined.score)
-            if refined.score > self._best.score:
-                self._best = refined
         self._leader = self._best
         self._add_stage(name, self._levels.middle.evaluations - before, began, top, len(candidates))
+
+    def _consider(self, candidate: Candidate) -> None:
+        """Judges a candidate of the middle level, and keeps it if it is the most convincing one so far."""
+        confidence = self._log.add(candidate.parameters, self._footprint(candidate), self._runs_done)
+        if (confidence, candidate.score) > (self._confidence, self._best.score):
+            self._best, self._confidence = candidate, confidence
 
     def _polish(self) -> None:
         """The last millimetre: climbs at the finest level, without leaving the judged optimum."""
@@ -200,23 +217,14 @@ class _Run:
     def _keep_what_was_found(self) -> None:
         """After a stop: the better of the best finished pose and the one the search was at."""
         for candidate in (self._start, self._leader):
-            score = self._judged_score(candidate)
-            if score > self._best.score:
-                self._best = Candidate(score, candidate.parameters)
+            self._consider(Candidate(self._judged_score(candidate), candidate.parameters))
 
     def _add_stage(self, name: str, evaluations: int, began: float, score: float, starts: int) -> None:
         self._stages.append(StageReport(name, evaluations, self._monitor.seconds - began, score, starts))
 
-    def _expected_error(self, evidence: Evidence) -> ExpectedError | None:
-        if evidence.patches <= 0:
-            return None
-        camera = self._case.views[0].carm.camera_from_world
-        chart = PoseChart(self._best_pose(), camera, self._chart.centre_mm)
-        inflation = confidence_model().error_inflation
-        covariance = pose_covariance(self._levels.middle, chart, self._spread, inflation)
-        return expected_error(covariance, chart, self._points_mm)
-
-    def _report(self, verdict: Verdict, evidence: Evidence, stopped: str | None) -> Result:
+    def _report(
+        self, verdict: Verdict, evidence: Evidence, expected: ExpectedError | None, stopped: str | None
+    ) -> Result:
         pose = self._best_pose()
         return Result(
             name=self._case.name,
@@ -234,7 +242,7 @@ class _Run:
             stopped=stopped,
             reasons=verdict.reasons,
             evidence=evidence.to_dict(),
-            expected_error=self._expected_error(evidence),
+            expected_error=expected,
             attempts=self._log.attempts,
         )
 
