@@ -43,7 +43,7 @@ def draw_expected_errors(protocol: Protocol, methods: Sequence[str], rows: Seque
 def _draw_parameter(axes: Axes, parameter: int, methods: Sequence[str], rows: Sequence[Row]) -> None:
     """One degree of freedom; errors far below what is expected are drawn at the lower edge."""
     expected, true = np.array([_expected_and_true(row, parameter) for row in rows]).T
-    left, right = expected.min() / 2, expected.max() * 2
+    left, right = expected.min() / 4, expected.max() * 4  # more than a decade, so that there are ticks
     low, high = expected.min() / 50, max(4 * expected.max(), true.max() * 1.5)
     line = np.array([left, right])
     axes.fill_between(line, low, 2 * line, color="#e8e8e8", linewidth=0, zorder=0, label="within 2 sd (95 %)")

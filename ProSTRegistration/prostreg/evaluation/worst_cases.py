@@ -108,27 +108,26 @@ def _reduced(picture: Picture) -> Image.Image:
 
 
 def _beside(pictures: Sequence[Image.Image]) -> Image.Image:
-    """All views of a case in one row, together as wide as a panel."""
-    width = sum(picture.width for picture in pictures)
-    row = Image.new("RGB", (width, max(picture.height for picture in pictures)), PAPER)
+    """All views of a case in one row."""
+    row = Image.new("RGB", (sum(picture.width for picture in pictures), PANEL), PAPER)
     left = 0
     for picture in pictures:
         row.paste(picture, (left, 0))
         left += picture.width
-    scale = PANEL / max(row.size)
-    return row.resize((max(1, round(row.width * scale)), max(1, round(row.height * scale))), Image.Resampling.LANCZOS)
+    return row
 
 
 def _sheet(title: str, cards: Sequence[_Card]) -> Image.Image:
-    columns = min(COLUMNS, max(2, len(cards)))
+    card_width = max(PANEL, *(card.picture.width for card in cards))
+    columns = min(max(1, COLUMNS * PANEL // card_width), max(2, len(cards)))
     rows = -(-len(cards) // columns)
-    width = 2 * MARGIN + columns * PANEL + (columns - 1) * GAP
+    width = 2 * MARGIN + columns * card_width + (columns - 1) * GAP
     sheet = Image.new("RGB", (width, HEADER + rows * (PANEL + CAPTION + GAP) + LEGEND), PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((MARGIN, 12), title, fill=INK, font=ImageFont.load_default(24))
     for number, card in enumerate(cards):
         row, column = divmod(number, columns)
-        left, top = MARGIN + column * (PANEL + GAP), HEADER + row * (PANEL + CAPTION + GAP)
+        left, top = MARGIN + column * (card_width + GAP), HEADER + row * (PANEL + CAPTION + GAP)
         sheet.paste(card.picture, (left, top))
         colour = REASON_COLOURS.get(card.reason, FAINT_INK)
         for line, (text, ink, size) in enumerate(

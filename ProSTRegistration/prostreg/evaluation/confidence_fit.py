@@ -1,0 +1,232 @@
+"""Fits the confidence model on the rows of evaluations.
+
+``python -m prostreg.evaluation.confidence_fit RESULTS.jsonl... --out confidence.json``
+
+Every registration gives examples: the most convincing pose after each judgement, and the final one, as these are the
+poses that a verdict is given on. An example is right when its mTRE is below 10 mm. A registration weighs as much as
+any other, however many poses it judged. The logistic model is fitted with a ridge on standardised features; the
+probabilities in the card come from models that did not see the case (folds over registrations).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import prostreg
+from prostreg.errors import InputError
+from prostreg.evaluation.rows import Row
+from prostreg.registration.confidence import SUCCESS_MM, confidence_model, features
+from prostreg.registration.evidence import Evidence
+
+RIDGE = 0.3
+FOLDS = 5
+LEAST_PRECISION = 0.995
+LEAST_THRESHOLD = 0.9
+FAILED_BELOW = 0.2
+LIMITS = (
+    "Fitted on simulated X-rays of one patient's CT. Not a probability for other anatomies, real images or"
+    " implants; not for clinical decisions without looking at the overlay."
+)
+
+CHI_SQUARE_90 = 2.706
+"""90 % of the squares of standard normal numbers are smaller."""
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Poses that were judged.
+
+    Attributes:
+        names: of the features.
+        values: (n, features).
+        is_right: (n,).
+        weights: (n,), summing to 1 over a registration.
+        groups: (n,) number of the registration.
+        is_final: (n,), whether the pose was the result.
+    """
+
+    names: tuple[str, ...]
+    values: NDArray[np.float64]
+    is_right: NDArray[np.bool_]
+    weights: NDArray[np.float64]
+    groups: NDArray[np.int64]
+    is_final: NDArray[np.bool_]
+
+
+def read_rows(paths: Sequence[Path]) -> list[Row]:
+    """All rows with a known error."""
+    lines = [line for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = [Row.from_dict(json.loads(line)) for line in lines]
+    return [row for row in rows if row.mtre_mm is not None]
+
+
+def examples_of(rows: Sequence[Row]) -> Examples:
+    """The judged poses of all rows."""
+    values, is_right, weights, groups, is_final = [], [], [], [], []
+    names: tuple[str, ...] = ()
+    for group, row in enumerate(rows):
+        judged = [*_leaders(row.attempts), {"mtre_mm": row.mtre_mm, "evidence": row.evidence}]
+        for number, pose in enumerate(judged, start=1):
+            named = features(Evidence(**pose["evidence"]))
+            names = tuple(named)
+            values.append(list(named.values()))
+            is_right.append(pose["mtre_mm"] < SUCCESS_MM)
+            weights.append(1 / len(judged))
+            groups.append(group)
+            is_final.append(number == len(judged))
+    return Examples(
+        names, np.array(values), np.array(is_right), np.array(weights), np.array(groups), np.array(is_final)
+    )
+
+
+def _leaders(attempts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """After each attempt, the one that convinced most so far."""
+    leaders: list[dict[str, Any]] = []
+    for attempt in attempts:
+        is_first = not leaders or attempt["evidence"]["confirmed"] > leaders[-1]["evidence"]["confirmed"]
+        leaders.append(attempt if is_first else leaders[-1])
+    return leaders
+
+
+def fitted(examples: Examples, chosen: NDArray[np.bool_]) -> tuple[float, NDArray[np.float64]]:
+    """Intercept and weights (features,) of the logit, from the chosen examples."""
+    values = examples.values[chosen]
+    mean, scale = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-6)
+    inputs = torch.from_numpy((values - mean) / scale)
+    right = torch.from_numpy(examples.is_right[chosen].astype(np.float64))
+    weights = torch.from_numpy(examples.weights[chosen])
+    parameters = torch.zeros(values.shape[1] + 1, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([parameters], max_iter=500, line_search_fn="strong_wolfe")
+
+    def closure() -> float:
+        optimiser.zero_grad()
+        logit = inputs @ parameters[1:] + parameters[0]
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logit, right, weights, reduction="sum")
+        total = loss + RIDGE * (parameters[1:] ** 2).sum()
+        total.backward()  # type: ignore[no-untyped-call]
+        return float(total.detach())
+
+    optimiser.step(closure)  # type: ignore[no-untyped-call]
+    found = parameters.detach().numpy()
+    slopes = found[1:] / scale
+    return float(found[0] - slopes @ mean), slopes
+
+
+def out_of_fold(examples: Examples) -> NDArray[np.float64]:
+    """Probability (n,) of each example by a model that saw no pose of its registration."""
+    probabilities = np.zeros(len(examples.groups))
+    for fold in range(FOLDS):
+        inside = examples.groups % FOLDS == fold
+        intercept, slopes = fitted(examples, ~inside)
+        probabilities[inside] = 1 / (1 + np.exp(-(examples.values[inside] @ slopes + intercept)))
+    return probabilities
+
+
+def threshold(probabilities: NDArray[np.float64], is_right: NDArray[np.bool_]) -> float:
+    """The least probability from which on nearly all are right."""
+    for candidate in np.arange(LEAST_THRESHOLD, 0.9995, 0.001):
+        accepted = probabilities >= candidate
+        if accepted.any() and is_right[accepted].mean() >= LEAST_PRECISION:
+            return round(float(candidate), 3)
+    return 0.999
+
+
+def error_inflation(rows: Sequence[Row], now: float) -> float:
+    """Factor on the variances after which 90 % of the true errors lie within 1.645 expected deviations."""
+    ratios = error_ratios(rows)
+    return float(now * np.percentile(ratios**2, 90) / CHI_SQUARE_90) if len(ratios) else now
+
+
+def error_ratios(rows: Sequence[Row]) -> NDArray[np.float64]:
+    """True error over expected deviation (successes, 6)."""
+    ratios = []
+    for row in rows:
+        known = row.expected_error is not None and row.turn_errors_deg is not None and row.shift_errors_mm is not None
+        if not known or row.mtre_mm is None or row.mtre_mm >= SUCCESS_MM:
+            continue
+        true = np.array([*(row.turn_errors_deg or ()), *(row.shift_errors_mm or ())])
+        expected = np.array(
+            [*(row.expected_error or {})["rotation_deg"], *(row.expected_error or {})["translation_mm"]]
+        )
+        ratios.append(true / expected)
+    return np.array(ratios)
+
+
+def model_of(rows: Sequence[Row], inflation_now: float) -> dict[str, Any]:
+    """The content of confidence.json, its card included."""
+    examples = examples_of(rows)
+    probabilities = out_of_fold(examples)
+    intercept, slopes = fitted(examples, np.ones(len(examples.groups), dtype=bool))
+    accepted_from = threshold(probabilities[examples.is_final], examples.is_right[examples.is_final])
+    return {
+        "intercept": round(intercept, 4),
+        "weights": {name: round(float(slope), 4) for name, slope in zip(examples.names, slopes, strict=True)},
+        "accepted_from": accepted_from,
+        "failed_below": FAILED_BELOW,
+        "error_inflation": round(error_inflation(rows, inflation_now), 3),
+        "card": _card(rows, examples, probabilities, accepted_from),
+    }
+
+
+def _card(
+    rows: Sequence[Row], examples: Examples, probabilities: NDArray[np.float64], accepted_from: float
+) -> dict[str, Any]:
+    final = examples.is_final
+    right, accepted = examples.is_right[final], probabilities[final] >= accepted_from
+    return {
+        "what": f"probability that the mTRE is below {SUCCESS_MM:g} mm, from what a run knows",
+        "command": "python -m prostreg.evaluation.confidence_fit",
+        "prostreg": prostreg.__version__,
+        "fitted_on": _origins(rows),
+        "examples": len(examples.groups),
+        "held_out": {
+            "registrations": int(final.sum()),
+            "right": int(right.sum()),
+            "accepted": int(accepted.sum()),
+            "accepted_and_wrong": int((accepted & ~right).sum()),
+            "precision": round(float(right[accepted].mean()), 4) if accepted.any() else None,
+            "recall": round(float(accepted[right].mean()), 4) if right.any() else None,
+            "brier": round(float(np.mean((probabilities[final] - right) ** 2)), 5),
+        },
+        "limits": LIMITS,
+    }
+
+
+def _origins(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    counts: dict[tuple[str, str, str, str], int] = {}
+    for row in rows:
+        key = (row.protocol, row.version, row.engine, row.method)
+        counts[key] = counts.get(key, 0) + 1
+    names = ("protocol", "version", "engine", "method")
+    return [{**dict(zip(names, key, strict=True)), "registrations": count} for key, count in sorted(counts.items())]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fits, writes the model, and prints its card."""
+    parser = argparse.ArgumentParser(prog="python -m prostreg.evaluation.confidence_fit", description=__doc__)
+    parser.add_argument("results", nargs="+", type=Path, metavar="RESULTS.jsonl")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE")
+    given = parser.parse_args(arguments)
+    try:
+        rows = read_rows(given.results)
+    except (OSError, ValueError, InputError) as error:
+        print(f"The results cannot be read: {error}", file=sys.stderr)
+        return 2
+    model = model_of(rows, confidence_model().error_inflation)
+    given.out.write_text(json.dumps(model, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(json.dumps(model["card"], indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
