@@ -69,8 +69,10 @@ def pose(centre_mm: NDArray[np.float64], oblique_deg: float) -> NDArray[np.float
 
 
 def picture(xray: SimulatedXray) -> Image.Image:
-    """8-bit images as they are, others with the window that a viewer would choose."""
+    """8-bit images as they are, others windowed and with a bent scale, so that a page shows what is in them."""
     pixels = xray.pixels.astype(float)
+    if xray.pixels.dtype == np.uint16 and xray.polarity == "bone-dark":
+        pixels = np.sqrt(pixels)
     low, high = (0.0, 255.0) if xray.pixels.dtype == np.uint8 else np.percentile(pixels, [0.5, 97])
     return Image.fromarray(np.clip((pixels - low) / (high - low) * 255, 0, 255).astype(np.uint8))
 
