@@ -11,7 +11,7 @@ from PIL import Image
 
 import prostreg
 
-SHIPPED = {".py", ".ui", ".png", ".svg"}
+SHIPPED = {".py", ".ui", ".png", ".svg", ".json"}
 
 
 def cmake_lists(file: Path) -> dict[str, list[str]]:
