@@ -18,7 +18,11 @@ from prostreg.registration.result import ExpectedError
 from prostreg.search.objective import Objective
 
 STEPS = np.array([np.deg2rad(0.5)] * 3 + [0.5, 0.5, 3.0])
-"""Of the finite differences, in the chart's parameters: about half a pixel each at the finest level."""
+"""Largest steps of the finite differences in the chart's parameters: half a pixel or so of one usual view."""
+
+REDUCTIONS = (1.0, 1 / 3, 1 / 9, 1 / 27)
+LARGEST_FALL = 0.05
+"""Steps are reduced until the score falls by less than this share: another view may see depth as a shift."""
 
 
 def pose_covariance(
@@ -31,15 +35,16 @@ def pose_covariance(
         spread: (6,) uncertainty of the start; what the images leave open keeps it.
         inflation: factor on the variances, from a fit to true errors.
     """
-    pulls, curvature = _pulls(objective, chart), _curvature(objective, chart)
+    steps = _steps(objective, chart)
+    pulls, curvature = _pulls(objective, chart, steps), _curvature(objective, chart, steps)
     scatter = pulls.T @ pulls
     values, vectors = np.linalg.eigh(-curvature)
     stiffness = np.maximum(values, 1e-9)
     inverse = (vectors / stiffness) @ vectors.T
     from_image = inflation * inverse @ scatter @ inverse
-    spread_steps = np.diag((spread / STEPS) ** 2)
+    spread_steps = np.diag((spread / steps) ** 2)
     combined = spread_steps @ np.linalg.inv(from_image + spread_steps) @ from_image
-    return np.asarray(combined * np.outer(STEPS, STEPS))
+    return np.asarray(combined * np.outer(steps, steps))
 
 
 def expected_error(covariance: NDArray[np.float64], chart: PoseChart, points_mm: NDArray[np.float64]) -> ExpectedError:
@@ -56,19 +61,30 @@ def expected_error(covariance: NDArray[np.float64], chart: PoseChart, points_mm:
     return ExpectedError(np.rad2deg(deviations[:3]), deviations[3:], rms_mm)
 
 
-def _curvature(objective: Objective, chart: PoseChart) -> NDArray[np.float64]:
+def _steps(objective: Objective, chart: PoseChart) -> NDArray[np.float64]:
+    """For each parameter the largest step (6,) within which the score is about a parabola."""
+    sizes = np.concatenate([np.diag(STEPS) * reduction for reduction in REDUCTIONS])
+    scores = objective.scores(chart.world_from_volume_at(np.concatenate([np.zeros((1, 6)), sizes, -sizes])))
+    ahead, behind = scores[1:].reshape(2, len(REDUCTIONS), 6)
+    falls = scores[0] - (ahead + behind) / 2
+    is_small = falls < LARGEST_FALL * abs(scores[0])
+    first_small = np.where(is_small.any(axis=0), is_small.argmax(axis=0), len(REDUCTIONS) - 1)
+    return np.asarray(STEPS * np.array(REDUCTIONS)[first_small])
+
+
+def _curvature(objective: Objective, chart: PoseChart, steps: NDArray[np.float64]) -> NDArray[np.float64]:
     """Second derivative (6, 6) of the score, per step."""
     rows = []
-    for step in np.diag(STEPS):
+    for step in np.diag(steps):
         _, ahead = objective.score_and_gradient(chart, step)
         _, behind = objective.score_and_gradient(chart, -step)
-        rows.append((ahead - behind) / 2 * STEPS)
+        rows.append((ahead - behind) / 2 * steps)
     curvature = np.array(rows)
     return np.asarray((curvature + curvature.T) / 2)
 
 
-def _pulls(objective: Objective, chart: PoseChart) -> NDArray[np.float64]:
+def _pulls(objective: Objective, chart: PoseChart, steps: NDArray[np.float64]) -> NDArray[np.float64]:
     """Derivative (blocks, 6) of each block's part of the score, per step."""
-    steps = np.diag(STEPS)
-    shares = objective.block_shares(chart.world_from_volume_at(np.concatenate([steps, -steps])))
+    poses = chart.world_from_volume_at(np.concatenate([np.diag(steps), -np.diag(steps)]))
+    shares = objective.block_shares(poses, chart.world_from_volume)
     return np.asarray((shares[:6] - shares[6:]).T / 2)

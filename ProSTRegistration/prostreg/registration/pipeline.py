@@ -133,7 +133,7 @@ class _Run:
         camera = self._case.views[0].carm.camera_from_world
         chart = PoseChart(self._best_pose(), camera, self._chart.centre_mm)
         inflation = confidence_model().error_inflation
-        covariance = pose_covariance(self._levels.middle, chart, self._spread, inflation)
+        covariance = pose_covariance(self._levels.fine, chart, self._spread, inflation)
         expected = expected_error(covariance, chart, self._points_mm)
         return replace(evidence, expected_mtre_mm=expected.mtre_mm), expected
 

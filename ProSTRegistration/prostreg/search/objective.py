@@ -105,13 +105,17 @@ class Objective:
             gradient += per_twist @ chart.twist_from_parameters(parameters, view.carm.camera_from_world)[0]
         return total / len(self._views), gradient / len(self._views)
 
-    def block_shares(self, world_from_volume: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What each patch-wide block of the views adds to the scores of poses (n, 4, 4): (n, blocks)."""
-        parts = []
+    def block_shares(self, world_from_volume: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What each patch-wide block of the views adds to the scores of poses (n, 4, 4), (n, blocks).
+
+        To first order around the pose ``centre`` (4, 4): their differences add up to those of the scores.
+        """
+        poses, parts = np.concatenate([centre[None], world_from_volume]), []
         for view in self._views:
-            images = self.projector.render(view.carm.camera_from_world @ world_from_volume, view.carm)
+            images = torch.from_numpy(self.projector.render(view.carm.camera_from_world @ poses, view.carm))
             with torch.no_grad(), single_threaded_torch():
-                parts.append(view.similarity.block_shares(torch.from_numpy(images)).numpy().astype(np.float64))
+                shares = view.similarity.block_shares(images[1:], images[:1])
+            parts.append(shares.numpy().astype(np.float64))
         return np.concatenate(parts, axis=1) / len(self._views)
 
     def footprint_score(self, world_from_volume: NDArray[np.float64]) -> FootprintScore:

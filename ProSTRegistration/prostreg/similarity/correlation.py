@@ -50,10 +50,13 @@ class GradNcc:
 
 
 class PatchGradNcc:
-    """GradNCC taken in square patches and averaged (Grupp et al., IEEE TBME 2020, section II-C).
+    """GradNCC taken in square patches (Grupp et al., IEEE TBME 2020, section II-C), not averaged, but as a cosine.
 
     A patch's correlation is damped where a patch is nearly flat against the whole image, so that
-    noise in empty areas counts for nothing.
+    noise in empty areas counts for nothing: it is the correlation times the structure of both
+    patches, 0 to 1. Their sum is divided by the length of the DRR's structure, so that equal
+    images are the maximum (Cauchy-Schwarz). The plain average rises as long as a pose brings
+    more structure into the image: it drew small anatomies millimetres towards the source.
 
     Args:
         fixed: (h, w).
@@ -78,9 +81,9 @@ class PatchGradNcc:
         self.fixed_variance = variance + self.DAMPING * _typical(variance, self.counts)
 
     def __call__(self, moving: Tensor) -> Tensor:
-        correlation, _ = self._patches(moving)
-        total: Tensor = correlation.sum(dim=(1, 2, 3))
-        return total / (2 * self.counts.sum()).clamp(min=1)
+        correlation, structure = self._patches(moving)
+        everywhere = (2 * self.counts.sum()).clamp(min=1)
+        return correlation.sum(dim=(1, 2, 3)) / ((structure.sum(dim=(1, 2, 3)) + 1) * everywhere).sqrt()
 
     def confirmed_structure(self, moving: Tensor) -> Tensor:
         """Like the score, but weighted by how much structure the DRR has in a patch (n,).
@@ -89,21 +92,25 @@ class PatchGradNcc:
         has edges everywhere or only along an outline.
         """
         correlation, structure = self._patches(moving)
-        return (correlation * structure).sum(dim=(1, 2, 3)) / ((structure**2).sum(dim=(1, 2, 3)) + FLAT)
+        return (correlation * (structure + FLAT).sqrt()).sum(dim=(1, 2, 3)) / (structure.sum(dim=(1, 2, 3)) + FLAT)
 
-    def block_shares(self, moving: Tensor) -> Tensor:
-        """The score's parts from blocks of the image as wide as a patch (n, blocks); their sum is the score.
+    def block_shares(self, moving: Tensor, centre: Tensor) -> Tensor:
+        """What each block of the image, as wide as a patch, adds to the scores (n, blocks), to first order.
 
-        Patches of one block overlap, those of different blocks hardly do.
+        The score is a quotient of sums; here it is expanded around the image ``centre`` (1, h, w),
+        so that differences between the images (n, h, w) add up to those of their scores. Patches
+        of one block overlap, those of different blocks hardly do.
         """
-        correlation, _ = self._patches(moving)
-        per_patch = correlation.sum(dim=1, keepdim=True) / (2 * self.counts.sum()).clamp(min=1)
+        agreement, structure = (part.sum(dim=1, keepdim=True) for part in self._patches(moving))
+        central_agreement, central_structure = (part.sum() for part in self._patches(centre))
+        slope = central_agreement / (2 * (central_structure + 1))
+        everywhere = (2 * self.counts.sum()).clamp(min=1)
+        shares = (agreement - slope * structure) / ((central_structure + 1) * everywhere).sqrt()
         size = -(-self.edge // self.stride)
-        sums = functional.avg_pool2d(per_patch, size, ceil_mode=True, divisor_override=1)
-        return sums.flatten(start_dim=1)
+        return functional.avg_pool2d(shares, size, ceil_mode=True, divisor_override=1).flatten(start_dim=1)
 
     def _patches(self, moving: Tensor) -> tuple[Tensor, Tensor]:
-        """Damped correlation, and structure (0: flat, 1: far from flat), of each patch (n, 2, rows, columns)."""
+        """Damped correlation and squared structure (0: flat, 1: far from flat) of the patches (n, 2, rows, columns)."""
         gradients = sobel_gradients(moving) * self.weight
         mean = self._patch_means(gradients) * self.inverse_cover
         variance = self._variance(self._patch_means(gradients**2), mean)
@@ -111,7 +118,7 @@ class PatchGradNcc:
         damped = variance + self.DAMPING * average
         covariance = self._patch_means(gradients * self.fixed) * self.inverse_cover - mean * self.fixed_mean
         correlation = covariance / (damped * self.fixed_variance + FLAT).sqrt() * self.counts
-        return correlation, (variance / (damped + FLAT)).sqrt()
+        return correlation, variance / (damped + FLAT)
 
     def _variance(self, squares: Tensor, mean: Tensor) -> Tensor:
         return (squares * self.inverse_cover - mean**2).clamp(min=0) * self.counts
@@ -122,11 +129,12 @@ class PatchGradNcc:
 
 
 def _typical(variance: Tensor, counts: Tensor) -> Tensor:
-    """Median (1, 2, 1, 1) of the patch variances that count: one glaring edge does not change it."""
+    """Mean (1, 2, 1, 1) of the patch variances that count, the largest quarter capped: metal does not change it."""
     counting = variance[0, :, counts[0, 0] > 0]
     if counting.shape[1] == 0:
         return torch.zeros_like(variance[:, :, :1, :1])
-    return counting.median(dim=1).values[None, :, None, None]
+    cap = torch.quantile(counting, 0.75, dim=1, keepdim=True)
+    return torch.minimum(counting, cap).mean(dim=1)[None, :, None, None]
 
 
 def _masked_correlation(moving: Tensor, fixed: Tensor, weight: Tensor) -> Tensor:

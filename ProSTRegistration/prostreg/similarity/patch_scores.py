@@ -35,13 +35,15 @@ def patch_grad_ncc_scores(
     for index in range(len(images)):
         gradients = np.zeros((2, images.shape[1], images.shape[2]), dtype=np.float32)
         _sobel(images[index], weight, gradients)
-        total = 0.0
+        agreement, structure = 0.0, 1.0
         for direction in range(2):
-            total += _direction_score(
+            more_agreement, more_structure = _direction_sums(
                 gradients[direction], fixed[direction], fixed_mean[direction], fixed_variance[direction],
                 inverse_cover, counts, edge, stride, damping, flat,
             )  # fmt: skip
-        scores[index] = total / max(2.0 * counts.sum(), 1.0)
+            agreement += more_agreement
+            structure += more_structure
+        scores[index] = agreement / np.sqrt(structure * max(2.0 * counts.sum(), 1.0))
 
 
 @_compiled
@@ -59,11 +61,11 @@ def _sobel(image: Any, weight: Any, gradients: Any) -> None:
 
 
 @_compiled
-def _direction_score(
+def _direction_sums(
     moving: Any, fixed: Any, fixed_mean: Any, fixed_variance: Any, inverse_cover: Any, counts: Any,
     edge: int, stride: int, damping: float, flat: float,
-) -> float:  # fmt: skip
-    """Sum of the damped patch correlations of one gradient direction."""
+) -> tuple[float, float]:  # fmt: skip
+    """Sums of the damped patch correlations, and of the squared structure, of one gradient direction."""
     rows, columns = counts.shape
     variance = np.empty((rows, columns), dtype=np.float32)
     covariance = np.empty((rows, columns), dtype=np.float32)
@@ -75,12 +77,14 @@ def _direction_score(
             sums, fixed_mean[row], inverse_cover[row], counts[row], edge, stride, variance[row], covariance[row]
         )
     average /= max(counts.sum(), 1.0)
-    score = 0.0
+    agreement, structure = 0.0, 0.0
     for row in range(rows):
         for column in range(columns):
-            scale = (variance[row, column] + damping * average) * fixed_variance[row, column] + flat
-            score += counts[row, column] * covariance[row, column] / np.sqrt(scale)
-    return score
+            damped = variance[row, column] + damping * average
+            scale = damped * fixed_variance[row, column] + flat
+            agreement += counts[row, column] * covariance[row, column] / np.sqrt(scale)
+            structure += variance[row, column] / (damped + flat)
+    return agreement, structure
 
 
 @_compiled
