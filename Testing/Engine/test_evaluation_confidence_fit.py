@@ -47,7 +47,7 @@ def rows(count: int = 200) -> list[Row]:
                     {"mtre_mm": 80.0, "confidence": 0.1, "evidence": evidence(0.08)},
                     {"mtre_mm": 1.0 if is_right else 80.0, "confidence": 0.5, "evidence": evidence(confirmed)},
                 ],
-            )  # fmt: skip
+            )
         )
     return made
 

@@ -25,7 +25,8 @@ class Notable(NamedTuple):
 def notable_rows(rows: Sequence[Row], success_mm: float, most: int = MOST) -> list[Notable]:
     """The most dangerous and the worst: accepted but wrong, then right but not accepted, then the largest mTRE.
 
-    Within each kind the worst come first. A row appears once.
+    Within each kind the worst come first, in the last of them those of `auto` before all others: single runs are
+    expected to fail. A row appears once.
     """
     known = [row for row in rows if row.mtre_mm is not None]
     by_error = sorted(known, key=lambda row: -(row.mtre_mm or 0.0))
@@ -34,6 +35,6 @@ def notable_rows(rows: Sequence[Row], success_mm: float, most: int = MOST) -> li
     missed.sort(key=lambda row: row.confidence or 0.0)
     chosen = [Notable(row, DANGEROUS) for row in dangerous] + [Notable(row, MISSED) for row in missed]
     named = {entry.row.key for entry in chosen}
-    rest = [row for row in by_error if row.key not in named]
+    rest = sorted((row for row in by_error if row.key not in named), key=lambda row: row.method != "auto")
     chosen += [Notable(row, RIGHT if is_success(row, success_mm) else WRONG) for row in rest]
     return chosen[:most]
