@@ -4,7 +4,8 @@
 
 Every registration gives examples: the most convincing pose after each judgement, and the final one, as these are the
 poses that a verdict is given on. An example is right when its mTRE is below 10 mm. A registration weighs as much as
-any other, however many poses it judged. The logistic model is fitted with a ridge on standardised features; the
+any other, however many poses it judged. The logistic model is fitted with a ridge on standardised features, and a
+feature may only weigh in the direction that makes sense: more searches never make a pose more credible. The
 probabilities in the card come from models that did not see the case (folds over registrations).
 """
 
@@ -25,18 +26,22 @@ from numpy.typing import NDArray
 import prostreg
 from prostreg.errors import InputError
 from prostreg.evaluation.rows import Row
-from prostreg.registration.confidence import SUCCESS_MM, confidence_model, features
+from prostreg.registration.confidence import SUCCESS_MM, confidence_model, features, precise_enough
 from prostreg.registration.evidence import Evidence
 
-RIDGE = 0.3
+RIDGE = 0.1
 FOLDS = 5
 LEAST_PRECISION = 0.995
-LEAST_THRESHOLD = 0.9
+LEAST_THRESHOLD = 0.8
 FAILED_BELOW = 0.2
 LIMITS = (
     "Fitted on simulated X-rays of one patient's CT. Not a probability for other anatomies, real images or"
     " implants; not for clinical decisions without looking at the overlay."
 )
+
+DIRECTIONS = {
+    "confirmed": 1, "chance": -1, "rivalry": -1, "agreement": 1, "restarts": -1, "surprise": -1, "hidden": -1
+}  # fmt: skip
 
 CHI_SQUARE_90 = 2.706
 """90 % of the squares of standard normal numbers are smaller."""
@@ -49,6 +54,7 @@ class Examples:
     Attributes:
         names: of the features.
         values: (n, features).
+        expected_mtre_mm: (n,), 0 where it is not known.
         is_right: (n,).
         weights: (n,), summing to 1 over a registration.
         groups: (n,) number of the registration.
@@ -57,6 +63,7 @@ class Examples:
 
     names: tuple[str, ...]
     values: NDArray[np.float64]
+    expected_mtre_mm: NDArray[np.float64]
     is_right: NDArray[np.bool_]
     weights: NDArray[np.float64]
     groups: NDArray[np.int64]
@@ -72,7 +79,7 @@ def read_rows(paths: Sequence[Path]) -> list[Row]:
 
 def examples_of(rows: Sequence[Row]) -> Examples:
     """The judged poses of all rows."""
-    values, is_right, weights, groups, is_final = [], [], [], [], []
+    values, expected, is_right, weights, groups, is_final = [], [], [], [], [], []
     names: tuple[str, ...] = ()
     for group, row in enumerate(rows):
         judged = [*_leaders(row.attempts), {"mtre_mm": row.mtre_mm, "evidence": row.evidence}]
@@ -80,13 +87,15 @@ def examples_of(rows: Sequence[Row]) -> Examples:
             named = features(Evidence(**pose["evidence"]))
             names = tuple(named)
             values.append(list(named.values()))
+            expected.append(pose["evidence"]["expected_mtre_mm"])
             is_right.append(pose["mtre_mm"] < SUCCESS_MM)
             weights.append(1 / len(judged))
             groups.append(group)
             is_final.append(number == len(judged))
     return Examples(
-        names, np.array(values), np.array(is_right), np.array(weights), np.array(groups), np.array(is_final)
-    )
+        names, np.array(values), np.array(expected), np.array(is_right), np.array(weights), np.array(groups),
+        np.array(is_final),
+    )  # fmt: skip
 
 
 def _leaders(attempts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -99,8 +108,21 @@ def _leaders(attempts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def fitted(examples: Examples, chosen: NDArray[np.bool_]) -> tuple[float, NDArray[np.float64]]:
-    """Intercept and weights (features,) of the logit, from the chosen examples."""
-    values = examples.values[chosen]
+    """Intercept and weights (features,) of the logit, from the chosen examples; 0 for features that mislead."""
+    directions = np.array([DIRECTIONS[name] for name in examples.names])
+    used = np.ones(len(directions), dtype=bool)
+    while True:
+        intercept, weights = _logistic(examples, chosen, used)
+        misleading = weights * directions < 0
+        if not misleading.any():
+            return intercept, weights
+        used &= ~misleading
+
+
+def _logistic(
+    examples: Examples, chosen: NDArray[np.bool_], used: NDArray[np.bool_]
+) -> tuple[float, NDArray[np.float64]]:
+    values = examples.values[chosen][:, used]
     mean, scale = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-6)
     inputs = torch.from_numpy((values - mean) / scale)
     right = torch.from_numpy(examples.is_right[chosen].astype(np.float64))
@@ -118,26 +140,31 @@ def fitted(examples: Examples, chosen: NDArray[np.bool_]) -> tuple[float, NDArra
 
     optimiser.step(closure)  # type: ignore[no-untyped-call]
     found = parameters.detach().numpy()
-    slopes = found[1:] / scale
-    return float(found[0] - slopes @ mean), slopes
+    slopes = np.zeros(len(used))
+    slopes[used] = found[1:] / scale
+    return float(found[0] - slopes[used] @ mean), slopes
 
 
-def out_of_fold(examples: Examples) -> NDArray[np.float64]:
-    """Probability (n,) of each example by a model that saw no pose of its registration."""
+def out_of_fold(examples: Examples, inflation: float = 1.0) -> NDArray[np.float64]:
+    """Confidence (n,) of each example by a model that saw no pose of its registration.
+
+    ``inflation`` is the factor on the variances of the expected errors that the rows were made without.
+    """
     probabilities = np.zeros(len(examples.groups))
     for fold in range(FOLDS):
         inside = examples.groups % FOLDS == fold
         intercept, slopes = fitted(examples, ~inside)
         probabilities[inside] = 1 / (1 + np.exp(-(examples.values[inside] @ slopes + intercept)))
-    return probabilities
+    precise = [precise_enough(expected * inflation**0.5) for expected in examples.expected_mtre_mm]
+    return np.asarray(probabilities * np.array(precise))
 
 
 def threshold(probabilities: NDArray[np.float64], is_right: NDArray[np.bool_]) -> float:
     """The least probability from which on nearly all are right."""
-    for candidate in np.arange(LEAST_THRESHOLD, 0.9995, 0.001):
+    for candidate in np.round(np.arange(LEAST_THRESHOLD, 0.9995, 0.001), 3):
         accepted = probabilities >= candidate
         if accepted.any() and is_right[accepted].mean() >= LEAST_PRECISION:
-            return round(float(candidate), 3)
+            return float(candidate)
     return 0.999
 
 
@@ -165,7 +192,8 @@ def error_ratios(rows: Sequence[Row]) -> NDArray[np.float64]:
 def model_of(rows: Sequence[Row], inflation_now: float) -> dict[str, Any]:
     """The content of confidence.json, its card included."""
     examples = examples_of(rows)
-    probabilities = out_of_fold(examples)
+    inflation = error_inflation(rows, inflation_now)
+    probabilities = out_of_fold(examples, inflation / inflation_now)
     intercept, slopes = fitted(examples, np.ones(len(examples.groups), dtype=bool))
     accepted_from = threshold(probabilities[examples.is_final], examples.is_right[examples.is_final])
     return {
@@ -173,7 +201,7 @@ def model_of(rows: Sequence[Row], inflation_now: float) -> dict[str, Any]:
         "weights": {name: round(float(slope), 4) for name, slope in zip(examples.names, slopes, strict=True)},
         "accepted_from": accepted_from,
         "failed_below": FAILED_BELOW,
-        "error_inflation": round(error_inflation(rows, inflation_now), 3),
+        "error_inflation": round(inflation, 3),
         "card": _card(rows, examples, probabilities, accepted_from),
     }
 

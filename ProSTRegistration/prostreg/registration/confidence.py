@@ -43,10 +43,10 @@ class ConfidenceModel:
         values = features(evidence)
         logit = self.intercept + sum(weight * values[name] for name, weight in self.weights.items())
         right_place = 1 / (1 + math.exp(-min(max(logit, -50.0), 50.0)))
-        return right_place * _precise_enough(evidence.expected_mtre_mm)
+        return right_place * precise_enough(evidence.expected_mtre_mm)
 
 
-def _precise_enough(expected_mtre_mm: float) -> float:
+def precise_enough(expected_mtre_mm: float) -> float:
     """Probability that an error of this root mean square is below the limit, its square thought to be exponential."""
     if expected_mtre_mm <= 0:
         return 1.0
