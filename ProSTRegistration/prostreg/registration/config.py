@@ -74,7 +74,7 @@ class RegistrationConfig:
     generations: int = 40
     restarts_per_round: int = 2
     most_restarts: int = 64
-    search_pixels: int = 64
+    search_pixels: int = 40
     judge_pixels: int = 128
     polish_pixels: int = 256
     patch_radius_px: int = 5
