@@ -85,10 +85,16 @@ class TestDemo:
 
 
 class TestRegister:
-    def test_the_demos_case_runs_with_settings_of_which_options_win(self, case_file, tmp_path, capsys):
+    def test_an_image_of_something_else_is_not_accepted_and_options_win_over_settings(
+        self, case_file, tmp_path, capsys
+    ):
         config = tmp_path / "config.json"
         config.write_text(json.dumps({"method": "cmaes", "population": 8, "generations": 1, "seed": 5}))
-        arguments = ["register", str(case_file.parent), "--out", str(tmp_path), "--config", str(config), "--seed", "6"]
+        folder = shutil.copytree(case_file.parent, tmp_path / "of-something-else")
+        xray = sitk.ReadImage(str(folder / "xray.tif"))
+        noise = np.random.default_rng(1).normal(2000, 100, xray.GetSize()[::-1]).astype(np.uint16)
+        sitk.WriteImage(sitk.GetImageFromArray(noise), str(folder / "xray.tif"))
+        arguments = ["register", str(folder), "--out", str(tmp_path), "--config", str(config), "--seed", "6"]
         assert main([*arguments, "--json"]) == 3
         answer = json.loads(capsys.readouterr().out)
         result = answer["results"][0]

