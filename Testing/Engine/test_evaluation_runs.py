@@ -54,7 +54,7 @@ def test_rows_tell_what_happened(finished: Path) -> None:
         assert row["mtre_mm"] == pytest.approx(row["depth_error_mm"], rel=0.5)  # depth is the worst
     with Image.open(finished / "worst_cases.png") as sheet:
         assert sheet.width > 600
-        assert len(sheet.getcolors(1 << 24) or []) > 1000
+        assert len(sheet.getcolors() or []) > 60  # no blank picture
 
 
 def test_a_finished_evaluation_is_only_tabulated_again(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
