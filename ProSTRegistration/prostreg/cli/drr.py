@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 from PIL import Image
 
 from prostreg.cli.console import say
+from prostreg.cli.image_output import complete_file, image_faults, write_with_spacing
 from prostreg.cli.outcome import ExitCode, Outcome
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.frames import Matrix
 from prostreg.images.attenuation import attenuation_from_hu, moving_volume
 from prostreg.images.volume import Volume
 from prostreg.outputs.case_outputs import render_view
-from prostreg.outputs.result_file import output_folder_faults
 from prostreg.outputs.transform_file import read_pose
 from prostreg.projector.selection import make_projector
 from prostreg.registration.case import Case
@@ -52,7 +50,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
 def _inputs(arguments: argparse.Namespace) -> tuple[Case, Matrix]:
     faults = FaultList()
-    faults.extend(_image_faults(arguments.out))
+    faults.extend(image_faults(arguments.out, (*FLOAT_ENDINGS, PICTURE_ENDING)))
     case, pose = None, None
     try:
         pose = read_pose(arguments.pose)
@@ -69,16 +67,6 @@ def _inputs(arguments: argparse.Namespace) -> tuple[Case, Matrix]:
     return case, pose
 
 
-def _image_faults(path: Path) -> list[str]:
-    faults = output_folder_faults(path.parent)
-    if not path.name.lower().endswith((*FLOAT_ENDINGS, PICTURE_ENDING)):
-        endings = ", ".join((*FLOAT_ENDINGS, PICTURE_ENDING))
-        faults.append(f"The image {path} has no known ending. Choose one of {endings}.")
-    if path.is_dir():
-        faults.append(f"The image {path} is a folder. Give the name of a file.")
-    return faults
-
-
 def _volume(case: Case, anatomy_only: bool) -> Volume:
     if anatomy_only:
         return moving_volume(case.ct, case.anatomy)
@@ -86,14 +74,9 @@ def _volume(case: Case, anatomy_only: bool) -> Volume:
 
 
 def _write_image(path: Path, drr: NDArray[np.float32], spacing_mm: tuple[float, float]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".drr-", dir=path.parent) as scratch:
-        unfinished = Path(scratch) / path.name
+    with complete_file(path) as unfinished:
         if path.suffix.lower() == PICTURE_ENDING:
             top = float(drr.max()) or 1.0
             Image.fromarray(np.rint(255 * drr / top).astype(np.uint8)).save(unfinished)
         else:
-            image = sitk.GetImageFromArray(drr)
-            image.SetSpacing(list(spacing_mm))
-            sitk.WriteImage(image, str(unfinished))
-        unfinished.replace(path)
+            write_with_spacing(unfinished, drr, spacing_mm)

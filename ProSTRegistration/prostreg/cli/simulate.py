@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,11 +11,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 from PIL import Image
 
 from prostreg.cli.console import say
+from prostreg.cli.image_output import complete_file, image_faults, write_with_spacing
 from prostreg.cli.outcome import ExitCode, Outcome
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm import CArm
@@ -24,7 +23,6 @@ from prostreg.geometry.frames import Matrix
 from prostreg.images.anatomy import anatomy_from_labels
 from prostreg.images.reading import read_ct, read_labels
 from prostreg.images.volume import Volume
-from prostreg.outputs.result_file import output_folder_faults
 from prostreg.outputs.transform_file import read_pose
 from prostreg.registration.camera_file import read_camera
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator, SimulatedXray
@@ -71,7 +69,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
 def _inputs(arguments: argparse.Namespace) -> _Inputs:
     faults = FaultList()
-    faults.extend(_image_faults(arguments.out))
+    faults.extend(image_faults(arguments.out, ENDINGS))
     ct = _collected(faults, lambda: read_ct(arguments.ct))
     carm = _collected(faults, lambda: read_camera(arguments.camera, arguments.view))
     pose = _collected(faults, lambda: read_pose(arguments.pose))
@@ -112,23 +110,9 @@ def _collected(faults: FaultList, read: Callable[[], Read]) -> Read | None:
         return None
 
 
-def _image_faults(path: Path) -> list[str]:
-    faults = output_folder_faults(path.parent)
-    if not path.name.lower().endswith(ENDINGS):
-        faults.append(f"The image {path} has no known ending. Choose one of {', '.join(ENDINGS)}.")
-    if path.is_dir():
-        faults.append(f"The image {path} is a folder. Give the name of a file.")
-    return faults
-
-
 def _write_image(path: Path, xray: SimulatedXray, spacing_mm: tuple[float, float]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".simulate-", dir=path.parent) as scratch:
-        unfinished = Path(scratch) / path.name
+    with complete_file(path) as unfinished:
         if path.suffix.lower() == PICTURE_ENDING:
             Image.fromarray(xray.pixels).save(unfinished)
         else:
-            image = sitk.GetImageFromArray(xray.pixels)
-            image.SetSpacing(list(spacing_mm))
-            sitk.WriteImage(image, str(unfinished))
-        unfinished.replace(path)
+            write_with_spacing(unfinished, xray.pixels, spacing_mm)

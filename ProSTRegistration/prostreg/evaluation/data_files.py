@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from prostreg.errors import FaultList
 from prostreg.evaluation.json_fields import JsonFields
+from prostreg.file_digest import sha256_of
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,6 @@ def found_files(files: Sequence[DataFile], folder: Path | None, protocol_name: s
             )
     faults.raise_if_any()
     return [folder / file.file for file in files]
-
-
-def sha256_of(path: Path) -> str:
-    """Digest of a file in hexadecimal digits."""
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _sources(files: Sequence[DataFile]) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prostreg.errors import FaultList
+from prostreg.value_checks import is_number
 
 _REQUIRED = object()
 
@@ -71,14 +71,14 @@ class JsonFields:
 
     def number(self, key: str, low: float, high: float, default: Any = _REQUIRED) -> float:
         value = self.raw(key, default)
-        if _is_number(value) and low <= value <= high:
+        if is_number(value) and low <= value <= high:
             return float(value)
         return float(self._fault(key, value, f"give a number from {low:g} to {high:g}", low))
 
     def numbers(self, key: str, count: int | None = None, default: Any = _REQUIRED) -> tuple[float, ...]:
         """A list of finite numbers, ``count`` of them where that is given."""
         value = self.raw(key, default)
-        if isinstance(value, list | tuple) and all(map(_is_number, value)) and count in (None, len(value)):
+        if isinstance(value, list | tuple) and all(map(is_number, value)) and count in (None, len(value)):
             return tuple(float(entry) for entry in value)
         self._fault(key, value, f"give a list of {'' if count is None else f'{count} '}numbers", None)
         return (0.0,) * (count or 0)
@@ -102,7 +102,7 @@ class JsonFields:
         """A list of points [r, a, s] in mm."""
         value = self.raw(key, default)
         if isinstance(value, list | tuple) and all(
-            isinstance(p, list) and len(p) == 3 and all(map(_is_number, p)) for p in value
+            isinstance(p, list) and len(p) == 3 and all(map(is_number, p)) for p in value
         ):
             return tuple((float(p[0]), float(p[1]), float(p[2])) for p in value)
         self._fault(key, value, "give a list of points [r, a, s] in mm", None)
@@ -129,7 +129,3 @@ class JsonFields:
             shown = repr(value) if len(repr(value)) < 60 else f"{repr(value)[:57]}..."
             self.faults.add(f'"{key}" of {self._where} is {shown}: {advice}.')
         return stand_in
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

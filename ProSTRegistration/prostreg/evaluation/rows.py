@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -13,6 +12,7 @@ from prostreg.evaluation.engine_digest import engine_digest
 from prostreg.evaluation.methods import registration_config, registration_seed
 from prostreg.evaluation.pose_error import pose_error
 from prostreg.evaluation.protocol import Protocol
+from prostreg.outputs.result_file import plain
 from prostreg.registration.case import Case
 from prostreg.registration.pipeline import mtre_mm, register
 from prostreg.registration.result import Result
@@ -77,8 +77,8 @@ class Row:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; numbers that are not finite become None."""
-        plain: dict[str, Any] = _plain(asdict(self))
-        return plain
+        values: dict[str, Any] = plain(asdict(self))
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Row:
@@ -150,13 +150,7 @@ def _filled(row: Row, case: Case, result: Result) -> Row:
         seconds=result.seconds,
         stopped=result.stopped,
         evidence=dict(result.evidence),
-        expected_error=None
-        if expected is None
-        else {
-            "rotation_deg": expected.rotation_deg.tolist(),
-            "translation_mm": expected.translation_mm.tolist(),
-            "mtre_mm": expected.mtre_mm,
-        },
+        expected_error=None if expected is None else expected.to_dict(),
         attempts=[
             {
                 "mtre_mm": mtre_mm(case, attempt.world_from_volume),
@@ -204,13 +198,3 @@ def _in_words(error: Exception) -> str:
         return " ".join(error.faults)
     text = " ".join(str(error).split()) or "no message"
     return text if isinstance(error, ProSTError) else f"A defect: {type(error).__name__}, {text}"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_plain(entry) for entry in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

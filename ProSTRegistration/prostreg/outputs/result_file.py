@@ -15,7 +15,7 @@ import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 from prostreg.errors import InputError
-from prostreg.registration.result import ExpectedError, Result
+from prostreg.registration.result import Result
 
 RESULT_FILE = "result.json"
 
@@ -28,7 +28,7 @@ def result_to_dict(result: Result) -> dict[str, Any]:
         "confidence": result.confidence,
         "reasons": list(result.reasons),
         "evidence": dict(result.evidence),
-        "expected_error": _error_to_dict(result.expected_error),
+        "expected_error": None if result.expected_error is None else result.expected_error.to_dict(),
         "world_from_volume": result.world_from_volume.tolist(),
         "camera_from_volume": [pose.tolist() for pose in result.camera_from_volume],
         "stages": [
@@ -50,18 +50,8 @@ def result_to_dict(result: Result) -> dict[str, Any]:
         "versions": result.versions,
         "warnings": list(result.warnings),
     }
-    plain: dict[str, Any] = _plain(content)
-    return plain
-
-
-def _error_to_dict(error: ExpectedError | None) -> dict[str, Any] | None:
-    if error is None:
-        return None
-    return {
-        "rotation_deg": error.rotation_deg.tolist(),
-        "translation_mm": error.translation_mm.tolist(),
-        "mtre_mm": error.mtre_mm,
-    }
+    values: dict[str, Any] = plain(content)
+    return values
 
 
 def write_result_json(path: Path, result: Result) -> None:
@@ -131,11 +121,12 @@ def _remove_stale_drrs(folder: Path, keep: Iterable[str]) -> None:
             file.unlink()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The value as JSON can hold it: numbers that are not finite become None, tuples lists, keys texts."""
     if isinstance(value, dict):
-        return {str(key): _plain(entry) for key, entry in value.items()}
+        return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):

