@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from prostreg.geometry.carm import CArm
 from prostreg.images.volume import Volume
@@ -32,6 +33,8 @@ def project(
 ) -> Tensor:
     """Integrates feature volumes along the rays of one or more poses.
 
+    What a derivative needs is computed again, chunk by chunk, so that an image's memory does not grow with its size.
+
     Args:
         features: (channels, k, j, i), per mm; padded by one voxel of zeros on every side.
         index_from_volume: (4, 4), RAS mm to indices (i, j, k) of ``features``.
@@ -49,7 +52,7 @@ def project(
     images = []
     for matrix in index_from_camera:
         chunks = [
-            _integrate(features, matrix[:3, 3], chunk @ matrix[:3, :3].T, chunk.norm(dim=-1))
+            _integrate_again(features, matrix[:3, 3], chunk @ matrix[:3, :3].T, chunk.norm(dim=-1))
             for chunk in torch.split(directions_camera, rays_per_chunk)
         ]
         images.append(torch.cat(chunks, dim=-1).reshape(-1, height, width))
@@ -96,6 +99,14 @@ class ReferenceProjector:
         camera_from_pixel = torch.from_numpy(np.linalg.inv(carm.intrinsics))
         images = project(self._features, self._index_from_volume, camera_from_volume, camera_from_pixel, carm.size)
         return images[:, 0]
+
+
+def _integrate_again(features: Tensor, source: Tensor, directions: Tensor, lengths: Tensor) -> Tensor:
+    """`_integrate`, which a backward pass repeats instead of finding its samples in memory."""
+    integrals: Tensor = checkpoint(
+        _integrate, features, source, directions, lengths, use_reentrant=False, preserve_rng_state=False
+    )
+    return integrals
 
 
 def _integrate(features: Tensor, source: Tensor, directions: Tensor, lengths: Tensor) -> Tensor:
