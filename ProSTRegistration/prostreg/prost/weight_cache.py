@@ -1,0 +1,86 @@
+"""Weights that were adapted to one patient, found again by what the CT and its anatomy mask contain."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prostreg.cache_folder import cache_folder
+from prostreg.errors import WeightsError
+from prostreg.images.volume import Volume
+from prostreg.prost.card import Card, MadeFor, card_path
+from prostreg.prost.weights import SUFFIX
+
+AFFINE_DECIMALS = 4
+"""Of mm: file formats store the same affine with different last digits."""
+DIGITS_IN_NAMES = 16
+
+
+def ct_digest(ct: Volume) -> str:
+    """SHA256 of a CT's size, place and values, whatever file it came from; 64 hexadecimal digits."""
+    # Adding zero turns -0.0 into 0.0.
+    affine = np.round(ct.volume_from_index, AFFINE_DECIMALS) + 0.0
+    digest = hashlib.sha256(np.array(ct.size, dtype="<i8").tobytes() + affine.astype("<f8").tobytes())
+    digest.update(np.ascontiguousarray(ct.values, dtype="<f4").data)
+    return digest.hexdigest()
+
+
+def anatomy_digest(anatomy: NDArray[np.bool_]) -> str:
+    """SHA256 of a mask's shape and voxels; 64 hexadecimal digits."""
+    digest = hashlib.sha256(np.array(anatomy.shape, dtype="<i8").tobytes())
+    digest.update(np.packbits(anatomy).data)
+    return digest.hexdigest()
+
+
+def patient_of(ct: Volume, anatomy: NDArray[np.bool_]) -> MadeFor:
+    """What the card of weights adapted to this CT and anatomy says of them."""
+    return MadeFor(ct_digest(ct), anatomy_digest(anatomy))
+
+
+def adapted_folder() -> Path:
+    """The folder of all adapted weights of this user."""
+    return cache_folder() / "adapted"
+
+
+def adapted_path(ct: Volume, anatomy: NDArray[np.bool_]) -> Path:
+    """Where weights adapted to this CT and anatomy belong, whether there are any or not."""
+    patient = patient_of(ct, anatomy)
+    return adapted_folder() / f"{patient.ct[:DIGITS_IN_NAMES]}-{patient.anatomy[:DIGITS_IN_NAMES]}{SUFFIX}"
+
+
+def find_adapted(ct: Volume, anatomy: NDArray[np.bool_]) -> Path | None:
+    """Weights that were adapted to this CT and anatomy, with their card; None where there are none."""
+    path = adapted_path(ct, anatomy)
+    return path if path.is_file() and card_path(path).is_file() else None
+
+
+def adapted_count() -> int:
+    """For how many patients and anatomies there are adapted weights."""
+    return sum(card_path(path).is_file() for path in adapted_folder().glob(f"*{SUFFIX}"))
+
+
+def check_made_for(card: Card, ct: Volume, anatomy: NDArray[np.bool_]) -> None:
+    """Whether weights are for all patients or for this one; not to be asked where a user wants them all the same.
+
+    Raises:
+        WeightsError: they were adapted to another CT, or to another anatomy of this one.
+    """
+    if card.made_for is None:
+        return
+    patient = patient_of(ct, anatomy)
+    if card.made_for.ct != patient.ct:
+        made, given = card.made_for.ct, patient.ct
+        what = "another CT"
+    elif card.made_for.anatomy != patient.anatomy:
+        made, given = card.made_for.anatomy, patient.anatomy
+        what = "another anatomy of this CT"
+    else:
+        return
+    raise WeightsError(
+        f"The weights '{card.title}' were adapted to {what} (SHA256 {made[:12]}..., here it is {given[:12]}...), and"
+        " on others they mislead the search: adapt to this one, leave the choice of weights to prostreg, or say that"
+        " they shall be used all the same."
+    )
