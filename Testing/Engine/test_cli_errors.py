@@ -81,6 +81,20 @@ def test_info_tells_versions_and_devices():
     assert "torch" in run("info").stdout
 
 
+def test_info_tells_which_weights_there_are(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROSTREG_CACHE", str(tmp_path))
+    (tmp_path / "adapted").mkdir()
+    for name in ("hip.safetensors", "hip.json", "no-card.safetensors"):
+        (tmp_path / "adapted" / name).write_bytes(b"")
+    weights = json.loads(run("info", "--json").stdout)["weights"]
+    assert weights["adapted"] == {"folder": str(tmp_path / "adapted"), "count": 1}
+    text = run("info").stdout
+    assert "adapted to patients: 1" in text
+    for shipped in weights["shipped"]:
+        assert "fault" not in shipped
+        assert f"{shipped['name']}: {shipped['parameters']:,} parameters" in text
+
+
 class TestUnexpected:
     """Errors that reach main from inside a command."""
 

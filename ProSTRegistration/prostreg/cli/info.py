@@ -12,9 +12,9 @@ from typing import Any
 
 import prostreg
 from prostreg.cli.outcome import ExitCode, Outcome
+from prostreg.errors import WeightsError
 
-PACKAGES = ("numpy", "torch", "numba", "cma", "SimpleITK", "pydicom", "pillow", "slicer-core")
-WEIGHTS_FOLDER = Path(prostreg.__file__).resolve().parent.parent / "Resources" / "Models"
+PACKAGES = ("numpy", "torch", "numba", "cma", "SimpleITK", "pydicom", "safetensors", "pillow", "slicer-core")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
         "platform": platform.platform(),
         "devices": _devices(),
         "accelerators": _accelerators(),
-        "weights": sorted(path.name for path in WEIGHTS_FOLDER.glob("*.pt")),
+        "weights": _weights(),
     }
     return Outcome(ExitCode.DONE, report, _as_text(report))
 
@@ -72,6 +72,25 @@ def _accelerators() -> dict[str, Any]:
     return threads
 
 
+def _weights() -> dict[str, Any]:
+    from prostreg.prost.shipped import all_shipped
+    from prostreg.prost.weight_cache import adapted_count, adapted_folder
+
+    adapted = {"folder": str(adapted_folder()), "count": adapted_count()}
+    return {"shipped": [weights_entry(path) for path in all_shipped()], "adapted": adapted}
+
+
+def weights_entry(path: Path) -> dict[str, Any]:
+    """What is told about a file of weights: its card in short, or the fault that keeps it from being used."""
+    from prostreg.prost.weights import load_weights
+
+    try:
+        card = load_weights(path).card
+    except WeightsError as error:
+        return {"name": path.stem, "fault": str(error)}
+    return {"name": path.stem, "network": card.network, "parameters": card.parameters, "sha256": card.sha256}
+
+
 def _as_text(report: dict[str, Any]) -> str:
     lines = [f"{name:12} {version or 'not installed'}" for name, version in report["versions"].items()]
     lines.append(f"{'platform':12} {report['platform']}")
@@ -81,5 +100,15 @@ def _as_text(report: dict[str, Any]) -> str:
     accelerators = report["accelerators"]
     numba = f"numba on {accelerators['numba_threads']} threads" if accelerators["numba"] else "no numba: slow projector"
     lines.append(f"{'accelerators':12} {numba}, torch on {accelerators['torch_threads']} threads")
-    lines.append(f"{'weights':12} {', '.join(report['weights']) or 'none'}")
+    lines += [f"{'weights':12} {entry}" for entry in _weights_as_text(report["weights"])]
     return "\n".join(lines)
+
+
+def _weights_as_text(weights: dict[str, Any]) -> list[str]:
+    lines = [
+        shipped.get("fault")
+        or f"{shipped['name']}: {shipped['parameters']:,} parameters, SHA256 {shipped['sha256'][:12]}"
+        for shipped in weights["shipped"]
+    ] or ["none came with this installation"]
+    adapted = weights["adapted"]
+    return [*lines, f"adapted to patients: {adapted['count']}, in {adapted['folder']}"]
