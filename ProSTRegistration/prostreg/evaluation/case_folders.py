@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from prostreg.errors import FaultList, InputError
-from prostreg.evaluation.json_fields import JsonFields
 from prostreg.evaluation.protocol import Protocol, protocol_from_dict
 from prostreg.file_digest import sha256_of
+from prostreg.json_fields import JsonFields
 from prostreg.registration.case import Case
 from prostreg.registration.case_file import read_case
 

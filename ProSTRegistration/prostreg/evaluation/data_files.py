@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prostreg.errors import FaultList
-from prostreg.evaluation.json_fields import JsonFields
 from prostreg.file_digest import sha256_of
+from prostreg.json_fields import JsonFields
 
 
 @dataclass(frozen=True)

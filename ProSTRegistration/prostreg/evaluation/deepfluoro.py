@@ -24,7 +24,6 @@ from prostreg.errors import FaultList, InputError
 from prostreg.evaluation.data_files import DataFile, found_files, read_data_file
 from prostreg.evaluation.deepfluoro_file import DeepFluoroFile, StoredImage, StoredVolume
 from prostreg.evaluation.deepfluoro_layout import StoredCamera
-from prostreg.evaluation.json_fields import JsonFields
 from prostreg.evaluation.protocol import Protocol
 from prostreg.evaluation.starts import Starts, with_start
 from prostreg.geometry.carm import CArm
@@ -32,6 +31,7 @@ from prostreg.geometry.frames import RAS_FROM_LPS, Matrix, invert_rigid, ras_fro
 from prostreg.images.anatomy import anatomy_from_labels
 from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import prepare_xray
+from prostreg.json_fields import JsonFields
 from prostreg.registration.case import Case, View
 
 _HALF_TURN_ABOUT_Y: Matrix = np.diag([-1.0, 1.0, -1.0, 1.0])

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.evaluation.json_fields import JsonFields
-from prostreg.evaluation.pose_draws import COORDINATES, DEGREES
+from prostreg.json_fields import JsonFields
+from prostreg.simulation.pose_draws import COORDINATES, DEGREES
 
 
 @dataclass(frozen=True)

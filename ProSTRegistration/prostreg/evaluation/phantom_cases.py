@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from prostreg.errors import FaultList
-from prostreg.evaluation.json_fields import JsonFields
 from prostreg.evaluation.protocol import Protocol
 from prostreg.evaluation.scene import Scene, read_scene
 from prostreg.evaluation.simulated_cases import SimulatedCases
+from prostreg.json_fields import JsonFields
 from prostreg.simulation.phantom import make_phantom
 
 

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.errors import InputError
-from prostreg.evaluation.json_fields import JsonFields
-from prostreg.evaluation.pose_draws import PoseDraw, read_pose_draw
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, invert_rigid
 from prostreg.geometry.standard_views import STANDARD_VIEWS, standard_view
+from prostreg.json_fields import JsonFields
+from prostreg.simulation.pose_draws import PoseDraw, read_pose_draw
 from prostreg.simulation.presets import PRESETS, preset
 from prostreg.simulation.settings import SimulatorSettings
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
 from prostreg.evaluation.data_files import found_files, read_data_file
-from prostreg.evaluation.json_fields import JsonFields
 from prostreg.evaluation.motion import Motion
 from prostreg.evaluation.protocol import Protocol
 from prostreg.evaluation.scene import Scene, read_scene
@@ -24,6 +23,7 @@ from prostreg.images.anatomy import anatomy_from_labels
 from prostreg.images.reading import read_ct, read_labels
 from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import prepare_xray
+from prostreg.json_fields import JsonFields
 from prostreg.registration.case import Case, View
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator

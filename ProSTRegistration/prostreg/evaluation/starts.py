@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.errors import InputError
-from prostreg.evaluation.json_fields import JsonFields
-from prostreg.evaluation.pose_draws import PoseDraw, read_pose_draw
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix
+from prostreg.json_fields import JsonFields
 from prostreg.registration.case import Case
 from prostreg.registration.pipeline import mtre_mm
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose
+from prostreg.simulation.pose_draws import PoseDraw, read_pose_draw
 
 KINDS = ("drawn", "bins")
 MOST_DRAWS = 1000

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
 from prostreg.evaluation.data_files import DataFile, found_files, read_data_file
-from prostreg.evaluation.json_fields import JsonFields
 from prostreg.evaluation.protocol import Protocol
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
@@ -27,6 +26,7 @@ from prostreg.images.reading import read_ct
 from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.images.xray_reading import read_xray_image
+from prostreg.json_fields import JsonFields
 from prostreg.registration.case import Case, View
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 

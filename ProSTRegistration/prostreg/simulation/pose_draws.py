@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.evaluation.json_fields import JsonFields
+from prostreg.json_fields import JsonFields
 
 COORDINATES = ("tilt_u_deg", "tilt_v_deg", "in_plane_deg", "shift_u_mm", "shift_v_mm", "depth_mm")
 """In the order of the pose chart: turns about its axes (image right, image down, beam) and shifts along them."""
