@@ -16,8 +16,8 @@ _REDUCTION = 8
 class ProSTCnn(ProSTNetwork):
     """L_N as the mean squared difference between the encoded projection and the encoded X-ray.
 
-    781,723 parameters (C. Gao et al., "Generalizing spatial transformers to projective geometry", MICCAI 2020,
-    section 3.1). Every layer is convolutional, so one set of weights fits every image size.
+    781,723 parameters (C. Gao et al., "Generalizing spatial transformers to projective geometry", MICCAI 2020).
+    Every layer is convolutional, so one set of weights fits every image size.
 
     Args:
         image_size: side of the images in pixels, a multiple of 8.

@@ -25,7 +25,7 @@ class ProSTCrossVit(ProSTNetwork):
     """L_N as the output of a CrossViT over the pair of images.
 
     The network of C. Gao et al., IEEE TMI 43(1):275-285, 2024, on the transformer of C.-F. Chen et al., "CrossViT:
-    cross-attention multi-scale vision transformer for image classification", ICCV 2021, section 3. Small patches are a
+    cross-attention multi-scale vision transformer for image classification", ICCV 2021. Small patches are a
     16th of the image, large ones a half: 8 and 64 pixels of 128, as published.
 
     Args:
@@ -90,7 +90,7 @@ class _PatchTokens(nn.Module):
 
 
 class _MultiScaleEncoder(nn.Module):
-    """Self-attention within each branch, then cross-attention between them (Chen et al., figure 2)."""
+    """Self-attention within each branch, then cross-attention between them (Chen et al.)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class _TransformerLayer(nn.Module):
 
 
 class _CrossAttention(nn.Module):
-    """One branch's class token asks the other branch's patches (Chen et al., equations 4 and 5)."""
+    """One branch's class token asks the other branch's patches (Chen et al.)."""
 
     def __init__(self, width: int, other_width: int) -> None:
         super().__init__()

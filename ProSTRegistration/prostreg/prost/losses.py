@@ -16,7 +16,7 @@ from prostreg.geometry.geodesic import squared_geodesic_distance
 def gradient_direction_loss(gradient: Tensor, target: Tensor) -> Tensor:
     """Squared distances (n,) of the unit rotation parts plus those of the unit translation parts, from 0 to 8.
 
-    C. Gao et al., "Generalizing spatial transformers to projective geometry", MICCAI 2020, section 2.3. A part that is
+    C. Gao et al., "Generalizing spatial transformers to projective geometry", MICCAI 2020. A part that is
     exactly zero has no direction: it stays zero, and its derivative is zero.
 
     Args:

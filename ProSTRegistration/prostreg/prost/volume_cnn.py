@@ -14,7 +14,7 @@ class VolumeCnn(nn.Module):
     """Attenuation (n, 1, k, j, i) in 1/mm to features (n, 3, k, j, i) in 1/mm, for any size and spacing.
 
     3x3x3 convolutions with 1-4-8-16-8-3 channels, the input repeated to three channels added to their output
-    (C. Gao et al., MICCAI 2020, section 3.1; with batch normalisation between them, IEEE TMI 43(1), 2024).
+    (C. Gao et al., MICCAI 2020; with batch normalisation between them, IEEE TMI 43(1), 2024).
 
     Args:
         normalised: batch normalisation after each hidden convolution.
