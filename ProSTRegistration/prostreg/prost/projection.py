@@ -18,10 +18,11 @@ def project_features(
     size: tuple[int, int],
     rays_per_chunk: int = RAYS_PER_CHUNK,
 ) -> Tensor:
-    """Feature images of volumes that share one grid (C. Gao et al., "Generalizing spatial transformers to projective geometry", MICCAI 2020).
+    """Feature images of volumes that share one grid.
 
-    The forward pass and a first derivative hold one chunk of rays at a time, as `project` says. A derivative that is
-    itself to be differentiated (``create_graph``) keeps what it needs of every chunk.
+    C. Gao et al., "Generalizing spatial transformers to projective geometry", MICCAI 2020. The forward pass and a first
+    derivative hold one chunk of rays at a time, as `project` says. A derivative that is itself to be differentiated
+    (``create_graph``) keeps what it needs of every chunk.
 
     Args:
         features: (n, channels, k, j, i), per mm.
