@@ -8,24 +8,42 @@ or on the X-ray alone is computed once; a descent repeats only the projection an
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 from torch import Tensor, nn
+
+
+class Comparison(NamedTuple):
+    """What comes of comparing projected features with an X-ray.
+
+    Attributes:
+        similarity: L_N (n,), smaller is better.
+        pose_estimate: (n, 6) pose of the moving side in whitened chart parameters around the standard view; None for
+            networks that are not trained to tell it.
+    """
+
+    similarity: Tensor
+    pose_estimate: Tensor | None
 
 
 class ProSTNetwork(nn.Module, ABC):
     """A learned similarity.
 
     Attributes:
+        volume_channels: 1, the anatomy; or 2, the anatomy and all bone of the CT.
         feature_channels: C, of the volume's features and of their projection.
         image_size: side in pixels of the square images that are compared.
+        learns_volume_features: False where the volume's channels are projected as they are.
     """
 
+    volume_channels: int = 1
     feature_channels: int
     image_size: int
+    learns_volume_features: bool = True
 
     @abstractmethod
     def volume_features(self, attenuation: Tensor) -> Tensor:
-        """Features (n, C, k, j, i) of attenuation volumes (n, 1, k, j, i), in 1/mm."""
+        """Features (n, C, k, j, i) of attenuation volumes (n, volume_channels, k, j, i), in 1/mm."""
 
     @abstractmethod
     def fixed_features(self, xray: Tensor) -> tuple[Tensor, ...]:
@@ -34,3 +52,11 @@ class ProSTNetwork(nn.Module, ABC):
     @abstractmethod
     def similarity(self, moving: Tensor, fixed: tuple[Tensor, ...]) -> Tensor:
         """L_N (n,), smaller is better, of projected features (n, C, image_size, image_size) and an X-ray's features."""
+
+    def compare(self, moving: Tensor, fixed: tuple[Tensor, ...]) -> Comparison:
+        """`similarity`, and what the network says of the moving side's pose on the way."""
+        return Comparison(self.similarity(moving, fixed), None)
+
+    def fixed_pose_estimate(self, fixed: tuple[Tensor, ...]) -> Tensor | None:
+        """What an X-ray's features say of its pose, (n, 6) as in `Comparison`; None where they say nothing of it."""
+        return None

@@ -7,12 +7,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from prostreg.errors import InputError, WeightsError
+from prostreg.prost.cnn import ProSTCnn
+from prostreg.prost.crossvit import ProSTCrossVit
+from prostreg.prost.light import ProSTLight
 from prostreg.prost.network import ProSTNetwork
 from prostreg.value_checks import unknown_setting
 
 NetworkMaker = Callable[..., ProSTNetwork]
 
-NETWORKS: dict[str, NetworkMaker] = {}
+NETWORKS: dict[str, NetworkMaker] = {
+    "prost-light": ProSTLight,
+    "prost-cnn": ProSTCnn,
+    "prost-crossvit": ProSTCrossVit,
+}
 
 
 def make_network(

@@ -20,6 +20,7 @@ _WHOLE_NUMBERS = {
     "seed": (0, 2**32 - 1),
     "population": (8, 2000),
     "generations": (1, 2000),
+    "descents": (1, 256),
     "restarts_per_round": (1, 64),
     "most_restarts": (1, 10000),
     "search_pixels": (16, 1024),
@@ -41,9 +42,14 @@ class RegistrationConfig:
 
     Attributes:
         method: ``auto`` restarts until the score convinces; ``cmaes`` is one CMA-ES run as in the
-            papers unless ``restarts`` says otherwise; ``prost`` and ``prost+cmaes`` need weights.
+            papers unless ``restarts`` says otherwise; ``prost`` descends on the learned similarity and climbs
+            from there; ``prost+cmaes`` puts a CMA-ES run in between.
         restarts: number of CMA-ES runs, or ``auto``: until accepted, ``most_restarts`` are done, or out of time.
         time_limit_s: after which the best pose so far is returned.
+        weights: of the ProST network: ``auto`` (adapted to this patient, or else those that came along),
+            ``shipped``, ``adapted``, or the name of a file.
+        foreign_weights: whether weights that were adapted to another patient may be used.
+        descents: on the learned similarity, from the start and from around it.
         seed: of every random number; the same seed gives the same result on one machine.
         device: where to compute.
         projector: which projector renders.
@@ -63,6 +69,9 @@ class RegistrationConfig:
     method: str = "auto"
     restarts: int | str = "auto"
     time_limit_s: float = 60.0
+    weights: str = "auto"
+    foreign_weights: bool = False
+    descents: int = 8
     seed: int = 0
     device: str = "auto"
     projector: str = "auto"
@@ -131,6 +140,10 @@ def _faults(values: Mapping[str, Any]) -> list[str]:
         elif name in _NUMBERS and not _is_in_range(value, *_NUMBERS[name]):
             bounds = "{:g} to {:g}".format(*_NUMBERS[name])
             faults.append(f"The setting '{name}' is {value!r}: give a number from {bounds}.")
+        elif name == "weights" and (not isinstance(value, str) or not value.strip()):
+            faults.append(f"The setting 'weights' is {value!r}: give auto, shipped, adapted, or the name of a file.")
+        elif name == "foreign_weights" and not isinstance(value, bool):
+            faults.append(f"The setting 'foreign_weights' is {value!r}: give true or false.")
         elif name == "restarts" and value != "auto" and not is_whole(value, 1, 10000):
             faults.append(f"The setting 'restarts' is {value!r}: give a whole number from 1 to 10000, or 'auto'.")
     return faults

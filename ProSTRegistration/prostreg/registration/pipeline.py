@@ -1,4 +1,4 @@
-"""A registration from start to verdict: refine the start, search globally, polish, judge, and restart if need be."""
+"""A registration from start to verdict: which stages a method has, when it has seen enough, and what it reports."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 import prostreg
-from prostreg.errors import DeviceError, Stopped, WeightsError
+from prostreg.errors import DeviceError, Stopped
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, transform_points
+from prostreg.prost.model import load_model
 from prostreg.registration.acceptance import Verdict, judge, needs_mirror_check
 from prostreg.registration.attempts import AttemptLog
 from prostreg.registration.case import Case
@@ -22,24 +23,14 @@ from prostreg.registration.confidence import confidence_model
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.evidence import Evidence
 from prostreg.registration.expected_error import expected_error, pose_covariance
+from prostreg.registration.learned_search import LearnedSearch
 from prostreg.registration.levels import Levels
 from prostreg.registration.mirror_check import mirrored_score
 from prostreg.registration.monitor import Monitor
-from prostreg.registration.result import ExpectedError, Progress, Result, StageReport
+from prostreg.registration.pose_search import PoseSearch
+from prostreg.registration.result import ExpectedError, Progress, Result
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose
-from prostreg.search.candidate import Candidate
-from prostreg.search.cmaes import cmaes_search
-from prostreg.search.objective import FootprintScore
-from prostreg.search.polish import polish
-
-POLISH_STEPS = 30
-CANDIDATES_REFINED = 2
-
-LEAST_KEPT = 0.9
-"""Share of the judged score that the final polish must keep; below it, it has slid off."""
-
-SEARCH_SHARE = 0.8
-"""Share of a round's work that is the global search; the rest is polish."""
+from prostreg.registration.weights_choice import chosen_weights, learned_model
 
 
 def register(
@@ -84,16 +75,16 @@ class _Run:
         self._points_mm, centre_mm = points_mm, anatomy_centre_mm(points_mm)
         self._chart = PoseChart(start, case.views[0].carm.camera_from_world, centre_mm)
         self._restarts = _planned_restarts(config)
-        rounds = None if self._until_accepted else -(-self._restarts // config.restarts_per_round)
+        rounds = None if self._until_accepted else max(1, -(-self._restarts // config.restarts_per_round))
         self._monitor = Monitor(self._chart, rounds, config.time_limit_s, on_progress, is_cancelled)
         self._levels = Levels(case, start, points_mm, centre_mm, config.spread_shift_mm, config)
         self._spread = _spread(config)
         self._log = AttemptLog(case, self._chart, points_mm, self._spread)
-        self._stages: list[StageReport] = []
-        self._runs_done = 0
-        self._start = Candidate(-np.inf, np.zeros(6))
-        self._best, self._confidence = self._start, -1.0
-        self._leader = self._start
+        model = learned_model(config, case)
+        make_learned = None if model is None else lambda: LearnedSearch(case, model, centre_mm)
+        self._search = PoseSearch(
+            self._chart, self._levels, self._spread, self._log, self._monitor, config, make_learned
+        )
 
     @property
     def _until_accepted(self) -> bool:
@@ -101,29 +92,68 @@ class _Run:
 
     def result(self) -> Result:
         try:
-            self._search()
+            self._find_pose()
             evidence, expected = self._final_evidence()
             mirrored = self._mirror_check() if self._needs_mirror_check(evidence) else None
             return self._report(judge(evidence, mirrored), evidence, expected, stopped=None)
         except Stopped as reason:
-            self._keep_what_was_found()
+            self._search.keep_what_was_found()
             evidence, expected = self._final_evidence()
             return self._report(judge(evidence, is_checked=False), evidence, expected, stopped=str(reason))
+
+    def _find_pose(self) -> None:
+        """The stages of the method in their order."""
+        method, search = self._config.method, self._search
+        if method == "auto":
+            self._search_until_convinced()
+        if method in ("prost", "prost+cmaes"):
+            search.descend()
+        if method == "prost+cmaes":
+            self._search_in_rounds(search.search_from_descents)
+        if method == "cmaes":
+            self._search_in_rounds(search.search_from_start)
+        search.polish()
+
+    def _search_until_convinced(self) -> None:
+        """Cheap stages first: the start itself, descents on L_N, CMA-ES from there, then ever more of it."""
+        if self._until_accepted:
+            self._search.refine_start()
+        if self._search.has_learned and not self._is_convinced():
+            self._search.descend()
+            self._search_in_rounds(self._search.search_from_descents, most_rounds=1)
+        self._search_in_rounds(self._search.search_from_start)
+
+    def _search_in_rounds(self, search: Callable[[int], None], most_rounds: int | None = None) -> None:
+        """CMA-ES runs, as many as are left, until the pose convinces."""
+        rounds = 0
+        while self._restarts > 0 and rounds != most_rounds and not self._is_convinced():
+            runs = min(self._config.restarts_per_round, self._restarts)
+            search(runs)
+            self._restarts -= runs
+            rounds += 1
+
+    def _is_convinced(self) -> bool:
+        """Whether the search may end early."""
+        return self._until_accepted and judge(self._evidence()).status == "accepted"
 
     def _needs_mirror_check(self, evidence: Evidence) -> bool:
         """With one view, nothing else contradicts a flipped image."""
         return len(self._case.views) == 1 and needs_mirror_check(evidence)
 
     def _mirror_check(self) -> float:
-        began = self._monitor.seconds
+        began, best = self._monitor.seconds, self._search.best
         score = mirrored_score(
-            self._case, self._best_pose(), self._config, lambda _: self._monitor.check("mirror check", 0.0, self._best)
+            self._case,
+            self._search.best_pose(),
+            self._config,
+            lambda _: self._monitor.check("mirror check", 0.0, best),
         )
-        self._add_stage("mirror check", 0, began, score, 1)
+        self._search.add_stage("mirror check", 0, began, score, 1)
         return score
 
     def _evidence(self) -> Evidence:
-        return self._log.evidence(self._best.parameters, self._footprint(self._best), self._runs_done, is_kept=True)
+        best, footprint = self._search.best, self._search.footprint(self._search.best)
+        return self._log.evidence(best.parameters, footprint, self._search.runs_done, is_kept=True)
 
     def _final_evidence(self) -> tuple[Evidence, ExpectedError | None]:
         """What is known about the best pose, its precision included; no precision where the anatomy is not seen."""
@@ -131,108 +161,23 @@ class _Run:
         if evidence.patches <= 0:
             return evidence, None
         camera = self._case.views[0].carm.camera_from_world
-        chart = PoseChart(self._best_pose(), camera, self._chart.centre_mm)
+        chart = PoseChart(self._search.best_pose(), camera, self._chart.centre_mm)
         inflation = confidence_model().error_inflation
         covariance = pose_covariance(self._levels.fine, chart, self._spread, inflation)
         expected = expected_error(covariance, chart, self._points_mm)
         return replace(evidence, expected_mtre_mm=expected.mtre_mm), expected
 
-    def _footprint(self, candidate: Candidate) -> FootprintScore:
-        return self._levels.middle.footprint_score(self._chart.world_from_volume_at(candidate.parameters)[0])
-
-    def _best_pose(self) -> Matrix:
-        return np.asarray(self._chart.world_from_volume_at(self._best.parameters)[0])
-
-    def _search(self) -> None:
-        if self._until_accepted:
-            self._refine([self._start], "start")
-        while self._restarts > 0 and not (self._until_accepted and judge(self._evidence()).status == "accepted"):
-            runs = min(self._config.restarts_per_round, self._restarts)
-            candidates = self._global_search(runs)
-            self._runs_done += runs
-            self._refine(sorted(candidates, key=lambda c: -c.score)[:CANDIDATES_REFINED], "refine")
-            self._restarts -= runs
-            self._monitor.rounds_done += 1
-        self._polish()
-
-    def _global_search(self, runs: int) -> list[Candidate]:
-        config = self._config
-        began, before = self._monitor.seconds, self._levels.coarse.evaluations
-
-        def on_generation(generation: int, best: Candidate) -> None:
-            self._leader = best
-            self._monitor.check("cmaes", SEARCH_SHARE * (generation + 1) / config.generations, best)
-
-        rng = np.random.default_rng([config.seed, self._monitor.rounds_done])
-        candidates = cmaes_search(
-            self._levels.coarse, self._chart, self._starts(runs, rng) * self._spread, self._spread, config.population,
-            config.generations, rng, on_generation,
-        )  # fmt: skip
-        score = max(candidate.score for candidate in candidates)
-        self._add_stage("cmaes", self._levels.coarse.evaluations - before, began, score, runs)
-        return candidates
-
-    def _starts(self, runs: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Centres of the runs in spreads: the start pose at first, later places around it."""
-        if self._monitor.rounds_done == 0:
-            return np.zeros((runs, 6))
-        return rng.standard_normal((runs, 6))
-
-    def _refine(self, candidates: list[Candidate], name: str) -> None:
-        """Climbs from each candidate at the level where poses are judged, and keeps the best."""
-        began, before = self._monitor.seconds, self._levels.middle.evaluations
-        share = 0.0 if name == "start" else SEARCH_SHARE
-        top = -np.inf
-        for candidate in candidates:
-            refined = polish(
-                self._levels.middle, self._chart, candidate.parameters, POLISH_STEPS,
-                lambda best: self._monitor.check(name, share, best),
-            )  # fmt: skip
-            self._consider(refined)
-            top = max(top, refined.score)
-        self._leader = self._best
-        self._add_stage(name, self._levels.middle.evaluations - before, began, top, len(candidates))
-
-    def _consider(self, candidate: Candidate) -> None:
-        """Judges a candidate of the middle level, and keeps it if it is the most convincing one so far."""
-        confidence = self._log.add(candidate.parameters, self._footprint(candidate), self._runs_done)
-        if (confidence, candidate.score) > (self._confidence, self._best.score):
-            self._best, self._confidence = candidate, confidence
-
-    def _polish(self) -> None:
-        """The last millimetre: climbs at the finest level, without leaving the judged optimum."""
-        began, before = self._monitor.seconds, self._levels.fine.evaluations
-        polished = polish(
-            self._levels.fine, self._chart, self._best.parameters, POLISH_STEPS,
-            lambda best: self._monitor.check("polish", 0.0, best),
-        )  # fmt: skip
-        score = self._judged_score(polished)
-        if score > LEAST_KEPT * self._best.score:
-            self._best = Candidate(score, polished.parameters)
-        self._add_stage("polish", self._levels.fine.evaluations - before, began, polished.score, 1)
-
-    def _judged_score(self, candidate: Candidate) -> float:
-        return float(self._levels.middle.scores(self._chart.world_from_volume_at(candidate.parameters))[0])
-
-    def _keep_what_was_found(self) -> None:
-        """After a stop: the better of the best finished pose and the one the search was at."""
-        for candidate in (self._start, self._leader):
-            self._consider(Candidate(self._judged_score(candidate), candidate.parameters))
-
-    def _add_stage(self, name: str, evaluations: int, began: float, score: float, starts: int) -> None:
-        self._stages.append(StageReport(name, evaluations, self._monitor.seconds - began, score, starts))
-
     def _report(
         self, verdict: Verdict, evidence: Evidence, expected: ExpectedError | None, stopped: str | None
     ) -> Result:
-        pose = self._best_pose()
+        pose = self._search.best_pose()
         return Result(
             name=self._case.name,
             status=verdict.status,
             confidence=verdict.confidence,
             world_from_volume=pose,
             camera_from_volume=tuple(view.carm.camera_from_world @ pose for view in self._case.views),
-            stages=tuple(self._stages),
+            stages=tuple(self._search.stages),
             seconds=self._monitor.seconds,
             device=f"cpu {platform.processor() or platform.machine()}",
             projector=self._levels.middle.projector.name,
@@ -248,9 +193,12 @@ class _Run:
 
 
 def _planned_restarts(config: RegistrationConfig) -> int:
+    """CMA-ES runs; the papers' methods have one."""
+    if config.method == "prost":
+        return 0
     if config.restarts != "auto":
         return int(config.restarts)
-    return 1 if config.method == "cmaes" else config.most_restarts
+    return config.most_restarts if config.method == "auto" else 1
 
 
 def _spread(config: RegistrationConfig) -> NDArray[np.float64]:
@@ -276,10 +224,9 @@ def check_method(config: RegistrationConfig) -> None:
         DeviceError: the device cannot be used here.
     """
     if config.method.startswith("prost"):
-        raise WeightsError(
-            f"The method '{config.method}' needs weights of the ProST network, and none are installed: choose"
-            " 'auto' or 'cmaes'."
-        )
+        path = chosen_weights(config, case=None)
+        if path is not None:
+            load_model(path)
     if config.device == "cuda":
         raise DeviceError("No projector for CUDA is installed: choose the device 'auto' or 'cpu'.")
 

@@ -1,0 +1,69 @@
+"""A trained network with what is needed to use it: how its parameters are whitened, and how far its descents stray."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prostreg.errors import FaultList, WeightsError
+from prostreg.geometry.chart import PARAMETERS
+from prostreg.json_fields import JsonFields
+from prostreg.prost.card import Card
+from prostreg.prost.network import ProSTNetwork
+from prostreg.prost.weights import load_network
+
+SPREAD, RESIDUAL = "spread_rad_mm", "residual_spreads"
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedModel:
+    """A network ready to be used.
+
+    Attributes:
+        network: in evaluation mode.
+        card: what is known about its weights.
+        spread: (6,) what whitens the pose parameters, rad and mm.
+        residual: (6,) what its descents left of each parameter on X-rays never trained on, in spreads.
+    """
+
+    network: ProSTNetwork
+    card: Card
+    spread: NDArray[np.float64]
+    residual: NDArray[np.float64]
+
+
+def configuration_of_model(
+    spread: NDArray[np.float64], residual: NDArray[np.float64], training: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a card's configuration has to say, so that `load_model` finds it."""
+    return {
+        "parameters": list(PARAMETERS),
+        SPREAD: [float(value) for value in spread],
+        RESIDUAL: [float(value) for value in residual],
+        "training": dict(training),
+    }
+
+
+def load_model(path: Path) -> LearnedModel:
+    """Reads weights that a training run or an adaptation wrote.
+
+    Raises:
+        WeightsError: as `load_network`, or the card does not say how to use them.
+    """
+    network, card = load_network(path)
+    faults = FaultList()
+    fields = JsonFields(card.configuration, '"configuration"', faults)
+    spread, residual = (np.array(fields.numbers(key, len(PARAMETERS))) for key in (SPREAD, RESIDUAL))
+    if not faults and not ((spread > 0).all() and (residual >= 0).all()):
+        faults.add(f'"{SPREAD}" must be positive and "{RESIDUAL}" not negative.')
+    if faults:
+        raise WeightsError(
+            f"The card of the weights {path} does not say how to use them: {' '.join(faults.faults)} Get both files"
+            " again, or train or adapt again."
+        )
+    return LearnedModel(network, card, spread, residual)

@@ -1,0 +1,198 @@
+"""The search for the pose: descents on the learned similarity, CMA-ES, refinement; keeps the most convincing pose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prostreg.geometry.chart import PoseChart
+from prostreg.geometry.frames import Matrix
+from prostreg.registration.attempts import AttemptLog
+from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.learned_search import SCATTER, LearnedSearch
+from prostreg.registration.levels import Levels
+from prostreg.registration.monitor import Monitor
+from prostreg.registration.result import StageReport
+from prostreg.search.candidate import Candidate
+from prostreg.search.cmaes import cmaes_search
+from prostreg.search.objective import FootprintScore
+from prostreg.search.polish import polish
+
+POLISH_STEPS = 30
+CANDIDATES_REFINED = 2
+
+LEAST_KEPT = 0.9
+"""Share of the judged score that the final polish must keep; below it, it has slid off."""
+
+SEARCH_SHARE = 0.8
+"""Share of a round's work that is the global search; the rest is polish."""
+
+DESCENT_STREAM = 1_000_003
+"""Stream of random numbers of the descents' starts, apart from those of the rounds of CMA-ES."""
+
+
+class PoseSearch:
+    """Stages that look for the pose, and the best of what they found.
+
+    Args:
+        chart: around the start pose; candidates are told in it.
+        levels: objectives from coarse to fine.
+        spread: (6,) uncertainty of the start in the chart's parameters.
+        log: keeps and judges every pose that was refined.
+        monitor: told of progress; ends the search by raising Stopped.
+        config: settings.
+        make_learned: makes the learned part when it is first needed; None where there is none.
+    """
+
+    def __init__(
+        self,
+        chart: PoseChart,
+        levels: Levels,
+        spread: NDArray[np.float64],
+        log: AttemptLog,
+        monitor: Monitor,
+        config: RegistrationConfig,
+        make_learned: Callable[[], LearnedSearch] | None,
+    ) -> None:
+        self._chart, self._levels, self._spread, self._config = chart, levels, spread, config
+        self._log, self._monitor, self._make_learned = log, monitor, make_learned
+        self._start = Candidate(-np.inf, np.zeros(6))
+        self._leader = self._start
+        self._learned: LearnedSearch | None = None
+        self._ends: list[Candidate] = []
+        self.best, self.confidence = self._start, -1.0
+        self.runs_done = 0
+        self.stages: list[StageReport] = []
+
+    @property
+    def has_learned(self) -> bool:
+        """Whether there is a network to descend on."""
+        return self._make_learned is not None
+
+    def best_pose(self) -> Matrix:
+        """world_from_volume of the best candidate."""
+        return self._pose(self.best)
+
+    def footprint(self, candidate: Candidate) -> FootprintScore:
+        """How well a candidate explains what it claims to explain."""
+        return self._levels.middle.footprint_score(self._pose(candidate))
+
+    def refine_start(self) -> None:
+        """Climbs from the start pose."""
+        self._refine([self._start], "start")
+
+    def descend(self) -> None:
+        """Descends on the learned similarity from the start and from around it, and refines where most ended best."""
+        if self._make_learned is None:
+            raise AssertionError("a search without a network was told to descend on it")
+        began = self._monitor.seconds
+        self._learned = self._learned or self._make_learned()
+        before = self._learned.evaluations
+        rng = np.random.default_rng([self._config.seed, DESCENT_STREAM])
+        starts = SCATTER * rng.standard_normal((self._config.descents, 6)) * self._spread
+        starts[0] = 0.0
+
+        def on_step(step: int, poses: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+            self._leader = self._candidate(poses[int(np.argmin(values))])
+            self._monitor.check("prost", 0.0, self._leader)
+
+        descent = self._learned.descents(self._chart.world_from_volume_at(starts), on_step)
+        self._ends = [self._candidate(pose) for pose in descent.world_from_volume]
+        self.add_stage("prost", self._learned.evaluations - before, began, -float(descent.values[0]), len(starts))
+        self._refine(self._ends[:CANDIDATES_REFINED], "refine")
+
+    def search_from_descents(self, runs: int) -> None:
+        """CMA-ES around the best ends of the descents, as wide as descents are uncertain."""
+        if self._learned is None:
+            raise AssertionError("a search was told to go on from descents before there were any")
+        centre = self._chart.world_from_volume_at(self._ends[0].parameters)[0]
+        chart = PoseChart(centre, self._chart.camera_from_world, self._chart.centre_mm)
+        spread = self._spread * self._learned.share_left()
+        ends = [self._ends[index % len(self._ends)] for index in range(runs)]
+        starts = np.array([chart.parameters_of(self._pose(end)) for end in ends])
+        self._search(chart, starts, spread, runs)
+
+    def search_from_start(self, runs: int) -> None:
+        """CMA-ES around the start pose; after the first round from places drawn around it."""
+        starts = np.zeros((runs, 6))
+        if self._monitor.rounds_done > 0:
+            starts = self._rng().standard_normal((runs, 6)) * self._spread
+        self._search(self._chart, starts, self._spread, runs)
+
+    def polish(self) -> None:
+        """The last millimetre: climbs at the finest level, without leaving the judged optimum."""
+        began, before = self._monitor.seconds, self._levels.fine.evaluations
+        polished = polish(
+            self._levels.fine, self._chart, self.best.parameters, POLISH_STEPS,
+            lambda best: self._monitor.check("polish", 0.0, best),
+        )  # fmt: skip
+        score = self._judged_score(polished)
+        if score > LEAST_KEPT * self.best.score:
+            self.best = Candidate(score, polished.parameters)
+        self.add_stage("polish", self._levels.fine.evaluations - before, began, polished.score, 1)
+
+    def keep_what_was_found(self) -> None:
+        """After a stop: the better of the best finished pose and the one the search was at."""
+        for candidate in (self._start, self._leader):
+            self._consider(Candidate(self._judged_score(candidate), candidate.parameters))
+
+    def add_stage(self, name: str, evaluations: int, began: float, score: float, starts: int) -> None:
+        """Notes what a stage did."""
+        self.stages.append(StageReport(name, evaluations, self._monitor.seconds - began, score, starts))
+
+    def _rng(self) -> np.random.Generator:
+        return np.random.default_rng([self._config.seed, self._monitor.rounds_done])
+
+    def _search(self, chart: PoseChart, starts: NDArray[np.float64], spread: NDArray[np.float64], runs: int) -> None:
+        """One round: CMA-ES runs side by side in a chart, the best of them refined."""
+        config, coarse = self._config, self._levels.coarse
+        began, before = self._monitor.seconds, coarse.evaluations
+
+        def in_own_chart(found: Candidate) -> Candidate:
+            return Candidate(found.score, self._candidate(chart.world_from_volume_at(found.parameters)[0]).parameters)
+
+        def on_generation(generation: int, best: Candidate) -> None:
+            self._leader = in_own_chart(best)
+            self._monitor.check("cmaes", SEARCH_SHARE * (generation + 1) / config.generations, self._leader)
+
+        found = cmaes_search(
+            coarse, chart, starts, spread, config.population, config.generations, self._rng(), on_generation
+        )
+        found = sorted(map(in_own_chart, found), key=lambda candidate: -candidate.score)
+        self.add_stage("cmaes", coarse.evaluations - before, began, found[0].score, runs)
+        self.runs_done += runs
+        self._refine(found[:CANDIDATES_REFINED], "refine")
+        self._monitor.rounds_done += 1
+
+    def _refine(self, candidates: Sequence[Candidate], name: str) -> None:
+        """Climbs from each candidate at the level where poses are judged, and keeps the best."""
+        began, before = self._monitor.seconds, self._levels.middle.evaluations
+        share = 0.0 if name == "start" else SEARCH_SHARE
+        top = -np.inf
+        for candidate in candidates:
+            refined = polish(
+                self._levels.middle, self._chart, candidate.parameters, POLISH_STEPS,
+                lambda best: self._monitor.check(name, share, best),
+            )  # fmt: skip
+            self._consider(refined)
+            top = max(top, refined.score)
+        self._leader = self.best
+        self.add_stage(name, self._levels.middle.evaluations - before, began, top, len(candidates))
+
+    def _consider(self, candidate: Candidate) -> None:
+        """Judges a candidate of the middle level, and keeps it if it is the most convincing one so far."""
+        confidence = self._log.add(candidate.parameters, self.footprint(candidate), self.runs_done)
+        if (confidence, candidate.score) > (self.confidence, self.best.score):
+            self.best, self.confidence = candidate, confidence
+
+    def _judged_score(self, candidate: Candidate) -> float:
+        return float(self._levels.middle.scores(self._chart.world_from_volume_at(candidate.parameters))[0])
+
+    def _pose(self, candidate: Candidate) -> Matrix:
+        return np.asarray(self._chart.world_from_volume_at(candidate.parameters)[0])
+
+    def _candidate(self, world_from_volume: Matrix) -> Candidate:
+        """A pose that has no score yet."""
+        return Candidate(-np.inf, self._chart.parameters_of(world_from_volume))

@@ -1,0 +1,62 @@
+"""Which weights a registration uses: the user's own, those adapted to this patient, or those that came along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prostreg.errors import WeightsError
+from prostreg.prost.model import LearnedModel, load_model
+from prostreg.prost.shipped import shipped_weights
+from prostreg.prost.weight_cache import check_made_for, find_adapted
+from prostreg.registration.case import Case
+from prostreg.registration.config import RegistrationConfig
+
+
+def chosen_weights(config: RegistrationConfig, case: Case | None) -> Path | None:
+    """The file of weights to use; None where there is none and the method can do without.
+
+    Args:
+        config: ``weights`` is "auto" (adapted to this patient, or else those that came along), "shipped",
+            "adapted", or a file.
+        case: None where only what does not depend on the patient is to be found out.
+
+    Raises:
+        WeightsError: the method needs weights and there are none of the kind asked for.
+    """
+    if config.weights not in ("auto", "shipped", "adapted"):
+        return Path(config.weights)
+    if config.weights != "shipped" and case is not None:
+        adapted = find_adapted(case.ct, case.anatomy)
+        if adapted is not None:
+            return adapted
+    if config.weights == "adapted":
+        if case is None:
+            return None
+        raise WeightsError(
+            f"There are no weights adapted to the CT and anatomy of {case.name}: run `prostreg adapt` on the case"
+            " first, or leave the choice of weights to prostreg."
+        )
+    shipped = shipped_weights()
+    if shipped is None and config.method.startswith("prost"):
+        raise WeightsError(
+            f"The method '{config.method}' needs weights of the ProST network, and none are installed: choose"
+            " 'auto' or 'cmaes', install prostreg again, or name a file of weights."
+        )
+    return shipped
+
+
+def learned_model(config: RegistrationConfig, case: Case) -> LearnedModel | None:
+    """The network that a registration uses; None for ``cmaes``, and for ``auto`` where there are no weights.
+
+    Raises:
+        WeightsError: the weights are missing, damaged, or were adapted to another patient.
+    """
+    if config.method == "cmaes":
+        return None
+    path = chosen_weights(config, case)
+    if path is None:
+        return None
+    model = load_model(path)
+    if not config.foreign_weights:
+        check_made_for(model.card, case.ct, case.anatomy)
+    return model

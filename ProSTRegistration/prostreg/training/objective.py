@@ -1,0 +1,78 @@
+"""The loss of a batch: how far the gradient of L_N is from the one that leads to the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from prostreg.prost.feature_projection import FeatureProjection
+from prostreg.prost.losses import gradient_direction_loss, gradient_distance_loss
+from prostreg.prost.network import ProSTNetwork
+from prostreg.prost.pose_gradient import gradient_of
+from prostreg.training.batches import Batch
+from prostreg.training.config import TrainingConfig
+
+VALUE_SCALE = 10.0
+"""Half the squared distance of starts at their spread is 3; its square is divided by this."""
+
+
+class Losses(NamedTuple):
+    """Parts of a loss, each a scalar.
+
+    Attributes:
+        total: what is minimised.
+        gradient: of the chosen kind.
+        value: of L_N against half the squared whitened distance.
+        estimate: of the poses that the network tells of both sides; 0 where it tells none.
+    """
+
+    total: Tensor
+    gradient: Tensor
+    value: Tensor
+    estimate: Tensor
+
+
+def gradient_and_losses(
+    network: ProSTNetwork, projections: Mapping[int, FeatureProjection], batch: Batch, config: TrainingConfig
+) -> tuple[Tensor, Losses]:
+    """Gradient (n, 6) of L_N at a batch's starts, and the losses, which can be differentiated by the weights.
+
+    Args:
+        projections: one for each patient that the batch names.
+    """
+    whitened = torch.zeros(len(batch.xrays), 6, device=batch.xrays.device, requires_grad=True)
+    moving = moving_images(projections, batch, whitened)
+    fixed = network.fixed_features(batch.xrays)
+    comparison = network.compare(moving, fixed)
+    gradient = gradient_of(comparison, whitened, create_graph=True)
+    of_gradient = _gradient_loss(config.loss, gradient, -batch.to_truth)
+    half_squared = 0.5 * (batch.to_truth**2).sum(dim=-1)
+    of_value = ((comparison.similarity - half_squared) ** 2).mean() / VALUE_SCALE
+    of_estimate = torch.zeros_like(of_value)
+    of_fixed = network.fixed_pose_estimate(fixed)
+    if comparison.pose_estimate is not None and of_fixed is not None:
+        of_estimate = ((of_fixed - batch.true_pose) ** 2).mean()
+        of_estimate = of_estimate + ((comparison.pose_estimate - batch.start_pose) ** 2).mean()
+    total = of_gradient + config.value_weight * of_value + config.estimate_weight * of_estimate
+    return gradient, Losses(total, of_gradient, of_value, of_estimate)
+
+
+def moving_images(projections: Mapping[int, FeatureProjection], batch: Batch, whitened: Tensor) -> Tensor:
+    """Projected features (n, C, s, s) at a batch's starts, moved by whitened parameters (n, 6)."""
+    twists = (batch.twist_from_whitened @ whitened[..., None])[..., 0]
+    images = [
+        projections[int(patient)].moving(batch.camera_from_volume[n : n + 1], twists[n : n + 1], batch.carms[n])
+        for n, patient in enumerate(batch.patients)
+    ]
+    return torch.cat(images)
+
+
+def _gradient_loss(kind: str, gradient: Tensor, target: Tensor) -> Tensor:
+    if kind == "direction":
+        return gradient_direction_loss(gradient, target).mean()
+    if kind == "distance":
+        return gradient_distance_loss(gradient, target).mean()
+    return ((gradient - target) ** 2).mean()

@@ -1,0 +1,142 @@
+"""Whom a network is trained on: CTs with the anatomy that is registered, listed in a JSON file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prostreg.errors import FaultList, InputError
+from prostreg.file_digest import sha256_of
+from prostreg.images.anatomy import anatomy_by_threshold, anatomy_from_labels
+from prostreg.images.reading import read_ct, read_labels
+from prostreg.images.volume import Volume
+from prostreg.json_fields import JsonFields
+
+USES = ("training", "validation")
+
+
+@dataclass(frozen=True)
+class PatientEntry:
+    """One line of the list: what to read, and what it is for.
+
+    Attributes:
+        name: unique in the list.
+        ct: file of the CT.
+        sha256: of that file; empty if it is not checked.
+        labels: file of a label map, or None for bone by threshold.
+        values: label values of the anatomy.
+        is_mirrored: left and right are exchanged, which makes another patient of the same one.
+        use: ``training``, or ``validation``: never trained on.
+        origin: where the CT comes from.
+        licence: under which it may be used.
+    """
+
+    name: str
+    ct: Path
+    sha256: str
+    labels: Path | None
+    values: tuple[int, ...]
+    is_mirrored: bool
+    use: str
+    origin: str
+    licence: str
+
+
+@dataclass(frozen=True, eq=False)
+class Patient:
+    """A CT and what is registered of it.
+
+    Attributes:
+        ct: HU.
+        anatomy: bool mask in its grid.
+    """
+
+    name: str
+    ct: Volume
+    anatomy: NDArray[np.bool_]
+
+
+def read_patient_list(path: Path, data_folders: Sequence[Path] = ()) -> tuple[PatientEntry, ...]:
+    """Reads ``{"patients": [{"name", "ct", "labels", "values", "mirrored", "use", "origin", "licence"}, ...]}``.
+
+    Args:
+        path: of the list.
+        data_folders: where its files are looked for, in this order; then in the list's own folder.
+
+    Raises:
+        InputError: names every fault and every missing file.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InputError(f"The list of patients {path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise InputError(f"The list of patients {path} is not valid JSON: {error}.") from error
+    faults = FaultList()
+    fields = JsonFields(content, f"The list of patients {path.name}", faults)
+    entries = tuple(_entry(inside, (*data_folders, path.parent)) for inside in fields.inners("patients"))
+    fields.end()
+    for use in USES:
+        if not any(entry.use == use for entry in entries):
+            faults.add(f'The list of patients {path.name} has none for {use}: give one or more the "use" "{use}".')
+    names = [entry.name for entry in entries]
+    faults.extend(f"The name {name!r} occurs twice in {path.name}." for name in set(names) if names.count(name) > 1)
+    faults.extend(_missing_files(entries))
+    faults.raise_if_any()
+    return entries
+
+
+def read_patient(entry: PatientEntry) -> Patient:
+    """Reads one patient's files.
+
+    Raises:
+        InputError: a file cannot be read, or is another one than the list says.
+    """
+    if entry.sha256 and sha256_of(entry.ct) != entry.sha256:
+        raise InputError(f"The CT {entry.ct} is another file than the list of patients names: its SHA256 differs.")
+    ct = read_ct(entry.ct)
+    if entry.labels is None:
+        anatomy = anatomy_by_threshold(ct)
+    else:
+        anatomy = anatomy_from_labels(ct, read_labels(entry.labels), entry.values)
+    patient = Patient(entry.name, ct, anatomy)
+    return mirrored(patient) if entry.is_mirrored else patient
+
+
+def mirrored(patient: Patient) -> Patient:
+    """The patient with left and right exchanged, in the same grid."""
+    values = np.ascontiguousarray(patient.ct.values[:, :, ::-1])
+    return Patient(patient.name, patient.ct.with_values(values), np.ascontiguousarray(patient.anatomy[:, :, ::-1]))
+
+
+def _entry(fields: JsonFields, folders: Sequence[Path]) -> PatientEntry:
+    labels = fields.text("labels", "")
+    entry = PatientEntry(
+        name=fields.text("name"),
+        ct=_found(fields.text("ct"), folders),
+        sha256=fields.text("sha256", ""),
+        labels=_found(labels, folders) if labels else None,
+        values=fields.wholes("values", ()),
+        is_mirrored=fields.raw("mirrored", False) is True,
+        use=fields.choice("use", USES, "training"),
+        origin=fields.text("origin"),
+        licence=fields.text("licence"),
+    )
+    fields.end()
+    return entry
+
+
+def _found(name: str, folders: Sequence[Path]) -> Path:
+    """The file in the first folder that has it; where it would be in the last one, if none has."""
+    paths = [folder / name for folder in folders]
+    return next((path for path in paths if path.is_file()), paths[-1])
+
+
+def _missing_files(entries: Sequence[PatientEntry]) -> list[str]:
+    paths = {path for entry in entries for path in (entry.ct, entry.labels) if path is not None}
+    return [f"The file {path} of the list of patients does not exist." for path in sorted(paths) if not path.is_file()]

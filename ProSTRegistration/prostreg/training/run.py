@@ -1,0 +1,170 @@
+"""A training run from its configuration to a trained network, with checkpoints; goes on exactly where it was killed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from prostreg.prost.network import ProSTNetwork
+from prostreg.training.config import TrainingConfig
+from prostreg.training.patients import PatientEntry, read_patient
+from prostreg.training.run_folder import TRAINING_CURVE, VALIDATION_CURVE, RunFolder
+from prostreg.training.trainer import Trainer, TrainingPatient
+from prostreg.training.validation import Validation, validate
+from prostreg.training.xray_bank import XrayBank, simulated_bank
+
+BANKS, VALIDATION_STARTS = range(10, 12)
+"""Independent streams of random numbers of a run, apart from the trainer's."""
+
+VALIDATION_XRAYS = 40
+STEPS_PER_ROW = 20
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How the steps are carried out on the hardware at hand; the default is this process alone.
+
+    Attributes:
+        rank: of this process.
+    """
+
+    rank: int = 0
+    backward: Callable[[Tensor], None] = torch.Tensor.backward
+    autocast: Callable[[], AbstractContextManager[None]] = nullcontext
+    reduce_gradients: Callable[[ProSTNetwork], None] = lambda network: None
+    barrier: Callable[[], None] = lambda: None
+
+
+class TrainingRun:
+    """One run.
+
+    Args:
+        network: with fresh weights.
+        config: settings.
+        entries: patients, of both uses.
+        folder: for checkpoints and curves.
+        engine: hardware.
+        say: told what is going on, in lines for people.
+    """
+
+    def __init__(
+        self,
+        network: ProSTNetwork,
+        config: TrainingConfig,
+        entries: Sequence[PatientEntry],
+        folder: RunFolder,
+        engine: Engine,
+        say: Callable[[str], None],
+    ) -> None:
+        self.network, self._config, self._folder, self._engine, self._say = network, config, folder, engine, say
+        self._entries = {use: [e for e in entries if e.use == use] for use in ("training", "validation")}
+        self._trainer = Trainer(network, config, [], engine.backward, engine.autocast, engine.reduce_gradients)
+        self.step, self.seconds = 0, 0.0
+        self.best: Validation | None = None
+        self.best_state: dict[str, Tensor] = {}
+
+    def go_on(self, is_cancelled: Callable[[], bool]) -> bool:
+        """Trains to the end, or until told to stop; whether it came to the end."""
+        self._restore()
+        patients, banks = self._prepared("training", self._config.xrays_per_patient, self._renewal)
+        seen, seen_banks = self._prepared("validation", VALIDATION_XRAYS, -1)
+        self._trainer.patients = patients
+        began, before = time.monotonic(), self.seconds
+        sums: dict[str, float] = {}
+        while self.step < self._config.steps:
+            losses = self._trainer.step(banks, self.step, self.step / self._config.steps, self._engine.rank)
+            self.step += 1
+            self.seconds = before + time.monotonic() - began
+            sums = {name: sums.get(name, 0.0) + value for name, value in losses.items()}
+            if self.step % STEPS_PER_ROW == 0:
+                self._note(TRAINING_CURVE, {name: value / STEPS_PER_ROW for name, value in sums.items()})
+                sums = {}
+            is_last = self.step == self._config.steps
+            if self.step % self._config.validate_every_steps == 0 or is_last:
+                self._validate(seen, seen_banks)
+            if self.step % self._config.checkpoint_every_steps == 0 or is_last:
+                self._save()
+            if self.step % self._config.renew_every_steps == 0 and not is_last:
+                banks = self._banks("training", self._config.xrays_per_patient, self._renewal)
+            if is_cancelled():
+                return is_last
+        return True
+
+    @property
+    def _renewal(self) -> int:
+        return self.step // self._config.renew_every_steps
+
+    def _prepared(self, use: str, number: int, renewal: int) -> tuple[list[TrainingPatient], list[XrayBank]]:
+        """Patients as the steps need them, one at a time in memory as a whole."""
+        patients, banks = [], []
+        for index, entry in enumerate(self._entries[use]):
+            patient = read_patient(entry)
+            patients.append(TrainingPatient(patient, self.network))
+            banks.append(self._bank(use, index, number, renewal))
+        return patients, banks
+
+    def _banks(self, use: str, number: int, renewal: int) -> list[XrayBank]:
+        return [self._bank(use, index, number, renewal) for index in range(len(self._entries[use]))]
+
+    def _bank(self, use: str, index: int, number: int, renewal: int) -> XrayBank:
+        """Simulated X-rays; from the folder where they are there already."""
+        entry = self._entries[use][index]
+        file = self._folder.bank_file(renewal, entry.name)
+        if not file.is_file() and self._engine.rank == 0:
+            self._say(f"Simulating {number} X-rays of {entry.name}")
+            seed = [self._config.seed, BANKS, ("training", "validation").index(use), index, renewal + 1]
+            scene, size = self._config.scene, self.network.image_size
+            simulated_bank(read_patient(entry), scene, size, number, seed).save(file)
+        self._engine.barrier()
+        return XrayBank.load(file)
+
+    def _validate(self, patients: Sequence[TrainingPatient], banks: Sequence[XrayBank]) -> None:
+        projections = [patient.projection(self.network) for patient in patients]
+        seed = int(np.random.default_rng([self._config.seed, VALIDATION_STARTS]).integers(2**31))
+        centres = [patient.centre_mm for patient in patients]
+        result = validate(self.network, projections, banks, centres, self._config.scene, seed)
+        if self.best is None or (result.arrived, -result.after) > (self.best.arrived, -self.best.after):
+            self.best = result
+            self.best_state = {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
+        self._note(VALIDATION_CURVE, {k: v for k, v in result.to_dict().items() if k != "residual"})
+        self._say(
+            f"Step {self.step} of {self._config.steps}, {self.seconds / 60:.0f} min: a descent goes from"
+            f" {result.before:.2f} to {result.after:.2f} spreads, {100 * result.arrived:.0f} % arrive,"
+            f" {100 * result.right_direction:.0f} % of directions right"
+        )
+
+    def _note(self, curve: str, values: dict[str, Any]) -> None:
+        if self._engine.rank == 0:
+            self._folder.add_row(curve, {"step": self.step, "seconds": round(self.seconds, 1), **values})
+
+    def _save(self) -> None:
+        if self._engine.rank == 0:
+            self._folder.save_checkpoint(
+                {
+                    "step": self.step,
+                    "seconds": self.seconds,
+                    "network": self.network.state_dict(),
+                    "optimiser": self._trainer.optimiser.state_dict(),
+                    "best_state": self.best_state,
+                    "best": None if self.best is None else dict(self.best.__dict__),
+                }
+            )
+
+    def _restore(self) -> None:
+        state = self._folder.load_checkpoint()
+        self._folder.forget_after(0 if state is None else state["step"])
+        if state is None:
+            return
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.network.load_state_dict(state["network"])
+        self._trainer.optimiser.load_state_dict(state["optimiser"])
+        self.best_state = state["best_state"]
+        self.best = None if state["best"] is None else Validation(**state["best"])
+        self._say(f"Going on after step {self.step}")

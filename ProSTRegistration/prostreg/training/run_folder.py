@@ -1,0 +1,93 @@
+"""What a training run writes while it goes on: curves, checkpoint, simulated X-rays; how it goes on after a kill."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from prostreg.errors import InputError
+
+CHECKPOINT_FILE = "checkpoint.pt"
+CONFIG_FILE = "config.json"
+TRAINING_CURVE, VALIDATION_CURVE = "training.csv", "validation.csv"
+
+
+class RunFolder:
+    """One folder for one run.
+
+    Args:
+        path: made where it is missing.
+        config: of the run, plain values; a folder with another one is refused.
+
+    Raises:
+        InputError: the folder holds a run of another configuration.
+    """
+
+    def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
+        self.path = path
+        text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
+        written = path / CONFIG_FILE
+        if written.is_file() and written.read_text(encoding="utf-8") != text:
+            raise InputError(
+                f"The folder {path} holds a run with another configuration ({CONFIG_FILE}): give another --out, or"
+                " the configuration that it was begun with."
+            )
+        path.mkdir(parents=True, exist_ok=True)
+        written.write_text(text, encoding="utf-8")
+
+    def bank_file(self, renewal: int, patient: str) -> Path:
+        """Where the simulated X-rays of a patient are kept."""
+        return self.path / "xrays" / str(renewal) / f"{patient}.npz"
+
+    def save_checkpoint(self, state: Mapping[str, Any]) -> None:
+        """Writes all that a run goes on from, in one piece."""
+        unfinished = self.path / f"{CHECKPOINT_FILE}.unfinished"
+        torch.save(dict(state), unfinished)
+        unfinished.replace(self.path / CHECKPOINT_FILE)
+
+    def load_checkpoint(self) -> dict[str, Any] | None:
+        """What `save_checkpoint` wrote last; None at the beginning.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        file = self.path / CHECKPOINT_FILE
+        if not file.is_file():
+            return None
+        try:
+            return dict(torch.load(file, map_location="cpu", weights_only=True))
+        except Exception as error:  # torch raises errors of many libraries for damaged files
+            raise InputError(
+                f"The checkpoint {file} cannot be read ({type(error).__name__}): delete it to begin anew."
+            ) from error
+
+    def add_row(self, curve: str, row: Mapping[str, Any]) -> None:
+        """Appends to a CSV file; the first row decides its columns."""
+        file = self.path / curve
+        is_new = not file.is_file()
+        with file.open("a", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, list(row))
+            if is_new:
+                writer.writeheader()
+            writer.writerow(row)
+
+    def rows(self, curve: str) -> list[dict[str, str]]:
+        """The rows of a CSV file; none where there is no file."""
+        file = self.path / curve
+        if not file.is_file():
+            return []
+        with file.open(newline="", encoding="utf-8") as stream:
+            return list(csv.DictReader(stream))
+
+    def forget_after(self, step: int) -> None:
+        """Removes rows of steps that the checkpoint does not know of."""
+        for curve in (TRAINING_CURVE, VALIDATION_CURVE):
+            kept = [row for row in self.rows(curve) if int(row["step"]) <= step]
+            (self.path / curve).unlink(missing_ok=True)
+            for row in kept:
+                self.add_row(curve, row)
