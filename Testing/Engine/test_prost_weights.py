@@ -313,9 +313,14 @@ class TestNetwork:
         write_raw(weights, network.state_dict(), options={"channels": 5})
         assert "Of another shape" in fault_of(load_network, weights, MAKERS)
 
-    def test_registered_names_make_networks(self):
-        for name in NETWORKS:
-            assert isinstance(make_network(name, {}), ProSTNetwork)
+    @pytest.mark.parametrize("name", sorted(NETWORKS))
+    def test_every_network_there_is_can_be_saved_and_loaded(self, tmp_path, name):
+        network = make_network(name, {})
+        save_weights(tmp_path / "w.safetensors", network, name, {}, CARD)
+        loaded, _ = load_network(tmp_path / "w.safetensors")
+        assert type(loaded) is type(network)
+        for key, tensor in network.state_dict().items():
+            assert torch.equal(loaded.state_dict()[key], tensor)
 
 
 class TestShipping:
