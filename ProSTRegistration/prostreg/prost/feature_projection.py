@@ -7,7 +7,7 @@ the gradient of L_N and for the double backward, which differentiates that gradi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -32,6 +32,18 @@ class FeatureProjection(Protocol):
         """
 
 
+class RenderedFeatures(NamedTuple):
+    """Images (n, C, h, w) and their derivatives (n, 6, C, h, w) by the components of a twist."""
+
+    images: Tensor
+    derivatives: Tensor
+
+    def moved(self, twists: Tensor) -> Tensor:
+        """The images moved by twists (n, 6), to first order."""
+        steps = torch.bmm(twists[:, None], self.derivatives.flatten(2).to(twists))
+        return self.images.to(twists) + steps.reshape(self.images.shape)
+
+
 class FusedFeatures:
     """Given features, by a fused projector; exact at twists of zero, linear in them.
 
@@ -44,11 +56,14 @@ class FusedFeatures:
         self._projectors = [make_projector(volume, projector) for volume in channels]
 
     def moving(self, camera_from_volume: NDArray[np.float64], twists: Tensor, carm: CArm) -> Tensor:
+        return self.rendered(camera_from_volume, carm).moved(twists)
+
+    def rendered(self, camera_from_volume: NDArray[np.float64], carm: CArm) -> RenderedFeatures:
+        """Images and derivatives of poses (n, 4, 4): they depend on no weights and can be made ahead."""
         rendered = [p.render_with_derivative(camera_from_volume, carm) for p in self._projectors]
         images = torch.from_numpy(np.stack([image for image, _ in rendered], axis=1))
         derivatives = torch.from_numpy(np.stack([derivative for _, derivative in rendered], axis=2))
-        steps = torch.bmm(twists[:, None], derivatives.flatten(2).to(twists))
-        return images.to(twists) + steps.reshape(images.shape)
+        return RenderedFeatures(images, derivatives)
 
 
 class TorchFeatures:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from prostreg.prost.feature_projection import FeatureProjection
 from prostreg.prost.losses import gradient_direction_loss, gradient_distance_loss
 from prostreg.prost.network import ProSTNetwork
 from prostreg.prost.pose_gradient import gradient_of
@@ -35,18 +34,18 @@ class Losses(NamedTuple):
     estimate: Tensor
 
 
-def gradient_and_losses(
-    network: ProSTNetwork, projections: Mapping[int, FeatureProjection], batch: Batch, config: TrainingConfig
-) -> tuple[Tensor, Losses]:
-    """Gradient (n, 6) of L_N at a batch's starts, and the losses, which can be differentiated by the weights.
+def gradient_losses(
+    network: ProSTNetwork, moved: Callable[[Tensor], Tensor], batch: Batch, config: TrainingConfig
+) -> Losses:
+    """The losses at a batch's starts, which can be differentiated by the weights.
 
     Args:
-        projections: one for each patient that the batch names.
+        moved: projected features (n, C, s, s) at the starts, moved by twists (n, 6).
     """
     whitened = torch.zeros(len(batch.xrays), 6, device=batch.xrays.device, requires_grad=True)
-    moving = moving_images(projections, batch, whitened)
+    twists = (batch.twist_from_whitened @ whitened[..., None])[..., 0]
     fixed = network.fixed_features(batch.xrays)
-    comparison = network.compare(moving, fixed)
+    comparison = network.compare(moved(twists), fixed)
     gradient = gradient_of(comparison, whitened, create_graph=True)
     of_gradient = _gradient_loss(config.loss, gradient, -batch.to_truth)
     half_squared = 0.5 * (batch.to_truth**2).sum(dim=-1)
@@ -57,17 +56,7 @@ def gradient_and_losses(
         of_estimate = ((of_fixed - batch.true_pose) ** 2).mean()
         of_estimate = of_estimate + ((comparison.pose_estimate - batch.start_pose) ** 2).mean()
     total = of_gradient + config.value_weight * of_value + config.estimate_weight * of_estimate
-    return gradient, Losses(total, of_gradient, of_value, of_estimate)
-
-
-def moving_images(projections: Mapping[int, FeatureProjection], batch: Batch, whitened: Tensor) -> Tensor:
-    """Projected features (n, C, s, s) at a batch's starts, moved by whitened parameters (n, 6)."""
-    twists = (batch.twist_from_whitened @ whitened[..., None])[..., 0]
-    images = [
-        projections[int(patient)].moving(batch.camera_from_volume[n : n + 1], twists[n : n + 1], batch.carms[n])
-        for n, patient in enumerate(batch.patients)
-    ]
-    return torch.cat(images)
+    return Losses(total, of_gradient, of_value, of_estimate)
 
 
 def _gradient_loss(kind: str, gradient: Tensor, target: Tensor) -> Tensor:

@@ -15,8 +15,9 @@ from torch import Tensor
 from prostreg.prost.network import ProSTNetwork
 from prostreg.training.config import TrainingConfig
 from prostreg.training.patients import PatientEntry, read_patient
+from prostreg.training.prefetch import Prefetch
 from prostreg.training.run_folder import TRAINING_CURVE, VALIDATION_CURVE, RunFolder
-from prostreg.training.trainer import Trainer, TrainingPatient
+from prostreg.training.trainer import PreparedBatch, Trainer, TrainingPatient
 from prostreg.training.validation import Validation, validate
 from prostreg.training.xray_bank import XrayBank, simulated_bank
 
@@ -78,8 +79,10 @@ class TrainingRun:
         self._trainer.patients = patients
         began, before = time.monotonic(), self.seconds
         sums: dict[str, float] = {}
+        ahead = self._prefetch(banks)
         while self.step < self._config.steps:
-            losses = self._trainer.step(banks, self.step, self.step / self._config.steps, self._engine.rank)
+            fraction = self.step / self._config.steps
+            losses = self._trainer.step(ahead.get(self.step), self.step, fraction, self._engine.rank)
             self.step += 1
             self.seconds = before + time.monotonic() - began
             sums = {name: sums.get(name, 0.0) + value for name, value in losses.items()}
@@ -92,10 +95,14 @@ class TrainingRun:
             if self.step % self._config.checkpoint_every_steps == 0 or is_last:
                 self._save()
             if self.step % self._config.renew_every_steps == 0 and not is_last:
-                banks = self._banks("training", self._config.xrays_per_patient, self._renewal)
+                ahead.close()
+                ahead = self._prefetch(self._banks("training", self._config.xrays_per_patient, self._renewal))
             if is_cancelled():
                 return is_last
         return True
+
+    def _prefetch(self, banks: Sequence[XrayBank]) -> Prefetch[PreparedBatch]:
+        return Prefetch(lambda step: self._trainer.prepared(banks, step, self._engine.rank))
 
     @property
     def _renewal(self) -> int:

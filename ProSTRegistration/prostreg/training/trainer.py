@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from prostreg.images.volume import Volume
-from prostreg.prost.feature_projection import FeatureProjection, feature_projection
+from prostreg.prost.feature_projection import FeatureProjection, FusedFeatures, RenderedFeatures, feature_projection
 from prostreg.prost.network import ProSTNetwork
 from prostreg.prost.network_volume import network_volume
-from prostreg.training.batches import drawn_batch
+from prostreg.training.batches import Batch, drawn_batch
 from prostreg.training.config import TrainingConfig
-from prostreg.training.objective import gradient_and_losses
+from prostreg.training.objective import gradient_losses
 from prostreg.training.patients import Patient
 from prostreg.training.schedule import learning_rate_share
 from prostreg.training.xray_bank import XrayBank, anatomy_centre_mm
@@ -36,12 +36,26 @@ class TrainingPatient:
     def __init__(self, patient: Patient, network: ProSTNetwork) -> None:
         self.name = patient.name
         self.centre_mm = anatomy_centre_mm(patient)
-        self._channels: list[Volume] = network_volume(patient.ct, patient.anatomy, network.volume_channels)
-        self._given = None if network.learns_volume_features else feature_projection(network, self._channels)
+        self._channels = network_volume(patient.ct, patient.anatomy, network.volume_channels)
+        self._given: FusedFeatures | None = None
+
+    @property
+    def given(self) -> FusedFeatures:
+        """The projection of channels as they are, made once."""
+        if self._given is None:
+            self._given = FusedFeatures(self._channels)
+        return self._given
 
     def projection(self, network: ProSTNetwork) -> FeatureProjection:
         """With features as the network makes them at present."""
-        return self._given or feature_projection(network, self._channels)
+        return feature_projection(network, self._channels) if network.learns_volume_features else self.given
+
+
+class PreparedBatch(NamedTuple):
+    """A batch, and its projected features where they depend on no weights."""
+
+    batch: Batch
+    rendered: RenderedFeatures | None
 
 
 class Trainer:
@@ -71,11 +85,30 @@ class Trainer:
             network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
 
-    def step(self, banks: Sequence[XrayBank], step: int, fraction: float, rank: int = 0) -> dict[str, float]:
-        """One step of the optimiser; what is drawn depends on the seed, the step and the rank alone.
+    def prepared(self, banks: Sequence[XrayBank], step: int, rank: int = 0) -> PreparedBatch:
+        """What a step learns from; it depends on the seed, the step and the rank alone, and not on the weights.
 
         Args:
             banks: X-rays of each patient.
+            step: counted from 0.
+            rank: of this process among those that share the work.
+        """
+        rng = np.random.default_rng([self.config.seed, BATCHES, step, rank])
+        batch = drawn_batch(self.config, banks, self.centres_mm, rng)
+        if self.network.learns_volume_features:
+            return PreparedBatch(batch, None)
+        parts = [
+            self.patients[patient].given.rendered(batch.camera_from_volume[n : n + 1], batch.carms[n])
+            for n, patient in enumerate(batch.patients)
+        ]
+        images, derivatives = zip(*parts, strict=True)
+        return PreparedBatch(batch, RenderedFeatures(torch.cat(images), torch.cat(derivatives)))
+
+    def step(self, prepared: PreparedBatch, step: int, fraction: float, rank: int = 0) -> dict[str, float]:
+        """One step of the optimiser.
+
+        Args:
+            prepared: for this step and rank.
             step: counted from 0.
             fraction: of the run that is over, for the learning rate.
             rank: of this process among those that share the work.
@@ -84,12 +117,10 @@ class Trainer:
             The parts of the loss by name.
         """
         config = self.config
-        rng = np.random.default_rng([config.seed, BATCHES, step, rank])
         torch.manual_seed(int(np.random.default_rng([config.seed, DROPOUT, step, rank]).integers(2**31)))
-        batch = drawn_batch(config, banks, self.centres_mm, rng).to(next(self.network.parameters()).device)
-        projections = {index: self.patients[index].projection(self.network) for index in set(batch.patients.tolist())}
+        batch = prepared.batch.to(next(self.network.parameters()).device)
         with self._autocast():
-            _, losses = gradient_and_losses(self.network, projections, batch, config)
+            losses = gradient_losses(self.network, self._moved(prepared, batch), batch, config)
         self.optimiser.zero_grad()
         self._backward(losses.total)
         self._reduce_gradients(self.network)
@@ -98,6 +129,21 @@ class Trainer:
             group["lr"] = config.learning_rate * learning_rate_share(step, config.warmup_steps, fraction)
         self.optimiser.step()
         return {name: float(value.detach()) for name, value in losses._asdict().items()}
+
+    def _moved(self, prepared: PreparedBatch, batch: Batch) -> Callable[[Tensor], Tensor]:
+        if prepared.rendered is not None:
+            return prepared.rendered.moved
+        projections = {int(patient): self.patients[patient].projection(self.network) for patient in batch.patients}
+
+        def moved(twists: Tensor) -> Tensor:
+            poses, carms = batch.camera_from_volume, batch.carms
+            images = [
+                projections[int(patient)].moving(poses[n : n + 1], twists[n : n + 1], carms[n])
+                for n, patient in enumerate(batch.patients)
+            ]
+            return torch.cat(images)
+
+        return moved
 
     @property
     def centres_mm(self) -> list[NDArray[np.float64]]:
