@@ -42,6 +42,7 @@ def make_parser() -> Parser:
     _add_drr(commands, common)
     _add_simulate(commands, common)
     _add_demo(commands, common)
+    _add_adapt(commands, common)
     _add_evaluate(commands, common)
     _add_bench(commands, common)
     commands.add_parser("info", parents=[common], help="versions, devices, accelerators, weights")
@@ -130,6 +131,24 @@ def _add_demo(commands: argparse._SubParsersAction[Parser], common: Parser) -> N
     parser.add_argument("--seed", type=_whole_number, default=0, metavar="N", help="of pose, noise and search")
 
 
+def _add_adapt(commands: argparse._SubParsersAction[Parser], common: Parser) -> None:
+    parser = commands.add_parser(
+        "adapt",
+        parents=[common],
+        help="adapt the network to one patient's CT",
+        description="Trains the network on simulated X-rays of the case's CT and keeps what did best on others of the"
+        " same CT. Registrations of this CT and anatomy find the weights by themselves.",
+    )
+    parser.add_argument("case", type=Path, metavar="CASE", help="case.json, or the folder it is in; views may be empty")
+    parser.add_argument("--minutes", type=_minutes, default=10.0, metavar="M", help="of training (default: 10)")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="to begin with (default: those that came along)")
+    parser.add_argument(
+        "--foreign-weights", action="store_true", help="begin with weights of another patient all the same"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="weights to write (default: in the user's cache)")
+    parser.add_argument("--seed", type=_whole_number, default=0, metavar="N", help="of X-rays and poses")
+
+
 def _add_evaluate(commands: argparse._SubParsersAction[Parser], common: Parser) -> None:
     parser = commands.add_parser(
         "evaluate",
@@ -210,3 +229,10 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a positive number of seconds")
     return seconds
+
+
+def _minutes(text: str) -> float:
+    try:
+        return _seconds(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a positive number of minutes") from None

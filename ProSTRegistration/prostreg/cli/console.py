@@ -6,11 +6,22 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-from prostreg.registration.result import Progress
+from typing import Any, Protocol
 
 SECONDS_BETWEEN_LINES = 2.0
+
+
+class Progress(Protocol):
+    """What is shown of a long job: a registration's progress, or that of an adaptation."""
+
+    @property
+    def stage(self) -> str: ...
+    @property
+    def fraction(self) -> float: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def seconds_left(self) -> float | None: ...
 
 
 class ProgressLines:

@@ -21,6 +21,7 @@ COMMAND_MODULES = {
     "simulate": "prostreg.cli.simulate",
     "demo": "prostreg.cli.demo",
     "info": "prostreg.cli.info",
+    "adapt": "prostreg.cli.adapt",
     "evaluate": "prostreg.cli.evaluate",
 }
 

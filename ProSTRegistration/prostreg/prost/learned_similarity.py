@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from prostreg.geometry.carm import CArm
-from prostreg.geometry.frames import Matrix
+from prostreg.geometry.frames import Matrix, invert_rigid
+from prostreg.geometry.pose_arrays import twists_from_parameters
 from prostreg.prost.feature_projection import FeatureProjection
 from prostreg.prost.network import ProSTNetwork
-from prostreg.prost.pose_gradient import gradient_of, twist_from_whitened
+from prostreg.prost.pose_gradient import gradient_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +68,8 @@ class LearnedSimilarity:
         self, view: LearnedView, world_from_volume: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         count, to_camera = len(world_from_volume), view.carm.camera_from_world
-        jacobians = [
-            twist_from_whitened(pose, self.camera_from_world, to_camera, self.centre_mm, self.spread)
-            for pose in world_from_volume
-        ]
-        to_twist = torch.from_numpy(np.array(jacobians, dtype=np.float32)).to(view.fixed[0].device)
+        twists_from_whitened = self._spread_twists(world_from_volume, to_camera)
+        to_twist = torch.from_numpy(twists_from_whitened.astype(np.float32)).to(view.fixed[0].device)
         whitened = torch.zeros(count, 6, device=to_twist.device, requires_grad=True)
         twists = (to_twist @ whitened[..., None])[..., 0]
         moving = self._projection.moving(to_camera @ world_from_volume, twists, view.carm)
@@ -82,3 +80,9 @@ class LearnedSimilarity:
             comparison.similarity.detach().cpu().numpy().astype(np.float64),
             gradient.detach().cpu().numpy().astype(np.float64),
         )
+
+    def _spread_twists(self, world_from_volume: NDArray[np.float64], to_camera: Matrix) -> NDArray[np.float64]:
+        """(n, 6, 6): whitened parameters, in the first camera's axes, to twists in a camera's frame."""
+        other_from_first = to_camera @ invert_rigid(self.camera_from_world)
+        poses = self.camera_from_world @ world_from_volume
+        return twists_from_parameters(poses, self.centre_mm, other_from_first) * self.spread

@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.geometry.chart import PoseChart
-from prostreg.geometry.frames import Matrix
+from prostreg.geometry.frames import Matrix, invert_rigid
+from prostreg.geometry.pose_arrays import moved_poses
 
 LEARNING_RATE = 0.3
 MOMENTUM = 0.5
@@ -72,6 +72,7 @@ def learned_descent(
         most_steps: after which it ends anyway.
     """
     poses = np.array(world_from_volume, dtype=np.float64)
+    camera_from_world = objective.camera_from_world
     velocity = np.zeros((len(poses), 6))
     values = np.full(len(poses), np.inf)
     for step in range(most_steps):
@@ -79,9 +80,8 @@ def learned_descent(
         velocity = MOMENTUM * velocity - LEARNING_RATE * gradients
         moves = np.clip(velocity, -LONGEST_STEP, LONGEST_STEP)
         on_step(step, poses, values)
-        for index, move in enumerate(moves):
-            chart = PoseChart(poses[index], objective.camera_from_world, objective.centre_mm)
-            poses[index] = chart.world_from_volume_at(move * objective.spread)[0]
+        in_camera = moved_poses(camera_from_world @ poses, objective.centre_mm, moves * objective.spread)
+        poses = invert_rigid(camera_from_world) @ in_camera
         if np.abs(moves).max() < STILL:
             return Descent(poses, values, step + 1)
     return Descent(poses, values, most_steps)

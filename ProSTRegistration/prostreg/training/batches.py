@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from prostreg.geometry.carm import CArm
-from prostreg.geometry.chart import PoseChart
-from prostreg.prost.pose_gradient import twist_from_whitened
+from prostreg.geometry.pose_arrays import moved_poses, parameters_between, twists_from_parameters
 from prostreg.training.augmentation import augmented
 from prostreg.training.config import TrainingConfig
 from prostreg.training.xray_bank import XrayBank
@@ -79,29 +78,22 @@ def batch_of(
     offsets: NDArray[np.float64],
 ) -> Batch:
     """A batch of chosen X-rays with starts at ``offsets`` (n, 6) from their truth, in rad and mm."""
-    starts, jacobians, to_truth, true_poses, start_poses = [], [], [], [], []
-    for patient, number, offset in zip(patients, numbers, offsets, strict=True):
-        bank, centre_mm = banks[patient], centres_mm[patient]
-        truth = bank.camera_from_volume[number]
-        start = PoseChart(truth, np.eye(4), centre_mm).world_from_volume_at(offset)[0]
-        base = PoseChart(bank.base[number], np.eye(4), centre_mm)
-        starts.append(start)
-        jacobians.append(twist_from_whitened(start, np.eye(4), np.eye(4), centre_mm, spread))
-        to_truth.append(PoseChart(start, np.eye(4), centre_mm).parameters_of(truth) / spread)
-        true_poses.append(base.parameters_of(truth) / spread)
-        start_poses.append(base.parameters_of(start) / spread)
-    images = np.stack([banks[patient].images[number] for patient, number in zip(patients, numbers, strict=True)])
+    chosen = list(zip(patients, numbers, strict=True))
+    truth = np.array([banks[patient].camera_from_volume[number] for patient, number in chosen])
+    base = np.array([banks[patient].base[number] for patient, number in chosen])
+    centres = np.array([centres_mm[patient] for patient in patients])
+    starts = moved_poses(truth, centres, offsets)
     return Batch(
         patients=patients,
-        xrays=torch.from_numpy(images[:, None]),
-        carms=tuple(banks[patient].carm(number) for patient, number in zip(patients, numbers, strict=True)),
-        camera_from_volume=np.array(starts),
-        twist_from_whitened=_tensor(jacobians),
-        to_truth=_tensor(to_truth),
-        true_pose=_tensor(true_poses),
-        start_pose=_tensor(start_poses),
+        xrays=torch.from_numpy(np.stack([banks[patient].images[number] for patient, number in chosen])[:, None]),
+        carms=tuple(banks[patient].carm(number) for patient, number in chosen),
+        camera_from_volume=starts,
+        twist_from_whitened=_tensor(twists_from_parameters(starts, centres) * spread),
+        to_truth=_tensor(parameters_between(starts, truth, centres) / spread),
+        true_pose=_tensor(parameters_between(base, truth, centres) / spread),
+        start_pose=_tensor(parameters_between(base, starts, centres) / spread),
     )
 
 
-def _tensor(rows: list[NDArray[np.float64]]) -> Tensor:
-    return torch.from_numpy(np.array(rows, dtype=np.float32))
+def _tensor(values: NDArray[np.float64]) -> Tensor:
+    return torch.from_numpy(values.astype(np.float32))

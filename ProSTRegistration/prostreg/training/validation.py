@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from prostreg.geometry.chart import PoseChart
+from prostreg.geometry.pose_arrays import moved_poses, parameters_between
 from prostreg.prost.feature_projection import FeatureProjection
 from prostreg.prost.learned_similarity import LearnedSimilarity, LearnedView
 from prostreg.prost.network import ProSTNetwork
@@ -65,17 +65,19 @@ def validate(
 ) -> Validation:
     """Descends from one start for each X-ray of the banks; equal seeds give equal starts."""
     network.eval()
-    before, after, gradients = [], [], []
+    before: list[NDArray[np.float64]] = []
+    after: list[NDArray[np.float64]] = []
+    gradients: list[NDArray[np.float64]] = []
     for number, (bank, projection, centre_mm) in enumerate(zip(banks, projections, centres_mm, strict=True)):
         rng = np.random.default_rng([seed, number])
         for index, truth in enumerate(bank.camera_from_volume):
             offset = np.clip(scene.starts.parameters(rng) / scene.spread, -MOST_OFFSET, MOST_OFFSET)
-            start = PoseChart(truth, np.eye(4), centre_mm).world_from_volume_at(offset * scene.spread)
+            start = moved_poses(truth[None], centre_mm, (offset * scene.spread)[None])
             objective = _objective(network, projection, bank, index, centre_mm, scene)
             gradients.append(objective.values_and_gradients(start)[1][0])
-            before.append(_to_truth(start[0], truth, centre_mm, scene))
-            ended = learned_descent(objective, start).world_from_volume[0]
-            after.append(_to_truth(ended, truth, centre_mm, scene))
+            ended = learned_descent(objective, start).world_from_volume
+            for poses, left in ((start, before), (ended, after)):
+                left.append(parameters_between(poses, truth[None], centre_mm)[0] / scene.spread)
     network.train()
     return _summary(np.array(before), np.array(after), np.array(gradients))
 
@@ -92,12 +94,6 @@ def _objective(
     with torch.no_grad():
         fixed = network.fixed_features(torch.from_numpy(bank.images[index][None, None]).to(device))
     return LearnedSimilarity(network, projection, [LearnedView(fixed, bank.carm(index))], centre_mm, scene.spread)
-
-
-def _to_truth(
-    pose: NDArray[np.float64], truth: NDArray[np.float64], centre_mm: NDArray[np.float64], scene: Scene
-) -> NDArray[np.float64]:
-    return np.asarray(PoseChart(pose, np.eye(4), centre_mm).parameters_of(truth) / scene.spread)
 
 
 def _summary(before: NDArray[np.float64], after: NDArray[np.float64], gradients: NDArray[np.float64]) -> Validation:

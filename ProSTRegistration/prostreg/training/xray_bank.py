@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,11 @@ class XrayBank:
     def carm(self, number: int) -> CArm:
         """The C-arm of image ``number``; the camera is the world."""
         return _carm(float(self.sdd_mm[number]), float(self.field_mm[number]), self.images.shape[-1])
+
+    @classmethod
+    def joined(cls, banks: Sequence[XrayBank]) -> XrayBank:
+        """All X-rays of several banks of one patient."""
+        return cls(**{name: np.concatenate([getattr(b, name) for b in banks]) for name in cls.__dataclass_fields__})
 
     def save(self, path: Path) -> None:
         """Writes the bank to a .npz file, in one piece."""

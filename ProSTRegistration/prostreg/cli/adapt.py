@@ -1,0 +1,80 @@
+"""``prostreg adapt``: adapts the network to one patient's CT, days before the operation."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from prostreg.cli.console import progress_display, say
+from prostreg.cli.interruption import stop_requests
+from prostreg.cli.outcome import ExitCode, Outcome
+from prostreg.errors import FaultList, InputError, WeightsError
+from prostreg.prost.model import LearnedModel, load_model
+from prostreg.prost.shipped import shipped_weights
+from prostreg.prost.weight_cache import adapted_path, check_made_for
+from prostreg.prost.weights import SUFFIX
+from prostreg.registration.case import Case
+from prostreg.registration.case_file import read_case
+from prostreg.training.adaptation import Adaptation, adapt
+from prostreg.training.patient_scene import adaptation_config
+from prostreg.training.patients import Patient
+
+STOPPING = "Stopping; nothing will be written. Press Ctrl-C again to leave at once."
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """Checks everything, adapts, and says what it was good for."""
+    faults = FaultList()
+    case, model = _checked(arguments, faults)
+    path = arguments.out or adapted_path(case.ct, case.anatomy)
+    config = adaptation_config(case, model, arguments.seed)
+    say(f"Adapting '{model.card.title}' to {case.name} for {arguments.minutes:g} min, seen {config.scene.view}")
+    patient = Patient(case.name, case.ct, case.anatomy)
+    with progress_display() as display, stop_requests(STOPPING) as is_cancelled:
+        adaptation = adapt(patient, model, config, arguments.minutes, path, display.show, is_cancelled)
+    say(_summary(adaptation))
+    return Outcome(ExitCode.DONE, _report(adaptation))
+
+
+def _checked(arguments: argparse.Namespace, faults: FaultList) -> tuple[Case, LearnedModel]:
+    """The case and the weights to begin with, or every fault of both."""
+    case = model = None
+    if arguments.out is not None and arguments.out.suffix != SUFFIX:
+        faults.add(f"--out is {arguments.out}: the name of weights ends in {SUFFIX}.")
+    try:
+        case = read_case(arguments.case)
+    except InputError as error:
+        faults.extend(error.faults)
+    weights: Path | None = arguments.weights or shipped_weights()
+    try:
+        if weights is None:
+            raise WeightsError("No weights to begin with are installed: install prostreg again, or give --weights.")
+        model = load_model(weights)
+        if case is not None and not arguments.foreign_weights:
+            check_made_for(model.card, case.ct, case.anatomy)
+    except WeightsError as error:
+        faults.add(str(error))
+    faults.raise_if_any()
+    if case is None or model is None:
+        raise AssertionError("a case or a model that is missing is a fault")
+    return case, model
+
+
+def _summary(adaptation: Adaptation) -> str:
+    before, after = adaptation.before, adaptation.after
+    return (
+        f"{adaptation.steps} steps in {adaptation.seconds / 60:.1f} min: of {after.cases} descents on other simulated"
+        f" X-rays of this CT, {100 * before.arrived:.0f} % arrived before and {100 * after.arrived:.0f} % arrive now"
+        f" -> {adaptation.path}"
+    )
+
+
+def _report(adaptation: Adaptation) -> dict[str, object]:
+    return {
+        "weights": str(adaptation.path),
+        "sha256": adaptation.card.sha256,
+        "steps": adaptation.steps,
+        "seconds": round(adaptation.seconds, 1),
+        "before": adaptation.before.to_dict(),
+        "after": adaptation.after.to_dict(),
+    }

@@ -1,0 +1,68 @@
+"""The X-rays that a network is adapted with: those this C-arm will take of this patient, as far as the case tells."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from prostreg.geometry.frames import Matrix, transform_points
+from prostreg.geometry.se3 import log_so3
+from prostreg.geometry.standard_views import STANDARD_VIEWS, standard_view
+from prostreg.prost.model import LearnedModel
+from prostreg.registration.case import Case
+from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
+from prostreg.simulation.pose_draws import DEGREES, Distribution, PoseDraw
+from prostreg.training.config import Scene, TrainingConfig, training_config
+
+CONFIGS_FOLDER = Path(__file__).resolve().parent / "configs"
+DEPTH_TOLERANCE = 0.05
+"""Share of the source-detector distance by which the patient may lie nearer or farther than in the case."""
+
+
+def adaptation_config(case: Case, model: LearnedModel, seed: int) -> TrainingConfig:
+    """The settings of an adaptation to a case's CT.
+
+    The C-arm is the case's first view; poses are drawn around the standard view that lies nearest to the start pose,
+    or around AP where the case has none.
+
+    Args:
+        case: its X-rays are not looked at: days before the operation there are none.
+        model: decides how the parameters are whitened.
+        seed: of everything that is drawn.
+    """
+    content = json.loads((CONFIGS_FOLDER / "adaptation.json").read_text(encoding="utf-8"))
+    config = training_config({**content, "seed": seed}, "The configuration of adaptations")
+    scene = replace(config.scene, starts=_starts(model))
+    return replace(config, scene=_as_in(case, scene) if case.views else scene)
+
+
+def nearest_standard_view(camera_from_volume: Matrix) -> str:
+    """Name of the standard view that a pose is turned least against."""
+    turns = {}
+    for name in STANDARD_VIEWS:
+        rotation = camera_from_volume[:3, :3] @ standard_view(name, np.zeros(3), 0.0)[:3, :3].T
+        turns[name] = float(log_so3(torch.from_numpy(rotation)).norm())
+    return min(turns, key=lambda name: turns[name])
+
+
+def _starts(model: LearnedModel) -> PoseDraw:
+    values = np.where(DEGREES, np.rad2deg(model.spread), model.spread)
+    return PoseDraw(tuple(Distribution("normal", 0.0, float(value)) for value in values))
+
+
+def _as_in(case: Case, scene: Scene) -> Scene:
+    """The scene with the C-arm of the case's first view, and the view and depth of its start."""
+    carm = case.views[0].carm
+    field_mm = max(np.array(carm.size) * carm.detector_spacing_mm)
+    scene = replace(scene, sdd_mm=(carm.sdd_mm, carm.sdd_mm), field_mm=(field_mm, field_mm))
+    if case.initial_world_from_volume is None:
+        return scene
+    camera_from_volume = carm.camera_from_world @ case.initial_world_from_volume
+    centre_mm = transform_points(camera_from_volume, anatomy_centre_mm(anatomy_points_mm(case)))
+    depth = float(centre_mm[2]) / carm.sdd_mm
+    share = (max(depth - DEPTH_TOLERANCE, 0.05), min(depth + DEPTH_TOLERANCE, 0.95))
+    return replace(scene, view=nearest_standard_view(camera_from_volume), isocentre_share=share)
