@@ -42,7 +42,7 @@ def _checked(arguments: argparse.Namespace, faults: FaultList) -> tuple[Case, Le
     if arguments.out is not None and arguments.out.suffix != SUFFIX:
         faults.add(f"--out is {arguments.out}: the name of weights ends in {SUFFIX}.")
     try:
-        case = read_case(arguments.case)
+        case = read_case(arguments.case, needs_views=False)
     except InputError as error:
         faults.extend(error.faults)
     weights: Path | None = arguments.weights or shipped_weights()

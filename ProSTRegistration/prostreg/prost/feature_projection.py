@@ -90,4 +90,4 @@ def feature_projection(network: ProSTNetwork, channels: Sequence[Volume]) -> Fea
         return FusedFeatures(channels)
     device = next(network.parameters()).device
     values = torch.from_numpy(np.stack([volume.values for volume in channels])[None]).to(device)
-    return TorchFeatures(network.volume_features(values)[0], channels[0].volume_from_index)
+    return TorchFeatures(network.volume_features(values)[0].to(values), channels[0].volume_from_index)

@@ -35,11 +35,12 @@ _LONGEST_NAME = 100
 Read = TypeVar("Read")
 
 
-def read_case(path: Path) -> Case:
+def read_case(path: Path, needs_views: bool = True) -> Case:
     """Reads a case file and every file it names.
 
     Args:
         path: case.json, or the folder it is in; paths inside it are relative to that folder.
+        needs_views: False where the X-rays may be still to come; ``views`` may then be missing or empty.
 
     Raises:
         InputError: lists every fault of the case file and of all its files.
@@ -48,7 +49,7 @@ def read_case(path: Path) -> Case:
     if path.is_dir():
         path = path / "case.json"
     content = json_object(path)
-    return _CaseReader(path.parent, content).case()
+    return _CaseReader(path.parent, content, needs_views).case()
 
 
 def json_object(path: Path, kind: str = "case") -> Mapping[str, Any]:
@@ -78,9 +79,10 @@ def _number(digits: str) -> int | float:
 class _CaseReader:
     """Walks through one case's content and collects faults on the way."""
 
-    def __init__(self, folder: Path, content: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, content: Mapping[str, Any], needs_views: bool) -> None:
         self.folder = folder
         self.content = content
+        self.needs_views = needs_views
         self.faults = FaultList()
 
     def case(self) -> Case:
@@ -131,6 +133,8 @@ class _CaseReader:
 
     def _views(self) -> list[View]:
         given = self.content.get("views")
+        if not given and not self.needs_views:
+            return []
         if not isinstance(given, list) or not given:
             self.faults.add('The case has no "views": give a list of one or more X-ray images.')
             return []

@@ -16,6 +16,7 @@ from prostreg.prost.card import Card, DataSource, Training
 from prostreg.prost.model import LearnedModel, configuration_of_model
 from prostreg.prost.weight_cache import patient_of
 from prostreg.prost.weights import save_weights
+from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 from prostreg.training.config import TrainingConfig
 from prostreg.training.patients import Patient
 from prostreg.training.prefetch import Prefetch
@@ -24,9 +25,9 @@ from prostreg.training.validation import Validation, validate
 from prostreg.training.xray_bank import XrayBank, simulated_bank
 
 SIMULATION_SHARE = 0.15
-"""Of the time, for simulating what is learned from; as many as fit, from a few to as many as the settings allow."""
+"""Of the time, for simulating what is learned from; as many as fit, and no more than the settings allow."""
 
-FEWEST_XRAYS = 48
+XRAYS_AT_ONCE = 16
 VALIDATION_XRAYS = 24
 VALIDATIONS = 8
 PATIENCE = 3
@@ -116,6 +117,7 @@ class _Adapting:
         self._patient, self._model, self._config = patient, model, config
         self._on_progress, self._is_cancelled = on_progress, is_cancelled
         self._network = model.network
+        self._simulator = FluoroscopySimulator(patient.ct, config.scene.simulator)
         self._prepared = TrainingPatient(patient, self._network)
         self._trainer = Trainer(self._network, config, [self._prepared])
         self._steps = 0
@@ -155,10 +157,11 @@ class _Adapting:
         """Simulated X-rays, fewer than ``number`` where time is short."""
         scene, size = self._config.scene, self._network.image_size
         parts: list[XrayBank] = []
-        while len(parts) * FEWEST_XRAYS < number and (not parts or self._elapsed < deadline_s):
-            count = min(FEWEST_XRAYS, number - len(parts) * FEWEST_XRAYS)
-            self._check("simulate", f"simulating X-rays ({len(parts) * FEWEST_XRAYS} done)")
-            parts.append(simulated_bank(self._patient, scene, size, count, [self._config.seed, use, len(parts)]))
+        while len(parts) * XRAYS_AT_ONCE < number and (not parts or self._elapsed < deadline_s):
+            count = min(XRAYS_AT_ONCE, number - len(parts) * XRAYS_AT_ONCE)
+            self._check("simulate", f"simulating X-rays ({len(parts) * XRAYS_AT_ONCE} done)")
+            seed = (self._config.seed, use, len(parts))
+            parts.append(simulated_bank(self._simulator, self._patient, scene, size, count, seed))
         return XrayBank.joined(parts)
 
     def _train_until(self, fraction: float, ahead: Prefetch[PreparedBatch]) -> None:

@@ -76,6 +76,7 @@ class TrainingConfig:
     """All settings of a training run.
 
     Attributes:
+        title: one line for people; may be empty.
         network: name in `NETWORKS`.
         options: arguments of the network.
         patients: name of the list of patients, relative to the configuration.
@@ -91,11 +92,13 @@ class TrainingConfig:
         clip: largest norm of a step's gradient.
         precision: of the encoders; the projection always has 32 bits.
         validate_every_steps: X-rays of the validation patients are registered by descent.
+        validation_xrays: of each of them.
         checkpoint_every_steps: from which an interrupted run goes on.
         seed: of everything.
         content: the JSON object as it stands, for the card.
     """
 
+    title: str
     network: str
     options: Mapping[str, Any]
     patients: str
@@ -114,6 +117,7 @@ class TrainingConfig:
     clip: float
     precision: str
     validate_every_steps: int
+    validation_xrays: int
     checkpoint_every_steps: int
     seed: int
     content: Mapping[str, Any]
@@ -146,6 +150,7 @@ def training_config(content: object, where: str) -> TrainingConfig:
     name, options = network.choice("name", tuple(NETWORKS)), network.raw("options", {})
     network.end()
     config = TrainingConfig(
+        title=fields.text("title", ""),
         network=name,
         options=options if isinstance(options, Mapping) else {},
         patients=fields.text("patients", ""),
@@ -164,6 +169,7 @@ def training_config(content: object, where: str) -> TrainingConfig:
         clip=fields.number("clip", 1e-6, 1e6, 5.0),
         precision=fields.choice("precision", PRECISIONS, "32-true"),
         validate_every_steps=fields.whole("validate_every_steps", 1, 10**9),
+        validation_xrays=fields.whole("validation_xrays", 1, 10000, 40),
         checkpoint_every_steps=fields.whole("checkpoint_every_steps", 1, 10**9),
         seed=fields.whole("seed", 0, 2**32 - 1, 0),
         content=content if isinstance(content, Mapping) else {},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
@@ -35,23 +36,31 @@ class Losses(NamedTuple):
 
 
 def gradient_losses(
-    network: ProSTNetwork, moved: Callable[[Tensor], Tensor], batch: Batch, config: TrainingConfig
+    network: ProSTNetwork,
+    moved: Callable[[Tensor], Tensor],
+    batch: Batch,
+    config: TrainingConfig,
+    autocast: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Losses:
     """The losses at a batch's starts, which can be differentiated by the weights.
 
     Args:
         moved: projected features (n, C, s, s) at the starts, moved by twists (n, 6).
+        autocast: precision of the network; projection, derivatives and losses keep theirs.
     """
     whitened = torch.zeros(len(batch.xrays), 6, device=batch.xrays.device, requires_grad=True)
     twists = (batch.twist_from_whitened @ whitened[..., None])[..., 0]
-    fixed = network.fixed_features(batch.xrays)
-    comparison = network.compare(moved(twists), fixed)
+    with autocast():
+        fixed = network.fixed_features(batch.xrays)
+    moving = moved(twists)
+    with autocast():
+        comparison = network.compare(moving, fixed)
+        of_fixed = network.fixed_pose_estimate(fixed)
     gradient = gradient_of(comparison, whitened, create_graph=True)
     of_gradient = _gradient_loss(config.loss, gradient, -batch.to_truth)
     half_squared = 0.5 * (batch.to_truth**2).sum(dim=-1)
     of_value = ((comparison.similarity - half_squared) ** 2).mean() / VALUE_SCALE
     of_estimate = torch.zeros_like(of_value)
-    of_fixed = network.fixed_pose_estimate(fixed)
     if comparison.pose_estimate is not None and of_fixed is not None:
         of_estimate = ((of_fixed - batch.true_pose) ** 2).mean()
         of_estimate = of_estimate + ((comparison.pose_estimate - batch.start_pose) ** 2).mean()

@@ -18,6 +18,8 @@ from prostreg.images.volume import Volume
 from prostreg.json_fields import JsonFields
 
 USES = ("training", "validation")
+NO_FILE = Path()
+"""Stands for a name that the list lacks, which is a fault of its own."""
 
 
 @dataclass(frozen=True)
@@ -75,20 +77,34 @@ def read_patient_list(path: Path, data_folders: Sequence[Path] = ()) -> tuple[Pa
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"The list of patients {path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"The list of patients {path} is not valid JSON: {error}.") from error
     faults = FaultList()
     fields = JsonFields(content, f"The list of patients {path.name}", faults)
-    entries = tuple(_entry(inside, (*data_folders, path.parent)) for inside in fields.inners("patients"))
+    folders = (*data_folders, path.parent)
+    entries = tuple(_entry(inside, folders) for inside in fields.inners("patients"))
     fields.end()
     for use in USES:
         if not any(entry.use == use for entry in entries):
             faults.add(f'The list of patients {path.name} has none for {use}: give one or more the "use" "{use}".')
     names = [entry.name for entry in entries]
-    faults.extend(f"The name {name!r} occurs twice in {path.name}." for name in set(names) if names.count(name) > 1)
-    faults.extend(_missing_files(entries))
+    twice = sorted({name for name in names if names.count(name) > 1})
+    faults.extend(f'The name "{name}" occurs twice in {path.name}: give every patient another.' for name in twice)
+    faults.extend(_missing_files(entries, folders))
     faults.raise_if_any()
     return entries
+
+
+def check_contents(entries: Sequence[PatientEntry]) -> None:
+    """Whether the CTs are the very files that the list names; takes as long as reading them once.
+
+    Raises:
+        InputError: names every other one.
+    """
+    expected = {(entry.ct, entry.sha256) for entry in entries if entry.sha256}
+    others = [ct for ct, sha256 in sorted(expected) if sha256_of(ct) != sha256]
+    if others:
+        raise InputError(_another_file(ct) for ct in others)
 
 
 def read_patient(entry: PatientEntry) -> Patient:
@@ -98,7 +114,7 @@ def read_patient(entry: PatientEntry) -> Patient:
         InputError: a file cannot be read, or is another one than the list says.
     """
     if entry.sha256 and sha256_of(entry.ct) != entry.sha256:
-        raise InputError(f"The CT {entry.ct} is another file than the list of patients names: its SHA256 differs.")
+        raise InputError(_another_file(entry.ct))
     ct = read_ct(entry.ct)
     if entry.labels is None:
         anatomy = anatomy_by_threshold(ct)
@@ -117,7 +133,7 @@ def mirrored(patient: Patient) -> Patient:
 def _entry(fields: JsonFields, folders: Sequence[Path]) -> PatientEntry:
     labels = fields.text("labels", "")
     entry = PatientEntry(
-        name=fields.text("name"),
+        name=_name(fields),
         ct=_found(fields.text("ct"), folders),
         sha256=fields.text("sha256", ""),
         labels=_found(labels, folders) if labels else None,
@@ -127,16 +143,35 @@ def _entry(fields: JsonFields, folders: Sequence[Path]) -> PatientEntry:
         origin=fields.text("origin"),
         licence=fields.text("licence"),
     )
+    if labels and not entry.values:
+        fields.faults.add(f'"{entry.name}" has "labels" and no "values": give the label values of the anatomy.')
     fields.end()
     return entry
 
 
+def _name(fields: JsonFields) -> str:
+    name = fields.text("name")
+    if any(not (c.isalnum() or c in "-_.") for c in name):
+        fields.faults.add(f'The name "{name}" stands in file names: use letters, digits, - and _.')
+    return name
+
+
 def _found(name: str, folders: Sequence[Path]) -> Path:
-    """The file in the first folder that has it; where it would be in the last one, if none has."""
+    """The file in the first folder that has it; its name alone, if none has."""
     paths = [folder / name for folder in folders]
-    return next((path for path in paths if path.is_file()), paths[-1])
+    return next((path for path in paths if path.is_file()), Path(name))
 
 
-def _missing_files(entries: Sequence[PatientEntry]) -> list[str]:
-    paths = {path for entry in entries for path in (entry.ct, entry.labels) if path is not None}
-    return [f"The file {path} of the list of patients does not exist." for path in sorted(paths) if not path.is_file()]
+def _missing_files(entries: Sequence[PatientEntry], folders: Sequence[Path]) -> list[str]:
+    """One sentence for each file, which says where it was looked for and where it comes from."""
+    origins = {path: entry.origin for entry in entries for path in (entry.ct, entry.labels) if path is not None}
+    listed = ", ".join(str(folder) for folder in folders)
+    return [
+        f"The file {path} of the list of patients is in none of the folders {listed}. It comes from: {origin}."
+        for path, origin in sorted(origins.items())
+        if not path.is_file() and path != NO_FILE
+    ]
+
+
+def _another_file(ct: Path) -> str:
+    return f"The CT {ct} is another file than the list of patients names: its SHA256 differs."

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from prostreg.errors import Stopped
 from prostreg.prost.network import ProSTNetwork
+from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 from prostreg.training.config import TrainingConfig
 from prostreg.training.patients import PatientEntry, read_patient
 from prostreg.training.prefetch import Prefetch
@@ -24,7 +27,6 @@ from prostreg.training.xray_bank import XrayBank, simulated_bank
 BANKS, VALIDATION_STARTS = range(10, 12)
 """Independent streams of random numbers of a run, apart from the trainer's."""
 
-VALIDATION_XRAYS = 40
 STEPS_PER_ROW = 20
 
 
@@ -33,7 +35,11 @@ class Engine:
     """How the steps are carried out on the hardware at hand; the default is this process alone.
 
     Attributes:
-        rank: of this process.
+        rank: of this process; the first one, 0, writes.
+        backward: how a loss is derived.
+        autocast: precision of the network's forward pass.
+        reduce_gradients: makes the gradients of all processes their mean.
+        barrier: waits for all processes.
     """
 
     rank: int = 0
@@ -53,6 +59,7 @@ class TrainingRun:
         folder: for checkpoints and curves.
         engine: hardware.
         say: told what is going on, in lines for people.
+        on_row: told every row of a curve after it was written, by the first process.
     """
 
     def __init__(
@@ -63,8 +70,11 @@ class TrainingRun:
         folder: RunFolder,
         engine: Engine,
         say: Callable[[str], None],
+        on_row: Callable[[str, Mapping[str, Any]], None] = lambda curve, row: None,
     ) -> None:
         self.network, self._config, self._folder, self._engine, self._say = network, config, folder, engine, say
+        self._on_row = on_row
+        self._is_cancelled: Callable[[], bool] = lambda: False
         self._entries = {use: [e for e in entries if e.use == use] for use in ("training", "validation")}
         self._trainer = Trainer(network, config, [], engine.backward, engine.autocast, engine.reduce_gradients)
         self.step, self.seconds = 0, 0.0
@@ -72,34 +82,58 @@ class TrainingRun:
         self.best_state: dict[str, Tensor] = {}
 
     def go_on(self, is_cancelled: Callable[[], bool]) -> bool:
-        """Trains to the end, or until told to stop; whether it came to the end."""
+        """Trains to the end, or until told to stop; whether it came to the end. Either way the last step is saved.
+
+        Raises:
+            InputError: files of patients or the checkpoint cannot be used, or the settings lead nowhere.
+        """
         self._restore()
-        patients, banks = self._prepared("training", self._config.xrays_per_patient, self._renewal)
-        seen, seen_banks = self._prepared("validation", VALIDATION_XRAYS, -1)
-        self._trainer.patients = patients
-        began, before = time.monotonic(), self.seconds
-        sums: dict[str, float] = {}
-        ahead = self._prefetch(banks)
-        while self.step < self._config.steps:
-            fraction = self.step / self._config.steps
-            losses = self._trainer.step(ahead.get(self.step), self.step, fraction, self._engine.rank)
-            self.step += 1
-            self.seconds = before + time.monotonic() - began
-            sums = {name: sums.get(name, 0.0) + value for name, value in losses.items()}
-            if self.step % STEPS_PER_ROW == 0:
-                self._note(TRAINING_CURVE, {name: value / STEPS_PER_ROW for name, value in sums.items()})
-                sums = {}
-            is_last = self.step == self._config.steps
-            if self.step % self._config.validate_every_steps == 0 or is_last:
-                self._validate(seen, seen_banks)
-            if self.step % self._config.checkpoint_every_steps == 0 or is_last:
-                self._save()
-            if self.step % self._config.renew_every_steps == 0 and not is_last:
-                ahead.close()
-                ahead = self._prefetch(self._banks("training", self._config.xrays_per_patient, self._renewal))
-            if is_cancelled():
-                return is_last
+        self._is_cancelled = is_cancelled
+        try:
+            seen, banks = self.validation_set
+            if self.step < self._config.steps:
+                self._train(seen, banks)
+        except Stopped:
+            self._save()
+            return False
         return True
+
+    @cached_property
+    def validation_set(self) -> tuple[list[TrainingPatient], list[XrayBank]]:
+        """The patients that are never trained on, and their X-rays."""
+        return self._prepared("validation", self._config.validation_xrays, -1)
+
+    def _train(self, seen: Sequence[TrainingPatient], seen_banks: Sequence[XrayBank]) -> None:
+        self._trainer.patients, banks = self._prepared("training", self._config.xrays_per_patient, self._renewal)
+        began, before = time.monotonic(), self.seconds
+        rows: list[dict[str, float]] = []
+        ahead = self._prefetch(banks)
+        try:
+            while self.step < self._config.steps:
+                fraction = self.step / self._config.steps
+                rows.append(self._trainer.step(ahead.get(self.step), self.step, fraction, self._engine.rank))
+                self.step += 1
+                self.seconds = before + time.monotonic() - began
+                if self.step % STEPS_PER_ROW == 0:
+                    self._note(TRAINING_CURVE, _mean(rows))
+                    rows = []
+                is_last = self.step == self._config.steps
+                if self.step % self._config.validate_every_steps == 0 or is_last:
+                    self._validate(seen, seen_banks)
+                if self.step % self._config.checkpoint_every_steps == 0 or is_last:
+                    self._save()
+                if is_last:
+                    return
+                self._stop_if_asked()
+                if self.step % self._config.renew_every_steps == 0:
+                    ahead.close()
+                    ahead = self._prefetch(self._banks("training", self._config.xrays_per_patient, self._renewal))
+        finally:
+            ahead.close()
+
+    def _stop_if_asked(self) -> None:
+        if self._is_cancelled():
+            raise Stopped("The training was stopped.")
 
     def _prefetch(self, banks: Sequence[XrayBank]) -> Prefetch[PreparedBatch]:
         return Prefetch(lambda step: self._trainer.prepared(banks, step, self._engine.rank))
@@ -122,18 +156,22 @@ class TrainingRun:
 
     def _bank(self, use: str, index: int, number: int, renewal: int) -> XrayBank:
         """Simulated X-rays; from the folder where they are there already."""
+        self._stop_if_asked()
         entry = self._entries[use][index]
         file = self._folder.bank_file(renewal, entry.name)
         if not file.is_file() and self._engine.rank == 0:
             self._say(f"Simulating {number} X-rays of {entry.name}")
             seed = [self._config.seed, BANKS, ("training", "validation").index(use), index, renewal + 1]
-            scene, size = self._config.scene, self.network.image_size
-            simulated_bank(read_patient(entry), scene, size, number, seed).save(file)
+            scene, size, patient = self._config.scene, self.network.image_size, read_patient(entry)
+            simulator = FluoroscopySimulator(patient.ct, scene.simulator)
+            simulated_bank(simulator, patient, scene, size, number, seed).save(file)
         self._engine.barrier()
         return XrayBank.load(file)
 
     def _validate(self, patients: Sequence[TrainingPatient], banks: Sequence[XrayBank]) -> None:
-        projections = [patient.projection(self.network) for patient in patients]
+        self.network.eval()
+        with torch.no_grad():
+            projections = [patient.projection(self.network) for patient in patients]
         seed = int(np.random.default_rng([self._config.seed, VALIDATION_STARTS]).integers(2**31))
         centres = [patient.centre_mm for patient in patients]
         result = validate(self.network, projections, banks, centres, self._config.scene, seed)
@@ -149,7 +187,9 @@ class TrainingRun:
 
     def _note(self, curve: str, values: dict[str, Any]) -> None:
         if self._engine.rank == 0:
-            self._folder.add_row(curve, {"step": self.step, "seconds": round(self.seconds, 1), **values})
+            row = {"step": self.step, "seconds": round(self.seconds, 1), **values}
+            self._folder.add_row(curve, row)
+            self._on_row(curve, row)
 
     def _save(self) -> None:
         if self._engine.rank == 0:
@@ -175,3 +215,7 @@ class TrainingRun:
         self.best_state = state["best_state"]
         self.best = None if state["best"] is None else Validation(**state["best"])
         self._say(f"Going on after step {self.step}")
+
+
+def _mean(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}

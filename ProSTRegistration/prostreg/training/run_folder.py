@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,24 @@ from prostreg.errors import InputError
 CHECKPOINT_FILE = "checkpoint.pt"
 CONFIG_FILE = "config.json"
 TRAINING_CURVE, VALIDATION_CURVE = "training.csv", "validation.csv"
+
+
+def check_same_run(path: Path, config: Mapping[str, Any]) -> None:
+    """Whether a folder is new, or holds a run of this configuration.
+
+    Raises:
+        InputError: it holds a run of another one.
+    """
+    written = path / CONFIG_FILE
+    if written.is_file() and written.read_text(encoding="utf-8", errors="replace") != _text(config):
+        raise InputError(
+            f"The folder {path} holds a run with another configuration ({CONFIG_FILE}): give another --out, or the"
+            " configuration that it was begun with."
+        )
+
+
+def _text(config: Mapping[str, Any]) -> str:
+    return json.dumps(config, indent=1, ensure_ascii=False) + "\n"
 
 
 class RunFolder:
@@ -30,15 +49,12 @@ class RunFolder:
 
     def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
         self.path = path
-        text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
-        written = path / CONFIG_FILE
-        if written.is_file() and written.read_text(encoding="utf-8") != text:
-            raise InputError(
-                f"The folder {path} holds a run with another configuration ({CONFIG_FILE}): give another --out, or"
-                " the configuration that it was begun with."
-            )
-        path.mkdir(parents=True, exist_ok=True)
-        written.write_text(text, encoding="utf-8")
+        check_same_run(path, config)
+        if not (path / CONFIG_FILE).is_file():
+            path.mkdir(parents=True, exist_ok=True)
+            unfinished = path / f"{CONFIG_FILE}.{os.getpid()}"
+            unfinished.write_text(_text(config), encoding="utf-8")
+            unfinished.replace(path / CONFIG_FILE)
 
     def bank_file(self, renewal: int, patient: str) -> Path:
         """Where the simulated X-rays of a patient are kept."""

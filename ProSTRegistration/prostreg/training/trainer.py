@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from prostreg.errors import InputError
 from prostreg.prost.feature_projection import FeatureProjection, FusedFeatures, RenderedFeatures, feature_projection
 from prostreg.prost.network import ProSTNetwork
 from prostreg.prost.network_volume import network_volume
@@ -36,19 +37,19 @@ class TrainingPatient:
     def __init__(self, patient: Patient, network: ProSTNetwork) -> None:
         self.name = patient.name
         self.centre_mm = anatomy_centre_mm(patient)
-        self._channels = network_volume(patient.ct, patient.anatomy, network.volume_channels)
+        self.channels = network_volume(patient.ct, patient.anatomy, network.volume_channels)
         self._given: FusedFeatures | None = None
 
     @property
     def given(self) -> FusedFeatures:
         """The projection of channels as they are, made once."""
         if self._given is None:
-            self._given = FusedFeatures(self._channels)
+            self._given = FusedFeatures(self.channels)
         return self._given
 
     def projection(self, network: ProSTNetwork) -> FeatureProjection:
         """With features as the network makes them at present."""
-        return feature_projection(network, self._channels) if network.learns_volume_features else self.given
+        return feature_projection(network, self.channels) if network.learns_volume_features else self.given
 
 
 class PreparedBatch(NamedTuple):
@@ -115,16 +116,23 @@ class Trainer:
 
         Returns:
             The parts of the loss by name.
+
+        Raises:
+            InputError: the settings led to weights that give no finite gradient; they are left as they were.
         """
         config = self.config
         torch.manual_seed(int(np.random.default_rng([config.seed, DROPOUT, step, rank]).integers(2**31)))
         batch = prepared.batch.to(next(self.network.parameters()).device)
-        with self._autocast():
-            losses = gradient_losses(self.network, self._moved(prepared, batch), batch, config)
+        losses = gradient_losses(self.network, self._moved(prepared, batch), batch, config, self._autocast)
         self.optimiser.zero_grad()
         self._backward(losses.total)
         self._reduce_gradients(self.network)
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.clip)
+        length = torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.clip)
+        if not torch.isfinite(length):
+            raise InputError(
+                f"The training went astray at step {step + 1}: the gradient of its loss is not finite. Give a lower"
+                ' "learning_rate" and begin anew.'
+            )
         for group in self.optimiser.param_groups:
             group["lr"] = config.learning_rate * learning_rate_share(step, config.warmup_steps, fraction)
         self.optimiser.step()
@@ -133,7 +141,9 @@ class Trainer:
     def _moved(self, prepared: PreparedBatch, batch: Batch) -> Callable[[Tensor], Tensor]:
         if prepared.rendered is not None:
             return prepared.rendered.moved
-        projections = {int(patient): self.patients[patient].projection(self.network) for patient in batch.patients}
+        with self._autocast():
+            numbers = {int(patient) for patient in batch.patients}
+            projections = {number: self.patients[number].projection(self.network) for number in sorted(numbers)}
 
         def moved(twists: Tensor) -> Tensor:
             poses, carms = batch.camera_from_volume, batch.carms

@@ -70,16 +70,18 @@ def anatomy_centre_mm(patient: Patient) -> NDArray[np.float64]:
     return transform_points(patient.ct.volume_from_index, np.array(first) + (np.array(size) - 1) / 2)
 
 
-def simulated_bank(patient: Patient, scene: Scene, image_size: int, number: int, seed: list[int]) -> XrayBank:
+def simulated_bank(
+    simulator: FluoroscopySimulator, patient: Patient, scene: Scene, image_size: int, number: int, seed: Sequence[int]
+) -> XrayBank:
     """Simulates ``number`` X-rays of a patient.
 
     Args:
+        simulator: of the patient's CT with the scene's settings; making one, and each of its bodies, takes seconds.
         seed: of all of them, apart from those of other patients and other renewals.
 
     Raises:
         InputError: none of many drawn poses gives an image with something on it.
     """
-    simulator = FluoroscopySimulator(patient.ct, scene.simulator)
     centre_mm = anatomy_centre_mm(patient)
     images, poses, bases, carms = [], [], [], []
     for index in range(number):
