@@ -8,7 +8,10 @@ from pathlib import Path
 
 import prostreg
 
-PARTS = ("geometry", "images", "projector", "similarity", "search", "registration", "simulation")
+PARTS = ("geometry", "images", "projector", "prost", "similarity", "search", "registration", "simulation")
+
+
+SUFFIXES = (".py", ".json", ".safetensors")
 
 
 @cache
@@ -16,7 +19,7 @@ def engine_digest() -> str:
     """Twelve digits that change with every file of the engine that a result depends on."""
     root = Path(prostreg.__file__).parent
     digest = hashlib.sha256(prostreg.__version__.encode())
-    for path in sorted(file for part in PARTS for file in (root / part).rglob("*") if file.suffix in (".py", ".json")):
+    for path in sorted(file for part in PARTS for file in (root / part).rglob("*") if file.suffix in SUFFIXES):
         digest.update(path.relative_to(root).as_posix().encode())
-        digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
+        digest.update(path.read_bytes() if path.suffix == ".safetensors" else path.read_bytes().replace(b"\r\n", b"\n"))
     return digest.hexdigest()[:12]

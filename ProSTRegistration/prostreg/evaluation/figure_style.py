@@ -26,6 +26,9 @@ class MethodStyle(NamedTuple):
 _STYLES = {
     "cmaes": MethodStyle("cmaes (one run)", "#D55E00", "s", "-"),
     "prost": MethodStyle("prost", "#CC79A7", "^", "-."),
+    "prost-adapted": MethodStyle("prost, adapted", "#CC79A7", "v", ":"),
+    "prost+cmaes-adapted": MethodStyle("prost+cmaes, adapted", "#009E73", "P", "-"),
+    "auto-adapted": MethodStyle("auto, adapted", "#0072B2", "X", "-"),
     "prost+cmaes": MethodStyle("prost+cmaes", "#009E73", "D", (0, (4, 1.5))),
     "auto": MethodStyle("auto", "#0072B2", "o", "--"),
 }

@@ -1,4 +1,4 @@
-"""Keeps two evaluations from writing into one folder."""
+"""Keeps two runs from writing into one folder."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ def only_writer(folder: Path) -> Iterator[None]:
         try:
             _lock(file.fileno())
         except OSError:
-            raise InputError(
-                f"Another evaluation is writing into {folder}: wait for it, or choose another --out."
-            ) from None
+            raise InputError(f"Another run is writing into {folder}: wait for it, or choose another --out.") from None
         yield
 
 

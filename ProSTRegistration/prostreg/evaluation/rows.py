@@ -33,6 +33,7 @@ class Row:
         turn_errors_deg, shift_errors_mm: signed, in the chart's axes at the truth (see `PoseError`).
         score: similarity at the finest level that was reached.
         restarts: CMA-ES runs.
+        weights: first digits of the SHA256 of the network's weights; None where there was no network.
         expected_error: standard deviations: rotation_deg, translation_mm (three each), mtre_mm.
         attempts: every pose that was judged: mtre_mm, confidence, evidence.
         error: why the case could not be run, instead of numbers.
@@ -62,6 +63,7 @@ class Row:
     status: str | None = None
     evaluations: int | None = None
     restarts: int | None = None
+    weights: str | None = None
     seconds: float | None = None
     stopped: str | None = None
     evidence: dict[str, float] = field(default_factory=dict)
@@ -149,6 +151,7 @@ def _filled(row: Row, case: Case, result: Result) -> Row:
         restarts=sum(stage.starts for stage in result.stages if stage.name == "cmaes"),
         seconds=result.seconds,
         stopped=result.stopped,
+        weights=None if result.weights is None else result.weights["sha256"][:12],
         evidence=dict(result.evidence),
         expected_error=None if expected is None else expected.to_dict(),
         attempts=[

@@ -35,6 +35,7 @@ class MethodSummary:
         precision: share of the accepted that are a success.
         recall: share of the successes that are accepted.
         worst_accepted_mm: NaN where nothing was accepted.
+        weights: first digits of the SHA256 of what networks it used.
         errors: for each of ERRORS the median and the 95th percentile of the successes.
     """
 
@@ -55,6 +56,7 @@ class MethodSummary:
     evaluations: tuple[float, float]
     restarts: tuple[float, float]
     errors: dict[str, tuple[float, float]]
+    weights: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """The main numbers for JSON; what is not finite is None."""
@@ -113,6 +115,7 @@ def summarise(rows: Iterable[Row], method: str, success_mm: float) -> MethodSumm
         evaluations=_median_and_p95(run, lambda row: row.evaluations),
         restarts=_median_and_p95(run, lambda row: row.restarts),
         errors={name: _median_and_p95(right, attrgetter(key)) for name, key in ERRORS.items()},
+        weights=tuple(sorted({row.weights for row in run if row.weights is not None})),
     )
 
 

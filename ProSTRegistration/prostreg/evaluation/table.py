@@ -15,9 +15,12 @@ from prostreg.evaluation.summary import ERRORS, MethodSummary
 NOTHING = "-"
 MEANINGS = {
     "cmaes": "one CMA-ES run, as in the papers",
-    "prost": "descent along the network's gradient, no global search",
-    "prost+cmaes": "that descent, then one CMA-ES run",
-    "auto": "what the program does by itself: restarts until its score convinces",
+    "prost": "descents along the network's gradient, no global search",
+    "prost-adapted": "the same with weights that were adapted to this CT",
+    "prost+cmaes": "those descents, then one CMA-ES run from the best end",
+    "prost+cmaes-adapted": "the same with weights that were adapted to this CT",
+    "auto": "what the program does by itself: descents, then restarts until its score convinces",
+    "auto-adapted": "the same with weights that were adapted to this CT",
 }
 
 
@@ -133,6 +136,7 @@ def _notable_table(protocol: Protocol, rows: Sequence[Row]) -> str:
 
 def _notes(protocol: Protocol, summaries: Sequence[MethodSummary]) -> str:
     lines = [f"- `{s.method}`: {MEANINGS[s.method]}." for s in summaries if s.method in METHOD_SETTINGS]
+    lines += [f"- Weights of `{s.method}`: SHA256 {', '.join(s.weights)}." for s in summaries if s.weights]
     lines.append(
         "- mTRE: mean distance in 3D of the landmarks from their true places. Intervals: Wilson for shares, order"
         " statistics for percentiles. A case that could not be run counts as no success."

@@ -48,6 +48,7 @@ def result_to_dict(result: Result) -> dict[str, Any]:
         "stopped": result.stopped,
         "config": result.config,
         "versions": result.versions,
+        "weights": None if result.weights is None else dict(result.weights),
         "warnings": list(result.warnings),
     }
     values: dict[str, Any] = plain(content)

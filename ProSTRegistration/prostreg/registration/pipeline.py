@@ -30,7 +30,7 @@ from prostreg.registration.monitor import Monitor
 from prostreg.registration.pose_search import PoseSearch
 from prostreg.registration.result import ExpectedError, Progress, Result
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose
-from prostreg.registration.weights_choice import chosen_weights, learned_model
+from prostreg.registration.weights_choice import chosen_weights, learned_model, weights_used
 
 
 def register(
@@ -81,6 +81,7 @@ class _Run:
         self._spread = _spread(config)
         self._log = AttemptLog(case, self._chart, points_mm, self._spread)
         model = learned_model(config, case)
+        self._weights = None if model is None else weights_used(model)
         make_learned = None if model is None else lambda: LearnedSearch(case, model, centre_mm)
         self._search = PoseSearch(
             self._chart, self._levels, self._spread, self._log, self._monitor, config, make_learned
@@ -189,6 +190,7 @@ class _Run:
             evidence=evidence.to_dict(),
             expected_error=expected,
             attempts=self._log.attempts,
+            weights=self._weights,
         )
 
 

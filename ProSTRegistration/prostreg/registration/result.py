@@ -90,6 +90,7 @@ class Result:
         evidence: what the confidence was made from; see `prostreg.registration.evidence.Evidence`.
         expected_error: None where the pose explains nothing.
         attempts: every pose that was judged, in order; the result is the most convincing one, polished.
+        weights: title, kind and sha256 of the network's weights; None where there was no network.
         stopped: why the run ended early ("cancelled", "time limit"), None if it ran to its end.
     """
 
@@ -111,3 +112,4 @@ class Result:
     evidence: Mapping[str, float] = field(default_factory=dict)
     expected_error: ExpectedError | None = None
     attempts: tuple[Attempt, ...] = ()
+    weights: Mapping[str, str] | None = None

@@ -60,3 +60,8 @@ def learned_model(config: RegistrationConfig, case: Case) -> LearnedModel | None
     if not config.foreign_weights:
         check_made_for(model.card, case.ct, case.anatomy)
     return model
+
+
+def weights_used(model: LearnedModel) -> dict[str, str]:
+    """What a result says of the weights it was made with."""
+    return {"title": model.card.title, "kind": model.card.kind, "sha256": model.card.sha256}
