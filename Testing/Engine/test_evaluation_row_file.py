@@ -107,7 +107,7 @@ def test_numbers_that_are_not_finite_become_null(path: Path, protocol: Protocol)
 
 
 def test_only_one_evaluation_writes_into_a_folder(tmp_path: Path) -> None:
-    with only_writer(tmp_path), pytest.raises(InputError, match="Another evaluation"), only_writer(tmp_path):
+    with only_writer(tmp_path), pytest.raises(InputError, match="Another run"), only_writer(tmp_path):
         pass
     with only_writer(tmp_path):
         pass

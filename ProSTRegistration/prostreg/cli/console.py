@@ -64,6 +64,13 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def duration(seconds: float) -> str:
+    """A time for people, such as ``12 min``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
 @contextmanager
 def progress_display() -> Iterator[ProgressBar | ProgressLines]:
     """A progress bar where stderr is a terminal, plain lines elsewhere."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from prostreg.cli.console import duration
 from prostreg.evaluation.rows import Row
 from prostreg.evaluation.summary import is_success
 
@@ -36,7 +37,7 @@ class ProgressOfRows:
         if row.mtre_mm is not None:
             facts.append(f"{row.method} right in {hits} of {count}")
         if self._done < self._total:
-            facts.append(f"about {_duration(seconds_left)} left")
+            facts.append(f"about {duration(seconds_left)} left")
         return f"[{self._done:{len(str(self._total))}}/{self._total}] {'; '.join(facts)}"
 
     def _count(self, row: Row) -> None:
@@ -50,9 +51,3 @@ def _outcome(row: Row) -> str:
         return f"could not be run, {row.error}"
     error = "" if row.mtre_mm is None else f", mTRE {row.mtre_mm:.2f} mm"
     return f"{row.status}{error}, {row.seconds or 0.0:.1f} s"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

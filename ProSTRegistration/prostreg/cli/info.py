@@ -13,6 +13,7 @@ from typing import Any
 import prostreg
 from prostreg.cli.outcome import ExitCode, Outcome
 from prostreg.errors import WeightsError
+from prostreg.processor import processor_name
 
 PACKAGES = ("numpy", "torch", "numba", "cma", "SimpleITK", "pydicom", "safetensors", "pillow", "slicer-core")
 
@@ -43,21 +44,12 @@ def _version(package: str) -> str | None:
 def _devices() -> list[dict[str, Any]]:
     import torch
 
-    devices: list[dict[str, Any]] = [{"name": "cpu", "model": _processor(), "cores": os.cpu_count()}]
+    devices: list[dict[str, Any]] = [{"name": "cpu", "model": processor_name(), "cores": os.cpu_count()}]
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         memory_gib = round(properties.total_memory / 2**30, 1)
         devices.append({"name": f"cuda:{index}", "model": properties.name, "memory_gib": memory_gib})
     return devices
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _accelerators() -> dict[str, Any]:
