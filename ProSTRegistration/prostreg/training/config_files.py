@@ -1,0 +1,36 @@
+"""The configurations of trainings that come along."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from prostreg.errors import InputError
+
+CONFIGS_FOLDER = Path(__file__).resolve().parent / "configs"
+
+
+def config_names() -> tuple[str, ...]:
+    """Names of the configurations that come along; lists of patients lie beside them."""
+    contents = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in CONFIGS_FOLDER.glob("*.json")}
+    return tuple(sorted(name for name, content in contents.items() if isinstance(content.get("patients"), str)))
+
+
+def config_file(name: str) -> Path:
+    """The file of a configuration.
+
+    Args:
+        name: one of `config_names`, or a file.
+
+    Raises:
+        InputError: there is none.
+    """
+    file = Path(name)
+    if file.is_file():
+        return file
+    if name in config_names():
+        return CONFIGS_FOLDER / f"{name}.json"
+    raise InputError(
+        f"There is no configuration {name}: give a file, or the name of one that comes along"
+        f" ({', '.join(config_names())})."
+    )
