@@ -23,6 +23,7 @@ COMMAND_MODULES = {
     "info": "prostreg.cli.info",
     "adapt": "prostreg.cli.adapt",
     "evaluate": "prostreg.cli.evaluate",
+    "train": "prostreg.cli.train",
 }
 
 

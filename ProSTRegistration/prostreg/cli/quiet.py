@@ -6,7 +6,7 @@ import logging
 import os
 import warnings
 
-TALKATIVE_LOGGERS = ("numba", "pydicom", "PIL", "torch", "matplotlib", "cma")
+TALKATIVE_LOGGERS = ("numba", "pydicom", "PIL", "torch", "matplotlib", "cma", "lightning_fabric", "tensorboard")
 
 
 def quieten_third_parties() -> None:

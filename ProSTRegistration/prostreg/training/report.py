@@ -1,0 +1,58 @@
+"""What a training run ends with: weights and their card, figures, and the numbers of the figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prostreg.evaluation.figure_style import DPI
+from prostreg.geometry.chart import PARAMETERS
+from prostreg.prost.card import Card, Training, card_path
+from prostreg.prost.weights import SUFFIX
+from prostreg.training.config import TrainingConfig
+from prostreg.training.convexity import SIMILARITIES, Convexity, convexity
+from prostreg.training.figures import draw_convexity, draw_curves
+from prostreg.training.finished_weights import save_finished_weights
+from prostreg.training.patients import PatientEntry
+from prostreg.training.run import TrainingRun
+from prostreg.training.run_folder import TRAINING_CURVE, VALIDATION_CURVE, RunFolder
+
+CURVES_FIGURE = "curves.png"
+CONVEXITY_FIGURE, CONVEXITY_FILE = "convexity.png", "convexity.json"
+
+
+def write_report(
+    run: TrainingRun, config: TrainingConfig, entries: Sequence[PatientEntry], folder: RunFolder, training: Training
+) -> tuple[Card, list[str]]:
+    """Writes everything for a run that came to its end; its network gets the weights that did best in validation.
+
+    Args:
+        run: at its end.
+        config: of the run.
+        entries: patients of both uses.
+        folder: of the run.
+        training: what the card says of duration and hardware.
+
+    Returns:
+        The card, and the names of the files in the folder, the weights first.
+    """
+    if run.best is None:
+        raise ValueError("a run is validated at its end")
+    run.network.load_state_dict(run.best_state)
+    patients, banks = run.validation_set
+    around = convexity(run.network, config.scene.spread, patients, banks)
+    weights = folder.path / f"{config.network}{SUFFIX}"
+    card = save_finished_weights(weights, run.network, config, entries, training, run.best, _shares(around))
+    (folder.path / CONVEXITY_FILE).write_text(json.dumps(around.to_dict(), indent=1) + "\n", encoding="utf-8")
+    curves = draw_curves(folder.rows(TRAINING_CURVE), folder.rows(VALIDATION_CURVE), card.title)
+    curves.savefig(folder.path / CURVES_FIGURE, dpi=DPI)
+    draw_convexity(around, card.title).savefig(folder.path / CONVEXITY_FIGURE, dpi=DPI)
+    return card, [weights.name, card_path(weights).name, CURVES_FIGURE, CONVEXITY_FIGURE, CONVEXITY_FILE]
+
+
+def _shares(around: Convexity) -> Mapping[str, Any]:
+    return {
+        name: {p: round(float(s), 3) for p, s in zip(PARAMETERS, around.right_share(name), strict=True)}
+        for name in SIMILARITIES
+    }
