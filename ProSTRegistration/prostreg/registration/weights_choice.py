@@ -29,9 +29,9 @@ def chosen_weights(config: RegistrationConfig, case: Case | None) -> Path | None
         adapted = find_adapted(case.ct, case.anatomy)
         if adapted is not None:
             return adapted
+    if case is None and config.weights != "shipped":
+        return shipped_weights()
     if config.weights == "adapted":
-        if case is None:
-            return None
         raise WeightsError(
             f"There are no weights adapted to the CT and anatomy of {case.name}: run `prostreg adapt` on the case"
             " first, or leave the choice of weights to prostreg."
