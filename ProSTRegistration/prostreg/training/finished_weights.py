@@ -96,9 +96,12 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 
 def _sources(entries: Sequence[PatientEntry], use: str) -> tuple[DataSource, ...]:
-    """One for each volume; a mirrored one is the same volume, named after its first patient."""
-    sources: dict[Path, DataSource] = {}
+    """One for each volume, with the names of all patients that were made of it."""
+    of_volume: dict[Path, list[PatientEntry]] = {}
     for entry in entries:
         if entry.use == use:
-            sources.setdefault(entry.ct, DataSource(entry.name, entry.origin, entry.licence))
-    return tuple(sources.values())
+            of_volume.setdefault(entry.ct, []).append(entry)
+    return tuple(
+        DataSource(", ".join(entry.name for entry in group), group[0].origin, group[0].licence)
+        for group in of_volume.values()
+    )

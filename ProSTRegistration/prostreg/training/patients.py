@@ -138,7 +138,7 @@ def _entry(fields: JsonFields, folders: Sequence[Path]) -> PatientEntry:
         sha256=fields.text("sha256", ""),
         labels=_found(labels, folders) if labels else None,
         values=fields.wholes("values", ()),
-        is_mirrored=fields.raw("mirrored", False) is True,
+        is_mirrored=_is_mirrored(fields),
         use=fields.choice("use", USES, "training"),
         origin=fields.text("origin"),
         licence=fields.text("licence"),
@@ -154,6 +154,13 @@ def _name(fields: JsonFields) -> str:
     if any(not (c.isalnum() or c in "-_.") for c in name):
         fields.faults.add(f'The name "{name}" stands in file names: use letters, digits, - and _.')
     return name
+
+
+def _is_mirrored(fields: JsonFields) -> bool:
+    value = fields.raw("mirrored", False)
+    if not isinstance(value, bool):
+        fields.faults.add(f'"mirrored" is {value!r}: give true or false.')
+    return value is True
 
 
 def _found(name: str, folders: Sequence[Path]) -> Path:
