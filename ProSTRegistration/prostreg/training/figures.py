@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from prostreg.evaluation.figure_style import EDGE, INK, MethodStyle, method_style, new_figure, polish_axes
@@ -86,8 +86,9 @@ def draw_curves(training: Rows, validation: Rows, title: str) -> Figure:
         if (values > 0).any():
             upper.plot(steps, values, color=colour, linestyle=line, linewidth=1.6, label=name)
     upper.set_yscale("log")
-    for axis_format in (upper.yaxis.set_major_formatter, upper.yaxis.set_minor_formatter):
-        axis_format(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.4)))
+    upper.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    upper.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    upper.yaxis.set_minor_locator(NullLocator())
     upper.set_ylabel("training loss")
     seen = _column(validation, "step")
     middle.plot(seen, _column(validation, "before"), color="#777777", linestyle=(0, (1, 1.5)), label="start")
