@@ -17,7 +17,7 @@ from prostreg.registration.case import Case
 from prostreg.registration.case_file import read_case
 from prostreg.training.adaptation import Adaptation, adapt
 from prostreg.training.patient_scene import adaptation_config
-from prostreg.training.patients import Patient
+from prostreg.training.variants import Patient
 
 STOPPING = "Stopping; nothing will be written. Press Ctrl-C again to leave at once."
 

@@ -25,17 +25,17 @@ def chosen_weights(config: RegistrationConfig, case: Case | None) -> Path | None
     """
     if config.weights not in ("auto", "shipped", "adapted"):
         return Path(config.weights)
-    if config.weights != "shipped" and case is not None:
+    if config.weights != "shipped":
+        if case is None:
+            return shipped_weights()
         adapted = find_adapted(case.ct, case.anatomy)
         if adapted is not None:
             return adapted
-    if case is None and config.weights != "shipped":
-        return shipped_weights()
-    if config.weights == "adapted":
-        raise WeightsError(
-            f"There are no weights adapted to the CT and anatomy of {case.name}: run `prostreg adapt` on the case"
-            " first, or leave the choice of weights to prostreg."
-        )
+        if config.weights == "adapted":
+            raise WeightsError(
+                f"There are no weights adapted to the CT and anatomy of {case.name}: run `prostreg adapt` on the case"
+                " first, or leave the choice of weights to prostreg."
+            )
     shipped = shipped_weights()
     if shipped is None and config.method.startswith("prost"):
         raise WeightsError(

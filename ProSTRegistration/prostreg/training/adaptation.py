@@ -18,10 +18,10 @@ from prostreg.prost.weight_cache import patient_of
 from prostreg.prost.weights import save_weights
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 from prostreg.training.config import TrainingConfig
-from prostreg.training.patients import Patient
 from prostreg.training.prefetch import Prefetch
 from prostreg.training.trainer import PreparedBatch, Trainer, TrainingPatient
 from prostreg.training.validation import Validation, validate
+from prostreg.training.variants import Patient
 from prostreg.training.xray_bank import XrayBank, simulated_bank
 
 SIMULATION_SHARE = 0.15

@@ -7,15 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from prostreg.errors import FaultList, InputError
 from prostreg.file_digest import sha256_of
 from prostreg.images.anatomy import anatomy_by_threshold, anatomy_from_labels
 from prostreg.images.reading import read_ct, read_labels
-from prostreg.images.volume import Volume
 from prostreg.json_fields import JsonFields
+from prostreg.training.variants import Patient, Variant, read_variant
 
 USES = ("training", "validation")
 NO_FILE = Path()
@@ -32,7 +29,7 @@ class PatientEntry:
         sha256: of that file; empty if it is not checked.
         labels: file of a label map, or None for bone by threshold.
         values: label values of the anatomy.
-        is_mirrored: left and right are exchanged, which makes another patient of the same one.
+        variant: what makes another patient of the one in the file.
         use: ``training``, or ``validation``: never trained on.
         origin: where the CT comes from.
         licence: under which it may be used.
@@ -43,24 +40,10 @@ class PatientEntry:
     sha256: str
     labels: Path | None
     values: tuple[int, ...]
-    is_mirrored: bool
+    variant: Variant
     use: str
     origin: str
     licence: str
-
-
-@dataclass(frozen=True, eq=False)
-class Patient:
-    """A CT and what is registered of it.
-
-    Attributes:
-        ct: HU.
-        anatomy: bool mask in its grid.
-    """
-
-    name: str
-    ct: Volume
-    anatomy: NDArray[np.bool_]
 
 
 def read_patient_list(path: Path, data_folders: Sequence[Path] = ()) -> tuple[PatientEntry, ...]:
@@ -121,13 +104,7 @@ def read_patient(entry: PatientEntry) -> Patient:
     else:
         anatomy = anatomy_from_labels(ct, read_labels(entry.labels), entry.values)
     patient = Patient(entry.name, ct, anatomy)
-    return mirrored(patient) if entry.is_mirrored else patient
-
-
-def mirrored(patient: Patient) -> Patient:
-    """The patient with left and right exchanged, in the same grid."""
-    values = np.ascontiguousarray(patient.ct.values[:, :, ::-1])
-    return Patient(patient.name, patient.ct.with_values(values), np.ascontiguousarray(patient.anatomy[:, :, ::-1]))
+    return entry.variant.of(patient)
 
 
 def _entry(fields: JsonFields, folders: Sequence[Path]) -> PatientEntry:
@@ -138,7 +115,7 @@ def _entry(fields: JsonFields, folders: Sequence[Path]) -> PatientEntry:
         sha256=fields.text("sha256", ""),
         labels=_found(labels, folders) if labels else None,
         values=fields.wholes("values", ()),
-        is_mirrored=_is_mirrored(fields),
+        variant=read_variant(fields),
         use=fields.choice("use", USES, "training"),
         origin=fields.text("origin"),
         licence=fields.text("licence"),
@@ -154,13 +131,6 @@ def _name(fields: JsonFields) -> str:
     if any(not (c.isalnum() or c in "-_.") for c in name):
         fields.faults.add(f'The name "{name}" stands in file names: use letters, digits, - and _.')
     return name
-
-
-def _is_mirrored(fields: JsonFields) -> bool:
-    value = fields.raw("mirrored", False)
-    if not isinstance(value, bool):
-        fields.faults.add(f'"mirrored" is {value!r}: give true or false.')
-    return value is True
 
 
 def _found(name: str, folders: Sequence[Path]) -> Path:

@@ -18,8 +18,8 @@ from prostreg.prost.network_volume import network_volume
 from prostreg.training.batches import Batch, drawn_batch
 from prostreg.training.config import TrainingConfig
 from prostreg.training.objective import gradient_losses
-from prostreg.training.patients import Patient
 from prostreg.training.schedule import learning_rate_share
+from prostreg.training.variants import Patient
 from prostreg.training.xray_bank import XrayBank, anatomy_centre_mm
 
 BATCHES, DROPOUT = range(2)

@@ -18,7 +18,7 @@ from prostreg.images.anatomy import anatomy_bounds
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 from prostreg.training.config import Scene
-from prostreg.training.patients import Patient
+from prostreg.training.variants import Patient
 
 MOST_DRAWS = 100
 
