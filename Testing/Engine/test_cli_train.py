@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import shutil
 import signal
@@ -21,6 +22,10 @@ from prostreg.cli.main import main
 from prostreg.geometry.chart import PARAMETERS
 from prostreg.prost.model import load_model
 from prostreg.training.run_folder import CHECKPOINT_FILE
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("lightning_fabric") is None, reason="needs Lightning Fabric: pip install .[training]"
+)
 
 STEPS = 40
 SECONDS = 240
@@ -152,6 +157,16 @@ def test_all_faults_are_told_before_anything_is_written(
     assert not out.exists()
     code, report, _ = run(capsys, "train", "prost-lite", "--out", file, "--json")
     assert (code, len(report["error"]["faults"])) == (2, 2)
+
+
+def test_without_fabric_it_is_said_how_to_get_it(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "lightning_fabric", None)  # as Python itself marks what cannot be imported
+    code, report, _ = run(capsys, "train", config, "--out", tmp_path / "out", "--json")
+    assert code == 2
+    assert "pip install 'prostreg[training]'" in report["error"]["faults"][0]
+    assert not (tmp_path / "out").exists()
 
 
 def started(*arguments: object) -> subprocess.Popen[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -15,8 +16,11 @@ import torch
 from prostreg.errors import DeviceError
 from prostreg.training.fabric_engine import chosen_device
 
-SECONDS = 240
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("lightning_fabric") is None, reason="needs Lightning Fabric: pip install .[training]"
+)
 
+SECONDS = 240
 STEPS = 3
 
 SCRIPT = """

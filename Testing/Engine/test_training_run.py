@@ -1,0 +1,100 @@
+"""A run without the command around it: stops, validations and checkpoints change nothing in what is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from prostreg.errors import InputError
+from prostreg.prost.networks import make_network
+from prostreg.training.config import read_training_config
+from prostreg.training.patients import read_patient_list
+from prostreg.training.run import Engine, TrainingRun
+from prostreg.training.run_folder import RunFolder
+
+WriteTraining = Callable[..., Path]
+
+
+def new_run(file: Path, out: Path, say: Callable[[str], None] = lambda line: None) -> TrainingRun:
+    config = read_training_config(file)
+    torch.manual_seed(config.seed)
+    network = make_network(config.network, config.options)
+    entries = read_patient_list(file.parent / config.patients)
+    return TrainingRun(network, config, entries, RunFolder(out, config.content), Engine(), say)
+
+
+def after(run: TrainingRun, step: int) -> Callable[[], bool]:
+    return lambda: run.step >= step
+
+
+def test_neither_stops_nor_validations_change_what_batch_norms_and_dropout_learn(
+    write_training: WriteTraining, tmp_path: Path
+) -> None:
+    changes = {
+        "network": {"name": "prost-crossvit", "options": {"image_size": 32}}, "loss": "distance", "steps": 3,
+        "batch": 2, "xrays_per_patient": 2, "validation_xrays": 1, "validate_every_steps": 100,
+    }  # fmt: skip
+    file = write_training(tmp_path, **changes)
+    straight = new_run(file, tmp_path / "straight")
+    assert straight.go_on(lambda: False)
+    file = write_training(tmp_path, **{**changes, "validate_every_steps": 2})
+    first = new_run(file, tmp_path / "stopped")
+    assert not first.go_on(after(first, 2))
+    assert first.best is not None
+    second = new_run(file, tmp_path / "stopped")
+    assert second.go_on(lambda: False)
+    expected = straight.network.state_dict()
+    assert any("running_mean" in name for name in expected)
+    for name, value in second.network.state_dict().items():
+        assert torch.equal(value, expected[name]), name
+
+
+def test_a_stop_while_x_rays_are_simulated_keeps_those_that_are_done(
+    write_training: WriteTraining, tmp_path: Path
+) -> None:
+    file, said = write_training(tmp_path, steps=1, validation_xrays=1, xrays_per_patient=1), list[str]()
+    answers = iter([False, True])
+    stopped = new_run(file, tmp_path / "out", said.append)
+    assert not stopped.go_on(lambda: next(answers))
+    assert (stopped.step, said) == (0, ["Simulating 1 X-rays of validation"])
+    again = new_run(file, tmp_path / "out", said.append)
+    assert again.go_on(lambda: False)
+    assert [line for line in said if "Simulating" in line] == [
+        "Simulating 1 X-rays of validation",
+        "Simulating 1 X-rays of training",
+    ]
+
+
+def rows() -> Iterator[dict[str, float]]:
+    for step in (20, 40, 60):
+        yield {"step": step, "total": 1 / step}
+
+
+def test_a_run_forgets_what_its_checkpoint_does_not_know_of(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, {"steps": 60})
+    for row in rows():
+        folder.add_row("training.csv", row)
+    folder.forget_after(40)
+    assert [row["step"] for row in folder.rows("training.csv")] == ["20", "40"]
+    folder.forget_after(0)
+    assert folder.rows("training.csv") == []
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04" + bytes(100)])
+def test_a_damaged_checkpoint_is_named(tmp_path: Path, content: bytes) -> None:
+    folder = RunFolder(tmp_path, {})
+    assert folder.load_checkpoint() is None
+    (tmp_path / "checkpoint.pt").write_bytes(content)
+    with pytest.raises(InputError, match="delete it to begin anew"):
+        folder.load_checkpoint()
+
+
+def test_a_folder_belongs_to_one_configuration(tmp_path: Path) -> None:
+    RunFolder(tmp_path, {"steps": 1})
+    RunFolder(tmp_path, {"steps": 1})
+    with pytest.raises(InputError, match="another configuration"):
+        RunFolder(tmp_path, {"steps": 2})
+    assert [file.name for file in tmp_path.iterdir()] == ["config.json"]
