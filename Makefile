@@ -54,5 +54,5 @@ $(READY): pyproject.toml Makefile
 	@echo "Installing $(TORCH)"
 	@$(PIP_INSTALL) "$(TORCH)" || { echo "Installing torch failed; pip's message above says why. It needs the network and, with torch's CUDA build, 8 GB of disk: see Troubleshooting in README.md"; exit 1; }
 	@echo "Installing the engine and what its tests and the scene need"
-	@$(PIP_INSTALL) --editable ".[scene,test,figures,evaluation]" || { echo "Installing failed; pip's message above says why: see Troubleshooting in README.md"; exit 1; }
+	@$(PIP_INSTALL) --editable ".[scene,test,figures,evaluation,training]" || { echo "Installing failed; pip's message above says why: see Troubleshooting in README.md"; exit 1; }
 	@touch $(READY)

@@ -11,7 +11,7 @@ from PIL import Image
 
 import prostreg
 
-SHIPPED = {".py", ".ui", ".png", ".svg", ".json"}
+SHIPPED = {".py", ".ui", ".png", ".svg", ".json", ".safetensors"}
 
 
 def cmake_lists(file: Path) -> dict[str, list[str]]:
