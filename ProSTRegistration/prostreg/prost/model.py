@@ -15,7 +15,7 @@ from prostreg.geometry.chart import PARAMETERS
 from prostreg.json_fields import JsonFields
 from prostreg.prost.card import Card
 from prostreg.prost.network import ProSTNetwork
-from prostreg.prost.weights import load_network
+from prostreg.prost.weights import load_network, load_weights
 
 SPREAD, RESIDUAL = "spread_rad_mm", "residual_spreads"
 
@@ -26,12 +26,14 @@ class LearnedModel:
 
     Attributes:
         network: in evaluation mode.
+        options: arguments that the network was made with.
         card: what is known about its weights.
         spread: (6,) what whitens the pose parameters, rad and mm.
         residual: (6,) what its descents left of each parameter on X-rays never trained on, in spreads.
     """
 
     network: ProSTNetwork
+    options: Mapping[str, Any]
     card: Card
     spread: NDArray[np.float64]
     residual: NDArray[np.float64]
@@ -66,4 +68,4 @@ def load_model(path: Path) -> LearnedModel:
             f"The card of the weights {path} does not say how to use them: {' '.join(faults.faults)} Get both files"
             " again, or train or adapt again."
         )
-    return LearnedModel(network, card, spread, residual)
+    return LearnedModel(network, load_weights(path).options, card, spread, residual)

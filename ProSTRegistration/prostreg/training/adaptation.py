@@ -28,7 +28,6 @@ SIMULATION_SHARE = 0.15
 """Of the time, for simulating what is learned from; as many as fit, and no more than the settings allow."""
 
 XRAYS_AT_ONCE = 16
-VALIDATION_XRAYS = 24
 VALIDATIONS = 8
 PATIENCE = 3
 """Validations in a row without a better one, after which more training would only fit the X-rays at hand."""
@@ -132,13 +131,13 @@ class _Adapting:
             self._network.eval()
 
     def _adapted(self, path: Path) -> Adaptation:
-        seen = self._bank(VALIDATED, VALIDATION_XRAYS, deadline_s=float("inf"))
+        seen = self._bank(VALIDATED, self._config.validation_xrays, deadline_s=float("inf"))
         bank = self._bank(TRAINED, self._config.xrays_per_patient, SIMULATION_SHARE * self._seconds)
         before = best = self._validation(seen)
         best_state, since_best = self._state(), 0
         ahead = Prefetch(lambda step: self._trainer.prepared([bank], step))
         try:
-            while self._fraction < 1.0 and since_best < PATIENCE:
+            while self._steps == 0 or (self._fraction < 1.0 and since_best < PATIENCE):
                 self._train_until(self._next_validation(), ahead)
                 now = self._validation(seen)
                 since_best += 1
@@ -147,11 +146,9 @@ class _Adapting:
         finally:
             ahead.close()
         self._network.load_state_dict(best_state)
-        card = save_weights(path, self._network, self._model.card.network, self._options(), self._card(before, best))
+        model = self._model
+        card = save_weights(path, self._network, model.card.network, model.options, self._card(before, best))
         return Adaptation(path, card, before, best, self._steps, self._elapsed)
-
-    def _options(self) -> dict[str, object]:
-        return dict(self._config.options)
 
     def _bank(self, use: int, number: int, deadline_s: float) -> XrayBank:
         """Simulated X-rays, fewer than ``number`` where time is short."""
@@ -165,8 +162,10 @@ class _Adapting:
         return XrayBank.joined(parts)
 
     def _train_until(self, fraction: float, ahead: Prefetch[PreparedBatch]) -> None:
+        """Steps up to a share of the time; one at least, however late it is."""
         self._network.train()
-        while self._fraction < fraction:
+        first = self._steps
+        while self._steps == first or self._fraction < fraction:
             losses = self._trainer.step(ahead.get(self._steps), self._steps, self._fraction)
             self._losses.append(losses["total"])
             self._steps += 1

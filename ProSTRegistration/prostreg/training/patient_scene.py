@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,8 +16,8 @@ from prostreg.registration.case import Case
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 from prostreg.simulation.pose_draws import DEGREES, Distribution, PoseDraw
 from prostreg.training.config import Scene, TrainingConfig, training_config
+from prostreg.training.config_files import CONFIGS_FOLDER
 
-CONFIGS_FOLDER = Path(__file__).resolve().parent / "configs"
 DEPTH_TOLERANCE = 0.05
 """Share of the source-detector distance by which the patient may lie nearer or farther than in the case."""
 
