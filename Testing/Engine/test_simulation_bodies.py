@@ -92,3 +92,14 @@ def test_few_bodies_are_kept_and_seeds_choose_among_them():
     assert len(bodies._kept) == MOST_KEPT
     np.testing.assert_array_equal(bodies.hu(2).values, Bodies(coarse, settings, []).hu(2).values)
     assert not np.array_equal(bodies.hu(2).values, bodies.hu(3).values)
+
+
+def test_bodies_with_other_numbers_are_other_bodies():
+    ct = make_phantom(0).ct
+    settings = SimulatorSettings(soft_tissue_shift_mm=(8.0, 8.0), bodies=2)
+    first, later = Bodies(ct, settings, ()), Bodies(ct, replace(settings, first_body=1), ())
+    seeds = range(40)
+    drawn = [{id(bodies.body(seed)) for seed in seeds} for bodies in (first, later)]
+    assert [len(found) for found in drawn] == [2, 2]
+    np.testing.assert_array_equal(first.hu(1).values, later.hu(1).values)
+    assert np.abs(first.hu(0).values - later.hu(2).values).max() > 50

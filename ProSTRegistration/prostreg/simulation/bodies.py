@@ -46,9 +46,9 @@ class Bodies:
 
     def body(self, seed: int) -> Body:
         """The body of an image's seed."""
-        number = int(stream(seed, "body").integers(self._settings.bodies))
+        number = self._settings.first_body + int(stream(seed, "body").integers(self._settings.bodies))
         if self._soft_tissue is None and not self._femora:
-            number = 0
+            number = self._settings.first_body
         if number not in self._kept:
             if len(self._kept) == MOST_KEPT:
                 self._kept.popitem(last=False)

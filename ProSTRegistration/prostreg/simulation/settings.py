@@ -35,7 +35,7 @@ _RANGE_BOUNDS: dict[str, Range] = {
     "femur_turn_deg": (0.0, 60.0),
 }
 _SHARES = ("log_share", "inverted_share", "eight_bit_share", "collimation_share", "table_share", "drape_share")
-_WHOLE_NUMBERS = {"bodies": (1, 64)}
+_WHOLE_NUMBERS = {"bodies": (1, 64), "first_body": (0, 10**6)}
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ class SimulatorSettings:
         soft_tissue_shift_mm: largest displacement between CT and X-ray; bones do not move.
         femur_turn_deg: of each femur about the centre of its hip joint; needs the masks of the femora.
         bodies: differently deformed bodies per CT; each image shows one of them.
+        first_body: number of the first of them; equal numbers deform in equal ways, and images that are to be
+            independent of others need other bodies as well as another seed.
 
     Raises:
         InputError: lists every setting that is not valid.
@@ -102,6 +104,7 @@ class SimulatorSettings:
     soft_tissue_shift_mm: Range = (0.0, 0.0)
     femur_turn_deg: Range = (0.0, 0.0)
     bodies: int = 1
+    first_body: int = 0
 
     def __post_init__(self) -> None:
         faults = _faults(asdict(self))
