@@ -29,6 +29,9 @@ LEAST_KEPT = 0.9
 SEARCH_SHARE = 0.8
 """Share of a round's work that is the global search; the rest is polish."""
 
+NARROWED = 0.75
+"""Mean share of the start's uncertainty that descents have to leave at most, to be believed."""
+
 DESCENT_STREAM = 1_000_003
 """Stream of random numbers of the descents' starts, apart from those of the rounds of CMA-ES."""
 
@@ -104,15 +107,22 @@ class PoseSearch:
         self._refine(self._ends[:CANDIDATES_REFINED], "refine")
 
     def search_from_descents(self, runs: int) -> None:
-        """CMA-ES around the best ends of the descents, as wide as descents are uncertain."""
+        """CMA-ES around the best ends of the descents, as wide as descents are uncertain.
+
+        A network whose descents narrow nothing on X-rays it never saw is not believed: then the image chooses among
+        the ends and the start.
+        """
         if self._learned is None:
             raise AssertionError("a search was told to go on from descents before there were any")
-        centre = self._chart.world_from_volume_at(self._ends[0].parameters)[0]
-        chart = PoseChart(centre, self._chart.camera_from_world, self._chart.centre_mm)
-        spread = self._spread * self._learned.share_left()
-        ends = [self._ends[index % len(self._ends)] for index in range(runs)]
-        starts = np.array([chart.parameters_of(self._pose(end)) for end in ends])
-        self._search(chart, starts, spread, runs)
+        share = self._learned.share_left()
+        places = self._ends
+        if share.mean() > NARROWED:
+            places = [self._start, *self._ends]
+            scores = self._levels.coarse.scores(np.array([self._pose(place) for place in places]))
+            places = [places[index] for index in np.argsort(-scores)]
+        chart = PoseChart(self._pose(places[0]), self._chart.camera_from_world, self._chart.centre_mm)
+        starts = [chart.parameters_of(self._pose(places[index % len(places)])) for index in range(runs)]
+        self._search(chart, np.array(starts), self._spread * share, runs)
 
     def search_from_start(self, runs: int) -> None:
         """CMA-ES around the start pose; after the first round from places drawn around it."""
