@@ -43,7 +43,7 @@ def test_neither_stops_nor_validations_change_what_batch_norms_and_dropout_learn
     file = write_training(tmp_path, **{**changes, "validate_every_steps": 2})
     first = new_run(file, tmp_path / "stopped")
     assert not first.go_on(after(first, 2))
-    assert first.best is not None
+    assert first.validation is not None
     second = new_run(file, tmp_path / "stopped")
     assert second.go_on(lambda: False)
     expected = straight.network.state_dict()

@@ -127,7 +127,7 @@ def _report(
         "step": training.step,
         "steps": plan.config.steps,
         "seconds": round(training.seconds, 1),
-        "validation": None if training.best is None else plain(training.best.to_dict()),
+        "validation": None if training.validation is None else plain(training.validation.to_dict()),
         "out": str(arguments.out),
         **written,
     }

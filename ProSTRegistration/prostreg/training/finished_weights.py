@@ -39,18 +39,18 @@ def save_finished_weights(
     config: TrainingConfig,
     entries: Sequence[PatientEntry],
     training: Training,
-    best: Validation,
+    validation: Validation,
     convexity: Mapping[str, Any],
 ) -> Card:
     """Writes the weights of a run with their card.
 
     Args:
         path: ends in ``.safetensors``.
-        network: with the weights that did best in validation.
+        network: at the end of the run.
         config: of the run.
         entries: patients of both uses.
         training: how long and on what it was trained.
-        best: what the weights did in validation.
+        validation: what it did there on X-rays of patients that it was not trained on.
         convexity: share of the range that leads downhill to the truth, by similarity and parameter.
 
     Raises:
@@ -60,10 +60,10 @@ def save_finished_weights(
         title=config.title or f"{config.network}, trained on {len(_sources(entries, 'training'))} volumes",
         training_data=_sources(entries, "training"),
         held_out_data=_sources(entries, "validation"),
-        configuration=configuration_of_model(config.scene.spread, np.array(best.residual), config.content),
+        configuration=configuration_of_model(config.scene.spread, np.array(validation.residual), config.content),
         commit=program_state(),
         training=training,
-        results={"validation": best.to_dict(), "right_share_around_the_truth": dict(convexity)},
+        results={"validation": validation.to_dict(), "right_share_around_the_truth": dict(convexity)},
         intended_use=INTENDED_USE,
         not_for=NOT_FOR,
         licence=LICENCE,

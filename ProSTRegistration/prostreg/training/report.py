@@ -25,7 +25,10 @@ CONVEXITY_FIGURE, CONVEXITY_FILE = "convexity.png", "convexity.json"
 def write_report(
     run: TrainingRun, config: TrainingConfig, entries: Sequence[PatientEntry], folder: RunFolder, training: Training
 ) -> tuple[Card, list[str]]:
-    """Writes everything for a run that came to its end; its network gets the weights that did best in validation.
+    """Writes everything for a run that came to its end.
+
+    The last weights are kept, as the learning rate has fallen to almost nothing: the validation patients are few, and
+    to choose by them would be to fit them.
 
     Args:
         run: at its end.
@@ -37,13 +40,12 @@ def write_report(
     Returns:
         The card, and the names of the files in the folder, the weights first.
     """
-    if run.best is None:
+    if run.validation is None:
         raise ValueError("a run is validated at its end")
-    run.network.load_state_dict(run.best_state)
     patients, banks = run.validation_set
     around = convexity(run.network, config.scene.spread, patients, banks)
     weights = folder.path / f"{config.network}{SUFFIX}"
-    card = save_finished_weights(weights, run.network, config, entries, training, run.best, _shares(around))
+    card = save_finished_weights(weights, run.network, config, entries, training, run.validation, _shares(around))
     (folder.path / CONVEXITY_FILE).write_text(json.dumps(around.to_dict(), indent=1) + "\n", encoding="utf-8")
     curves = draw_curves(folder.rows(TRAINING_CURVE), folder.rows(VALIDATION_CURVE), card.title)
     curves.savefig(folder.path / CURVES_FIGURE, dpi=DPI)

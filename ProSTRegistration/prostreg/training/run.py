@@ -78,8 +78,7 @@ class TrainingRun:
         self._entries = {use: [e for e in entries if e.use == use] for use in ("training", "validation")}
         self._trainer = Trainer(network, config, [], engine.backward, engine.autocast, engine.reduce_gradients)
         self.step, self.seconds = 0, 0.0
-        self.best: Validation | None = None
-        self.best_state: dict[str, Tensor] = {}
+        self.validation: Validation | None = None
 
     def go_on(self, is_cancelled: Callable[[], bool]) -> bool:
         """Trains to the end, or until told to stop; whether it came to the end. Either way the last step is saved.
@@ -175,9 +174,7 @@ class TrainingRun:
         seed = int(np.random.default_rng([self._config.seed, VALIDATION_STARTS]).integers(2**31))
         centres = [patient.centre_mm for patient in patients]
         result = validate(self.network, projections, banks, centres, self._config.scene, seed)
-        if self.best is None or (result.arrived, -result.after) > (self.best.arrived, -self.best.after):
-            self.best = result
-            self.best_state = {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
+        self.validation = result
         self._note(VALIDATION_CURVE, {k: v for k, v in result.to_dict().items() if k != "residual"})
         self._say(
             f"Step {self.step} of {self._config.steps}, {self.seconds / 60:.0f} min: a descent goes from"
@@ -199,8 +196,7 @@ class TrainingRun:
                     "seconds": self.seconds,
                     "network": self.network.state_dict(),
                     "optimiser": self._trainer.optimiser.state_dict(),
-                    "best_state": self.best_state,
-                    "best": None if self.best is None else dict(self.best.__dict__),
+                    "validation": None if self.validation is None else dict(self.validation.__dict__),
                 }
             )
 
@@ -212,8 +208,7 @@ class TrainingRun:
         self.step, self.seconds = state["step"], state["seconds"]
         self.network.load_state_dict(state["network"])
         self._trainer.optimiser.load_state_dict(state["optimiser"])
-        self.best_state = state["best_state"]
-        self.best = None if state["best"] is None else Validation(**state["best"])
+        self.validation = None if state["validation"] is None else Validation(**state["validation"])
         self._say(f"Going on after step {self.step}")
 
 
