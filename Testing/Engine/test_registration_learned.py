@@ -20,13 +20,14 @@ from prostreg.prost.card import Card, DataSource, MadeFor, Training
 from prostreg.prost.feature_projection import feature_projection
 from prostreg.prost.learned_similarity import LearnedSimilarity, LearnedView
 from prostreg.prost.light import ProSTLight
-from prostreg.prost.model import configuration_of_model
+from prostreg.prost.model import configuration_of_model, load_model
 from prostreg.prost.network import ProSTNetwork
 from prostreg.prost.network_volume import network_volume
 from prostreg.prost.weight_cache import adapted_path, patient_of
 from prostreg.prost.weights import save_weights
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.learned_search import projection_of
 from prostreg.registration.pipeline import register
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 from prostreg.search.learned_descent import learned_descent
@@ -209,3 +210,23 @@ def test_an_image_without_anything_on_it_does_not_break_a_descent(case, untraine
     result = register(blank, RegistrationConfig(method="prost", weights=str(untrained), descents=2, **QUICK))
     assert result.status != "accepted"
     assert np.isfinite(result.world_from_volume).all()
+
+
+def test_features_of_a_patient_are_computed_once_for_the_same_ct_anatomy_and_weights(case, untrained):
+    model = load_model(untrained)
+    first = projection_of(case, model)
+    assert projection_of(replace(case, name="again"), model) is first
+    other_anatomy = case.anatomy.copy()
+    other_anatomy[: len(other_anatomy) // 2] = False
+    assert projection_of(replace(case, anatomy=other_anatomy), model) is not first
+
+
+def test_a_file_of_weights_that_was_replaced_is_read_again(case, untrained, tmp_path):
+    path = tmp_path / "mine.safetensors"
+    config = RegistrationConfig(method="prost", weights=str(path), descents=1, **QUICK)
+    digests = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        save_weights(path, ProSTLight(), "prost-light", {}, card())
+        digests.append(register(case, config).weights["sha256"])
+    assert digests[0] != digests[1]

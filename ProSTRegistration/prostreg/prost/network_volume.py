@@ -29,4 +29,4 @@ def network_volume(ct: Volume, anatomy: NDArray[np.bool_], channels: int) -> lis
     muscle = attenuation_from_hu(np.array([SURROUNDINGS_HU], dtype=np.float32))
     excess = np.maximum(attenuation_from_hu(ct.values) - muscle, np.float32(0.0))
     masks = (anatomy, ct.values > BONE_HU)
-    return [reduced_volume(ct.with_values(np.where(mask, excess, np.float32(0.0))), SPACING_MM) for mask in masks]
+    return [reduced_volume(ct.with_values(excess * mask), SPACING_MM) for mask in masks]

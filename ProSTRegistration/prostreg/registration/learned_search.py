@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from prostreg.images.volume import Volume
 from prostreg.prost.canonical_view import canonical_view
-from prostreg.prost.feature_projection import feature_projection
+from prostreg.prost.feature_projection import FeatureProjection, feature_projection
 from prostreg.prost.learned_similarity import LearnedSimilarity, LearnedView
 from prostreg.prost.model import LearnedModel
 from prostreg.prost.network_volume import network_volume
@@ -25,6 +27,21 @@ WIDENING = 1.5
 with a quarter of the spread and at most with all of it."""
 
 
+_projections: WeakKeyDictionary[Volume, tuple[NDArray[np.bool_], str, FeatureProjection]] = WeakKeyDictionary()
+
+
+def projection_of(case: Case, model: LearnedModel) -> FeatureProjection:
+    """The projection of a patient's features, computed once for a CT in memory, its anatomy and the weights."""
+    kept = _projections.get(case.ct)
+    if kept is not None and kept[0] is case.anatomy and kept[1] == model.card.sha256:
+        return kept[2]
+    network = model.network
+    with torch.no_grad():
+        projection = feature_projection(network, network_volume(case.ct, case.anatomy, network.volume_channels))
+    _projections[case.ct] = (case.anatomy, model.card.sha256, projection)
+    return projection
+
+
 class LearnedSearch:
     """L_N of one case; the network's features of volume and X-rays are computed once.
 
@@ -36,8 +53,8 @@ class LearnedSearch:
 
     def __init__(self, case: Case, model: LearnedModel, centre_mm: NDArray[np.float64]) -> None:
         network = model.network
+        projection = projection_of(case, model)
         with torch.no_grad():
-            projection = feature_projection(network, network_volume(case.ct, case.anatomy, network.volume_channels))
             views = []
             for view in case.views:
                 image, carm = canonical_view(view.xray, view.carm, network.image_size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from prostreg.errors import WeightsError
@@ -56,10 +57,24 @@ def learned_model(config: RegistrationConfig, case: Case) -> LearnedModel | None
     path = chosen_weights(config, case)
     if path is None:
         return None
-    model = load_model(path)
+    model = _model(path)
     if not config.foreign_weights:
         check_made_for(model.card, case.ct, case.anatomy)
     return model
+
+
+def _model(path: Path) -> LearnedModel:
+    """The model of a file, read again only after the file has changed."""
+    try:
+        state = path.stat()
+    except OSError:
+        return load_model(path)  # says what is wrong with it
+    return _unchanged_model(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=2)
+def _unchanged_model(path: Path, changed_ns: int, size: int) -> LearnedModel:
+    return load_model(path)
 
 
 def weights_used(model: LearnedModel) -> dict[str, str]:
