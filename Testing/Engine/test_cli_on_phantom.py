@@ -164,6 +164,26 @@ class TestRegister:
         assert main(arguments) == 2
         assert "restart" in capsys.readouterr().err
 
+    @pytest.mark.parametrize("method", ["auto", "prost", "prost+cmaes"])
+    def test_weights_that_cannot_be_used_are_bad_input_and_nothing_is_written(
+        self, case_file, tmp_path, capsys, method
+    ):
+        broken = tmp_path / "broken.safetensors"
+        broken.write_bytes(b"PK\x03\x04 no weights")
+        out = tmp_path / "out"
+        arguments = ["register", case_file, "--out", out, "--method", method, "--weights", broken, "--json"]
+        assert main([str(argument) for argument in arguments]) == 2
+        (fault,) = json.loads(capsys.readouterr().out)["error"]["faults"]
+        assert "broken.safetensors" in fault
+        assert not out.exists()
+
+    def test_adapted_weights_that_are_not_there_are_bad_input(self, case_file, tmp_path, capsys, monkeypatch):
+        monkeypatch.setenv("PROSTREG_CACHE", str(tmp_path / "cache"))
+        out = tmp_path / "out"
+        assert main(["register", str(case_file), "--out", str(out), "--weights", "adapted", "--method", "prost"]) == 2
+        assert "prostreg adapt" in capsys.readouterr().err
+        assert not out.exists()
+
 
 class TestDrr:
     def test_at_the_true_pose_it_is_the_negative_of_the_fluoroscopy(self, case_file, true_pose, tmp_path, capsys):

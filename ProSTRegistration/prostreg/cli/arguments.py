@@ -71,6 +71,11 @@ def _add_register(commands: argparse._SubParsersAction[Parser], common: Parser) 
     parser.add_argument("--time-limit", type=_seconds, metavar="S", help="seconds per case")
     parser.add_argument("--seed", type=_whole_number, metavar="N", help="equal seeds give equal results")
     parser.add_argument("--device", choices=DEVICES, help="where to compute (default: auto)")
+    parser.add_argument(
+        "--weights",
+        metavar="auto|shipped|adapted|FILE",
+        help="of the network (default: auto, adapted to this CT or else those that came along)",
+    )
 
 
 def _add_drr(commands: argparse._SubParsersAction[Parser], common: Parser) -> None:

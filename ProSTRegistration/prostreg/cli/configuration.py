@@ -21,6 +21,7 @@ def configuration(arguments: argparse.Namespace) -> RegistrationConfig:
         "time_limit_s": arguments.time_limit,
         "seed": arguments.seed,
         "device": arguments.device,
+        "weights": arguments.weights,
     }
     chosen = {name: value for name, value in options.items() if value is not None}
     return RegistrationConfig.from_dict({**base.to_dict(), **chosen})

@@ -10,7 +10,7 @@ from prostreg.cli.configuration import configuration
 from prostreg.cli.console import progress_display, say
 from prostreg.cli.interruption import stop_requests
 from prostreg.cli.outcome import ExitCode, Outcome
-from prostreg.errors import FaultList, InputError
+from prostreg.errors import FaultList, InputError, WeightsError
 from prostreg.outputs.case_outputs import write_case_outputs
 from prostreg.outputs.result_file import output_folder_faults, result_to_dict
 from prostreg.registration.case import Case
@@ -19,6 +19,7 @@ from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.pipeline import register
 from prostreg.registration.result import Result
 from prostreg.registration.start import start_pose
+from prostreg.registration.weights_choice import learned_model
 
 MEMORY_FOR_CASES = 2 << 30
 """Bytes of voxels kept from checking the cases to registering them; the rest is read again."""
@@ -28,13 +29,15 @@ def run(arguments: argparse.Namespace) -> Outcome:
     """Checks everything first, then registers case by case."""
     faults = FaultList()
     faults.extend(output_folder_faults(arguments.out))
-    config = RegistrationConfig()
+    config: RegistrationConfig | None = None
     try:
         config = configuration(arguments)
     except InputError as error:
         faults.extend(error.faults)
-    kept = _check_cases(arguments.cases, arguments.out, faults)
+    kept = _check_cases(arguments.cases, arguments.out, config, faults)
     faults.raise_if_any()
+    if config is None:
+        raise AssertionError("settings that cannot be used are a fault")
     results: list[Result] = []
     with stop_requests() as is_cancelled:
         for number, path in enumerate(arguments.cases, start=1):
@@ -82,8 +85,10 @@ def exit_code_of(results: Sequence[Result]) -> ExitCode:
     return ExitCode.DONE
 
 
-def _check_cases(paths: Sequence[Path], out: Path, faults: FaultList) -> dict[Path, Case]:
-    """Reads every case to find its faults; gives those that fit into memory."""
+def _check_cases(
+    paths: Sequence[Path], out: Path, config: RegistrationConfig | None, faults: FaultList
+) -> dict[Path, Case]:
+    """Reads every case to find its faults, and those of its weights; gives those that fit into memory."""
     kept: dict[Path, Case] = {}
     paths_by_name: dict[str, list[Path]] = {}
     used = 0
@@ -91,9 +96,11 @@ def _check_cases(paths: Sequence[Path], out: Path, faults: FaultList) -> dict[Pa
         try:
             case = read_case(path)
             start_pose(case)  # refuses a start that shows nothing
-        except InputError as error:
+            if config is not None:
+                learned_model(config, case)
+        except (InputError, WeightsError) as error:
             prefix = f"{path}: " if len(paths) > 1 else ""
-            faults.extend(prefix + fault for fault in error.faults)
+            faults.extend(prefix + fault for fault in (error.faults if isinstance(error, InputError) else [str(error)]))
             continue
         paths_by_name.setdefault(case.name, []).append(path)
         used += case.ct.values.nbytes + case.anatomy.nbytes
