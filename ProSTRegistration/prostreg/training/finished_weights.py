@@ -59,7 +59,7 @@ def save_finished_weights(
     card = Card(
         title=config.title or f"{config.network}, trained on {len(_sources(entries, 'training'))} volumes",
         training_data=_sources(entries, "training"),
-        held_out_data=_sources(entries, "validation"),
+        held_out_data=_sources(entries, "validation") + _sources(entries, "measurement"),
         configuration=configuration_of_model(config.scene.spread, np.array(validation.residual), config.content),
         commit=program_state(),
         training=training,

@@ -14,7 +14,8 @@ from prostreg.images.reading import read_ct, read_labels
 from prostreg.json_fields import JsonFields
 from prostreg.training.variants import Patient, Variant, read_variant
 
-USES = ("training", "validation")
+NEEDED = ("training", "validation")
+USES = (*NEEDED, "measurement")
 NO_FILE = Path()
 """Stands for a name that the list lacks, which is a fault of its own."""
 
@@ -30,7 +31,8 @@ class PatientEntry:
         labels: file of a label map, or None for bone by threshold.
         values: label values of the anatomy.
         variant: what makes another patient of the one in the file.
-        use: ``training``, or ``validation``: never trained on.
+        use: ``training``; ``validation``, never trained on; or ``measurement``, kept out altogether: such an entry only
+            says so on the card, and its file is not read.
         origin: where the CT comes from.
         licence: under which it may be used.
     """
@@ -67,7 +69,7 @@ def read_patient_list(path: Path, data_folders: Sequence[Path] = ()) -> tuple[Pa
     folders = (*data_folders, path.parent)
     entries = tuple(_entry(inside, folders) for inside in fields.inners("patients"))
     fields.end()
-    for use in USES:
+    for use in NEEDED:
         if not any(entry.use == use for entry in entries):
             faults.add(f'The list of patients {path.name} has none for {use}: give one or more the "use" "{use}".')
     names = [entry.name for entry in entries]
@@ -84,7 +86,7 @@ def check_contents(entries: Sequence[PatientEntry]) -> None:
     Raises:
         InputError: names every other one.
     """
-    expected = {(entry.ct, entry.sha256) for entry in entries if entry.sha256}
+    expected = {(entry.ct, entry.sha256) for entry in entries if entry.sha256 and entry.use in NEEDED}
     others = [ct for ct, sha256 in sorted(expected) if sha256_of(ct) != sha256]
     if others:
         raise InputError(_another_file(ct) for ct in others)
@@ -141,7 +143,8 @@ def _found(name: str, folders: Sequence[Path]) -> Path:
 
 def _missing_files(entries: Sequence[PatientEntry], folders: Sequence[Path]) -> list[str]:
     """One sentence for each file, which says where it was looked for and where it comes from."""
-    origins = {path: entry.origin for entry in entries for path in (entry.ct, entry.labels) if path is not None}
+    needed = [entry for entry in entries if entry.use in NEEDED]
+    origins = {path: entry.origin for entry in needed for path in (entry.ct, entry.labels) if path is not None}
     listed = ", ".join(str(folder) for folder in folders)
     return [
         f"The file {path} of the list of patients is in none of the folders {listed}. It comes from: {origin}."
