@@ -109,7 +109,10 @@ def test_case_folders_are_evaluated_instead(tmp_path: Path, capsys: pytest.Captu
     assert bad["mtre_mm"] is None
 
 
-def test_all_faults_are_told_before_anything_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_faults_are_told_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prostreg.prost.shipped.MODELS_FOLDER", tmp_path)  # an installation without weights
     code, report, _ = run(capsys, *COMMAND, "--methods", "prost,prost+cmaes", "--workers", 2, "--out", tmp_path / "out")
     assert code == 2
     assert len(report["error"]["faults"]) == 3

@@ -199,7 +199,7 @@ def test_a_start_that_shows_nothing_is_refused_in_words(case, parameters, words)
 
 def test_what_is_not_there_is_refused_before_anything_runs(case):
     with pytest.raises(WeightsError, match="weights"):
-        register(case, RegistrationConfig(method="prost"))
+        register(case, RegistrationConfig(method="prost", weights="missing.safetensors"))
     with pytest.raises(DeviceError, match="CUDA"):
         register(case, RegistrationConfig(device="cuda"))
 
