@@ -150,6 +150,22 @@ def test_all_that_is_wrong_is_said_at_once_and_nothing_is_written(tmp_path, caps
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other.safetensors"]
 
 
+def test_a_card_replaces_no_other_file(patient, model, tmp_path, capsys):
+    case = tmp_path / "case.json"
+    case.write_text('{"name": "mine"}')
+    arguments = ["adapt", str(case), "--out", str(tmp_path / "case.safetensors"), "--json"]
+    assert main([*arguments, "--weights", str(tmp_path / "untrained.safetensors")]) == 2
+    faults = json.loads(capsys.readouterr().out)["error"]["faults"]
+    assert any("would replace" in fault and "case.json" in fault for fault in faults)
+    assert case.read_text() == '{"name": "mine"}'
+
+
+def test_a_folder_that_cannot_be_is_named_before_the_work(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["adapt", str(tmp_path / "no.json"), "--out", str(tmp_path / "file" / "x.safetensors")]) == 2
+    assert "cannot be made" in capsys.readouterr().err
+
+
 def test_a_case_may_have_no_x_rays_yet(patient, model, tmp_path, capsys):
     for name, values in (("ct", patient.ct.values), ("labels", patient.anatomy.astype(np.uint8))):
         image = sitk.GetImageFromArray(values)

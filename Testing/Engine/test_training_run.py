@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ import torch
 from prostreg.errors import InputError
 from prostreg.prost.networks import make_network
 from prostreg.training.config import read_training_config
-from prostreg.training.patients import read_patient_list
+from prostreg.training.patients import read_patient_list, run_description
 from prostreg.training.run import Engine, TrainingRun
 from prostreg.training.run_folder import RunFolder
+from prostreg.training.variants import Variant
 
 WriteTraining = Callable[..., Path]
 
@@ -98,3 +100,28 @@ def test_a_folder_belongs_to_one_configuration(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="another configuration"):
         RunFolder(tmp_path, {"steps": 2})
     assert [file.name for file in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_a_run_with_other_patients_is_another_run(write_training: WriteTraining, tmp_path: Path) -> None:
+    file = write_training(tmp_path)
+    config = read_training_config(file)
+    entries = read_patient_list(file.parent / config.patients)
+    description = run_description(config.content, entries)
+    RunFolder(tmp_path / "run", description)
+    RunFolder(tmp_path / "run", run_description(config.content, entries))
+    turned = tuple(replace(entry, variant=Variant(is_mirrored=not entry.variant.is_mirrored)) for entry in entries)
+    with pytest.raises(InputError, match="another"):
+        RunFolder(tmp_path / "run", run_description(config.content, turned))
+
+
+def test_rows_after_the_checkpoint_are_forgotten_and_the_others_stay(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, {})
+    for step in (20, 40, 60):
+        folder.add_row("training.csv", {"step": step, "total": 1.0})
+    folder.forget_after(40)
+    assert [row["step"] for row in folder.rows("training.csv")] == ["20", "40"]
+    folder.forget_after(0)
+    assert folder.rows("training.csv") == []
+    folder.add_row("training.csv", {"step": 20, "total": 2.0})
+    assert [row["total"] for row in folder.rows("training.csv")] == ["2.0"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["config.json", "training.csv"]

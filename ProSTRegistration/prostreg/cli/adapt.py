@@ -9,9 +9,11 @@ from prostreg.cli.console import progress_display, say
 from prostreg.cli.interruption import stop_requests
 from prostreg.cli.outcome import ExitCode, Outcome
 from prostreg.errors import FaultList, InputError, WeightsError
+from prostreg.outputs.result_file import output_folder_faults
+from prostreg.prost.card import card_path, read_card
 from prostreg.prost.model import LearnedModel, load_model
 from prostreg.prost.shipped import shipped_weights
-from prostreg.prost.weight_cache import adapted_path, check_made_for
+from prostreg.prost.weight_cache import adapted_folder, adapted_path, check_made_for
 from prostreg.prost.weights import SUFFIX
 from prostreg.registration.case import Case
 from prostreg.registration.case_file import read_case
@@ -41,6 +43,10 @@ def _checked(arguments: argparse.Namespace, faults: FaultList) -> tuple[Case, Le
     case = model = None
     if arguments.out is not None and arguments.out.suffix != SUFFIX:
         faults.add(f"--out is {arguments.out}: the name of weights ends in {SUFFIX}.")
+    elif arguments.out is not None:
+        faults.extend(_target_faults(arguments.out))
+    else:
+        faults.extend(output_folder_faults(adapted_folder()))
     try:
         case = read_case(arguments.case, needs_views=False)
     except InputError as error:
@@ -58,6 +64,14 @@ def _checked(arguments: argparse.Namespace, faults: FaultList) -> tuple[Case, Le
     if case is None or model is None:
         raise AssertionError("a case or a model that is missing is a fault")
     return case, model
+
+
+def _target_faults(path: Path) -> list[str]:
+    """Why weights and their card cannot be written there, or would replace something else."""
+    card = card_path(path)
+    if card.exists() and read_card(card, FaultList()) is None:
+        return [f"--out is {path}: its card would replace {card}, which is none. Choose another name."]
+    return output_folder_faults(path.parent)
 
 
 def _summary(adaptation: Adaptation) -> str:

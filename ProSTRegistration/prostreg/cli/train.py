@@ -37,7 +37,7 @@ from prostreg.training.fabric_engine import (
     process_rank,
 )
 from prostreg.training.finished_weights import training_of
-from prostreg.training.patients import PatientEntry, check_contents, read_patient_list
+from prostreg.training.patients import PatientEntry, check_contents, read_patient_list, run_description
 from prostreg.training.run import TrainingRun
 from prostreg.training.run_folder import RunFolder, check_same_run
 from prostreg.training.tensorboard_mirror import TensorboardMirror
@@ -59,6 +59,11 @@ class _Plan:
     network: ProSTNetwork
     device: str
 
+    @property
+    def description(self) -> dict[str, Any]:
+        """What makes this the same run as another."""
+        return run_description(self.config.content, self.entries)
+
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """Checks everything, trains on, and at the end writes weights and figures."""
@@ -76,7 +81,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
 def _lead(arguments: argparse.Namespace, plan: _Plan, is_asked_to_stop: Callable[[], bool]) -> Outcome:
     """The first process: it speaks, and writes."""
-    folder, config = RunFolder(arguments.out, plan.config.content), plan.config
+    folder, config = RunFolder(arguments.out, plan.description), plan.config
     hardware = launch(plan.device, arguments.devices, config.precision)
     mirror, progress = TensorboardMirror(folder), TrainingProgress(config.steps, time.monotonic)
 
@@ -111,7 +116,7 @@ def _help(arguments: argparse.Namespace, plan: _Plan) -> Outcome:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     with _deaf_to_signals():
         hardware = launch(plan.device, arguments.devices, plan.config.precision)
-        folder = RunFolder(arguments.out, plan.config.content)
+        folder = RunFolder(arguments.out, plan.description)
         network = plan.network.to(hardware.device)
         training = TrainingRun(network, plan.config, plan.entries, folder, hardware.engine, lambda line: None)
         training.go_on(lambda: hardware.any_of(False))
@@ -146,8 +151,10 @@ def _checked(arguments: argparse.Namespace, is_leading: bool) -> _Plan:
     config = None if file is None else _tried(faults, lambda: read_training_config(file))
     entries = network = None
     if file is not None and config is not None:
-        _tried(faults, lambda: check_same_run(arguments.out, config.content))
         entries = _tried(faults, lambda: _entries(file.parent / config.patients, arguments.data, is_leading))
+        if entries is not None:
+            content = run_description(config.content, entries)
+            _tried(faults, lambda: check_same_run(arguments.out, content))
         network = _tried(faults, lambda: _network(config))
     faults.raise_if_any()
     if config is None or entries is None or network is None or device is None:

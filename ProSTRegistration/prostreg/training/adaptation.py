@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from prostreg.errors import Stopped
@@ -27,7 +28,7 @@ from prostreg.training.xray_bank import XrayBank, simulated_bank
 SIMULATION_SHARE = 0.15
 """Of the time, for simulating what is learned from; as many as fit, and no more than the settings allow."""
 
-XRAYS_AT_ONCE = 16
+XRAYS_AT_ONCE = 4
 VALIDATIONS = 8
 PATIENCE = 3
 """Validations in a row without a better one, after which more training would only fit the X-rays at hand."""
@@ -90,7 +91,7 @@ def adapt(
         config: settings; steps come from the time.
         minutes: of wall time, validation and simulation included.
         path: where the weights go; nothing is written before the end.
-        on_progress: told about twice a second.
+        on_progress: told after every step, every descent of a validation and every few X-rays.
         is_cancelled: asked as often.
 
     Raises:
@@ -175,11 +176,15 @@ class _Adapting:
         return (int(self._fraction * VALIDATIONS) + 1) / VALIDATIONS
 
     def _validation(self, bank: XrayBank) -> Validation:
-        self._check("validate", "descending on X-rays that were not trained on")
-        projections = [self._prepared.projection(self._network)]
+        self._network.eval()
+        with torch.no_grad():
+            projections = [self._prepared.projection(self._network)]
         seed = int(np.random.default_rng([self._config.seed, STARTS]).integers(2**31))
         centres = [self._prepared.centre_mm]
-        return validate(self._network, projections, [bank], centres, self._config.scene, seed)
+        return validate(self._network, projections, [bank], centres, self._config.scene, seed, self._validating)
+
+    def _validating(self) -> None:
+        self._check("validate", "descending on X-rays that were not trained on")
 
     def _card(self, before: Validation, after: Validation) -> Card:
         patient = patient_of(self._patient.ct, self._patient.anatomy)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from prostreg.errors import FaultList, InputError
 from prostreg.file_digest import sha256_of
@@ -78,6 +79,23 @@ def read_patient_list(path: Path, data_folders: Sequence[Path] = ()) -> tuple[Pa
     faults.extend(_missing_files(entries, folders))
     faults.raise_if_any()
     return entries
+
+
+def run_description(content: Mapping[str, Any], entries: Sequence[PatientEntry]) -> dict[str, Any]:
+    """What makes a run the same run: its configuration and its patients, wherever their files lie."""
+    described = [
+        {
+            "name": entry.name,
+            "sha256": entry.sha256 or sha256_of(entry.ct),
+            "labels": None if entry.labels is None else sha256_of(entry.labels),
+            "values": list(entry.values),
+            "variant": asdict(entry.variant),
+            "use": entry.use,
+        }
+        for entry in entries
+        if entry.use in NEEDED
+    ]
+    return {"configuration": dict(content), "patients": json.loads(json.dumps(described))}
 
 
 def check_contents(entries: Sequence[PatientEntry]) -> None:

@@ -202,7 +202,8 @@ class TrainingRun:
 
     def _restore(self) -> None:
         state = self._folder.load_checkpoint()
-        self._folder.forget_after(0 if state is None else state["step"])
+        if self._engine.rank == 0:
+            self._folder.forget_after(0 if state is None else state["step"])
         if state is None:
             return
         self.step, self.seconds = state["step"], state["seconds"]

@@ -85,7 +85,7 @@ class RunFolder:
     def add_row(self, curve: str, row: Mapping[str, Any]) -> None:
         """Appends to a CSV file; the first row decides its columns."""
         file = self.path / curve
-        is_new = not file.is_file()
+        is_new = not file.is_file() or file.stat().st_size == 0
         with file.open("a", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, list(row))
             if is_new:
@@ -103,7 +103,13 @@ class RunFolder:
     def forget_after(self, step: int) -> None:
         """Removes rows of steps that the checkpoint does not know of."""
         for curve in (TRAINING_CURVE, VALIDATION_CURVE):
-            kept = [row for row in self.rows(curve) if int(row["step"]) <= step]
-            (self.path / curve).unlink(missing_ok=True)
+            rows = self.rows(curve)
+            kept = [row for row in rows if int(row["step"]) <= step]
+            if len(kept) == len(rows):
+                continue
+            unfinished = f"{curve}.unfinished"
+            (self.path / unfinished).unlink(missing_ok=True)
             for row in kept:
-                self.add_row(curve, row)
+                self.add_row(unfinished, row)
+            (self.path / unfinished).touch()
+            (self.path / unfinished).replace(self.path / curve)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -62,8 +62,13 @@ def validate(
     centres_mm: Sequence[NDArray[np.float64]],
     scene: Scene,
     seed: int,
+    on_descent: Callable[[], None] = lambda: None,
 ) -> Validation:
-    """Descends from one start for each X-ray of the banks; equal seeds give equal starts."""
+    """Descends from one start for each X-ray of the banks; equal seeds give equal starts.
+
+    Args:
+        on_descent: called before each; may raise to end the validation.
+    """
     network.eval()
     before: list[NDArray[np.float64]] = []
     after: list[NDArray[np.float64]] = []
@@ -71,6 +76,7 @@ def validate(
     for number, (bank, projection, centre_mm) in enumerate(zip(banks, projections, centres_mm, strict=True)):
         rng = np.random.default_rng([seed, number])
         for index, truth in enumerate(bank.camera_from_volume):
+            on_descent()
             offset = np.clip(scene.starts.parameters(rng) / scene.spread, -MOST_OFFSET, MOST_OFFSET)
             start = moved_poses(truth[None], centre_mm, (offset * scene.spread)[None])
             objective = _objective(network, projection, bank, index, centre_mm, scene)
