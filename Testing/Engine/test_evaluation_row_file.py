@@ -111,3 +111,13 @@ def test_only_one_evaluation_writes_into_a_folder(tmp_path: Path) -> None:
         pass
     with only_writer(tmp_path):
         pass
+
+
+def test_rows_of_other_weights_do_not_mix(path: Path, protocol: Protocol) -> None:
+    rows = RowFile(path, protocol)
+    rows.append(row_of(protocol, 0))
+    rows.append(row_of(protocol, 0, "prost", weights="aaa"))
+    rows.append(row_of(protocol, 0, "auto", weights=None))
+    rows.check_same_weights({"prost": "aaa", "auto": "bbb"})
+    with pytest.raises(InputError, match="prost"):
+        rows.check_same_weights({"prost": "bbb", "auto": "bbb"})

@@ -164,3 +164,14 @@ class TestRefusal:
     def test_another_anatomy_of_the_patient_is_refused(self, ct, anatomy):
         with pytest.raises(WeightsError, match="another anatomy of this CT"):
             check_made_for(card_for(patient_of(ct, ~anatomy)), ct, anatomy)
+
+
+@pytest.mark.parametrize("spacing_mm", [0.78125, 0.9765625, 0.703125, 0.5, 1.25, 3.27])
+def test_the_last_digits_of_a_usual_spacing_do_not_make_another_ct(spacing_mm):
+    values = np.zeros((3, 4, 5), dtype=np.float32)
+    digests = set()
+    for factor in (1 - 1e-9, 1.0, 1 + 1e-9):
+        affine = np.diag([spacing_mm * factor] * 3 + [1.0])
+        affine[:3, 3] = -spacing_mm * factor * 255.5
+        digests.add(ct_digest(Volume(values, affine)))
+    assert len(digests) == 1

@@ -27,7 +27,7 @@ from prostreg.prost.weight_cache import adapted_path, patient_of
 from prostreg.prost.weights import save_weights
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.learned_search import projection_of
+from prostreg.registration.learned_search import LearnedSearch, projection_of
 from prostreg.registration.pipeline import register
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 from prostreg.search.learned_descent import learned_descent
@@ -202,6 +202,60 @@ def test_missing_adapted_weights_are_named_with_what_to_do(case, tmp_path, monke
     monkeypatch.setenv("PROSTREG_CACHE", str(tmp_path))
     with pytest.raises(WeightsError, match="prostreg adapt"):
         register(case, RegistrationConfig(method="prost", weights="adapted"))
+
+
+def test_what_descents_leave_is_told_in_the_spread_of_this_registration(case, untrained):
+    model = load_model(untrained)  # 0.5 spreads of 20 degrees, 30 mm and 60 mm
+    centre_mm, start = anatomy_centre_mm(anatomy_points_mm(case)), case.initial_world_from_volume
+    wide = LearnedSearch(case, model, start, centre_mm, SPREAD)
+    np.testing.assert_allclose(wide.share_left(), 0.75)
+    twice = LearnedSearch(case, model, start, centre_mm, 2 * SPREAD)
+    np.testing.assert_allclose(twice.share_left(), 0.375)
+    assert wide.is_believed
+    assert twice.is_believed
+    narrow = LearnedSearch(case, model, start, centre_mm, SPREAD / 10)
+    assert not narrow.is_believed
+    np.testing.assert_allclose(narrow.share_left(), 1.0)
+
+
+def test_views_unlike_those_of_the_training_take_no_part(case, untrained):
+    centre_mm, start = anatomy_centre_mm(anatomy_points_mm(case)), case.initial_world_from_volume
+    model = load_model(untrained)
+    poses = np.repeat(start[None], 2, axis=0)
+
+    def values(views: tuple[View, ...]) -> np.ndarray:
+        search = LearnedSearch(replace(case, views=views), model, start, centre_mm, SPREAD)
+        return search.descents(poses, lambda *_: None).values
+
+    np.testing.assert_array_equal(values(case.views), values(case.views[:1]))
+    lateral = LearnedSearch(replace(case, views=case.views[1:]), model, start, centre_mm, SPREAD)
+    assert not lateral.is_believed
+
+
+def test_auto_leaves_out_a_network_that_narrows_nothing(case, tmp_path):
+    path = tmp_path / "poor.safetensors"
+    poor = configuration_of_model(SPREAD, np.full(6, 1.1), {})
+    save_weights(path, ProSTLight(), "prost-light", {}, card(configuration=poor))
+    result = register(case, RegistrationConfig(weights=str(path), restarts=1, **QUICK))
+    assert result.weights is None
+    assert "prost" not in [stage.name for stage in result.stages]
+
+
+def test_a_pose_that_runs_away_stays_where_it_lost_its_way(case):
+    class Slope:
+        """Falls for ever, towards the source."""
+
+        camera_from_world = np.eye(4)
+        centre_mm = anatomy_centre_mm(anatomy_points_mm(case))
+        spread = SPREAD
+
+        def values_and_gradients(self, world_from_volume):
+            return np.zeros(len(world_from_volume)), np.tile([0.0, 0, 0, 0, 0, 9.0], (len(world_from_volume), 1))
+
+    ended = learned_descent(Slope(), case.truth_world_from_volume[None], most_steps=100).world_from_volume[0]
+    way = PoseChart(case.truth_world_from_volume, np.eye(4), Slope.centre_mm).parameters_of(ended) / SPREAD
+    np.testing.assert_allclose(way[:5], 0, atol=1e-6)
+    assert -3.0 - 1e-6 <= way[5] <= -2.5 + 1e-6
 
 
 def test_an_image_without_anything_on_it_does_not_break_a_descent(case, untrained):

@@ -15,7 +15,7 @@ from prostreg.cli.main import main
 from prostreg.errors import Stopped
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
-from prostreg.geometry.standard_views import STANDARD_VIEWS, standard_view
+from prostreg.geometry.standard_views import STANDARD_VIEWS, nearest_standard_view, standard_view
 from prostreg.images.xray import XRay
 from prostreg.prost.card import Card, DataSource, Training
 from prostreg.prost.light import ProSTLight
@@ -28,7 +28,7 @@ from prostreg.simulation.phantom import make_phantom
 from prostreg.simulation.presets import preset
 from prostreg.training.adaptation import adapt
 from prostreg.training.config import TrainingConfig
-from prostreg.training.patient_scene import adaptation_config, nearest_standard_view
+from prostreg.training.patient_scene import adaptation_config
 from prostreg.training.variants import Patient
 
 SIZE = 32

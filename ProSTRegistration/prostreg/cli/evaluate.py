@@ -19,7 +19,7 @@ from prostreg.evaluation.case_source import CaseSource, make_case_source
 from prostreg.evaluation.dask_runner import dask_client, run_on_dask
 from prostreg.evaluation.engine_digest import engine_digest
 from prostreg.evaluation.folder_lock import only_writer
-from prostreg.evaluation.methods import check_methods
+from prostreg.evaluation.methods import check_methods, weights_by_method
 from prostreg.evaluation.protocol import Protocol, protocol_names, read_protocol
 from prostreg.evaluation.report import write_report
 from prostreg.evaluation.row_file import RESULTS_FILE, RowFile
@@ -31,6 +31,7 @@ from prostreg.parallel import cores
 
 PROTOCOL_FILE = "protocol.json"
 EXTRA = "evaluation"
+WITHOUT_NETWORK = "cmaes"
 STOPPING = "Stopping; what is done is kept. Run the same command again to go on. Press Ctrl-C again to leave at once."
 
 
@@ -47,6 +48,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
     missing = row_file.missing(keys)
     if missing:
         row_file.check_same_engine()
+        if source is not None and set(methods) != {WITHOUT_NETWORK}:
+            row_file.check_same_weights(weights_by_method(protocol, methods, source.case(missing[0][0])))
     failures: list[str] = []
     arguments.out.mkdir(parents=True, exist_ok=True)
     with only_writer(arguments.out), stop_requests(STOPPING) as is_cancelled:

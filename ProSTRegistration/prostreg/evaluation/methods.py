@@ -9,8 +9,10 @@ import numpy as np
 
 from prostreg.errors import FaultList, ProSTError
 from prostreg.evaluation.protocol import Protocol
+from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.pipeline import check_method
+from prostreg.registration.weights_choice import learned_model
 
 METHOD_SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "cmaes": {"method": "cmaes", "restarts": 1},
@@ -23,6 +25,9 @@ METHOD_SETTINGS: Mapping[str, Mapping[str, Any]] = {
 }
 """``cmaes`` is one CMA-ES run, as in the papers. Where it matters, a method says which weights it has, so that a table
 does not depend on what lies in the user's cache."""
+
+WEIGHTS_DIGITS = 12
+"""Of the SHA256 of weights, in rows and tables."""
 
 REGISTRATION = 100
 """Stream of random numbers of a case that its registrations are seeded from, apart from those that make the case."""
@@ -54,3 +59,22 @@ def check_methods(protocol: Protocol, methods: Sequence[str]) -> None:
         except ProSTError as error:
             faults.add(str(error))
     faults.raise_if_any()
+
+
+def weights_by_method(protocol: Protocol, methods: Sequence[str], case: Case) -> dict[str, str]:
+    """First digits of the SHA256 of the weights that each method uses on a case; without those that have no network.
+
+    Raises:
+        InputError: names every method whose weights are missing or cannot be used.
+    """
+    faults, digests = FaultList(), {}
+    for method in methods:
+        try:
+            model = learned_model(registration_config(protocol, method, seed=0), case)
+        except ProSTError as error:
+            faults.add(f"{method}: {error}")
+            continue
+        if model is not None:
+            digests[method] = model.card.sha256[:WEIGHTS_DIGITS]
+    faults.raise_if_any()
+    return digests

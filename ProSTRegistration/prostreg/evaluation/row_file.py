@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from prostreg.errors import InputError
@@ -42,6 +42,26 @@ class RowFile:
             row = self._row_of(line, number)
             self._check_origin(row, protocol)
             self.rows[row.key] = row
+
+    def check_same_weights(self, weights: Mapping[str, str]) -> None:
+        """Whether the rows that are there had the weights that further ones would have.
+
+        Args:
+            weights: first digits of their SHA256 for each method that has a network.
+
+        Raises:
+            InputError: names every method that had others.
+        """
+        others = {
+            row.method
+            for row in self.rows.values()
+            if row.weights is not None and row.weights != weights.get(row.method, row.weights)
+        }
+        if others:
+            raise InputError(
+                f"The results {self._path} have rows of {', '.join(sorted(others))} that were made with other weights:"
+                " give another --out, or bring those weights back."
+            )
 
     def missing(self, keys: Iterable[Key]) -> list[Key]:
         """Those of the keys that have no row yet."""

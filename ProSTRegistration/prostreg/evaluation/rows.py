@@ -9,7 +9,7 @@ from typing import Any
 from prostreg.errors import InputError, ProSTError
 from prostreg.evaluation.case_source import CaseSource
 from prostreg.evaluation.engine_digest import engine_digest
-from prostreg.evaluation.methods import registration_config, registration_seed
+from prostreg.evaluation.methods import WEIGHTS_DIGITS, registration_config, registration_seed
 from prostreg.evaluation.pose_error import pose_error
 from prostreg.evaluation.protocol import Protocol
 from prostreg.outputs.result_file import plain
@@ -151,7 +151,7 @@ def _filled(row: Row, case: Case, result: Result) -> Row:
         restarts=sum(stage.starts for stage in result.stages if stage.name == "cmaes"),
         seconds=result.seconds,
         stopped=result.stopped,
-        weights=None if result.weights is None else result.weights["sha256"][:12],
+        weights=None if result.weights is None else result.weights["sha256"][:WEIGHTS_DIGITS],
         evidence=dict(result.evidence),
         expected_error=None if expected is None else expected.to_dict(),
         attempts=[

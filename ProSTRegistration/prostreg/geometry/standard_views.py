@@ -21,6 +21,16 @@ The beam of an AP view enters at the chest; a left lateral beam leaves at the le
 STANDARD_VIEWS = tuple(_AXES_IN_RAS)
 
 
+def nearest_standard_view(camera_from_volume: Matrix) -> str:
+    """Name of the standard view that a pose is turned least against."""
+
+    def turn(name: str) -> float:
+        """Grows with the angle between both: minus the trace of the rotation from one to the other."""
+        return -float(np.sum(np.array(_AXES_IN_RAS[name]) * camera_from_volume[:3, :3]))
+
+    return min(STANDARD_VIEWS, key=turn)
+
+
 def standard_view(name: str, centre_mm: ArrayLike, depth_mm: float) -> Matrix:
     """camera_from_volume (4, 4) that shows a point on the central ray in a standard view.
 

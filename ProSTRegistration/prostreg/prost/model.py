@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, WeightsError
 from prostreg.geometry.chart import PARAMETERS
+from prostreg.geometry.standard_views import STANDARD_VIEWS
 from prostreg.json_fields import JsonFields
 from prostreg.prost.card import Card
 from prostreg.prost.network import ProSTNetwork
 from prostreg.prost.weights import load_network, load_weights
 
-SPREAD, RESIDUAL = "spread_rad_mm", "residual_spreads"
+SPREAD, RESIDUAL, VIEW = "spread_rad_mm", "residual_spreads", "view"
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,7 @@ class LearnedModel:
         card: what is known about its weights.
         spread: (6,) what whitens the pose parameters, rad and mm.
         residual: (6,) what its descents left of each parameter on X-rays never trained on, in spreads.
+        view: standard view around which it was trained.
     """
 
     network: ProSTNetwork
@@ -37,16 +39,18 @@ class LearnedModel:
     card: Card
     spread: NDArray[np.float64]
     residual: NDArray[np.float64]
+    view: str
 
 
 def configuration_of_model(
-    spread: NDArray[np.float64], residual: NDArray[np.float64], training: Mapping[str, Any]
+    spread: NDArray[np.float64], residual: NDArray[np.float64], training: Mapping[str, Any], view: str = "AP"
 ) -> dict[str, Any]:
     """What a card's configuration has to say, so that `load_model` finds it."""
     return {
         "parameters": list(PARAMETERS),
         SPREAD: [float(value) for value in spread],
         RESIDUAL: [float(value) for value in residual],
+        VIEW: view,
         "training": dict(training),
     }
 
@@ -61,6 +65,7 @@ def load_model(path: Path) -> LearnedModel:
     faults = FaultList()
     fields = JsonFields(card.configuration, '"configuration"', faults)
     spread, residual = (np.array(fields.numbers(key, len(PARAMETERS))) for key in (SPREAD, RESIDUAL))
+    view = fields.choice(VIEW, STANDARD_VIEWS, "AP")
     if not faults and not ((spread > 0).all() and (residual >= 0).all()):
         faults.add(f'"{SPREAD}" must be positive and "{RESIDUAL}" not negative.')
     if faults:
@@ -68,4 +73,4 @@ def load_model(path: Path) -> LearnedModel:
             f"The card of the weights {path} does not say how to use them: {' '.join(faults.faults)} Get both files"
             " again, or train or adapt again."
         )
-    return LearnedModel(network, load_weights(path).options, card, spread, residual)
+    return LearnedModel(network, load_weights(path).options, card, spread, residual, view)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,18 +15,24 @@ from prostreg.images.volume import Volume
 from prostreg.prost.card import Card, MadeFor, card_path
 from prostreg.prost.weights import SUFFIX
 
-AFFINE_DECIMALS = 4
-"""Of mm: file formats store the same affine with different last digits."""
+AFFINE_GRID_MM = 0.0003
+"""File formats store the same affine with different last digits; no usual spacing lies halfway between two points of
+this grid, as many do between decimals."""
 DIGITS_IN_NAMES = 16
+
+
+_digests: WeakKeyDictionary[Volume, str] = WeakKeyDictionary()
 
 
 def ct_digest(ct: Volume) -> str:
     """SHA256 of a CT's size, place and values, whatever file it came from; 64 hexadecimal digits."""
-    # Adding zero turns -0.0 into 0.0.
-    affine = np.round(ct.volume_from_index, AFFINE_DECIMALS) + 0.0
-    digest = hashlib.sha256(np.array(ct.size, dtype="<i8").tobytes() + affine.astype("<f8").tobytes())
+    if ct in _digests:
+        return _digests[ct]
+    affine = np.rint(ct.volume_from_index / AFFINE_GRID_MM)
+    digest = hashlib.sha256(np.array(ct.size, dtype="<i8").tobytes() + affine.astype("<i8").tobytes())
     digest.update(np.ascontiguousarray(ct.values, dtype="<f4").data)
-    return digest.hexdigest()
+    _digests[ct] = digest.hexdigest()
+    return _digests[ct]
 
 
 def anatomy_digest(anatomy: NDArray[np.bool_]) -> str:

@@ -23,7 +23,7 @@ from prostreg.registration.confidence import confidence_model
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.evidence import Evidence
 from prostreg.registration.expected_error import expected_error, pose_covariance
-from prostreg.registration.learned_search import LearnedSearch
+from prostreg.registration.learned_search import LearnedSearch, is_believed
 from prostreg.registration.levels import Levels
 from prostreg.registration.mirror_check import mirrored_score
 from prostreg.registration.monitor import Monitor
@@ -81,8 +81,10 @@ class _Run:
         self._spread = _spread(config)
         self._log = AttemptLog(case, self._chart, points_mm, self._spread)
         model = learned_model(config, case)
-        self._weights = None if model is None else weights_used(model)
-        make_learned = None if model is None else lambda: LearnedSearch(case, model, centre_mm)
+        self._weights, make_learned = None, None
+        if model is not None and (config.method != "auto" or is_believed(model, self._spread)):
+            self._weights = weights_used(model)
+            make_learned = lambda: LearnedSearch(case, model, start, centre_mm, self._spread)  # noqa: E731
         self._search = PoseSearch(
             self._chart, self._levels, self._spread, self._log, self._monitor, config, make_learned
         )

@@ -29,9 +29,6 @@ LEAST_KEPT = 0.9
 SEARCH_SHARE = 0.8
 """Share of a round's work that is the global search; the rest is polish."""
 
-NARROWED = 0.75
-"""Mean share of the start's uncertainty that descents have to leave at most, to be believed."""
-
 DESCENT_STREAM = 1_000_003
 """Stream of random numbers of the descents' starts, apart from those of the rounds of CMA-ES."""
 
@@ -66,7 +63,7 @@ class PoseSearch:
         self._learned: LearnedSearch | None = None
         self._ends: list[Candidate] = []
         self.best, self.confidence = self._start, -1.0
-        self.runs_done = 0
+        self.runs_done, self._rounds_from_start = 0, 0
         self.stages: list[StageReport] = []
 
     @property
@@ -87,7 +84,10 @@ class PoseSearch:
         self._refine([self._start], "start")
 
     def descend(self) -> None:
-        """Descends on the learned similarity from the start and from around it, and refines where most ended best."""
+        """Descends on the learned similarity from the start and from around it, and refines the two lowest ends.
+
+        Scores of this stage are those of L_N with the sign changed, and not of the image similarity.
+        """
         if self._make_learned is None:
             raise AssertionError("a search without a network was told to descend on it")
         began = self._monitor.seconds
@@ -98,7 +98,8 @@ class PoseSearch:
         starts[0] = 0.0
 
         def on_step(step: int, poses: NDArray[np.float64], values: NDArray[np.float64]) -> None:
-            self._leader = self._candidate(poses[int(np.argmin(values))])
+            lowest = int(np.argsort(values)[0])
+            self._leader = Candidate(-float(values[lowest]), self._candidate(poses[lowest]).parameters)
             self._monitor.check("prost", 0.0, self._leader)
 
         descent = self._learned.descents(self._chart.world_from_volume_at(starts), on_step)
@@ -116,7 +117,7 @@ class PoseSearch:
             raise AssertionError("a search was told to go on from descents before there were any")
         share = self._learned.share_left()
         places = self._ends
-        if share.mean() > NARROWED:
+        if not self._learned.is_believed:
             places = [self._start, *self._ends]
             scores = self._levels.coarse.scores(np.array([self._pose(place) for place in places]))
             places = [places[index] for index in np.argsort(-scores)]
@@ -127,8 +128,9 @@ class PoseSearch:
     def search_from_start(self, runs: int) -> None:
         """CMA-ES around the start pose; after the first round from places drawn around it."""
         starts = np.zeros((runs, 6))
-        if self._monitor.rounds_done > 0:
+        if self._rounds_from_start > 0:
             starts = self._rng().standard_normal((runs, 6)) * self._spread
+        self._rounds_from_start += 1
         self._search(self._chart, starts, self._spread, runs)
 
     def polish(self) -> None:

@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.geometry.frames import Matrix, invert_rigid
-from prostreg.geometry.pose_arrays import moved_poses
+from prostreg.geometry.pose_arrays import moved_poses, parameters_between
 
 LEARNING_RATE = 0.3
 MOMENTUM = 0.5
 LONGEST_STEP = 0.5
 """In spreads of the start, for each parameter: L_N says little of what lies further away."""
+
+LONGEST_WAY = 3.0
+"""In spreads, for each parameter: a pose that has come so far has lost its way and stays there."""
 
 STEPS = 40
 STILL = 0.02
@@ -73,6 +76,7 @@ def learned_descent(
     """
     poses = np.array(world_from_volume, dtype=np.float64)
     camera_from_world = objective.camera_from_world
+    first_in_camera = camera_from_world @ poses
     velocity = np.zeros((len(poses), 6))
     values = np.full(len(poses), np.inf)
     for step in range(most_steps):
@@ -81,7 +85,9 @@ def learned_descent(
         moves = np.clip(velocity, -LONGEST_STEP, LONGEST_STEP)
         on_step(step, poses, values)
         in_camera = moved_poses(camera_from_world @ poses, objective.centre_mm, moves * objective.spread)
-        poses = invert_rigid(camera_from_world) @ in_camera
+        way = parameters_between(first_in_camera, in_camera, objective.centre_mm) / objective.spread
+        is_near = np.abs(way).max(axis=1) <= LONGEST_WAY
+        poses[is_near] = (invert_rigid(camera_from_world) @ in_camera)[is_near]
         if np.abs(moves).max() < STILL:
             return Descent(poses, values, step + 1)
     return Descent(poses, values, most_steps)

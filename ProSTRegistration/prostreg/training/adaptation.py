@@ -196,7 +196,9 @@ class _Adapting:
                 *self._model.card.training_data,
                 DataSource(self._patient.name, "the user's own CT", "the user's own"),
             ),
-            configuration=configuration_of_model(scene.spread, np.array(after.residual), self._config.content),
+            configuration=configuration_of_model(
+                scene.spread, np.array(after.residual), self._config.content, scene.view
+            ),
             training=Training(
                 self._steps, round(self._elapsed, 1), platform.processor() or platform.machine(), _thinned(self._losses)
             ),

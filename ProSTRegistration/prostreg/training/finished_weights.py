@@ -60,7 +60,9 @@ def save_finished_weights(
         title=config.title or f"{config.network}, trained on {len(_sources(entries, 'training'))} volumes",
         training_data=_sources(entries, "training"),
         held_out_data=_sources(entries, "validation") + _sources(entries, "measurement"),
-        configuration=configuration_of_model(config.scene.spread, np.array(validation.residual), config.content),
+        configuration=configuration_of_model(
+            config.scene.spread, np.array(validation.residual), config.content, config.scene.view
+        ),
         commit=program_state(),
         training=training,
         results={"validation": validation.to_dict(), "right_share_around_the_truth": dict(convexity)},

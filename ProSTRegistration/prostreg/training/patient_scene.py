@@ -6,11 +6,9 @@ import json
 from dataclasses import replace
 
 import numpy as np
-import torch
 
-from prostreg.geometry.frames import Matrix, transform_points
-from prostreg.geometry.se3 import log_so3
-from prostreg.geometry.standard_views import STANDARD_VIEWS, standard_view
+from prostreg.geometry.frames import transform_points
+from prostreg.geometry.standard_views import nearest_standard_view
 from prostreg.prost.model import LearnedModel
 from prostreg.registration.case import Case
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
@@ -37,15 +35,6 @@ def adaptation_config(case: Case, model: LearnedModel, seed: int) -> TrainingCon
     config = training_config({**content, "seed": seed}, "The configuration of adaptations")
     scene = replace(config.scene, starts=_starts(model))
     return replace(config, scene=_as_in(case, scene) if case.views else scene)
-
-
-def nearest_standard_view(camera_from_volume: Matrix) -> str:
-    """Name of the standard view that a pose is turned least against."""
-    turns = {}
-    for name in STANDARD_VIEWS:
-        rotation = camera_from_volume[:3, :3] @ standard_view(name, np.zeros(3), 0.0)[:3, :3].T
-        turns[name] = float(log_so3(torch.from_numpy(rotation)).norm())
-    return min(turns, key=lambda name: turns[name])
 
 
 def _starts(model: LearnedModel) -> PoseDraw:
