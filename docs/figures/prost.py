@@ -53,8 +53,9 @@ def main() -> None:
     models = {"shipped": load_model(shipped), "adapted": load_model(adapted)}
     draw_descent(case, models["adapted"]).savefig(FOLDER / "prost-descent.png", dpi=DPI)
     for name, model in models.items():
-        title = f"Around the truth: {CONVEXITY_XRAYS} simulated X-rays of a pelvis that was held out, {name} weights"
-        draw_around(case, model, title).savefig(FOLDER / f"prost-convexity-{name}.png", dpi=DPI)
+        draw_around(case, model, f"A held-out pelvis, {name} weights").savefig(
+            FOLDER / f"prost-convexity-{name}.png", dpi=DPI
+        )
 
 
 def draw_descent(case: Case, model: LearnedModel) -> Figure:
