@@ -17,8 +17,8 @@ MOMENTUM = 0.5
 LONGEST_STEP = 0.5
 """In spreads of the start, for each parameter: L_N says little of what lies further away."""
 
-LONGEST_WAY = 3.0
-"""In spreads, for each parameter: a pose that has come so far has lost its way and stays there."""
+LONGEST_WAY = 5.0
+"""In spreads, for each parameter: a pose that has come so far from its start has lost its way and stays there."""
 
 STEPS = 40
 STILL = 0.02
