@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from prostreg.errors import InputError
-from ProSTRegistrationLib.Scene import Scene
-from ProSTRegistrationLib.WorkerClient import WorkerClient, WorkerError
-from ProSTRegistrationLib.WorkerData import BONE_BY_THRESHOLD, AnatomyChoice, WorkerData
+from ProSTRegistrationLib.Nodes.Scene import Scene
+from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient, WorkerError
+from ProSTRegistrationLib.Worker.WorkerData import BONE_BY_THRESHOLD, AnatomyChoice, WorkerData
 
 
 class JobState(enum.Enum):

@@ -49,7 +49,7 @@ def readFinishedCase(resultFolder, casePath):
 
 def buildScene(mrmlScene, finished):
     """Fills an empty scene with a finished case, as the module itself would have left it."""
-    from ProSTRegistrationLib.Scene import Scene
+    from ProSTRegistrationLib.Nodes.Scene import Scene
 
     scene, case = Scene(mrmlScene), finished.case
     ctNode = _addVolume(mrmlScene, f"{case.name} CT", _withoutFraction(case.ct.values), case.ct.volume_from_index)
@@ -89,7 +89,7 @@ def writeSceneFile(resultFolder, casePath, scenePath):
 
 def _saveScene(finished, path):
     try:
-        from ProSTRegistrationLib.HeadlessScene import HeadlessScene
+        from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
     except ImportError as error:
         raise InputError("Writing a scene needs the package slicer-core: pip install slicer-core") from error
     with HeadlessScene() as headless:
@@ -102,7 +102,7 @@ def _showFirstImage(mrmlScene, fluoroscopyNode, drrNode):
     """The red slice view opens with the overlay."""
     import slicer
 
-    from ProSTRegistrationLib.SliceView import showOverlay
+    from ProSTRegistrationLib.Views.SliceView import showOverlay
 
     slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(mrmlScene)
     sliceLogic = slicer.vtkMRMLSliceLogic()

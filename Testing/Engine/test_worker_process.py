@@ -21,8 +21,8 @@ from prostreg.projector.selection import make_projector
 from prostreg.worker.connection import Connection
 from prostreg.worker.dispatcher import Worker
 from prostreg.worker.protocol import MAGIC, PREAMBLE, TOKEN_VARIABLE
-from ProSTRegistrationLib.WorkerClient import WorkerClient
-from ProSTRegistrationLib.WorkerSource import LocalWorker, RemoteWorker
+from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
+from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker, RemoteWorker
 
 PATIENCE_S = 90.0
 
@@ -297,8 +297,8 @@ class TestLostWorkers:
     def test_worker_ends_when_its_parent_dies(self, tmp_path):
         parent = textwrap.dedent(f"""
             import os, sys, time
-            from ProSTRegistrationLib.WorkerClient import WorkerClient
-            from ProSTRegistrationLib.WorkerSource import LocalWorker
+            from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
+            from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
             client = WorkerClient(LocalWorker(sys.executable, {str(tmp_path)!r}))
             def tell(content, arrays):
                 print(content["process"], flush=True)

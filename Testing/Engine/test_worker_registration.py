@@ -11,8 +11,8 @@ from prostreg.images.attenuation import attenuation_from_hu
 from prostreg.images.volume import Volume
 from prostreg.projector.selection import make_projector
 from prostreg.simulation.phantom import make_phantom
-from ProSTRegistrationLib.WorkerClient import WorkerClient
-from ProSTRegistrationLib.WorkerSource import LocalWorker
+from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
+from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
 
 PATIENCE_S = 120.0
 CARM = CArm.from_sdd(1000.0, (3.0, 3.0), (96, 88), principal_point=(50.0, 41.0))

@@ -11,8 +11,8 @@ with warnings.catch_warnings():
     slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
 from prostreg.geometry.carm import CArm
-from ProSTRegistrationLib.HeadlessScene import HeadlessScene
-from ProSTRegistrationLib.Scene import Scene
+from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
+from ProSTRegistrationLib.Nodes.Scene import Scene
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import slicer
 import vtk
 
 from prostreg.errors import InputError
-from ProSTRegistrationLib.Anatomy import anatomyMask
+from ProSTRegistrationLib.Nodes.Anatomy import anatomyMask
 
 SPACING = np.diag([0.7, 0.9, 2.5, 1])
 

@@ -5,7 +5,7 @@ import pytest
 import SimpleITK as sitk
 
 from prostreg.images.xray_reading import read_xray_image
-from ProSTRegistrationLib.CArmNode import pixelsOf
+from ProSTRegistrationLib.Nodes.CArmNode import pixelsOf
 
 # The build of slicer-core has no readers for PNG and TIFF.
 ENDINGS = [".nrrd", ".mha", ".nii.gz"]

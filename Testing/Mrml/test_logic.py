@@ -16,11 +16,11 @@ from prostreg.images.attenuation import attenuation_from_hu
 from prostreg.images.volume import Volume
 from prostreg.projector.selection import make_projector
 from ProSTRegistrationLib.Logic import JobState, Logic
-from ProSTRegistrationLib.NodeGeometry import ijkToRas
-from ProSTRegistrationLib.ResultTable import tableContent
-from ProSTRegistrationLib.WorkerClient import WorkerClient
-from ProSTRegistrationLib.WorkerData import AnatomyChoice
-from ProSTRegistrationLib.WorkerSource import LocalWorker
+from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
+from ProSTRegistrationLib.Nodes.ResultTable import tableContent
+from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
+from ProSTRegistrationLib.Worker.WorkerData import AnatomyChoice
+from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
 
 PATIENCE_S = 120.0
 SPREADS = {"spread_rotation_deg": 5.0, "spread_shift_mm": 6.0, "spread_depth_mm": 8.0}

@@ -11,10 +11,10 @@ from vtk.util.numpy_support import vtk_to_numpy
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import invert_rigid, rigid_faults, transform_points
-from ProSTRegistrationLib.CArmNode import carmOf
-from ProSTRegistrationLib.NodeGeometry import ijkToRas
-from ProSTRegistrationLib.ResultTable import tableContent
-from ProSTRegistrationLib.SliceView import showOverlay
+from ProSTRegistrationLib.Nodes.CArmNode import carmOf
+from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
+from ProSTRegistrationLib.Nodes.ResultTable import tableContent
+from ProSTRegistrationLib.Views.SliceView import showOverlay
 
 OBLIQUE_SPACING = np.diag([0.7, 0.9, 2.5, 1])
 

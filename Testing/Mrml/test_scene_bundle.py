@@ -5,10 +5,10 @@ import pytest
 import slicer
 import vtk
 
-from ProSTRegistrationLib.HeadlessScene import HeadlessScene
-from ProSTRegistrationLib.NodeGeometry import ijkToRas
-from ProSTRegistrationLib.ResultTable import tableContent
-from ProSTRegistrationLib.Scene import Scene
+from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
+from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
+from ProSTRegistrationLib.Nodes.ResultTable import tableContent
+from ProSTRegistrationLib.Nodes.Scene import Scene
 
 RESULT = {
     "name": "größe; \"5\" a,b", "status": "uncertain", "confidence": 0.4, "reasons": ["flat, score"],

@@ -12,9 +12,9 @@ import slicer
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import transform_points
 from prostreg.outputs.result_file import write_drr
-from ProSTRegistrationLib.NodeGeometry import ijkToRas
-from ProSTRegistrationLib.ResultTable import tableContent
-from ProSTRegistrationLib.Scene import Scene
+from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
+from ProSTRegistrationLib.Nodes.ResultTable import tableContent
+from ProSTRegistrationLib.Nodes.Scene import Scene
 
 CARM = CArm.from_sdd(900.0, (0.9, 1.1), (64, 48), principal_point=(30.0, 25.5))
 

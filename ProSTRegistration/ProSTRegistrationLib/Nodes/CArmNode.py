@@ -11,7 +11,7 @@ import numpy as np
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import invert_rigid
-from ProSTRegistrationLib.NodeGeometry import setIjkToRas, voxelsOf, worldFromNode
+from ProSTRegistrationLib.Nodes.NodeGeometry import setIjkToRas, voxelsOf, worldFromNode
 
 CARM_ATTRIBUTE = "ProSTRegistration.CArm"
 SLICE_THICKNESS_MM = 1.0

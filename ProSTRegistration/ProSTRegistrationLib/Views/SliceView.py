@@ -4,7 +4,7 @@ import numpy as np
 import slicer
 
 from prostreg.geometry.frames import invert_rigid, transform_points
-from ProSTRegistrationLib.CArmNode import cameraFromPixel, carmOf
+from ProSTRegistrationLib.Nodes.CArmNode import cameraFromPixel, carmOf
 
 DRR_OPACITY = 0.5
 ORIENTATION = "Detector"

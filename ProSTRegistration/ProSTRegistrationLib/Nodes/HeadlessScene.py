@@ -11,9 +11,11 @@ MODULE_LOGICS = {
     "Volumes": "vtkSlicerVolumesLogic",
     "Transforms": "vtkSlicerTransformLogic",
     "Models": "vtkSlicerModelsLogic",
+    "Markups": "vtkSlicerMarkupsLogic",
     "Segmentations": "vtkSlicerSegmentationsModuleLogic",
     "SubjectHierarchy": "vtkSlicerSubjectHierarchyModuleLogic",
     "Tables": "vtkSlicerTablesLogic",
+    "VolumeRendering": "vtkSlicerVolumeRenderingLogic",
 }
 
 

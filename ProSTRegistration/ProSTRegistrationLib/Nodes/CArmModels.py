@@ -4,7 +4,7 @@ import numpy as np
 import vtk
 
 from prostreg.geometry.frames import invert_rigid, transform_points
-from ProSTRegistrationLib.CArmNode import cameraFromPixel
+from ProSTRegistrationLib.Nodes.CArmNode import cameraFromPixel
 
 SOURCE_RADIUS_MM = 6.0
 

@@ -9,16 +9,16 @@ import numpy as np
 import slicer
 
 from prostreg.errors import InputError
-from ProSTRegistrationLib.CArmModels import carmSurfaces
-from ProSTRegistrationLib.CArmNode import carmOf, nodeCarmOf, pixelsOf, placeOnDetector
-from ProSTRegistrationLib.NodeGeometry import (
+from ProSTRegistrationLib.Nodes.CArmModels import carmSurfaces
+from ProSTRegistrationLib.Nodes.CArmNode import carmOf, nodeCarmOf, pixelsOf, placeOnDetector
+from ProSTRegistrationLib.Nodes.NodeGeometry import (
     matrixOf,
     setMatrix,
     setWorldFromTransform,
     volumeFromNode,
     worldFromNode,
 )
-from ProSTRegistrationLib.ResultTable import fillResultTable
+from ProSTRegistrationLib.Nodes.ResultTable import fillResultTable
 
 ROLE_ATTRIBUTE = "ProSTRegistration.Role"
 OWNER_REFERENCE = "ProSTRegistration.Owner"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import prostreg
 from prostreg.worker.protocol import TOKEN_VARIABLE
-from ProSTRegistrationLib.WorkerChannel import ChannelLost, WorkerChannel
+from ProSTRegistrationLib.Worker.WorkerChannel import ChannelLost, WorkerChannel
 
 STARTUP_LIMIT_S = 90.0
 END_LIMIT_S = 0.2

@@ -9,7 +9,7 @@ from prostreg.errors import InputError
 from prostreg.geometry.frames import invert_rigid
 from prostreg.images.anatomy import anatomy_from_labels
 from prostreg.images.volume import Volume
-from ProSTRegistrationLib.NodeGeometry import volumeFromNode, worldFromNode
+from ProSTRegistrationLib.Nodes.NodeGeometry import volumeFromNode, worldFromNode
 
 
 def anatomyMask(ct, worldFromCt, anatomyNode, segmentIds=None, labelValues=None):

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from prostreg.worker.protocol import MessageFault
-from ProSTRegistrationLib.WorkerChannel import ChannelLost
-from ProSTRegistrationLib.WorkerSource import LocalWorker
+from ProSTRegistrationLib.Worker.WorkerChannel import ChannelLost
+from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
 
 SEND_BUDGET_S = 0.01
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from prostreg.errors import InputError
-from ProSTRegistrationLib.Anatomy import anatomyMask
-from ProSTRegistrationLib.CArmNode import CARM_ATTRIBUTE
-from ProSTRegistrationLib.NodeGeometry import ijkToRas, worldFromNode
+from ProSTRegistrationLib.Nodes.Anatomy import anatomyMask
+from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE
+from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, worldFromNode
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""How a registration is shown: layout, overlays on the detector, 3D from the source. No Qt."""
