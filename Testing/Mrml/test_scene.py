@@ -205,6 +205,20 @@ def test_models_show_source_and_detector(scene, addVolume, obliqueCarm):
     assert np.allclose(slicer.util.arrayFromModelPoints(models["Fluoro frustum"])[::2], 0, atol=1e-9)
 
 
+def test_node_of_a_role_is_made_once_for_each_owner_and_removed_alone(headless, scene, addVolume):
+    first, second = (addVolume(np.zeros((1, 4, 4), dtype=np.uint8), name=name) for name in ("One", "Two"))
+    table = scene.ownedNode(first, "numbers", "vtkMRMLTableNode", "Numbers of one")
+    others = scene.ownedNode(second, "numbers", "vtkMRMLTableNode", "Numbers of two")
+    notes = scene.ownedNode(first, "notes", "vtkMRMLTableNode", "Notes of one")
+    assert scene.ownedNode(first, "numbers", "vtkMRMLTableNode", "ignored") is table
+    assert table.GetName() == "Numbers of one"
+    scene.removeOwned(first, "numbers")
+    scene.removeOwned(first, "numbers")
+    assert not scene.holds(table)
+    assert scene.ownedNodes(first) == [notes]
+    assert scene.ownedNodes(second) == [others]
+
+
 RESULT = {
     "name": "case-001", "status": "accepted", "confidence": 0.98, "reasons": ["both starts agree"],
     "world_from_volume": np.eye(4).tolist(), "camera_from_volume": [np.eye(4).tolist()],

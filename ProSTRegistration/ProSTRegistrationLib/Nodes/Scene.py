@@ -123,7 +123,7 @@ class Scene:
             the volume node.
         """
         name = f"{fluoroscopyNode.GetName()} DRR"
-        node = self._ownedNode(fluoroscopyNode, "drr", "vtkMRMLScalarVolumeNode", name)
+        node = self.ownedNode(fluoroscopyNode, "drr", "vtkMRMLScalarVolumeNode", name)
         wasModifying = node.StartModify()
         node.SetAndObserveTransformNodeID(fluoroscopyNode.GetTransformNodeID())
         placeOnDetector(node, carmOf(fluoroscopyNode).downsampled(downsampling))
@@ -134,7 +134,7 @@ class Scene:
 
     def showResult(self, ctNode, result):
         """Shows the numbers of a result (dict as in result.json) in the CT's table; returns the table node."""
-        node = self._ownedNode(ctNode, "result", "vtkMRMLTableNode", f"{ctNode.GetName()} registration")
+        node = self.ownedNode(ctNode, "result", "vtkMRMLTableNode", f"{ctNode.GetName()} registration")
         fillResultTable(node, result)
         return node
 
@@ -159,6 +159,23 @@ class Scene:
         nodes = (self.mrmlScene.GetNthNode(index) for index in range(self.mrmlScene.GetNumberOfNodes()))
         return [node for node in nodes if node.GetNodeReference(OWNER_REFERENCE) is owner]
 
+    def ownedNode(self, owner, role, className, name):
+        """The node that has a role for a CT or a fluoroscopy image; made and named at the first call."""
+        for node in self._inRole(owner, role):
+            return node
+        node = self.mrmlScene.AddNewNodeByClass(className, name)
+        node.SetAttribute(ROLE_ATTRIBUTE, role)
+        node.SetNodeReferenceID(OWNER_REFERENCE, owner.GetID())
+        return node
+
+    def removeOwned(self, owner, role):
+        """Takes the node that has a role for a CT or a fluoroscopy image out of the scene; nothing if there is none."""
+        for node in self._inRole(owner, role):
+            self.mrmlScene.RemoveNode(node)
+
+    def _inRole(self, owner, role):
+        return [node for node in self.ownedNodes(owner) if node.GetAttribute(ROLE_ATTRIBUTE) == role]
+
     def _addPoseTransform(self, ctNode, companions):
         parentId = ctNode.GetTransformNodeID()
         transformNode = self.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", TRANSFORM_NAME)
@@ -171,21 +188,12 @@ class Scene:
     def _showCarm(self, fluoroscopyNode):
         for name, surface in carmSurfaces(nodeCarmOf(fluoroscopyNode)).items():
             label = f"{fluoroscopyNode.GetName()} {name.lower()}"
-            node = self._ownedNode(fluoroscopyNode, name.lower(), "vtkMRMLModelNode", label)
+            node = self.ownedNode(fluoroscopyNode, name.lower(), "vtkMRMLModelNode", label)
             node.SetAndObserveTransformNodeID(fluoroscopyNode.GetTransformNodeID())
             node.SetAndObservePolyData(surface)
             node.CreateDefaultDisplayNodes()
             node.GetDisplayNode().SetColor(MODEL_COLORS[name])
             node.GetDisplayNode().SetLineWidth(2)
-
-    def _ownedNode(self, owner, role, className, name):
-        for node in self.ownedNodes(owner):
-            if node.GetAttribute(ROLE_ATTRIBUTE) == role:
-                return node
-        node = self.mrmlScene.AddNewNodeByClass(className, name)
-        node.SetAttribute(ROLE_ATTRIBUTE, role)
-        node.SetNodeReferenceID(OWNER_REFERENCE, owner.GetID())
-        return node
 
 
 def _allFaults(*readers):
