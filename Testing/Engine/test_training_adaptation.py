@@ -15,7 +15,7 @@ from prostreg.cli.main import main
 from prostreg.errors import Stopped
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
-from prostreg.geometry.standard_views import STANDARD_VIEWS, nearest_standard_view, standard_view
+from prostreg.geometry.standard_views import MAIN_VIEWS, nearest_standard_view, standard_view
 from prostreg.images.xray import XRay
 from prostreg.prost.card import Card, DataSource, Training
 from prostreg.prost.light import ProSTLight
@@ -109,7 +109,7 @@ def test_a_cancelled_adaptation_writes_nothing_and_leaves_the_network_as_it_was(
         torch.testing.assert_close(value, original[name], rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("view", STANDARD_VIEWS)
+@pytest.mark.parametrize("view", MAIN_VIEWS)
 def test_the_standard_view_nearest_to_a_pose_is_recognised(view):
     centre_mm = np.array([10.0, 20.0, 30.0])
     chart = PoseChart(standard_view(view, centre_mm, 600.0), np.eye(4), centre_mm)

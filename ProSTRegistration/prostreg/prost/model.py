@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, WeightsError
 from prostreg.geometry.chart import PARAMETERS
-from prostreg.geometry.standard_views import STANDARD_VIEWS
+from prostreg.geometry.standard_views import MAIN_VIEWS
 from prostreg.json_fields import JsonFields
 from prostreg.prost.card import Card
 from prostreg.prost.network import ProSTNetwork
@@ -65,7 +65,7 @@ def load_model(path: Path) -> LearnedModel:
     faults = FaultList()
     fields = JsonFields(card.configuration, '"configuration"', faults)
     spread, residual = (np.array(fields.numbers(key, len(PARAMETERS))) for key in (SPREAD, RESIDUAL))
-    view = fields.choice(VIEW, STANDARD_VIEWS, "AP")
+    view = fields.choice(VIEW, MAIN_VIEWS, "AP")
     if not faults and not ((spread > 0).all() and (residual >= 0).all()):
         faults.add(f'"{SPREAD}" must be positive and "{RESIDUAL}" not negative.')
     if faults:

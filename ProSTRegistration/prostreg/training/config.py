@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
-from prostreg.geometry.standard_views import STANDARD_VIEWS
+from prostreg.geometry.standard_views import MAIN_VIEWS
 from prostreg.json_fields import JsonFields
 from prostreg.prost.networks import NETWORKS
 from prostreg.simulation.pose_draws import DEGREES, PoseDraw, read_pose_draw
@@ -184,7 +184,7 @@ def _read_scene(fields: JsonFields) -> Scene:
         sdd_mm=_range(fields, "sdd_mm", 1.0, 10000.0),
         isocentre_share=_range(fields, "isocentre_share", 0.05, 0.95),
         field_mm=_range(fields, "field_mm", 1.0, 2000.0),
-        view=fields.choice("view", STANDARD_VIEWS, "AP"),
+        view=fields.choice("view", MAIN_VIEWS, "AP"),
         truth=read_pose_draw(fields.inner("truth")),
         starts=_read_starts(fields),
         start_scale=_range(fields, "start_scale", 0.0, 10.0),
