@@ -1,0 +1,225 @@
+"""A C-arm in the numbers that people know: distances, pixel size, angles.
+
+World: the C-arm's isocentre is the origin, the axes are those of a supine patient (RAS). At angles 0/0 the detector is
+above the patient and the picture is the standard view "PA". Positive primary angles bring the detector to the
+patient's left (LAO), positive secondary angles to the head (cranial), as DICOM counts them (PS3.3, C.8.7.5).
+"""
+
+import json
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from prostreg.errors import FaultList, InputError
+from prostreg.geometry.carm import CArm
+from prostreg.geometry.frames import invert_rigid, rigid_faults
+from prostreg.geometry.standard_views import standard_view
+from prostreg.value_checks import is_number
+from ProSTRegistrationLib.Nodes import CArmNode
+from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, pixelsOf
+
+SETTINGS_ATTRIBUTE = "ProSTRegistration.CArmSettings"
+SMALLEST_SDD_MM, LARGEST_SDD_MM = 300.0, 3000.0
+SMALLEST_PIXEL_MM, LARGEST_PIXEL_MM = 0.01, 5.0
+LARGEST_ANGLE_DEG = 180.0
+MOST_IMAGE_SIZES = 3.0
+LARGEST_MISS_MM = 1.0
+LARGEST_ROLL_DEG = 0.05
+TYPICAL_SOD_SHARE = 0.6
+
+
+@dataclass(frozen=True)
+class CArmSettings:
+    """What sets up the C-arm of one image.
+
+    Attributes:
+        sddMm: from the source to the detector, along the detector's normal.
+        sodMm: from the source to the isocentre.
+        pixelSizeMm: on the detector, (along u, along v).
+        principalPointPx: (u, v) where the detector's normal through the source meets it; None for the image's centre.
+        primaryAngleDeg: DICOM's positioner primary angle, + towards LAO.
+        secondaryAngleDeg: DICOM's positioner secondary angle, + towards cranial.
+        fixedCameraFromWorld: None if the angles say where the C-arm stands; else the rows of that matrix (4, 4), for a
+            camera that no angles describe. The isocentre is then the point on its central ray at sodMm.
+
+    Raises:
+        InputError: every value that no X-ray device can have.
+    """
+
+    sddMm: float
+    sodMm: float
+    pixelSizeMm: tuple
+    principalPointPx: tuple | None = None
+    primaryAngleDeg: float = 0.0
+    secondaryAngleDeg: float = 0.0
+    fixedCameraFromWorld: tuple | None = None
+
+    def __post_init__(self):
+        faults = FaultList()
+        faults.extend(_distanceFaults(self.sddMm, self.sodMm))
+        faults.extend(_pixelFaults(self.pixelSizeMm, self.principalPointPx))
+        for name, angle in (("primary", self.primaryAngleDeg), ("secondary", self.secondaryAngleDeg)):
+            if not _isBetween(angle, -LARGEST_ANGLE_DEG, LARGEST_ANGLE_DEG):
+                faults.add(f"The {name} angle is {_shown(angle)} degrees: give one from -180 to 180, a full turn.")
+        if self.fixedCameraFromWorld is not None:
+            faults.extend(rigid_faults(self.fixedCameraFromWorld, "The place of the C-arm"))
+        faults.raise_if_any()
+        object.__setattr__(self, "pixelSizeMm", tuple(map(float, self.pixelSizeMm)))
+        if self.principalPointPx is not None:
+            object.__setattr__(self, "principalPointPx", tuple(map(float, self.principalPointPx)))
+        if self.fixedCameraFromWorld is not None:
+            rows = np.array(self.fixedCameraFromWorld, dtype=np.float64).tolist()
+            object.__setattr__(self, "fixedCameraFromWorld", tuple(map(tuple, rows)))
+
+    @property
+    def isFixedPose(self):
+        """True where the C-arm stands as no angles describe: editing other values keeps where it stands."""
+        return self.fixedCameraFromWorld is not None
+
+
+def carmOf(settings, size):
+    """The C-arm of an image of ``size`` (width, height) in the world.
+
+    Raises:
+        InputError: the principal point is too far from such an image.
+    """
+    if settings.principalPointPx is not None:
+        for name, place, length in zip(("u", "v"), settings.principalPointPx, size, strict=True):
+            if abs(place - (length - 1) / 2) > MOST_IMAGE_SIZES * length:
+                raise InputError(
+                    f"The principal point's {name} is {place:g}, more than {MOST_IMAGE_SIZES:g} image sizes away from"
+                    f" an image of {length} pixels: it is where the central ray meets the detector, in pixels."
+                )
+    return CArm.from_sdd(
+        settings.sddMm, settings.pixelSizeMm, size, settings.principalPointPx, _cameraFromWorld(settings)
+    )
+
+
+def settingsOfCarm(carm):
+    """The settings of a C-arm in the world; angles where these describe it, else its pose is kept as it is.
+
+    Angles describe a camera without roll whose central ray passes the world's origin within 1 mm.
+
+    Raises:
+        InputError: no X-ray device has these distances or pixels.
+    """
+    sddMm, pose = carm.sdd_mm, carm.camera_from_world
+    centre = ((carm.width - 1) / 2, (carm.height - 1) / 2)
+    principalPointPx = None if np.allclose(carm.principal_point, centre, atol=1e-9) else carm.principal_point
+    originMm = pose[:3, 3]
+    isBetween = bool(0 < originMm[2] < sddMm)
+    sodMm = float(originMm[2]) if isBetween else TYPICAL_SOD_SHARE * sddMm
+    angles = _anglesOf(pose) if isBetween and np.hypot(*originMm[:2]) <= LARGEST_MISS_MM else None
+    fixed = pose if angles is None else None
+    return CArmSettings(sddMm, sodMm, carm.detector_spacing_mm, principalPointPx, *(angles or (0.0, 0.0)), fixed)
+
+
+def applySettings(scene, volumeNode, settings):
+    """Places a fluoroscopy image by settings and keeps them with it.
+
+    Args:
+        scene: Scene.
+
+    Raises:
+        InputError: the image or a transform above it cannot be used; nothing is changed then.
+    """
+    pixels = pixelsOf(volumeNode)
+    scene.placeFluoroscopy(volumeNode, carmOf(settings, pixels.shape[::-1]))
+    volumeNode.SetAttribute(SETTINGS_ATTRIBUTE, json.dumps(asdict(settings)))
+
+
+def settingsOf(volumeNode):
+    """The settings of a placed image: those it was placed by, or read off its C-arm where that was changed since.
+
+    Raises:
+        InputError: the image was never placed, or what is kept with it is damaged.
+    """
+    carm = CArmNode.carmOf(volumeNode)
+    kept = _keptSettings(volumeNode)
+    if kept is not None and _isSameCarm(carmOf(kept, carm.size), carm):
+        return kept
+    return settingsOfCarm(carm)
+
+
+def isPlaced(volumeNode):
+    """True if an image has a C-arm."""
+    return bool(volumeNode.GetAttribute(CARM_ATTRIBUTE))
+
+
+def _cameraFromWorld(settings):
+    if settings.fixedCameraFromWorld is not None:
+        return np.array(settings.fixedCameraFromWorld, dtype=np.float64)
+    primary, secondary = np.deg2rad((settings.primaryAngleDeg, settings.secondaryAngleDeg))
+    aboutHeadAxis, aboutRightAxis = np.eye(4), np.eye(4)
+    aboutHeadAxis[:2, :2] = [[np.cos(primary), -np.sin(primary)], [np.sin(primary), np.cos(primary)]]
+    aboutRightAxis[1:3, 1:3] = [[np.cos(secondary), -np.sin(secondary)], [np.sin(secondary), np.cos(secondary)]]
+    cameraFromUnturned = standard_view("PA", (0, 0, 0), settings.sodMm)
+    return cameraFromUnturned @ invert_rigid(aboutHeadAxis @ aboutRightAxis)
+
+
+def _anglesOf(cameraFromWorld):
+    """(primary, secondary) in degrees, None for a camera with roll or one that no usual C-arm can reach."""
+    right, _, beam = cameraFromWorld[:3, :3]
+    if abs(right[2]) > np.sin(np.deg2rad(LARGEST_ROLL_DEG)):
+        return None
+    primary = np.arctan2(right[1], right[0])
+    secondary = np.arctan2(beam[2], beam @ (-np.sin(primary), np.cos(primary), 0))
+    if abs(secondary) > np.pi / 2 + 1e-9:
+        return None
+    return float(np.rad2deg(primary)), float(np.rad2deg(secondary))
+
+
+def _keptSettings(volumeNode):
+    text = volumeNode.GetAttribute(SETTINGS_ATTRIBUTE)
+    if not text:
+        return None
+    try:
+        content = json.loads(text)
+        return CArmSettings(**content)
+    except (ValueError, TypeError, InputError) as error:
+        raise InputError(
+            f"The C-arm settings kept with '{volumeNode.GetName()}' are damaged: enter its geometry again."
+        ) from error
+
+
+def _isSameCarm(first, second):
+    return (
+        np.allclose(first.intrinsics, second.intrinsics, rtol=1e-9, atol=1e-6)
+        and np.allclose(first.detector_spacing_mm, second.detector_spacing_mm, rtol=1e-6)
+        and np.allclose(first.camera_from_world, second.camera_from_world, atol=1e-6)
+    )
+
+
+def _distanceFaults(sddMm, sodMm):
+    if not _isBetween(sddMm, SMALLEST_SDD_MM, LARGEST_SDD_MM):
+        yield (
+            f"The distance from source to detector (SDD) is {_shown(sddMm)} mm: give one from {SMALLEST_SDD_MM:g} to"
+            f" {LARGEST_SDD_MM:g}. Mobile C-arms have about 1000, wall stands up to 2000."
+        )
+    elif not (is_number(sodMm) and 0 < sodMm < sddMm):
+        yield (
+            f"The distance from source to isocentre (SOD) is {_shown(sodMm)} mm: it must be above 0 and below the SDD"
+            f" of {sddMm:g} mm, since the patient is between source and detector."
+        )
+
+
+def _pixelFaults(pixelSizeMm, principalPointPx):
+    sizes = list(pixelSizeMm) if isinstance(pixelSizeMm, (tuple, list)) else []
+    if len(sizes) != 2 or not all(_isBetween(size, SMALLEST_PIXEL_MM, LARGEST_PIXEL_MM) for size in sizes):
+        yield (
+            f"The pixel size on the detector is {_shown(pixelSizeMm)} mm: give two numbers (along u, along v) from"
+            f" {SMALLEST_PIXEL_MM:g} to {LARGEST_PIXEL_MM:g}. Most detectors have 0.1 to 0.5."
+        )
+    if principalPointPx is None:
+        return
+    places = list(principalPointPx) if isinstance(principalPointPx, (tuple, list)) else []
+    if len(places) != 2 or not all(map(is_number, places)):
+        yield f"The principal point is {_shown(principalPointPx)}: give two numbers (u, v) in pixels."
+
+
+def _isBetween(value, low, high):
+    return is_number(value) and low <= value <= high
+
+
+def _shown(value):
+    return f"{value:g}" if is_number(value) else repr(value)
