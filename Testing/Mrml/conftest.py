@@ -13,6 +13,7 @@ with warnings.catch_warnings():
 from prostreg.geometry.carm import CArm
 from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
 from ProSTRegistrationLib.Nodes.Scene import Scene
+from SlicerFacade.OffscreenViews import NoOpenGL, OffscreenViews
 
 
 @pytest.fixture
@@ -27,6 +28,17 @@ def headless(capfd):
 def scene(headless):
     """Our view of that scene."""
     return Scene(headless.scene)
+
+
+@pytest.fixture
+def offscreenViews(headless):
+    """Draws views of that scene; the test is skipped where nothing can be drawn."""
+    try:
+        made = OffscreenViews(headless.applicationLogic, headless.scene)
+    except NoOpenGL as error:
+        pytest.skip(str(error))
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -24,19 +24,20 @@ class HeadlessScene:
 
     Attributes:
         scene: the vtkMRMLScene.
+        applicationLogic: the vtkSlicerApplicationLogic that the module logics and views share.
     """
 
     def __enter__(self):
         self._temporaryFolder = tempfile.TemporaryDirectory(prefix="prostreg-scene-")
         self.scene = slicer.vtkMRMLScene()
-        self._applicationLogic = slicer.vtkSlicerApplicationLogic()
-        self._applicationLogic.SetTemporaryPath(self._temporaryFolder.name)
-        self._applicationLogic.SetMRMLScene(self.scene)
+        self.applicationLogic = slicer.vtkSlicerApplicationLogic()
+        self.applicationLogic.SetTemporaryPath(self._temporaryFolder.name)
+        self.applicationLogic.SetMRMLScene(self.scene)
         self._makeFilesReadable()
         self._colorLogic = slicer.vtkMRMLColorLogic()
         self._colorLogic.SetMRMLScene(self.scene)
         self._colorLogic.AddDefaultColorNodes()
-        self._applicationLogic.SetColorLogic(self._colorLogic)
+        self.applicationLogic.SetColorLogic(self._colorLogic)
         self._moduleLogics = [self._addModuleLogic(*item) for item in MODULE_LOGICS.items()]
         return self
 
@@ -57,13 +58,13 @@ class HeadlessScene:
         self._remoteIO = slicer.vtkMRMLRemoteIOLogic()
         self._remoteIO.GetCacheManager().SetRemoteCacheDirectory(self._temporaryFolder.name)
         self._dataIOManagerLogic = slicer.vtkDataIOManagerLogic()
-        self._dataIOManagerLogic.SetMRMLApplicationLogic(self._applicationLogic)
+        self._dataIOManagerLogic.SetMRMLApplicationLogic(self.applicationLogic)
         self._dataIOManagerLogic.SetAndObserveDataIOManager(self._remoteIO.GetDataIOManager())
-        self._applicationLogic.SetMRMLSceneDataIO(self.scene, self._remoteIO, self._dataIOManagerLogic)
+        self.applicationLogic.SetMRMLSceneDataIO(self.scene, self._remoteIO, self._dataIOManagerLogic)
 
     def _addModuleLogic(self, moduleName, className):
         logic = getattr(slicer, className)()
-        logic.SetMRMLApplicationLogic(self._applicationLogic)
+        logic.SetMRMLApplicationLogic(self.applicationLogic)
         logic.SetMRMLScene(self.scene)
-        self._applicationLogic.SetModuleLogic(moduleName, logic)
+        self.applicationLogic.SetModuleLogic(moduleName, logic)
         return logic
