@@ -1,4 +1,4 @@
-"""Segmentations and label maps become masks where they are seen over the CT."""
+"""Segmentations and label maps become masks where they are seen over the CT, by way of the worker's request."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,10 @@ import slicer
 import vtk
 
 from prostreg.errors import InputError
-from ProSTRegistrationLib.Nodes.Anatomy import anatomyMask
+from prostreg.worker.anatomy_request import AnatomyRequest
+from prostreg.worker.fields import Fields
+from prostreg.worker.protocol import Message
+from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels
 
 SPACING = np.diag([0.7, 0.9, 2.5, 1])
 
@@ -41,6 +44,20 @@ def _matrix(volumeNode):
     return matrix
 
 
+def anatomyMask(ct, worldFromCt, node, segmentIds=None, labelValues=None):
+    """The mask that the worker makes of what is sent to it."""
+    choice = AnatomyChoice(
+        node, None if segmentIds is None else tuple(segmentIds), None if labelValues is None else tuple(labelValues)
+    )
+    parts = anatomyLabels(worldFromCt, choice)
+    places = [{"volume_from_index": p.labels.volume_from_index.tolist(), "values": p.chosen} for p in parts]
+    arrays = {f"labels{number}": part.labels.values for number, part in enumerate(parts)}
+    fields = Fields(Message({"labels": places}, arrays))
+    request = AnatomyRequest(fields)
+    fields.raise_if_any()
+    return request.mask(ct)
+
+
 def test_segmentation_in_the_cts_grid(scene, ctNode, segmentation, block):
     segmentIds = list(segmentation.GetSegmentation().GetSegmentIDs())
     assert np.array_equal(anatomyMask(*scene.ct(ctNode), segmentation), block > 0)
@@ -71,10 +88,10 @@ def test_anatomy_is_taken_where_it_is_seen(scene, ctNode, segmentation, block, r
 
 def test_refusals(headless, scene, ctNode, segmentation, rotation, addTransform):
     empty = headless.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Nothing")
-    with pytest.raises(InputError, match="Anatomy 'Nothing': it has no segment"):
+    with pytest.raises(InputError, match="Anatomy 'Nothing': no segment of it is chosen"):
         anatomyMask(*scene.ct(ctNode), empty)
     with pytest.raises(InputError, match="no segment 'Femur'"):
         anatomyMask(*scene.ct(ctNode), segmentation, ["Femur"])
     segmentation.SetAndObserveTransformNodeID(addTransform(rotation((0, 0, 1), 0, (500, 0, 0))).GetID())
-    with pytest.raises(InputError, match="Anatomy 'Bones': The labels do not overlap the CT"):
+    with pytest.raises(InputError, match="Only 0% of the anatomy lies in the CT"):
         anatomyMask(*scene.ct(ctNode), segmentation)

@@ -15,11 +15,14 @@ from prostreg.geometry.frames import invert_rigid, transform_points
 from prostreg.images.attenuation import attenuation_from_hu
 from prostreg.images.volume import Volume
 from prostreg.projector.selection import make_projector
-from ProSTRegistrationLib.Logic import JobState, Logic
+from ProSTRegistrationLib import LiveDrr
+from ProSTRegistrationLib.Jobs import JobState
+from ProSTRegistrationLib.Logic import Logic
+from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
 from ProSTRegistrationLib.Nodes.ResultTable import tableContent
 from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
-from ProSTRegistrationLib.Worker.WorkerData import AnatomyChoice
+from ProSTRegistrationLib.Worker.WorkerData import BONE_BY_THRESHOLD
 from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
 
 PATIENCE_S = 120.0
@@ -215,27 +218,69 @@ def test_all_faults_of_the_nodes_come_at_once(logic, headless, patient, addVolum
     assert logic.state is JobState.IDLE
 
 
-def test_live_drr_follows_the_ct(logic, scene, patient, rotation):
+def follow(logic, scene, ctNode, xray, shown=None):
+    logic.live.follow(ctNode, [xray], BONE_BY_THRESHOLD, scene.ct(ctNode)[1], onShown=shown)
+
+
+def test_live_drr_follows_the_ct_and_is_full_size_when_it_rests(logic, scene, patient, rotation, monkeypatch):
     ctNode, xray, truth = patient
-    logic.showLiveDrr(ctNode, xray, downsampling=2)
-    pump(logic, lambda: not logic.client.hasPending)
-    drrNode = scene.mrmlScene.GetFirstNodeByName("Fluoro DRR")
-    first = np.array(slicer.util.arrayFromVolume(drrNode)[0])
-    assert first.shape == (56, 56)
-    for step in range(8):
+    monkeypatch.setattr(LiveDrr, "PREVIEW_PIXELS", 56)
+    shapes, poses = [], []
+
+    def shown(node):
+        assert node is xray
+        shapes.append(slicer.util.arrayFromVolume(scene.mrmlScene.GetFirstNodeByName("Fluoro DRR")).shape)
+
+    for step in range(12):
         scene.setPose(ctNode, truth @ rotation((0, 0, 1), 0, (step, 0, 0)))
-        logic.showLiveDrr(ctNode, xray, downsampling=2)
-    scene.setPose(ctNode, truth)
-    logic.showLiveDrr(ctNode, xray, downsampling=2)
-    pump(logic, lambda: not logic.client.hasPending)
-    last = slicer.util.arrayFromVolume(drrNode)[0]
-    assert not np.allclose(first, last, atol=0.05)
-    logic.showLiveDrr(ctNode, xray, downsampling=2)
-    pump(logic, lambda: not logic.client.hasPending)
-    assert np.array_equal(slicer.util.arrayFromVolume(drrNode)[0], last)
+        poses.append(scene.ct(ctNode)[1])
+        follow(logic, scene, ctNode, xray, shown)
+    pump(logic, lambda: shapes and shapes[-1] == (1, 112, 112))
+    # One was under way when the others came; of these only the last was rendered.
+    assert shapes == [(1, 56, 56)] * (len(shapes) - 1) + [(1, 112, 112)]
+    assert len(shapes) <= 3
+    last = np.array(slicer.util.arrayFromVolume(scene.mrmlScene.GetFirstNodeByName("Fluoro DRR"))[0])
+    direct = []  # the same picture, asked for at the last pose without the live DRR's detours
+    logic._data.load(
+        ctNode,
+        [xray],
+        BONE_BY_THRESHOLD,
+        lambda ids: logic.client.request(
+            "render",
+            onReply=lambda _, arrays: direct.append(arrays["drr"]),
+            ct=ids.ct,
+            anatomy=ids.anatomy,
+            view=ids.views[0],
+            world_from_volume=poses[-1].tolist(),
+        ),
+        lambda error: pytest.fail(str(error)),
+    )
+    pump(logic, lambda: direct)
+    assert np.array_equal(last, direct[0])
 
 
-def test_unchanged_nodes_are_not_sent_again(logic, patient):
+def test_live_drr_goes_on_during_a_registration(logic, scene, patient):
+    ctNode, xray, _ = patient
+    outcome, shown = Outcome(), []
+    logic.register(ctNode, [xray], config=LONG, **outcome.callbacks())
+    pump(logic, lambda: outcome.progress)
+    follow(logic, scene, ctNode, xray, shown.append)
+    pump(logic, lambda: shown)
+    assert not outcome.isDone
+    logic.cancel()
+    pump(logic, lambda: outcome.isDone)
+
+
+def test_live_drr_tells_what_keeps_it_from_working(logic, scene, patient, addVolume):
+    ctNode, _, _ = patient
+    loose, errors = addVolume(np.zeros((1, 64, 64), dtype=np.uint8), name="Loose"), []
+    logic.live.follow(ctNode, [loose], BONE_BY_THRESHOLD, np.eye(4), onError=errors.append)
+    assert "'Loose' has no C-arm" in str(errors[0])
+    logic.poll()
+    assert len(errors) == 1
+
+
+def test_unchanged_nodes_are_not_sent_again(logic, scene, patient):
     ctNode, xray, _ = patient
     sent, request = [], logic.client.request
 
@@ -246,14 +291,16 @@ def test_unchanged_nodes_are_not_sent_again(logic, patient):
     logic.client.request = spy
     try:
         for _ in range(2):
-            logic.showLiveDrr(ctNode, xray)
-            pump(logic, lambda: not logic.client.hasPending)
-        assert sent == ["load_ct", "load_anatomy", "load_views", "render", "render"]
+            shown = []
+            follow(logic, scene, ctNode, xray, shown.append)
+            pump(logic, lambda shown=shown: len(shown) == 2)
+        assert sent == ["load_ct", "load_anatomy", "load_views", *4 * ["render"]]
         sent.clear()
         slicer.util.arrayFromVolume(ctNode)[0, 0, 0] = 5
         slicer.util.arrayFromVolumeModified(ctNode)
-        logic.showLiveDrr(ctNode, xray)
-        pump(logic, lambda: not logic.client.hasPending)
-        assert sent == ["load_ct", "load_anatomy", "render"]
+        shown = []
+        follow(logic, scene, ctNode, xray, shown.append)
+        pump(logic, lambda shown=shown: len(shown) == 2)
+        assert sent == ["load_ct", "load_anatomy", "render", "render"]
     finally:
         del logic.client.request

@@ -1,4 +1,9 @@
-"""Turns a segmentation or a label map, as it lies over the CT in the scene, into a mask in the CT's grid."""
+"""The labels that say what is registered: parts of a segmentation or label map, where they lie over the CT.
+
+Nothing is computed here: the worker makes a mask of them, so that the application does not wait.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 import slicer
@@ -7,72 +12,100 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from prostreg.errors import InputError
 from prostreg.geometry.frames import invert_rigid
-from prostreg.images.anatomy import anatomy_from_labels
 from prostreg.images.volume import Volume
 from ProSTRegistrationLib.Nodes.NodeGeometry import volumeFromNode, worldFromNode
 
 
-def anatomyMask(ct, worldFromCt, anatomyNode, segmentIds=None, labelValues=None):
-    """The chosen parts of a segmentation or label map as a mask.
+@dataclass(frozen=True)
+class AnatomyChoice:
+    """Which part of the CT is registered: parts of a segmentation or label map, or bone by threshold.
+
+    Attributes:
+        node: vtkMRMLSegmentationNode or vtkMRMLLabelMapVolumeNode; None for bone by threshold.
+        segmentIds: of a segmentation; None for all.
+        labelValues: of a label map; None for all but 0.
+        thresholdHu: for bone; None for the engine's own.
+    """
+
+    node: object = None
+    segmentIds: tuple | None = None
+    labelValues: tuple | None = None
+    thresholdHu: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LabelPart:
+    """Labels in a grid of their own.
+
+    Attributes:
+        labels: Volume in the CT's frame; its values are the node's own memory.
+        chosen: list of the label values that count; None for all but 0.
+    """
+
+    labels: Volume
+    chosen: list | None
+
+
+def anatomyLabels(worldFromCt, anatomy):
+    """The chosen parts of a segmentation or label map, one LabelPart per image that holds some.
 
     Args:
-        ct: Volume, the CT in its own frame.
         worldFromCt: where the CT lies, rigid (4, 4).
-        anatomyNode: vtkMRMLSegmentationNode or vtkMRMLLabelMapVolumeNode, shown over the CT.
-        segmentIds: of a segmentation; all segments if it is None.
-        labelValues: of a label map; all but 0 if it is None.
-
-    Returns:
-        bool array [k, j, i] of the CT's shape.
+        anatomy: AnatomyChoice with a node.
 
     Raises:
-        InputError: nothing is chosen, nothing overlaps the CT, or a transform is not rigid.
+        InputError: nothing is chosen or drawn, or a transform is not rigid.
     """
-    ctFromAnatomy = invert_rigid(worldFromCt) @ worldFromNode(anatomyNode)
+    node = anatomy.node
     try:
-        if anatomyNode.IsA("vtkMRMLSegmentationNode"):
-            masks = [
-                anatomy_from_labels(ct, _moved(labels, ctFromAnatomy), [1])
-                for labels in _segments(anatomyNode, segmentIds)
-            ]
-            return np.logical_or.reduce(masks)
-        labels = volumeFromNode(anatomyNode)
-        values = np.unique(labels.values[labels.values != 0]).tolist() if labelValues is None else labelValues
-        return anatomy_from_labels(ct, _moved(labels, ctFromAnatomy), values)
+        ctFromAnatomy = invert_rigid(worldFromCt) @ worldFromNode(node)
+        if node.IsA("vtkMRMLSegmentationNode"):
+            return [_moved(*part, ctFromAnatomy) for part in _segmentLayers(node, anatomy.segmentIds)]
+        chosen = None if anatomy.labelValues is None else [int(value) for value in anatomy.labelValues]
+        if chosen == []:
+            raise InputError("none of its labels is chosen: choose at least one.")
+        return [_moved(volumeFromNode(node), chosen, ctFromAnatomy)]
     except InputError as error:
-        raise InputError([f"Anatomy '{anatomyNode.GetName()}': {fault}" for fault in error.faults]) from error
+        raise InputError([f"Anatomy '{node.GetName()}': {fault}" for fault in error.faults]) from error
 
 
-def _segments(segmentationNode, segmentIds):
+def _segmentLayers(segmentationNode, segmentIds):
+    """(Volume in the segmentation's frame, label values) per image; segments that do not overlap share one."""
     segmentation = segmentationNode.GetSegmentation()
     chosen = list(segmentation.GetSegmentIDs()) if segmentIds is None else list(segmentIds)
     if not chosen:
-        raise InputError("it has no segment: draw one, or choose bone by threshold.")
-    return [_segmentLabels(segmentationNode, segmentId) for segmentId in chosen]
+        raise InputError("no segment of it is chosen: draw or choose one, or take bone by threshold.")
+    layers = {}
+    for segmentId in chosen:
+        image, value = _segmentImage(segmentation, segmentId)
+        layers.setdefault(image, []).append(value)
+    return [(_labelVolume(image), values) for image, values in layers.items()]
 
 
-def _segmentLabels(segmentationNode, segmentId):
-    segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
+def _segmentImage(segmentation, segmentId):
+    segment = segmentation.GetSegment(segmentId)
     if segment is None:
         raise InputError(f"it has no segment '{segmentId}': choose another one.")
-    image = slicer.vtkOrientedImageData()
-    if not segmentationNode.GetBinaryLabelmapRepresentation(segmentId, image):
+    name = slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
+    image = segment.GetRepresentation(name)
+    if image is None:
         raise InputError(
             f"its segment '{segment.GetName()}' has no binary labelmap: create that representation in the"
             " Segmentations module."
         )
-    scalars = image.GetPointData().GetScalars()
-    if scalars is None or scalars.GetNumberOfTuples() == 0:
+    if image.GetPointData().GetScalars() is None or image.GetNumberOfPoints() == 0:
         raise InputError(f"its segment '{segment.GetName()}' is empty: draw it, or choose another one.")
+    return image, int(segment.GetLabelValue())
+
+
+def _labelVolume(image):
     matrix = vtk.vtkMatrix4x4()
     image.GetImageToWorldMatrix(matrix)
-    extentStart = image.GetExtent()[::2]
     rasFromIndex = slicer.util.arrayFromVTKMatrix(matrix)
     # A segment's image covers only its own box, whose first index is not zero.
-    rasFromIndex[:3, 3] += rasFromIndex[:3, :3] @ extentStart
-    values = vtk_to_numpy(scalars).reshape(image.GetDimensions()[::-1])
-    return Volume((values != 0).astype(np.int32), rasFromIndex)
+    rasFromIndex[:3, 3] += rasFromIndex[:3, :3] @ np.array(image.GetExtent()[::2])
+    return Volume(vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1]), rasFromIndex)
 
 
-def _moved(labels, ctFromAnatomy):
-    return Volume(labels.values, ctFromAnatomy @ labels.volume_from_index)
+def _moved(labels, chosen, ctFromAnatomy):
+    return LabelPart(Volume(labels.values, ctFromAnatomy @ labels.volume_from_index), chosen)

@@ -1,32 +1,19 @@
-"""Brings what nodes hold into the worker, once: unchanged nodes are not sent again."""
+"""Brings what nodes hold into the worker, once: unchanged nodes are not sent again.
 
+Voxels go out straight from the nodes' memory, a few milliseconds at a time: nothing is copied or computed here, however
+large the CT is. What changed on the way has another key by then and is sent again with the next request.
+"""
+
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from prostreg.errors import InputError
-from ProSTRegistrationLib.Nodes.Anatomy import anatomyMask
+from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, worldFromNode
-
-
-@dataclass(frozen=True)
-class AnatomyChoice:
-    """Which part of the CT is registered: parts of a segmentation or label map, or bone by threshold.
-
-    Attributes:
-        node: segmentation or label map; None for bone by threshold.
-        segmentIds: of a segmentation; None for all.
-        labelValues: of a label map; None for all but 0.
-        thresholdHu: for bone; None for the engine's own.
-    """
-
-    node: object = None
-    segmentIds: tuple | None = None
-    labelValues: tuple | None = None
-    thresholdHu: float | None = None
-
 
 BONE_BY_THRESHOLD = AnatomyChoice()
 
@@ -51,6 +38,17 @@ class _Step:
     answer: str
 
 
+@dataclass(frozen=True, eq=False)
+class _Load:
+    """One call of load()."""
+
+    ctNode: object
+    fluoroscopyNodes: list
+    anatomy: AnatomyChoice
+    onLoaded: Callable
+    onError: Callable
+
+
 class WorkerData:
     """Loads nodes into the worker and remembers their ids.
 
@@ -64,13 +62,15 @@ class WorkerData:
         self._client = client
         self._ids = {}
         self._generation = None
+        self._isSending = False
+        self._waiting = deque()
 
     def load(self, ctNode, fluoroscopyNodes, anatomy, onLoaded, onError):
-        """Sends what the worker does not have yet.
+        """Sends what the worker does not have yet; loads that come meanwhile wait for their turn.
 
         Args:
             onLoaded: called with LoadedIds, at once if nothing has to be sent.
-            onError: called with a WorkerError.
+            onError: called with a WorkerError, or with an InputError if nodes went bad while waiting.
 
         Raises:
             InputError: every fault of all nodes; nothing is sent then.
@@ -79,65 +79,92 @@ class WorkerData:
         if self._generation != self._client.generation:
             self.forget()
             self._generation = self._client.generation
-        ctKey, anatomyKey, viewKeys, steps = self._plan(ctNode, fluoroscopyNodes, anatomy)
-
-        def proceed():
-            if steps:
-                self._send(steps.pop(0), proceed, onError)
-                return
-            views = tuple(self._ids[key] for key in viewKeys)
-            onLoaded(LoadedIds(self._ids[ctKey], self._ids[anatomyKey], views))
-
-        proceed()
+        load = _Load(ctNode, list(fluoroscopyNodes), anatomy, onLoaded, onError)
+        plan = self._plan(load)
+        if self._isSending:
+            self._waiting.append(load)
+        else:
+            self._carryOut(load, *plan)
 
     def forget(self):
         """Makes the next load send everything again."""
         self._ids.clear()
 
-    def _plan(self, ctNode, fluoroscopyNodes, anatomy):
-        faults = []
+    def _carryOut(self, load, keys, steps):
+        if not steps:
+            ctKey, anatomyKey, viewKeys = keys
+            views = tuple(self._ids[key] for key in viewKeys)
+            load.onLoaded(LoadedIds(self._ids[ctKey], self._ids[anatomyKey], views))
+            return
+        self._isSending = True
+
+        def sent(content, arrays):
+            answer = content[steps[0].answer]
+            self._ids.update(zip(steps[0].keys, answer if isinstance(answer, list) else [answer], strict=True))
+            self._isSending = False
+            self._carryOut(load, keys, steps[1:])
+            self._takeNext()
+
+        def failed(error):
+            self._isSending = False
+            if error.kind == "lost":
+                # What they were planned with is gone; they are as lost as the one that was under way.
+                lost, self._waiting = self._waiting, deque()
+                for other in lost:
+                    other.onError(error)
+            load.onError(error)
+            self._takeNext()
+
+        step = steps[0]
+        self._client.request(step.command, step.arrays, onReply=sent, onError=failed, **step.fields())
+
+    def _takeNext(self):
+        while self._waiting and not self._isSending:
+            load = self._waiting.popleft()
+            try:
+                self._carryOut(load, *self._plan(load))
+            except InputError as error:
+                load.onError(error)
+
+    def _plan(self, load):
+        """The keys of all data and the steps that bring the missing ones, or every fault."""
+        ctNode, anatomy, faults = load.ctNode, load.anatomy, []
         ct, worldFromVolume = self._collect(faults, lambda: self._scene.ct(ctNode)) or (None, None)
-        views = [self._collect(faults, lambda node=node: self._scene.fluoroscopy(node)) for node in fluoroscopyNodes]
-        if not fluoroscopyNodes:
-            faults.append("No fluoroscopy image is chosen: choose at least one.")
+        views = [
+            self._collect(faults, lambda node=node: self._scene.fluoroscopy(node)) for node in load.fluoroscopyNodes
+        ]
         steps, ctKey, anatomyKey = [], None, None
         if ct is not None:
             ctKey = ("ct", ctNode.GetID(), ctNode.GetImageData().GetMTime(), ijkToRas(ctNode).tobytes())
             if ctKey not in self._ids:
                 fields = {"volume_from_index": ct.volume_from_index.tolist()}
-                steps.append(_Step("load_ct", {"ct": np.array(ct.values)}, lambda: fields, [ctKey], "ct"))
+                steps.append(_Step("load_ct", {"ct": ct.values}, lambda: fields, [ctKey], "ct"))
             anatomyKey = self._collect(faults, lambda: _anatomyKey(ctKey, worldFromVolume, anatomy))
             if anatomyKey is not None and anatomyKey not in self._ids:
-                step = self._collect(faults, lambda: self._anatomyStep(ct, worldFromVolume, ctKey, anatomyKey, anatomy))
+                step = self._collect(faults, lambda: self._anatomyStep(worldFromVolume, ctKey, anatomyKey, anatomy))
                 steps.append(step)
         if faults:
             raise InputError(faults)
-        viewKeys = [_viewKey(node, carm) for node, (_, carm) in zip(fluoroscopyNodes, views, strict=True)]
+        viewKeys = [_viewKey(node, carm) for node, (_, carm) in zip(load.fluoroscopyNodes, views, strict=True)]
         missing = [(key, *view) for key, view in zip(viewKeys, views, strict=True) if key not in self._ids]
         if missing:
             steps.append(_viewStep(missing))
-        return ctKey, anatomyKey, viewKeys, steps
+        return (ctKey, anatomyKey, viewKeys), steps
 
-    def _anatomyStep(self, ct, worldFromVolume, ctKey, anatomyKey, anatomy):
-        arrays, threshold = {}, anatomy.thresholdHu
-        if anatomy.node is not None:
-            mask = anatomyMask(ct, worldFromVolume, anatomy.node, anatomy.segmentIds, anatomy.labelValues)
-            arrays = {"mask": mask.astype(np.uint8)}
+    def _anatomyStep(self, worldFromVolume, ctKey, anatomyKey, anatomy):
+        parts = [] if anatomy.node is None else anatomyLabels(worldFromVolume, anatomy)
+        arrays = {f"labels{number}": part.labels.values for number, part in enumerate(parts)}
+        labels = [
+            {"volume_from_index": part.labels.volume_from_index.tolist(), "values": part.chosen} for part in parts
+        ]
+        threshold = anatomy.thresholdHu if anatomy.node is None else None
         return _Step(
             "load_anatomy",
             arrays,
-            lambda: {"ct": self._ids[ctKey], "threshold_hu": threshold},
+            lambda: {"ct": self._ids[ctKey], "threshold_hu": threshold, "labels": labels},
             [anatomyKey],
             "anatomy",
         )
-
-    def _send(self, step, proceed, onError):
-        def keep(content, arrays):
-            answer = content[step.answer]
-            self._ids.update(zip(step.keys, answer if isinstance(answer, list) else [answer], strict=True))
-            proceed()
-
-        self._client.request(step.command, step.arrays, onReply=keep, onError=onError, **step.fields())
 
     @staticmethod
     def _collect(faults, read):
@@ -175,5 +202,5 @@ def _viewStep(missing):
         }
         for _, _, carm in missing
     ]
-    arrays = {f"pixels{number}": np.array(pixels) for number, (_, pixels, _) in enumerate(missing)}
+    arrays = {f"pixels{number}": pixels for number, (_, pixels, _) in enumerate(missing)}
     return _Step("load_views", arrays, lambda: {"views": cameras}, [key for key, _, _ in missing], "views")

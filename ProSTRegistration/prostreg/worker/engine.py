@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm import CArm
-from prostreg.images.anatomy import anatomy_by_threshold
 from prostreg.images.attenuation import attenuation_from_hu, moving_volume
 from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import prepare_xray
@@ -26,6 +25,7 @@ from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.pipeline import register
 from prostreg.registration.result import Progress
+from prostreg.worker.anatomy_request import AnatomyRequest
 from prostreg.worker.fields import Fields, PolarityChoice
 from prostreg.worker.loaded import Recent
 from prostreg.worker.protocol import Message
@@ -77,23 +77,11 @@ class Engine:
         return {"ct": identity}, {}
 
     def load_anatomy(self, message: Message) -> Reply:
-        """Either array ``mask`` in the grid of ``ct``, or ``threshold_hu`` (null: the engine's own)."""
+        """An anatomy of ``ct``; see `AnatomyRequest` for how it is described. Answers ``anatomy``, its id."""
         fields = Fields(message)
-        ct_id, threshold_hu = fields.optional_text("ct"), fields.number("threshold_hu")
-        mask = fields.optional_array("mask", 3)
+        ct_id, request = fields.optional_text("ct"), AnatomyRequest(fields)
         fields.raise_if_any()
-        ct = self._cts.get(ct_id, "CT")
-        if mask is None:
-            mask = anatomy_by_threshold(ct) if threshold_hu is None else anatomy_by_threshold(ct, threshold_hu)
-        if mask.shape != ct.values.shape:
-            raise InputError(
-                f"The anatomy mask has shape {mask.shape}, the CT {ct.values.shape}: bring it into the CT's grid."
-            )
-        mask = mask.astype(bool)
-        if not mask.any():
-            raise InputError(
-                "The anatomy is empty: no voxel of the CT belongs to it. Choose other labels or threshold."
-            )
+        mask = request.mask(self._cts.get(ct_id, "CT"))
         identity = _identity(np.packbits(mask), np.array(mask.shape), ct_id)
         self._anatomies.add(identity, (str(ct_id), mask))
         return {"anatomy": identity, "voxels": int(mask.sum())}, {}

@@ -70,12 +70,31 @@ class Fields:
 
     def affine(self, name: str) -> Matrix:
         """An invertible (4, 4) index-to-mm matrix, whose voxels may be oblique but not skewed."""
+        return self._checked_affine(self._header.get(name), f"The field {name}")
+
+    def label_maps(self) -> list[tuple[Matrix, list[int] | None]]:
+        """Place and chosen values of every entry of ``labels``; None for all values but 0."""
+        entries = self._header.get("labels", [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            self._faults.add("The field labels must be a list of objects.")
+            return []
+        found: list[tuple[Matrix, list[int] | None]] = []
+        for number, entry in enumerate(entries, start=1):
+            values = entry.get("values")
+            if values is not None and not (isinstance(values, list) and all(type(v) is int for v in values)):
+                self._faults.add(f"Label map {number}: values must be a list of whole numbers, or null for all.")
+                values = None
+            place = self._checked_affine(entry.get("volume_from_index"), f"Label map {number}: volume_from_index")
+            found.append((place, values))
+        return found
+
+    def _checked_affine(self, given: Any, name: str) -> Matrix:
         try:
-            value = np.array(self._header.get(name), dtype=np.float64)
+            value = np.array(given, dtype=np.float64)
         except (TypeError, ValueError):
             value = np.zeros(0)
         if value.shape != (4, 4) or not np.isfinite(value).all():
-            self._faults.add(f"The field {name} must be 4 rows of 4 finite numbers.")
+            self._faults.add(f"{name} must be 4 rows of 4 finite numbers.")
             return np.eye(4)
         spacing = np.linalg.norm(value[:3, :3], axis=0)
         if (spacing < 1e-6).any():

@@ -1,0 +1,167 @@
+"""Long tasks of the worker as the Slicer side sees them: load the data, run, finish or fail; one at a time.
+
+Nothing in the scene changes before a task has succeeded.
+"""
+
+import enum
+
+import numpy as np
+
+from prostreg.errors import InputError
+from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
+
+
+class JobState(enum.Enum):
+    """Where a long task is."""
+
+    IDLE = "idle"
+    LOADING = "loading"
+    REGISTERING = "registering"
+    SHOWING = "showing"
+    ADAPTING = "adapting"
+
+
+class Callbacks:
+    """What the caller of a task wants to hear.
+
+    Attributes:
+        onProgress: called with a dict: stage, fraction, message, seconds_left, and what else the task tells.
+        onDone: called with the result, a dict.
+        onError: called with an InputError or WorkerError; str() of it is written for people.
+    """
+
+    def __init__(self, onProgress=None, onDone=None, onError=None):
+        self.onProgress = onProgress or _ignore
+        self.onDone = onDone or _ignore
+        self.onError = onError or _ignore
+
+
+class Job:
+    """One long task; tells its end exactly once.
+
+    Args:
+        data: WorkerData.
+        client: WorkerClient.
+        nodes: CT first, then the fluoroscopy images.
+        anatomy: AnatomyChoice.
+        callbacks: Callbacks.
+        onEnd: called without arguments before the callback that tells the end.
+    """
+
+    running = JobState.REGISTERING
+    taskName = "registration"
+
+    def __init__(self, data, client, nodes, anatomy, callbacks, onEnd):
+        self.ctNode, *self.fluoroscopyNodes = nodes
+        self.anatomy = anatomy
+        self.state = JobState.LOADING
+        self._data, self._client = data, client
+        self._callbacks, self._onEnd = callbacks, onEnd
+        self._isOver = False
+
+    def start(self):
+        """Brings the data into the worker, then runs.
+
+        Raises:
+            InputError: every fault of the nodes.
+        """
+        self._load(mayRetry=True)
+
+    def cancel(self):
+        """Asks for an early end; before the task has begun it ends at once."""
+        if self.state is JobState.LOADING:
+            self.fail(WorkerError("stopped", [f"The {self.taskName} was cancelled before it began."]))
+        elif self.state is self.running:
+            self._client.cancel()
+
+    def fail(self, error):
+        """Ends the task with an error."""
+        if not self._isOver:
+            self._end()
+            self._callbacks.onError(error)
+
+    def abandon(self):
+        """Ends the task without telling anybody; for the end of scene or application."""
+        if not self._isOver:
+            self._end()
+            self._client.cancel()
+
+    def loseNodes(self):
+        """Ends the task because what it works on has left the scene."""
+        self._client.cancel()
+        self.fail(InputError(f"The CT or its images were removed from the scene: the {self.taskName} was ended."))
+
+    def _request(self, ids):
+        """Sends the task's request by self._ask."""
+        raise NotImplementedError
+
+    def _finish(self, ids, content):
+        """Makes something of the worker's answer and ends the task."""
+        raise NotImplementedError
+
+    def _ask(self, ids, command, **fields):
+        self._client.request(
+            command,
+            onReply=lambda content, arrays: None if self._isOver else self._finish(ids, content),
+            onProgress=lambda content: None if self._isOver else self._callbacks.onProgress(content),
+            onError=lambda error: self._failedRequest(error),
+            **fields,
+        )
+
+    def _succeed(self, result):
+        if not self._isOver:
+            self._end()
+            self._callbacks.onDone(result)
+
+    def _load(self, mayRetry):
+        self._mayRetry = mayRetry
+        self._data.load(self.ctNode, self.fluoroscopyNodes, self.anatomy, self._loaded, self.fail)
+
+    def _loaded(self, ids):
+        if not self._isOver:
+            self.state = self.running
+            self._request(ids)
+
+    def _failedRequest(self, error):
+        if error.kind == "not-loaded" and self._mayRetry and not self._isOver:
+            # The worker keeps only the last few CTs and images.
+            self._data.forget()
+            self.state = JobState.LOADING
+            self._load(mayRetry=False)
+        else:
+            self.fail(error)
+
+    def _end(self):
+        self._isOver = True
+        self._onEnd()
+
+
+class AdaptationJob(Job):
+    """Adapts the network to a CT.
+
+    Args:
+        minutes: of training.
+        seed: of all random numbers.
+        worldFromVolume: the start pose (4, 4), whose standard view is trained for; None for AP.
+    """
+
+    running = JobState.ADAPTING
+    taskName = "adaptation"
+
+    def __init__(self, *args, minutes, seed, worldFromVolume):
+        super().__init__(*args)
+        self._minutes, self._seed, self._worldFromVolume = minutes, seed, worldFromVolume
+
+    def _request(self, ids):
+        self._ask(
+            ids, "adapt", ct=ids.ct, anatomy=ids.anatomy, view=ids.views[0] if ids.views else None,
+            initial=None if self._worldFromVolume is None else np.asarray(self._worldFromVolume).tolist(),
+            minutes=self._minutes, seed=self._seed, name=self.ctNode.GetName(),
+        )  # fmt: skip
+
+    def _finish(self, ids, content):
+        self._succeed(content)
+
+
+def _ignore(*_):
+    return None
