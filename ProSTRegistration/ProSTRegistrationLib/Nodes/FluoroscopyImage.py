@@ -1,0 +1,110 @@
+"""Makes an image fit to be registered: one frame, grey, and turned as seen from the source."""
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import slicer
+import vtk
+from vtk.util.numpy_support import vtk_to_numpy
+
+from prostreg.errors import InputError
+from ProSTRegistrationLib.Nodes.CArmNode import carmOf, pixelsOf
+from ProSTRegistrationLib.Nodes.CArmSettings import SETTINGS_ATTRIBUTE, isPlaced, settingsOf
+from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, setIjkToRas, voxelsOf
+from ProSTRegistrationLib.Nodes.Scene import Scene
+
+FLIPPED_ATTRIBUTE = "ProSTRegistration.Flipped"
+LARGEST_CHANNEL_DIFFERENCE = 2
+"""Grey pictures that went through a lossy colour format differ by as much."""
+
+
+def isFlipped(volumeNode):
+    """True for an image that flipLeftRight has turned."""
+    return volumeNode.GetAttribute(FLIPPED_ATTRIBUTE) == "1"
+
+
+def flipLeftRight(volumeNode):
+    """Turns an image stored as seen from the detector into one as seen from the source; a second call turns it back.
+
+    Its columns are reversed in a copy of its own, and the principal point goes with them.
+
+    Raises:
+        InputError: the image cannot be used, or its C-arm; nothing is changed then.
+    """
+    reversedPixels = pixelsOf(volumeNode)[:, ::-1].copy()
+    if isPlaced(volumeNode):
+        _flipCarm(volumeNode)
+    image = vtk.vtkImageData()
+    image.DeepCopy(volumeNode.GetImageData())
+    vtk_to_numpy(image.GetPointData().GetScalars())[:] = reversedPixels.ravel()
+    volumeNode.SetAndObserveImageData(image)
+    volumeNode.StorableModified()
+    volumeNode.SetAttribute(FLIPPED_ATTRIBUTE, None if isFlipped(volumeNode) else "1")
+
+
+def singleFrame(volumeNode, frameIndex):
+    """One frame of a multi-frame image (a volume whose slices are frames) as an image of its own beside it.
+
+    Args:
+        frameIndex: 0 for the first; the node's name counts from 1.
+
+    Returns:
+        the volume node; the same one each time for the same frame.
+
+    Raises:
+        InputError: there is no such frame, or the image is empty or in colour.
+    """
+    frames = voxelsOf(volumeNode)
+    if not 0 <= frameIndex < len(frames):
+        raise InputError(f"'{volumeNode.GetName()}' has no frame {frameIndex + 1}: choose one from 1 to {len(frames)}.")
+    matrix = ijkToRas(volumeNode)
+    matrix[:3, 3] += frameIndex * matrix[:3, 2]
+    return _made(volumeNode, f"frame {frameIndex + 1}", frames[frameIndex : frameIndex + 1], matrix)
+
+
+def greyCopy(volumeNode):
+    """A colour image whose channels are all alike as a grey image beside it.
+
+    Returns:
+        the volume node.
+
+    Raises:
+        InputError: it has colours, or is empty.
+    """
+    image = volumeNode.GetImageData()
+    scalars = image.GetPointData().GetScalars() if image is not None else None
+    if scalars is None or not scalars.GetNumberOfTuples():
+        raise InputError(f"The volume '{volumeNode.GetName()}' is empty: load its image again.")
+    channels = vtk_to_numpy(scalars).reshape(*image.GetDimensions()[::-1], -1)
+    # A fourth channel tells how opaque a pixel is.
+    colours = channels[..., :3].astype(np.float64)
+    if np.ptp(colours, axis=-1).max() > LARGEST_CHANNEL_DIFFERENCE:
+        raise InputError(
+            f"'{volumeNode.GetName()}' is a picture in colour, not an X-ray: its channels differ. Load the original"
+            " X-ray, not a screenshot with marks in colour."
+        )
+    return _made(volumeNode, "grey", channels[..., 0], ijkToRas(volumeNode))
+
+
+def _flipCarm(volumeNode):
+    carm = carmOf(volumeNode)
+    settings = settingsOf(volumeNode) if volumeNode.GetAttribute(SETTINGS_ATTRIBUTE) else None
+    intrinsics = carm.intrinsics.copy()
+    intrinsics[0, 2] = carm.width - 1 - intrinsics[0, 2]
+    Scene(volumeNode.GetScene()).placeFluoroscopy(volumeNode, replace(carm, intrinsics=intrinsics))
+    if settings is not None and settings.principalPointPx is not None:
+        u, v = settings.principalPointPx
+        flipped = replace(settings, principalPointPx=(carm.width - 1 - u, v))
+        volumeNode.SetAttribute(SETTINGS_ATTRIBUTE, json.dumps(asdict(flipped)))
+
+
+def _made(volumeNode, what, voxels, rasFromIjk):
+    name = f"{volumeNode.GetName()} {what}"
+    node = Scene(volumeNode.GetScene()).ownedNode(volumeNode, what, "vtkMRMLScalarVolumeNode", name)
+    if node.GetImageData() is None:  # an image made before may have been placed and flipped since
+        setIjkToRas(node, rasFromIjk)
+        node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+        slicer.util.updateVolumeFromArray(node, voxels)
+        node.CreateDefaultDisplayNodes()
+    return node

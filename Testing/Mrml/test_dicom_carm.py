@@ -1,0 +1,164 @@
+"""C-arm settings from real DICOM files that Slicer's own reader has loaded, and from what their tags may hold."""
+
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import (
+    DigitalXRayImageStorageForPresentation,
+    ExplicitVRLittleEndian,
+    XRayAngiographicImageStorage,
+    XRayRadiofluoroscopicImageStorage,
+    generate_uid,
+)
+
+from ProSTRegistrationLib.Nodes.CArmNode import pixelsOf
+from ProSTRegistrationLib.Nodes.CArmSettings import applySettings, settingsOf
+from ProSTRegistrationLib.Nodes.DicomCArm import settingsFromTags, tagReaderOf
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import singleFrame
+from ProSTRegistrationLib.Nodes.NodeGeometry import voxelsOf
+
+HIP = Path(__file__).parents[3] / "shared" / "data" / "xray" / "hip_cr" / "hip_cr.dcm"
+KINDS = {
+    "XA": XRayAngiographicImageStorage,
+    "RF": XRayRadiofluoroscopicImageStorage,
+    "DX": DigitalXRayImageStorageForPresentation,
+}
+FULL = {
+    "DistanceSourceToDetector": "1195.5",
+    "DistanceSourceToPatient": "785",
+    "ImagerPixelSpacing": [0.4, 0.3],
+    "PositionerPrimaryAngle": "-31.5",
+    "PositionerSecondaryAngle": "12",
+}
+NOTHING_READ = ("SDD", "SOD", "pixel size", "primary angle", "secondary angle")
+
+
+def writeXray(path, modality, tags, frames=1):
+    """A DICOM X-ray of 64 x 48 pixels."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = KINDS[modality], generate_uid()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
+    dataset.SOPClassUID, dataset.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+    dataset.Modality, dataset.PhotometricInterpretation, dataset.SamplesPerPixel = modality, "MONOCHROME2", 1
+    dataset.Rows, dataset.Columns, dataset.NumberOfFrames = 48, 64, frames
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 0
+    if frames > 1:
+        dataset.FrameTime, dataset.FrameIncrementPointer = "66.6", 0x00181063
+    dataset.PixelData = np.arange(frames * 48 * 64, dtype=np.uint16).tobytes()
+    for keyword, value in tags.items():
+        setattr(dataset, keyword, value)
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+@pytest.fixture
+def load(headless):
+    def loaded(path):
+        node = headless.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Fluoro")
+        storage = headless.scene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
+        storage.SetFileName(str(path))
+        assert storage.ReadData(node)
+        node.SetAndObserveStorageNodeID(storage.GetID())
+        return node
+
+    return loaded
+
+
+class FileDatabase:
+    """Answers as ctkDICOMDatabase does: texts, several values separated by backslashes, empty where there is none."""
+
+    def __init__(self, *paths):
+        self._datasets = {str(d.SOPInstanceUID): d for d in map(pydicom.dcmread, paths)}
+        self.uids = list(self._datasets)
+
+    def instanceValue(self, uid, tag):
+        group, element = tag.split(",")
+        value = self._datasets[uid].get((int(group, 16), int(element, 16)))
+        return "" if value is None else "\\".join(map(str, value.value if value.VM > 1 else [value.value]))
+
+
+@pytest.mark.parametrize("modality", KINDS)
+@pytest.mark.parametrize("way", ["file", "database"])
+def test_everything_is_read(scene, load, tmp_path, modality, way):
+    path = writeXray(tmp_path / "xray.dcm", modality, FULL)
+    node, database = load(path), None
+    if way == "database":
+        database = FileDatabase(path)
+        node.SetAttribute("DICOM.instanceUIDs", " ".join([*database.uids, "1.2.3"]))
+        path.unlink()
+    read = settingsFromTags(tagReaderOf(node, database), (64, 48))
+    assert read.missing == ()
+    assert read.summary == "Read from DICOM: SDD, SOD, pixel size, primary angle, secondary angle."
+    settings = read.settings
+    assert (settings.sddMm, settings.sodMm) == (1195.5, 785)
+    assert settings.pixelSizeMm == (0.3, 0.4)  # DICOM has the distance between rows first
+    assert (settings.primaryAngleDeg, settings.secondaryAngleDeg) == (-31.5, 12)
+    applySettings(scene, node, settings)
+    assert settingsOf(node) == settings
+
+
+def test_frame_of_a_cine_has_the_geometry_of_its_file(load, tmp_path):
+    cine = load(writeXray(tmp_path / "cine.dcm", "XA", FULL, frames=5))
+    assert voxelsOf(cine).shape == (5, 48, 64)
+    frame = singleFrame(cine, 2)
+    assert pixelsOf(frame)[0, 0] == 2 * 48 * 64
+    assert settingsFromTags(tagReaderOf(frame), (64, 48)).settings.sddMm == 1195.5
+
+
+def test_part_is_read_and_the_rest_is_named(load, tmp_path):
+    tags = {"DistanceSourceToDetector": "1000", "DetectorElementSpacing": [0.2, 0.1]}
+    node = load(writeXray(tmp_path / "xray.dcm", "RF", tags))
+    read = settingsFromTags(tagReaderOf(node), (64, 48))
+    assert read.summary == "Read from DICOM: SDD, pixel size; missing: SOD, primary angle, secondary angle."
+    assert read.settings.pixelSizeMm == (0.1, 0.2)
+    assert 0 < read.settings.sodMm < 1000
+
+
+def test_real_radiograph_tells_nothing_of_its_geometry(load):
+    if not HIP.exists():
+        pytest.skip("the hip radiograph is not here")
+    node = load(HIP)
+    # Its PixelSpacing may be scaled to the patient and is not taken for the detector's.
+    read = settingsFromTags(tagReaderOf(node), pixelsOf(node).shape[::-1])
+    assert read.found == ()
+    assert read.missing == NOTHING_READ
+    assert read.summary.startswith("DICOM tells nothing about the C-arm; missing: SDD, SOD")
+
+
+def test_volume_from_elsewhere_has_no_tags(addVolume):
+    node = addVolume(np.zeros((1, 4, 4), dtype=np.uint8))
+    assert tagReaderOf(node) is None
+    node.SetAttribute("DICOM.instanceUIDs", "1.2.3")
+    assert tagReaderOf(node, None) is None
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {},
+        dict.fromkeys(["0018,1110", "0018,1111", "0018,1164", "0018,7022", "0018,1510", "0018,1511"], ""),
+        {"0018,1110": "0", "0018,1111": "0", "0018,1164": "0\\0", "0018,1510": "nan", "0018,1511": "inf"},
+        {"0018,1110": "1.2 m", "0018,1164": "0.3", "0018,1510": "LAO 30", "0018,1511": "400"},
+        {"0018,1110": "99999", "0018,1111": "600", "0018,1164": "0.3\\x", "0018,7022": "0.3\\0.3\\0.3"},
+    ],
+)
+def test_damaged_texts_count_as_absent(texts):
+    read = settingsFromTags(texts.get, (1024, 1024))
+    assert read.found == ()
+    assert read.missing == NOTHING_READ
+
+
+def test_distance_to_patient_beyond_the_detector_is_absent():
+    texts = {"0018,1110": "1000", "0018,1111": "1000"}
+    assert settingsFromTags(texts.get, (64, 64)).found == ("SDD",)
+
+
+def test_magnification_stands_in_for_the_distance_to_the_patient():
+    texts = {"0018,1110": "1200", "0018,1114": "1.5"}
+    read = settingsFromTags(texts.get, (64, 64))
+    assert read.found == ("SDD", "SOD")
+    assert np.isclose(read.settings.sodMm, 800)

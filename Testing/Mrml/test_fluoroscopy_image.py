@@ -1,0 +1,129 @@
+"""An image is made fit for a registration: turned, one frame, grey; what it was made of stays as it is."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import slicer
+
+from prostreg.errors import InputError
+from ProSTRegistrationLib.Nodes.CArmNode import carmOf, pixelsOf
+from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, applySettings, settingsOf
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, greyCopy, isFlipped, singleFrame
+from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
+
+PIXELS = np.random.default_rng(4).integers(0, 4000, (1, 120, 160)).astype(np.uint16)
+SETTINGS = CArmSettings(1020.0, 620.0, (0.30, 0.45), (60.5, 71.25), 25.0, -10.0)
+
+
+@pytest.fixture
+def xray(addVolume):
+    return addVolume(PIXELS, name="Fluoro")
+
+
+class TestFlip:
+    def test_columns_and_principal_point_go_together(self, scene, xray):
+        applySettings(scene, xray, SETTINGS)
+        before = carmOf(xray)
+        flipLeftRight(xray)
+        assert isFlipped(xray)
+        pixels, carm = scene.fluoroscopy(xray)
+        assert np.array_equal(pixels, PIXELS[0, :, ::-1])
+        assert settingsOf(xray) == replace(SETTINGS, principalPointPx=(159 - 60.5, 71.25))
+        assert np.allclose(carm.camera_from_world, before.camera_from_world)
+        # The pixel that the central ray meets is the same pixel as before.
+        assert np.allclose(carm.project_world((0, 0, 0)), (159 - 60.5, 71.25))
+        flipLeftRight(xray)
+        assert not isFlipped(xray)
+        assert np.array_equal(pixelsOf(xray), PIXELS[0])
+        assert settingsOf(xray) == SETTINGS
+        assert np.array_equal(carmOf(xray).intrinsics, before.intrinsics)
+
+    def test_image_without_geometry(self, xray):
+        flipLeftRight(xray)
+        assert np.array_equal(pixelsOf(xray), PIXELS[0, :, ::-1])
+
+    def test_general_camera(self, scene, xray, obliqueCarm):
+        scene.placeFluoroscopy(xray, obliqueCarm)
+        flipLeftRight(xray)
+        carm = carmOf(xray)
+        assert np.isclose(carm.principal_point[0], 159 - 60.5)
+        assert np.allclose(carm.camera_from_world, obliqueCarm.camera_from_world)
+
+    def test_image_data_of_others_is_not_touched(self, headless, xray):
+        other = headless.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Other")
+        other.SetAndObserveImageData(xray.GetImageData())
+        flipLeftRight(xray)
+        assert np.array_equal(pixelsOf(other), PIXELS[0])
+
+    def test_survives_saving(self, headless, scene, xray, tmp_path):
+        applySettings(scene, xray, SETTINGS)
+        assert headless.save(tmp_path / "before.mrb")
+        flipLeftRight(xray)
+        assert headless.save(tmp_path / "scene.mrb")
+        with HeadlessScene() as other:
+            assert other.load(tmp_path / "scene.mrb")
+            loaded = other.scene.GetFirstNodeByName("Fluoro")
+            assert isFlipped(loaded)
+            flipLeftRight(loaded)
+            assert np.array_equal(pixelsOf(loaded), PIXELS[0])
+            assert settingsOf(loaded) == SETTINGS
+
+    def test_nothing_changes_under_a_transform_that_cannot_be_used(self, scene, xray, addTransform):
+        applySettings(scene, xray, SETTINGS)
+        xray.SetAndObserveTransformNodeID(addTransform(np.diag([2.0, 1, 1, 1]), "Stretch").GetID())
+        with pytest.raises(InputError, match="'Stretch'"):
+            flipLeftRight(xray)
+        assert np.array_equal(pixelsOf(xray), PIXELS[0])
+        assert not isFlipped(xray)
+
+
+class TestSingleFrame:
+    def test_frame_becomes_an_image_of_its_own(self, scene, addVolume, obliqueCarm):
+        frames = np.stack([PIXELS[0], PIXELS[0] + 1, PIXELS[0] + 2])
+        cine = addVolume(frames, np.diag([-0.3, -0.3, 66.0, 1]), name="Run")
+        node = singleFrame(cine, 2)
+        assert node.GetName() == "Run frame 3"
+        assert np.array_equal(pixelsOf(node), frames[2])
+        assert np.array_equal(slicer.util.arrayFromVolume(cine), frames)
+        bounds = [0.0] * 6
+        node.GetRASBounds(bounds)
+        assert np.isclose(np.mean(bounds[4:]), 132)
+        scene.placeFluoroscopy(node, obliqueCarm)
+        flipLeftRight(node)
+        assert singleFrame(cine, 2) is node
+        assert isFlipped(node)
+        assert np.array_equal(pixelsOf(node), frames[2][:, ::-1])
+        assert singleFrame(cine, 0) is not node
+
+    @pytest.mark.parametrize("index", [-1, 3])
+    def test_frame_that_is_not_there(self, headless, addVolume, index):
+        cine = addVolume(np.zeros((3, 8, 9), dtype=np.uint8), name="Run")
+        count = headless.scene.GetNumberOfNodes()
+        with pytest.raises(InputError, match=f"'Run' has no frame {index + 1}: choose one from 1 to 3"):
+            singleFrame(cine, index)
+        assert headless.scene.GetNumberOfNodes() == count
+
+
+class TestGreyCopy:
+    @pytest.mark.parametrize("channels", [3, 4])
+    def test_equal_channels(self, addVolume, channels):
+        colours = np.repeat(PIXELS[..., np.newaxis] // 16, channels, axis=-1).astype(np.uint8)
+        colours[..., 3:] = 255
+        node = greyCopy(addVolume(colours, name="Shot", className="vtkMRMLVectorVolumeNode"))
+        assert node.GetName() == "Shot grey"
+        assert np.array_equal(pixelsOf(node), colours[0, ..., 0])
+
+    def test_real_colours(self, headless, addVolume):
+        colours = np.zeros((1, 8, 9, 3), dtype=np.uint8)
+        colours[0, 4, 4] = 255, 0, 0
+        picture = addVolume(colours, name="Shot", className="vtkMRMLVectorVolumeNode")
+        count = headless.scene.GetNumberOfNodes()
+        with pytest.raises(InputError, match="'Shot' is a picture in colour"):
+            greyCopy(picture)
+        assert headless.scene.GetNumberOfNodes() == count
+
+    def test_empty(self, headless):
+        node = headless.scene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", "Shot")
+        with pytest.raises(InputError, match="'Shot' is empty"):
+            greyCopy(node)
