@@ -26,14 +26,14 @@ def _turned_about_right(degrees: float) -> NDArray[np.float64]:
     """AP axes of a patient turned about the axis to the right; a positive turn raises the feet towards the source."""
     cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     turn = np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])
-    return np.array(_MAIN_AXES_IN_RAS["AP"]) @ turn
+    return np.asarray(np.array(_MAIN_AXES_IN_RAS["AP"]) @ turn)
 
 
 def _turned_about_superior(degrees: float) -> NDArray[np.float64]:
     """AP axes of a patient turned about the long axis; a positive turn raises the right side towards the source."""
     cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     turn = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
-    return np.array(_MAIN_AXES_IN_RAS["AP"]) @ turn
+    return np.asarray(np.array(_MAIN_AXES_IN_RAS["AP"]) @ turn)
 
 
 _AXES_IN_RAS: dict[str, NDArray[np.float64]] = {
