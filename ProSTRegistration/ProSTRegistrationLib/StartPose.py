@@ -1,0 +1,147 @@
+"""Where a registration starts: standard views, the CT as it lay in the isocentre, and six sliders. Without torch."""
+
+import numpy as np
+import vtk
+
+from prostreg.errors import InputError
+from prostreg.geometry.frames import invert_rigid, transform_points
+from prostreg.geometry.standard_views import STANDARD_VIEWS, standard_view
+
+SLIDERS = ("shift u mm", "shift v mm", "depth mm", "tilt about u deg", "tilt about v deg", "in-plane deg")
+DENSE_HU = 150.0
+MOST_SAMPLES = 96
+"""Along each axis: a box does not need every voxel, and the application must not wait."""
+SPECKS = 0.005
+"""This share of dense voxels is left out at each end of each axis: the table, metal, noise."""
+
+
+def standardViewPose(carm, name, centreMm, sodMm):
+    """world_from_volume (4, 4) of a CT that a C-arm shows in a standard view, wherever it stands.
+
+    Args:
+        carm: CArm in the world.
+        name: one of prostreg.geometry.standard_views.STANDARD_VIEWS.
+        centreMm: the point of the CT (3,), in its own frame, that lies on the central ray.
+        sodMm: its distance from the source.
+
+    Raises:
+        InputError: there is no such view.
+    """
+    if name not in STANDARD_VIEWS:
+        raise InputError(f"There is no standard view '{name}': choose one of {', '.join(STANDARD_VIEWS)}.")
+    return invert_rigid(carm.camera_from_world) @ standard_view(name, centreMm, sodMm)
+
+
+def placedAtIsocentre(carm, centreMm, sodMm):
+    """world_from_volume (4, 4) of a CT that lies as the patient does, with a point of it (3,) in the isocentre.
+
+    The C-arm's angles then say how it is seen: at 0/0 it is the standard view "PA".
+    """
+    worldFromVolume = np.eye(4)
+    isocentreMm = transform_points(invert_rigid(carm.camera_from_world), (0.0, 0.0, sodMm))
+    worldFromVolume[:3, 3] = isocentreMm - np.asarray(centreMm, dtype=np.float64)
+    return worldFromVolume
+
+
+def anatomyCentreMm(ct, parts=()):
+    """The middle (3,) of what is registered, in the CT's own frame.
+
+    Args:
+        ct: Volume in HU.
+        parts: LabelParts of the anatomy as `Nodes.Anatomy.anatomyLabels` gives them; none for bone by threshold.
+
+    Returns:
+        the centre of the labels' box, or of that of the voxels above 150 HU, or of the CT.
+    """
+    boxes = [_labelBoxMm(part) for part in parts]
+    boxes = [box for box in boxes if box is not None]
+    if boxes:
+        corners = np.concatenate(boxes)
+        return (corners.min(axis=0) + corners.max(axis=0)) / 2
+    indices = np.argwhere(_sampled(ct.values) > DENSE_HU)
+    if not len(indices):
+        return ct.centre_mm
+    box = np.quantile(indices, [SPECKS, 1 - SPECKS], axis=0)
+    return transform_points(ct.volume_from_index, (box.mean(axis=0) * _steps(ct.values.shape))[::-1])
+
+
+class PoseSliders:
+    """Six numbers for a pose around a reference pose, in a C-arm's own axes.
+
+    Tilts and the in-plane turn are about the anatomy's centre; depth runs along the ray through it, so that it leaves
+    the anatomy's place in the picture alone. The numbers are those of prostreg.geometry.chart.PoseChart, in another
+    order and in degrees; their order is that of SLIDERS. All six are 0 at the reference pose.
+
+    Args:
+        worldFromVolume: the reference pose, rigid (4, 4).
+        carm: CArm in the world.
+        centreMm: the anatomy's centre (3,) in the CT's own frame.
+    """
+
+    def __init__(self, worldFromVolume, carm, centreMm):
+        self._cameraFromWorld = carm.camera_from_world
+        self._cameraFromVolume = carm.camera_from_world @ np.asarray(worldFromVolume, dtype=np.float64)
+        self._centreMm = transform_points(self._cameraFromVolume, centreMm)
+        self._axes = _axesAlong(self._centreMm)
+
+    def poseAt(self, values):
+        """world_from_volume (4, 4) at six numbers."""
+        values = np.asarray(values, dtype=np.float64)
+        motion = np.eye(4)
+        motion[:3, :3] = _rotation(self._axes @ np.deg2rad(values[3:]))
+        motion[:3, 3] = self._centreMm + self._axes @ values[:3] - motion[:3, :3] @ self._centreMm
+        return invert_rigid(self._cameraFromWorld) @ motion @ self._cameraFromVolume
+
+    def valuesOf(self, worldFromVolume):
+        """The six numbers of a pose (4, 4); angles up to 180 degrees."""
+        motion = self._cameraFromWorld @ worldFromVolume @ invert_rigid(self._cameraFromVolume)
+        shiftMm = motion[:3, 3] + motion[:3, :3] @ self._centreMm - self._centreMm
+        turnDeg = np.rad2deg(_rotationVector(motion[:3, :3]))
+        return np.concatenate([self._axes.T @ shiftMm, self._axes.T @ turnDeg])
+
+
+def _axesAlong(centreMm):
+    """(3, 3) whose columns are the camera's axes, tilted so that the third points to the centre."""
+    ray = centreMm / np.linalg.norm(centreMm)
+    across = np.cross([0.0, 0.0, 1.0], ray)
+    sine = np.linalg.norm(across)
+    return np.eye(3) if sine < 1e-12 else _rotation(across / sine * np.arctan2(sine, ray[2]))
+
+
+def _rotation(vector):
+    """Rotation matrix of a rotation vector in rad."""
+    angle = float(np.linalg.norm(vector))
+    axis = vector / angle if angle > 0 else np.array([0.0, 0.0, 1.0])
+    matrix = np.eye(3)
+    vtk.vtkMath.QuaternionToMatrix3x3([np.cos(angle / 2), *(np.sin(angle / 2) * axis)], matrix)
+    return matrix
+
+
+def _rotationVector(rotation):
+    """Rotation vector in rad of a rotation matrix, with an angle up to pi."""
+    quaternion = np.zeros(4)
+    vtk.vtkMath.Matrix3x3ToQuaternion(np.ascontiguousarray(rotation), quaternion)
+    quaternion *= np.copysign(1.0, quaternion[0])
+    length = np.linalg.norm(quaternion[1:])
+    return 2 * np.arctan2(length, quaternion[0]) / length * quaternion[1:] if length > 0 else np.zeros(3)
+
+
+def _labelBoxMm(part):
+    """Corners (8, 3) of the box of a LabelPart's chosen voxels in the CT's frame; None where none is chosen."""
+    values = part.labels.values
+    for samples, step in ((_sampled(values), _steps(values.shape)), (values, (1, 1, 1))):
+        indices = np.argwhere(samples != 0 if part.chosen is None else np.isin(samples, part.chosen))
+        if len(indices):
+            box = np.stack([indices.min(axis=0), indices.max(axis=0)]) * step
+            corners = [[box[bit, axis] for axis, bit in enumerate(bits)] for bits in np.ndindex(2, 2, 2)]
+            return transform_points(part.labels.volume_from_index, np.array(corners)[:, ::-1])
+    return None
+
+
+def _steps(shape):
+    return [-(-length // MOST_SAMPLES) for length in shape]
+
+
+def _sampled(values):
+    k, j, i = _steps(values.shape)
+    return values[::k, ::j, ::i]
