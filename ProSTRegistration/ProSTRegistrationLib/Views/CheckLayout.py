@@ -1,0 +1,80 @@
+"""The layout for judging a registration: fluoroscopy with overlay, DRR beside it, C-arm in 3D.
+
+Its views are its own: they have their own names and their own group, so that linked views and Slicer's own slice views
+are left alone.
+"""
+
+LAYOUT_ID = 7023
+FLUOROSCOPY_VIEW = "Fluoroscopy"
+DRR_VIEW = "DRR"
+CARM_VIEW = "CArm"
+VIEW_GROUP = 7023
+PREVIOUS_ATTRIBUTE = "ProSTRegistration.PreviousLayout"
+
+_VIEW = """
+    <view class="{className}" singletontag="{name}">
+      {orientation}<property name="viewlabel" action="default">{label}</property>
+      <property name="viewcolor" action="default">{color}</property>
+      <property name="viewgroup" action="default">{group}</property>
+    </view>"""
+_LAYOUT = """
+<layout type="horizontal" split="true">
+  <item splitSize="650">{fluoroscopy}
+  </item>
+  <item splitSize="350">
+    <layout type="vertical" split="true">
+      <item splitSize="450">{drr}
+      </item>
+      <item splitSize="550">{carm}
+      </item>
+    </layout>
+  </item>
+</layout>"""
+
+
+def registerCheckLayout(layoutNode):
+    """Makes the layout known to a vtkMRMLLayoutNode; doing so again changes nothing."""
+    if layoutNode.IsLayoutDescription(LAYOUT_ID):
+        layoutNode.SetLayoutDescription(LAYOUT_ID, _description())
+    else:
+        layoutNode.AddLayoutDescription(LAYOUT_ID, _description())
+
+
+def showCheckLayout(layoutNode):
+    """Changes to the layout and remembers what was shown before."""
+    registerCheckLayout(layoutNode)
+    current = layoutNode.GetViewArrangement()
+    if current == LAYOUT_ID:
+        return
+    layoutNode.SetAttribute(PREVIOUS_ATTRIBUTE, str(current))
+    layoutNode.SetViewArrangement(LAYOUT_ID)
+
+
+def leaveCheckLayout(layoutNode):
+    """Goes back to what was shown before; a layout that was chosen meanwhile stays."""
+    previous = layoutNode.GetAttribute(PREVIOUS_ATTRIBUTE)
+    layoutNode.RemoveAttribute(PREVIOUS_ATTRIBUTE)
+    if previous and layoutNode.GetViewArrangement() == LAYOUT_ID:
+        layoutNode.SetViewArrangement(int(previous))
+
+
+def viewNode(mrmlScene, name):
+    """The node of one of the layout's views by its name; None before the layout was shown."""
+    className = "vtkMRMLViewNode" if name == CARM_VIEW else "vtkMRMLSliceNode"
+    return mrmlScene.GetSingletonNode(name, className)
+
+
+def _description():
+    return _LAYOUT.format(
+        fluoroscopy=_view("vtkMRMLSliceNode", FLUOROSCOPY_VIEW, "X-ray", "#E8A33D"),
+        drr=_view("vtkMRMLSliceNode", DRR_VIEW, "DRR", "#4FA3D9"),
+        carm=_view("vtkMRMLViewNode", CARM_VIEW, "C-arm", "#7FB069"),
+    )
+
+
+def _view(className, name, label, color):
+    isSlice = className == "vtkMRMLSliceNode"
+    orientation = '<property name="orientation" action="default">Axial</property>\n      ' if isSlice else ""
+    return _VIEW.format(
+        className=className, name=name, orientation=orientation, label=label, color=color, group=VIEW_GROUP
+    )
