@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
-from PIL import Image
 
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm import CArm
@@ -94,6 +93,9 @@ def _stored_image(path: Path, what: str) -> XRayImage:
 
 
 def _read_png(path: Path, what: str) -> NDArray[np.float32]:
+    # Only here: Slicer reads other X-rays before anything is installed in it.
+    from PIL import Image
+
     try:
         with quiet_libraries(), Image.open(path) as stored:
             image = stored.convert("RGB") if stored.mode in ("P", "PA") else stored
