@@ -11,6 +11,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 from prostreg.errors import InputError
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf, pixelsOf
 from ProSTRegistrationLib.Nodes.CArmSettings import SETTINGS_ATTRIBUTE, isPlaced, settingsOf
+from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE, marksPx, putMarks
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, setIjkToRas, voxelsOf
 from ProSTRegistrationLib.Nodes.Scene import Scene
 
@@ -27,7 +28,7 @@ def isFlipped(volumeNode):
 def flipLeftRight(volumeNode):
     """Turns an image stored as seen from the detector into one as seen from the source; a second call turns it back.
 
-    Its columns are reversed in a copy of its own, and the principal point goes with them.
+    Its columns are reversed in a copy of its own; principal point and landmarks go with them.
 
     Raises:
         InputError: the image cannot be used, or its C-arm; nothing is changed then.
@@ -92,7 +93,13 @@ def _flipCarm(volumeNode):
     settings = settingsOf(volumeNode) if volumeNode.GetAttribute(SETTINGS_ATTRIBUTE) else None
     intrinsics = carm.intrinsics.copy()
     intrinsics[0, 2] = carm.width - 1 - intrinsics[0, 2]
-    Scene(volumeNode.GetScene()).placeFluoroscopy(volumeNode, replace(carm, intrinsics=intrinsics))
+    flippedCarm = replace(carm, intrinsics=intrinsics)
+    scene = Scene(volumeNode.GetScene())
+    scene.placeFluoroscopy(volumeNode, flippedCarm)
+    landmarks = scene.findOwned(volumeNode, LANDMARKS_ROLE)
+    if landmarks is not None:
+        pixels = marksPx(landmarks, flippedCarm)
+        putMarks(landmarks, flippedCarm, pixels * (-1, 1) + (carm.width - 1, 0))
     if settings is not None and settings.principalPointPx is not None:
         u, v = settings.principalPointPx
         flipped = replace(settings, principalPointPx=(carm.width - 1 - u, v))

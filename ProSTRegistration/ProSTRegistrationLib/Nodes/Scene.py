@@ -11,6 +11,7 @@ import slicer
 from prostreg.errors import InputError
 from ProSTRegistrationLib.Nodes.CArmModels import carmSurfaces
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf, nodeCarmOf, pixelsOf, placeOnDetector
+from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE, marksPx, putMarks
 from ProSTRegistrationLib.Nodes.NodeGeometry import (
     matrixOf,
     setMatrix,
@@ -66,7 +67,7 @@ class Scene:
         return pixels, carm
 
     def placeFluoroscopy(self, fluoroscopyNode, carm):
-        """Puts a fluoroscopy image onto the detector plane and shows its C-arm.
+        """Puts a fluoroscopy image onto the detector plane and shows its C-arm; its landmarks stay on their pixels.
 
         Raises:
             InputError: the image does not fit the C-arm, or cannot be placed.
@@ -77,7 +78,11 @@ class Scene:
                 f"'{fluoroscopyNode.GetName()}' has {pixels.shape[1]} x {pixels.shape[0]} pixels, the C-arm says"
                 f" {carm.width} x {carm.height}: K and size must belong to this very image."
             )
+        landmarks = self.findOwned(fluoroscopyNode, LANDMARKS_ROLE)
+        marks = _outcome(lambda: marksPx(landmarks, carmOf(fluoroscopyNode)))[0] if landmarks is not None else None
         placeOnDetector(fluoroscopyNode, carm)
+        if marks is not None:
+            putMarks(landmarks, carm, marks)
         self._showCarm(fluoroscopyNode)
 
     def poseTransform(self, ctNode):
@@ -90,7 +95,8 @@ class Scene:
 
         Args:
             worldFromVolume: rigid (4, 4).
-            companions: nodes that move with the CT if they were under the same parent, as its segmentation.
+            companions: nodes that move with the CT if they were under the same parent, as its segmentation; its list
+                of landmarks is always one of them.
 
         Returns:
             the transform node. What the CT was under before is now that node's parent.
@@ -161,7 +167,8 @@ class Scene:
 
     def ownedNode(self, owner, role, className, name):
         """The node that has a role for a CT or a fluoroscopy image; made and named at the first call."""
-        for node in self._inRole(owner, role):
+        node = self.findOwned(owner, role)
+        if node is not None:
             return node
         node = self.mrmlScene.AddNewNodeByClass(className, name)
         node.SetAttribute(ROLE_ATTRIBUTE, role)
@@ -170,17 +177,21 @@ class Scene:
 
     def removeOwned(self, owner, role):
         """Takes the node that has a role for a CT or a fluoroscopy image out of the scene; nothing if there is none."""
-        for node in self._inRole(owner, role):
+        node = self.findOwned(owner, role)
+        if node is not None:
             self.mrmlScene.RemoveNode(node)
 
-    def _inRole(self, owner, role):
-        return [node for node in self.ownedNodes(owner) if node.GetAttribute(ROLE_ATTRIBUTE) == role]
+    def findOwned(self, owner, role):
+        """The node that has a role for a CT or a fluoroscopy image; None if it was not made."""
+        return next((node for node in self.ownedNodes(owner) if node.GetAttribute(ROLE_ATTRIBUTE) == role), None)
 
     def _addPoseTransform(self, ctNode, companions):
         parentId = ctNode.GetTransformNodeID()
         transformNode = self.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", TRANSFORM_NAME)
         transformNode.SetAttribute(ROLE_ATTRIBUTE, "pose")
         transformNode.SetAndObserveTransformNodeID(parentId)
+        landmarks = self.findOwned(ctNode, LANDMARKS_ROLE)
+        companions = [*companions, *([landmarks] if landmarks else [])]
         for node in (ctNode, *(node for node in companions if node.GetTransformNodeID() == parentId)):
             node.SetAndObserveTransformNodeID(transformNode.GetID())
         return transformNode
