@@ -2,7 +2,7 @@
 
 import json
 
-import vtk
+from ProSTRegistrationLib.Nodes.TextTable import cells, setCells
 
 COLUMNS = ("Quantity", "Value")
 
@@ -14,25 +14,12 @@ def fillResultTable(tableNode, result):
         tableNode: vtkMRMLTableNode.
         result: dict as in result.json.
     """
-    columns = [vtk.vtkStringArray() for _ in COLUMNS]
-    for column, name in zip(columns, COLUMNS, strict=True):
-        column.SetName(name)
-    for row in _rows(result):
-        for column, text in zip(columns, row, strict=True):
-            # The reader of table files loses cells that contain double quotes.
-            column.InsertNextValue(text.replace('"', "'"))
-    table = vtk.vtkTable()
-    for column in columns:
-        table.AddColumn(column)
-    tableNode.SetAndObserveTable(table)
+    setCells(tableNode, COLUMNS, _rows(result))
 
 
 def tableContent(tableNode):
     """A result table as a dict of texts."""
-    table = tableNode.GetTable()
-    return {
-        table.GetValue(row, 0).ToString(): table.GetValue(row, 1).ToString() for row in range(table.GetNumberOfRows())
-    }
+    return {row[COLUMNS[0]]: row[COLUMNS[1]] for row in cells(tableNode)}
 
 
 def _rows(result):

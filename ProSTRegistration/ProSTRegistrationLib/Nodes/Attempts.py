@@ -1,0 +1,146 @@
+"""All registrations of a CT in one table, so that attempts can be compared and gone back to."""
+
+import json
+import time
+
+import numpy as np
+
+from prostreg.errors import InputError
+from prostreg.geometry.frames import rigid_faults
+from ProSTRegistrationLib.Nodes.TextTable import cells, setCells
+
+ROLE = "attempts"
+COLUMNS = (
+    "Attempt", "Time", "Start", "Method", "Quality", "Status", "Confidence %", "Expected error mm", "Shift error mm",
+    "Turn error deg", "Landmark error mm", "mTRE mm", "Seconds", "Decision", "Pose",
+)  # fmt: skip
+DECISIONS = ("none", "accepted", "rejected")
+NOT_KNOWN = "not known"
+
+
+def addAttempt(scene, ctNode, result, start, method, quality, landmarkErrorMm=None, mtreMm=None):
+    """Adds a row for a finished registration.
+
+    Args:
+        scene: Scene.
+        result: dict as in result.json.
+        start, method, quality: words for people, as "landmarks", "cmaes", "normal".
+        landmarkErrorMm: mean distance of landmarks to their rays; None where there are none.
+        mtreMm: mean distance to the true pose; None where that is not known.
+
+    Returns:
+        the attempt's number, counted from 1.
+    """
+    rows = _rows(scene, ctNode)
+    number = max([0, *(_wholeNumber(row["Attempt"]) for row in rows)]) + 1
+    expected = result.get("expected_error") or {}
+    texts = (
+        str(number), time.strftime("%H:%M:%S"), start, method, quality, result["status"],
+        _text(100 * result["confidence"]), _text(expected.get("mtre_mm")), _texts(expected.get("translation_mm")),
+        _texts(expected.get("rotation_deg")), _text(landmarkErrorMm), _text(mtreMm), _text(result["seconds"]),
+        DECISIONS[0], json.dumps(np.asarray(result["world_from_volume"]).tolist()),
+    )  # fmt: skip
+    _write(scene, ctNode, [*rows, dict(zip(COLUMNS, texts, strict=True))])
+    return number
+
+
+def attempts(scene, ctNode):
+    """All attempts of a CT in their order, as dicts of texts by COLUMNS; for people to read."""
+    return _rows(scene, ctNode)
+
+
+def attempt(scene, ctNode, number):
+    """One attempt as a dict of values.
+
+    Returns:
+        number, time, start, method, quality, status, decision; confidence (0 to 1), expectedErrorMm, shiftErrorMm
+        (u, v, depth), turnErrorDeg (about u, about v, in-plane), landmarkErrorMm, mtreMm, seconds, each None where not
+        known; worldFromVolume, rigid (4, 4).
+
+    Raises:
+        InputError: there is no such attempt, or its row was damaged.
+    """
+    row = _row(_rows(scene, ctNode), ctNode, number)
+    confidence = _value(row["Confidence %"])
+    return {
+        "number": number,
+        **{name.lower(): row[name] for name in ("Time", "Start", "Method", "Quality", "Status", "Decision")},
+        "confidence": None if confidence is None else confidence / 100,
+        "expectedErrorMm": _value(row["Expected error mm"]),
+        "shiftErrorMm": _values(row["Shift error mm"]),
+        "turnErrorDeg": _values(row["Turn error deg"]),
+        "landmarkErrorMm": _value(row["Landmark error mm"]),
+        "mtreMm": _value(row["mTRE mm"]),
+        "seconds": _value(row["Seconds"]),
+        "worldFromVolume": _pose(row, number),
+    }
+
+
+def decide(scene, ctNode, number, decision):
+    """Writes down what a person made of an attempt.
+
+    Args:
+        decision: one of DECISIONS.
+
+    Raises:
+        InputError: there is no such attempt, or no such decision.
+    """
+    if decision not in DECISIONS:
+        raise InputError(f"'{decision}' is no decision about an attempt: choose one of {', '.join(DECISIONS)}.")
+    rows = _rows(scene, ctNode)
+    _row(rows, ctNode, number)["Decision"] = decision
+    _write(scene, ctNode, rows)
+
+
+def _rows(scene, ctNode):
+    node = scene.findOwned(ctNode, ROLE)
+    if node is None or node.GetTable() is None:
+        return []
+    # People can edit tables in Slicer: a column that is gone counts as not known.
+    return [{name: row.get(name, NOT_KNOWN) for name in COLUMNS} for row in cells(node)]
+
+
+def _row(rows, ctNode, number):
+    for row in rows:
+        if _wholeNumber(row["Attempt"]) == number:
+            return row
+    raise InputError(f"There is no attempt {number} of '{ctNode.GetName()}': its table has {len(rows)}.")
+
+
+def _write(scene, ctNode, rows):
+    node = scene.ownedNode(ctNode, ROLE, "vtkMRMLTableNode", f"{ctNode.GetName()} attempts")
+    setCells(node, COLUMNS, [[row[name] for name in COLUMNS] for row in rows])
+
+
+def _pose(row, number):
+    try:
+        pose = np.array(json.loads(row["Pose"]), dtype=np.float64)
+    except (ValueError, TypeError):
+        pose = None
+    if pose is None or rigid_faults(pose, "pose"):
+        raise InputError(f"The pose of attempt {number} is damaged in the table: register again from its start.")
+    return pose
+
+
+def _text(value):
+    return NOT_KNOWN if value is None else f"{value:.4g}"
+
+
+def _texts(values):
+    return NOT_KNOWN if values is None else " ".join(f"{value:.3g}" for value in values)
+
+
+def _value(text):
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _values(text):
+    values = tuple(map(_value, text.split()))
+    return values if len(values) == 3 and None not in values else None
+
+
+def _wholeNumber(text):
+    return int(text) if text.strip().isdecimal() else 0

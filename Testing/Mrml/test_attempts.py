@@ -1,0 +1,130 @@
+"""The table of attempts: every registration of a CT, with its pose, through saving and people's edits."""
+
+import re
+
+import numpy as np
+import pytest
+
+from prostreg.errors import InputError
+from ProSTRegistrationLib.Nodes.Attempts import COLUMNS, addAttempt, attempt, attempts, decide
+from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
+from ProSTRegistrationLib.Nodes.Scene import Scene
+
+RESULT = {
+    "status": "accepted", "confidence": 0.976, "seconds": 12.345, "world_from_volume": None,
+    "expected_error": {"mtre_mm": 1.25, "translation_mm": [0.31, 0.29, 1.9], "rotation_deg": [0.2, 0.25, 0.1]},
+}  # fmt: skip
+
+
+@pytest.fixture
+def ctNode(addVolume):
+    return addVolume(np.zeros((2, 2, 2), dtype=np.int16))
+
+
+@pytest.fixture
+def poses(rotation):
+    return [rotation((1, 2, 3), angle, (1 / 3, -2e-7, 345.678901234)) for angle in (0, 10, 20)]
+
+
+@pytest.fixture
+def filled(scene, ctNode, poses):
+    addAttempt(scene, ctNode, {**RESULT, "world_from_volume": poses[0]}, "view", "cmaes", "quick")
+    failed = {**RESULT, "world_from_volume": poses[1].tolist(), "status": "failed", "expected_error": None}
+    addAttempt(scene, ctNode, failed, 'by "hand"', "prost", "normal", 3.21, 4.5)
+    addAttempt(scene, ctNode, {**RESULT, "world_from_volume": poses[2]}, "everywhere", "cmaes", "thorough")
+    decide(scene, ctNode, 2, "rejected")
+    decide(scene, ctNode, 3, "accepted")
+
+
+def check(scene, ctNode, poses):
+    assert [row["Decision"] for row in attempts(scene, ctNode)] == ["none", "rejected", "accepted"]
+    for number, pose in enumerate(poses, start=1):
+        assert np.array_equal(attempt(scene, ctNode, number)["worldFromVolume"], pose)
+    first, second = attempt(scene, ctNode, 1), attempt(scene, ctNode, 2)
+    assert (first["start"], first["method"], first["quality"], first["status"]) == (
+        "view",
+        "cmaes",
+        "quick",
+        "accepted",
+    )
+    assert np.isclose(first["confidence"], 0.976)
+    assert (first["expectedErrorMm"], first["seconds"]) == (1.25, 12.35)
+    assert first["shiftErrorMm"] == (0.31, 0.29, 1.9)
+    assert first["turnErrorDeg"] == (0.2, 0.25, 0.1)
+    assert first["landmarkErrorMm"] is first["mtreMm"] is None
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", first["time"])
+    assert second["start"] == "by 'hand'"
+    assert (second["landmarkErrorMm"], second["mtreMm"]) == (3.21, 4.5)
+    assert second["expectedErrorMm"] is second["shiftErrorMm"] is None
+
+
+def test_rows_are_read_back(scene, ctNode, filled, poses):
+    check(scene, ctNode, poses)
+    assert attempts(scene, ctNode)[0].keys() == set(COLUMNS)
+    (node,) = scene.ownedNodes(ctNode)
+    assert node.GetName() == "CT attempts"
+    assert node.GetNumberOfRows() == 3
+
+
+def test_reloaded_table_goes_on(headless, scene, ctNode, filled, poses, tmp_path):
+    scene.gather(ctNode, [])
+    assert headless.save(tmp_path / "scene.mrb")
+    with HeadlessScene() as other:
+        assert other.load(tmp_path / "scene.mrb")
+        loadedScene, loaded = Scene(other.scene), other.scene.GetFirstNodeByName("CT")
+        check(loadedScene, loaded, poses)
+        assert addAttempt(loadedScene, loaded, {**RESULT, "world_from_volume": poses[0]}, "view", "cmaes", "quick") == 4
+        decide(loadedScene, loaded, 3, "none")
+        assert [row["Decision"] for row in attempts(loadedScene, loaded)] == ["none", "rejected", "none", "none"]
+
+
+def test_every_ct_has_its_own(scene, ctNode, filled, addVolume, poses):
+    other = addVolume(np.zeros((2, 2, 2), dtype=np.int16), name="Other")
+    assert attempts(scene, other) == []
+    assert addAttempt(scene, other, {**RESULT, "world_from_volume": poses[1]}, "view", "cmaes", "quick") == 1
+    check(scene, ctNode, poses)
+
+
+class TestEditsByPeople:
+    def test_removed_row_does_not_give_its_number_away(self, scene, ctNode, filled, poses):
+        (node,) = scene.ownedNodes(ctNode)
+        node.RemoveRow(1)
+        assert addAttempt(scene, ctNode, {**RESULT, "world_from_volume": poses[0]}, "view", "cmaes", "quick") == 4
+        assert np.array_equal(attempt(scene, ctNode, 3)["worldFromVolume"], poses[2])
+        with pytest.raises(InputError, match="no attempt 2 of 'CT': its table has 3"):
+            attempt(scene, ctNode, 2)
+
+    @pytest.mark.parametrize("text", ["", "[[1]]", "[1, 2", "nonsense", "[[2,0,0,0],[0,1,0,0],[0,0,1,0],[0,0,0,1]]"])
+    def test_damaged_pose(self, scene, ctNode, filled, text):
+        (node,) = scene.ownedNodes(ctNode)
+        node.SetCellText(0, COLUMNS.index("Pose"), text)
+        with pytest.raises(InputError, match="pose of attempt 1 is damaged"):
+            attempt(scene, ctNode, 1)
+        assert attempt(scene, ctNode, 3)["decision"] == "accepted"
+
+    def test_emptied_table_starts_anew(self, scene, ctNode, filled, poses):
+        (node,) = scene.ownedNodes(ctNode)
+        node.RemoveAllColumns()
+        assert attempts(scene, ctNode) == []
+        assert addAttempt(scene, ctNode, {**RESULT, "world_from_volume": poses[0]}, "view", "cmaes", "quick") == 1
+        assert np.array_equal(attempt(scene, ctNode, 1)["worldFromVolume"], poses[0])
+
+    def test_edited_numbers_are_not_known(self, scene, ctNode, filled):
+        (node,) = scene.ownedNodes(ctNode)
+        node.SetCellText(0, COLUMNS.index("Confidence %"), "high")
+        node.SetCellText(0, COLUMNS.index("Shift error mm"), "1 2")
+        found = attempt(scene, ctNode, 1)
+        assert found["confidence"] is found["shiftErrorMm"] is None
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("number", [0, 4, -1])
+    def test_no_such_attempt(self, scene, ctNode, filled, number):
+        for use in (lambda: attempt(scene, ctNode, number), lambda: decide(scene, ctNode, number, "accepted")):
+            with pytest.raises(InputError, match=f"no attempt {number} of 'CT'"):
+                use()
+
+    def test_no_such_decision(self, scene, ctNode, filled, poses):
+        with pytest.raises(InputError, match="'maybe' is no decision"):
+            decide(scene, ctNode, 1, "maybe")
+        check(scene, ctNode, poses)
