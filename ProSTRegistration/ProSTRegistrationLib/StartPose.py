@@ -6,11 +6,10 @@ import vtk
 from prostreg.errors import InputError
 from prostreg.geometry.frames import invert_rigid, transform_points
 from prostreg.geometry.standard_views import STANDARD_VIEWS, standard_view
+from ProSTRegistrationLib.Nodes.LabelSamples import chosenIndices, sampled
 
 SLIDERS = ("shift u mm", "shift v mm", "depth mm", "tilt about u deg", "tilt about v deg", "in-plane deg")
 DENSE_HU = 150.0
-MOST_SAMPLES = 96
-"""Along each axis: a box does not need every voxel, and the application must not wait."""
 SPECKS = 0.005
 """This share of dense voxels is left out at each end of each axis: the table, metal, noise."""
 
@@ -53,16 +52,16 @@ def anatomyCentreMm(ct, parts=()):
     Returns:
         the centre of the labels' box, or of that of the voxels above 150 HU, or of the CT.
     """
-    boxes = [_labelBoxMm(part) for part in parts]
-    boxes = [box for box in boxes if box is not None]
+    boxes = [_boxMm(part, indices) for part in parts if len(indices := chosenIndices(part))]
     if boxes:
         corners = np.concatenate(boxes)
         return (corners.min(axis=0) + corners.max(axis=0)) / 2
-    indices = np.argwhere(_sampled(ct.values) > DENSE_HU)
+    samples, steps = sampled(ct.values)
+    indices = np.argwhere(samples > DENSE_HU)
     if not len(indices):
         return ct.centre_mm
     box = np.quantile(indices, [SPECKS, 1 - SPECKS], axis=0)
-    return transform_points(ct.volume_from_index, (box.mean(axis=0) * _steps(ct.values.shape))[::-1])
+    return transform_points(ct.volume_from_index, (box.mean(axis=0) * steps)[::-1])
 
 
 class PoseSliders:
@@ -126,22 +125,8 @@ def _rotationVector(rotation):
     return 2 * np.arctan2(length, quaternion[0]) / length * quaternion[1:] if length > 0 else np.zeros(3)
 
 
-def _labelBoxMm(part):
-    """Corners (8, 3) of the box of a LabelPart's chosen voxels in the CT's frame; None where none is chosen."""
-    values = part.labels.values
-    for samples, step in ((_sampled(values), _steps(values.shape)), (values, (1, 1, 1))):
-        indices = np.argwhere(samples != 0 if part.chosen is None else np.isin(samples, part.chosen))
-        if len(indices):
-            box = np.stack([indices.min(axis=0), indices.max(axis=0)]) * step
-            corners = [[box[bit, axis] for axis, bit in enumerate(bits)] for bits in np.ndindex(2, 2, 2)]
-            return transform_points(part.labels.volume_from_index, np.array(corners)[:, ::-1])
-    return None
-
-
-def _steps(shape):
-    return [-(-length // MOST_SAMPLES) for length in shape]
-
-
-def _sampled(values):
-    k, j, i = _steps(values.shape)
-    return values[::k, ::j, ::i]
+def _boxMm(part, indices):
+    """Corners (8, 3) in the CT's frame of the box around indices (n, 3) of a LabelPart."""
+    box = np.stack([indices.min(axis=0), indices.max(axis=0)])
+    corners = [[box[bit, axis] for axis, bit in enumerate(bits)] for bits in np.ndindex(2, 2, 2)]
+    return transform_points(part.labels.volume_from_index, np.array(corners)[:, ::-1])

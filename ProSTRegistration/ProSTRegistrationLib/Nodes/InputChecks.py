@@ -1,0 +1,134 @@
+"""What is wrong with the chosen images, in words for people, before any of it is sent to the worker."""
+
+import numpy as np
+
+from prostreg.errors import InputError
+from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels
+from ProSTRegistrationLib.Nodes.LabelSamples import chosenPointsMm
+from ProSTRegistrationLib.Nodes.Scene import ROLE_ATTRIBUTE, Scene
+
+LEAST_SHARE_IN_CT = 0.5
+AIR_HU = -300.0
+MOST_POINTS = 20000
+
+
+def imageFaults(ctNode, fluoroscopyNodes, anatomy=None):
+    """Every fault of the images that a registration would use; the scene is not changed.
+
+    Args:
+        ctNode: volume node or None.
+        fluoroscopyNodes: volume nodes, each of them placed; None among them counts as not chosen.
+        anatomy: AnatomyChoice; bone by threshold if it is None.
+
+    Returns:
+        list of sentences: what, why, what to do. Empty if a registration can begin.
+    """
+    anatomy = anatomy or AnatomyChoice()
+    nodes = [node for node in fluoroscopyNodes if node is not None]
+    faults = list(_choiceFaults(ctNode, nodes))
+    swapped = _swapped(ctNode, nodes)
+    if swapped is not None:
+        return [*faults, _swappedFault(ctNode, swapped)]
+    ct = None
+    if ctNode is not None:
+        ct, found = _outcome(lambda: _checkedCt(ctNode))
+        faults += found
+    for node in dict.fromkeys(nodes):
+        if node is not ctNode:
+            faults += _xrayFaults(node)
+    if ct is not None and anatomy.node is not None:
+        faults += _anatomyFaults(*ct, ctNode, anatomy)
+    return faults
+
+
+def _choiceFaults(ctNode, nodes):
+    if ctNode is None:
+        yield "No CT is chosen: load one and choose it."
+    if not nodes:
+        yield "No X-ray is chosen: load at least one fluoroscopy image and choose it."
+    for node in dict.fromkeys(nodes):
+        if node is ctNode:
+            yield f"'{node.GetName()}' is chosen as CT and as X-ray: choose the X-ray that shows the patient of the CT."
+        if nodes.count(node) > 1:
+            yield f"'{node.GetName()}' is chosen {nodes.count(node)} times as X-ray: choose each image once."
+
+
+def _swapped(ctNode, nodes):
+    """The volume that was chosen as X-ray while a single picture was chosen as CT; None if that is not so."""
+    if ctNode is None or _sliceCount(ctNode) != 1:
+        return None
+    return next((node for node in nodes if _sliceCount(node) > 1), None)
+
+
+def _swappedFault(ctNode, volumeNode):
+    return (
+        f"CT and X-ray are swapped: '{ctNode.GetName()}', chosen as CT, is a single picture, and"
+        f" '{volumeNode.GetName()}', chosen as X-ray, has {_sliceCount(volumeNode)} slices. Exchange them."
+    )
+
+
+def _checkedCt(ctNode):
+    name = ctNode.GetName()
+    if ctNode.IsA("vtkMRMLLabelMapVolumeNode"):
+        raise InputError(f"'{name}', chosen as CT, is a label map: choose the CT itself, and the labels as anatomy.")
+    if _sliceCount(ctNode) == 1:
+        raise InputError(f"'{name}', chosen as CT, is a single picture: choose a volume with slices.")
+    return Scene(ctNode.GetScene()).ct(ctNode)
+
+
+def _xrayFaults(node):
+    name = node.GetName()
+    if node.GetAttribute(ROLE_ATTRIBUTE) == "drr":
+        return [f"'{name}' is a DRR computed from the CT, not an X-ray: choose the fluoroscopy image itself."]
+    if _sliceCount(node) > 1:
+        return [
+            f"'{name}', chosen as X-ray, has {_sliceCount(node)} frames or slices: take one frame of a run as an image"
+            " of its own; if it is a CT, choose it as CT."
+        ]
+    return _outcome(lambda: Scene(node.GetScene()).fluoroscopy(node))[1]
+
+
+def _anatomyFaults(ct, worldFromVolume, ctNode, anatomy):
+    parts, faults = _outcome(lambda: anatomyLabels(worldFromVolume, anatomy))
+    points = [chosenPointsMm(part) for part in parts or []]
+    points = np.concatenate([np.zeros((0, 3)), *points])
+    name = f"Anatomy '{anatomy.node.GetName()}'"
+    if faults:
+        return faults
+    if not len(points):
+        return [f"{name}: nothing is marked by its chosen labels: choose others, or draw it."]
+    hu = _huAt(ct, points[:: -(-len(points) // MOST_POINTS)])
+    share = np.isfinite(hu).mean()
+    elsewhere = anatomy.node.GetTransformNodeID() != ctNode.GetTransformNodeID()
+    hint = (
+        "It is under another transform than the CT: put it under the same one."
+        if elsewhere
+        else "Does it belong to another patient or scan? Choose the one that was made of this CT."
+    )
+    if share < LEAST_SHARE_IN_CT:
+        return [f"{name}: only {100 * share:.0f} % of it lie in the CT '{ctNode.GetName()}'. {hint}"]
+    if np.nanmedian(hu) < AIR_HU:
+        return [f"{name}: it lies mostly in air ({np.nanmedian(hu):.0f} HU) in the CT '{ctNode.GetName()}'. {hint}"]
+    return []
+
+
+def _huAt(ct, points):
+    """Values of the nearest voxels at points (n, 3) of the CT's frame; NaN outside of it."""
+    indexFromVolume = np.linalg.inv(ct.volume_from_index)
+    indices = np.rint(points @ indexFromVolume[:3, :3].T + indexFromVolume[:3, 3]).astype(np.int64)[:, ::-1]
+    inside = ((indices >= 0) & (indices < ct.values.shape)).all(axis=1)
+    hu = np.full(len(points), np.nan)
+    hu[inside] = ct.values[tuple(indices[inside].T)]
+    return hu
+
+
+def _sliceCount(node):
+    image = node.GetImageData()
+    return image.GetDimensions()[2] if image is not None else 0
+
+
+def _outcome(read):
+    try:
+        return read(), []
+    except InputError as error:
+        return None, error.faults
