@@ -1,0 +1,126 @@
+"""slicer.app: the application object. There is one per process; each installation of the facade starts it anew."""
+
+import tempfile
+from pathlib import Path
+
+import slicer
+from PySide6 import QtCore, QtWidgets
+
+VERSION = (5, 12)
+
+
+APPLICATION_SIGNALS = {"mrmlSceneChanged(vtkMRMLScene*)": "mrmlSceneChanged"}
+
+
+class SlicerApplication(QtWidgets.QApplication):
+    """What a module uses of Slicer's application."""
+
+    ownState = ("_context", "_isTesting")
+    startupCompleted = QtCore.Signal()
+    mrmlSceneChanged = QtCore.Signal(object)
+    vtkSignals = APPLICATION_SIGNALS
+
+    def start(self, context):
+        """Serves an installation of the facade (see Installation.Facade), or none."""
+        self._context, self._isTesting = context, False
+
+    def testingEnabled(self):
+        return self._isTesting
+
+    def setTestingEnabled(self, value):
+        """As if Slicer had been started with --testing: messages are logged instead of shown."""
+        self._isTesting = value
+
+    def mainWindow(self):
+        return self._context.mainWindow
+
+    def layoutManager(self):
+        return self._context.layoutManager
+
+    def moduleManager(self):
+        return self._context.moduleManager
+
+    def coreIOManager(self):
+        return self._context.ioManager
+
+    ioManager = coreIOManager
+
+    def applicationLogic(self):
+        return self._context.applicationLogic
+
+    def mrmlScene(self):
+        return slicer.mrmlScene
+
+    def userSettings(self):
+        return QtCore.QSettings()
+
+    settings = revisionUserSettings = userSettings
+
+    def translate(self, _context, text):
+        return text
+
+    def pauseRender(self):
+        """Rendering is on request here."""
+
+    resumeRender = pauseRender
+
+    @property
+    def temporaryPath(self):
+        return str(self._context.folder)
+
+    @property
+    def slicerHome(self):
+        return str(self._context.folder)
+
+    @property
+    def majorVersion(self):
+        return VERSION[0]
+
+    @property
+    def minorVersion(self):
+        return VERSION[1]
+
+    @property
+    def applicationVersion(self):
+        return f"{VERSION[0]}.{VERSION[1]}.0-facade"
+
+    @property
+    def applicationName(self):
+        return "Slicer"
+
+    @property
+    def mainApplicationName(self):
+        return "Slicer"
+
+    @property
+    def documentationBaseUrl(self):
+        return "https://slicer.readthedocs.io/en/latest/"
+
+
+def application():
+    """The application object of this process."""
+    existing = QtWidgets.QApplication.instance()
+    if existing is None:
+        existing = SlicerApplication(["Slicer"])
+        existing.setStyle("Fusion")
+    if not isinstance(existing, SlicerApplication):
+        raise RuntimeError("There is another QApplication in this process already.")
+    return existing
+
+
+def keepSettingsIn(folder):
+    """Makes QSettings write into a folder instead of the user's."""
+    QtCore.QCoreApplication.setOrganizationName("SlicerFacade")
+    QtCore.QCoreApplication.setApplicationName("Slicer")
+    QtCore.QSettings.setDefaultFormat(QtCore.QSettings.IniFormat)
+    QtCore.QSettings.setPath(QtCore.QSettings.IniFormat, QtCore.QSettings.UserScope, str(folder))
+
+
+def temporaryFolder():
+    """A TemporaryDirectory for one installation."""
+    return tempfile.TemporaryDirectory(prefix="slicer-facade-")
+
+
+def asPath(folder):
+    """The folder of a TemporaryDirectory."""
+    return Path(folder.name)

@@ -1,0 +1,93 @@
+"""slicer.app.coreIOManager(): what slicer.util.loadVolume, saveNode, loadScene and the like call."""
+
+from pathlib import Path
+
+import slicer
+
+FILE_TYPES = {
+    ".mrb": "SceneFile", ".mrml": "SceneFile", ".h5": "TransformFile", ".tfm": "TransformFile", ".txt": "TransformFile",
+    ".vtk": "ModelFile", ".vtp": "ModelFile", ".stl": "ModelFile", ".obj": "ModelFile", ".json": "MarkupsFile",
+    ".fcsv": "MarkupsFile", ".csv": "TableFile", ".tsv": "TableFile",
+}  # fmt: skip
+STORAGE_NODES = {
+    "TransformFile": "vtkMRMLTransformStorageNode",
+    "ModelFile": "vtkMRMLModelStorageNode",
+    "TableFile": "vtkMRMLTableStorageNode",
+    "SegmentationFile": "vtkMRMLSegmentationStorageNode",
+}
+
+
+class FileInputOutput:
+    """Reads and writes by MRML's own logics and storage nodes.
+
+    Args:
+        headless: ProSTRegistrationLib's HeadlessScene.
+        applicationLogic: vtkSlicerApplicationLogic.
+    """
+
+    def __init__(self, headless, applicationLogic):
+        self._headless, self._applicationLogic = headless, applicationLogic
+
+    def fileType(self, path):
+        suffixes = "".join(Path(path).suffixes)
+        return "SegmentationFile" if suffixes.endswith(".seg.nrrd") else FILE_TYPES.get(Path(path).suffix, "VolumeFile")
+
+    def fileWriterFileType(self, node):
+        return type(node).__name__
+
+    def loadNodes(self, fileType, properties, loaded, messages=None):
+        path = str(properties["fileName"])
+        if fileType == "SceneFile":
+            return self._loadScene(path, properties.get("clear", False))
+        node = self._loadNode(fileType, path, properties)
+        if node is not None:
+            if properties.get("name"):
+                node.SetName(properties["name"])
+            loaded.AddItem(node)
+        return node is not None
+
+    def saveNodes(self, fileType, properties, messages=None):
+        path = str(properties["fileName"])
+        if fileType == "SceneFile":
+            if path.endswith(".mrb"):
+                return bool(self._headless.scene.WriteToMRB(path))
+            return bool(self._headless.scene.Commit(path))
+        node = self._headless.scene.GetNodeByID(properties["nodeID"])
+        if node.GetStorageNode() is None:
+            node.AddDefaultStorageNode()
+        node.GetStorageNode().SetFileName(path)
+        return bool(node.GetStorageNode().WriteData(node))
+
+    def _loadScene(self, path, mustClear):
+        scene = self._headless.scene
+        if path.endswith(".mrb"):
+            return bool(scene.ReadFromMRB(path, mustClear))
+        scene.SetURL(path)
+        return bool(scene.Connect() if mustClear else scene.Import())
+
+    def _loadNode(self, fileType, path, properties):
+        name = Path(path).name.split(".")[0]
+        if fileType == "VolumeFile":
+            # 1: a label map; 8: the whole series of files is not looked for.
+            options = int(bool(properties.get("labelmap"))) + 8 * int(bool(properties.get("singleFile")))
+            return self._applicationLogic.GetModuleLogic("Volumes").AddArchetypeVolume(path, name, options)
+        if fileType == "TransformFile":
+            return self._applicationLogic.GetModuleLogic("Transforms").AddTransform(path, self._headless.scene)
+        if fileType == "MarkupsFile":
+            nodeID = self._applicationLogic.GetModuleLogic("Markups").LoadMarkups(path, name)
+            return self._headless.scene.GetNodeByID(nodeID) if nodeID else None
+        return self._loadByStorage(fileType, path, name)
+
+    def _loadByStorage(self, fileType, path, name):
+        scene = self._headless.scene
+        className = {"ModelFile": "vtkMRMLModelNode", "TableFile": "vtkMRMLTableNode"}.get(
+            fileType, "vtkMRMLSegmentationNode"
+        )
+        node = scene.AddNewNodeByClass(className, scene.GenerateUniqueName(name))
+        storage = getattr(slicer, STORAGE_NODES[fileType])()
+        storage.SetFileName(path)
+        if not storage.ReadData(node):
+            scene.RemoveNode(node)
+            return None
+        node.CreateDefaultDisplayNodes()
+        return node
