@@ -12,8 +12,11 @@ from ProSTRegistrationLib.Nodes.Scene import Scene
 
 RESULT = {
     "status": "accepted", "confidence": 0.976, "seconds": 12.345, "world_from_volume": None,
+    "reasons": ['the "starts" agree', "the score has one peak"],
     "expected_error": {"mtre_mm": 1.25, "translation_mm": [0.31, 0.29, 1.9], "rotation_deg": [0.2, 0.25, 0.1]},
 }  # fmt: skip
+
+START = np.array([[0.0, -1, 0, 5], [1, 0, 0, 6.25], [0, 0, 1, 1 / 3], [0, 0, 0, 1]])
 
 
 @pytest.fixture
@@ -28,10 +31,16 @@ def poses(rotation):
 
 @pytest.fixture
 def filled(scene, ctNode, poses):
-    addAttempt(scene, ctNode, {**RESULT, "world_from_volume": poses[0]}, "view", "cmaes", "quick")
-    failed = {**RESULT, "world_from_volume": poses[1].tolist(), "status": "failed", "expected_error": None}
-    addAttempt(scene, ctNode, failed, 'by "hand"', "prost", "normal", 3.21, 4.5)
-    addAttempt(scene, ctNode, {**RESULT, "world_from_volume": poses[2]}, "everywhere", "cmaes", "thorough")
+    addAttempt(scene, ctNode, {**RESULT, "world_from_volume": poses[0]}, "view", "cmaes", "quick", START)
+    failed = {
+        **RESULT,
+        "world_from_volume": poses[1].tolist(),
+        "status": "failed",
+        "expected_error": None,
+        "reasons": [],
+    }
+    addAttempt(scene, ctNode, failed, 'by "hand"', "prost", "normal", START, 3.21, 4.5)
+    addAttempt(scene, ctNode, {**RESULT, "world_from_volume": poses[2]}, "everywhere", "cmaes", "thorough", START)
     decide(scene, ctNode, 2, "rejected")
     decide(scene, ctNode, 3, "accepted")
 
@@ -40,6 +49,7 @@ def check(scene, ctNode, poses):
     assert [row["Decision"] for row in attempts(scene, ctNode)] == ["none", "rejected", "accepted"]
     for number, pose in enumerate(poses, start=1):
         assert np.array_equal(attempt(scene, ctNode, number)["worldFromVolume"], pose)
+        assert np.array_equal(attempt(scene, ctNode, number)["startWorldFromVolume"], START)
     first, second = attempt(scene, ctNode, 1), attempt(scene, ctNode, 2)
     assert (first["start"], first["method"], first["quality"], first["status"]) == (
         "view",
@@ -53,6 +63,8 @@ def check(scene, ctNode, poses):
     assert first["turnErrorDeg"] == (0.2, 0.25, 0.1)
     assert first["landmarkErrorMm"] is first["mtreMm"] is None
     assert re.fullmatch(r"\d\d:\d\d:\d\d", first["time"])
+    assert first["reasons"] == ["the 'starts' agree", "the score has one peak"]
+    assert second["reasons"] == []
     assert second["start"] == "by 'hand'"
     assert (second["landmarkErrorMm"], second["mtreMm"]) == (3.21, 4.5)
     assert second["expectedErrorMm"] is second["shiftErrorMm"] is None
@@ -73,7 +85,10 @@ def test_reloaded_table_goes_on(headless, scene, ctNode, filled, poses, tmp_path
         assert other.load(tmp_path / "scene.mrb")
         loadedScene, loaded = Scene(other.scene), other.scene.GetFirstNodeByName("CT")
         check(loadedScene, loaded, poses)
-        assert addAttempt(loadedScene, loaded, {**RESULT, "world_from_volume": poses[0]}, "view", "cmaes", "quick") == 4
+        assert (
+            addAttempt(loadedScene, loaded, {**RESULT, "world_from_volume": poses[0]}, "view", "cmaes", "quick", START)
+            == 4
+        )
         decide(loadedScene, loaded, 3, "none")
         assert [row["Decision"] for row in attempts(loadedScene, loaded)] == ["none", "rejected", "none", "none"]
 
@@ -81,7 +96,7 @@ def test_reloaded_table_goes_on(headless, scene, ctNode, filled, poses, tmp_path
 def test_every_ct_has_its_own(scene, ctNode, filled, addVolume, poses):
     other = addVolume(np.zeros((2, 2, 2), dtype=np.int16), name="Other")
     assert attempts(scene, other) == []
-    assert addAttempt(scene, other, {**RESULT, "world_from_volume": poses[1]}, "view", "cmaes", "quick") == 1
+    assert addAttempt(scene, other, {**RESULT, "world_from_volume": poses[1]}, "view", "cmaes", "quick", START) == 1
     check(scene, ctNode, poses)
 
 
@@ -89,15 +104,18 @@ class TestEditsByPeople:
     def test_removed_row_does_not_give_its_number_away(self, scene, ctNode, filled, poses):
         (node,) = scene.ownedNodes(ctNode)
         node.RemoveRow(1)
-        assert addAttempt(scene, ctNode, {**RESULT, "world_from_volume": poses[0]}, "view", "cmaes", "quick") == 4
+        assert (
+            addAttempt(scene, ctNode, {**RESULT, "world_from_volume": poses[0]}, "view", "cmaes", "quick", START) == 4
+        )
         assert np.array_equal(attempt(scene, ctNode, 3)["worldFromVolume"], poses[2])
         with pytest.raises(InputError, match="no attempt 2 of 'CT': its table has 3"):
             attempt(scene, ctNode, 2)
 
+    @pytest.mark.parametrize("column", ["Pose", "Start pose"])
     @pytest.mark.parametrize("text", ["", "[[1]]", "[1, 2", "nonsense", "[[2,0,0,0],[0,1,0,0],[0,0,1,0],[0,0,0,1]]"])
-    def test_damaged_pose(self, scene, ctNode, filled, text):
+    def test_damaged_pose(self, scene, ctNode, filled, text, column):
         (node,) = scene.ownedNodes(ctNode)
-        node.SetCellText(0, COLUMNS.index("Pose"), text)
+        node.SetCellText(0, COLUMNS.index(column), text)
         with pytest.raises(InputError, match="pose of attempt 1 is damaged"):
             attempt(scene, ctNode, 1)
         assert attempt(scene, ctNode, 3)["decision"] == "accepted"
@@ -106,7 +124,9 @@ class TestEditsByPeople:
         (node,) = scene.ownedNodes(ctNode)
         node.RemoveAllColumns()
         assert attempts(scene, ctNode) == []
-        assert addAttempt(scene, ctNode, {**RESULT, "world_from_volume": poses[0]}, "view", "cmaes", "quick") == 1
+        assert (
+            addAttempt(scene, ctNode, {**RESULT, "world_from_volume": poses[0]}, "view", "cmaes", "quick", START) == 1
+        )
         assert np.array_equal(attempt(scene, ctNode, 1)["worldFromVolume"], poses[0])
 
     def test_edited_numbers_are_not_known(self, scene, ctNode, filled):

@@ -12,19 +12,21 @@ from ProSTRegistrationLib.Nodes.TextTable import cells, setCells
 ROLE = "attempts"
 COLUMNS = (
     "Attempt", "Time", "Start", "Method", "Quality", "Status", "Confidence %", "Expected error mm", "Shift error mm",
-    "Turn error deg", "Landmark error mm", "mTRE mm", "Seconds", "Decision", "Pose",
+    "Turn error deg", "Landmark error mm", "mTRE mm", "Seconds", "Decision", "Reasons", "Pose", "Start pose",
 )  # fmt: skip
 DECISIONS = ("none", "accepted", "rejected")
 NOT_KNOWN = "not known"
+REASONS_BORDER = "; "
 
 
-def addAttempt(scene, ctNode, result, start, method, quality, landmarkErrorMm=None, mtreMm=None):
+def addAttempt(scene, ctNode, result, start, method, quality, startWorldFromVolume, landmarkErrorMm=None, mtreMm=None):
     """Adds a row for a finished registration.
 
     Args:
         scene: Scene.
         result: dict as in result.json.
         start, method, quality: words for people, as "landmarks", "cmaes", "normal".
+        startWorldFromVolume: where the CT lay before, rigid (4, 4).
         landmarkErrorMm: mean distance of landmarks to their rays; None where there are none.
         mtreMm: mean distance to the true pose; None where that is not known.
 
@@ -38,7 +40,8 @@ def addAttempt(scene, ctNode, result, start, method, quality, landmarkErrorMm=No
         str(number), time.strftime("%H:%M:%S"), start, method, quality, result["status"],
         _text(100 * result["confidence"]), _text(expected.get("mtre_mm")), _texts(expected.get("translation_mm")),
         _texts(expected.get("rotation_deg")), _text(landmarkErrorMm), _text(mtreMm), _text(result["seconds"]),
-        DECISIONS[0], json.dumps(np.asarray(result["world_from_volume"]).tolist()),
+        DECISIONS[0], REASONS_BORDER.join(result.get("reasons", [])),
+        *(json.dumps(np.asarray(pose).tolist()) for pose in (result["world_from_volume"], startWorldFromVolume)),
     )  # fmt: skip
     _write(scene, ctNode, [*rows, dict(zip(COLUMNS, texts, strict=True))])
     return number
@@ -55,7 +58,7 @@ def attempt(scene, ctNode, number):
     Returns:
         number, time, start, method, quality, status, decision; confidence (0 to 1), expectedErrorMm, shiftErrorMm
         (u, v, depth), turnErrorDeg (about u, about v, in-plane), landmarkErrorMm, mtreMm, seconds, each None where not
-        known; worldFromVolume, rigid (4, 4).
+        known; reasons, a list of texts; worldFromVolume and startWorldFromVolume, rigid (4, 4).
 
     Raises:
         InputError: there is no such attempt, or its row was damaged.
@@ -72,7 +75,9 @@ def attempt(scene, ctNode, number):
         "landmarkErrorMm": _value(row["Landmark error mm"]),
         "mtreMm": _value(row["mTRE mm"]),
         "seconds": _value(row["Seconds"]),
-        "worldFromVolume": _pose(row, number),
+        "reasons": [] if row["Reasons"] == NOT_KNOWN else [r for r in row["Reasons"].split(REASONS_BORDER) if r],
+        "worldFromVolume": _pose(row, "Pose"),
+        "startWorldFromVolume": _pose(row, "Start pose"),
     }
 
 
@@ -112,13 +117,13 @@ def _write(scene, ctNode, rows):
     setCells(node, COLUMNS, [[row[name] for name in COLUMNS] for row in rows])
 
 
-def _pose(row, number):
+def _pose(row, column):
     try:
-        pose = np.array(json.loads(row["Pose"]), dtype=np.float64)
+        pose = np.array(json.loads(row[column]), dtype=np.float64)
     except (ValueError, TypeError):
         pose = None
     if pose is None or rigid_faults(pose, "pose"):
-        raise InputError(f"The pose of attempt {number} is damaged in the table: register again from its start.")
+        raise InputError(f"The pose of attempt {row['Attempt']} is damaged in the table: register again.")
     return pose
 
 
