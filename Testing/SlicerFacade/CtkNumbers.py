@@ -1,5 +1,6 @@
 """Stand-ins for CTK's inputs of numbers."""
 
+import math
 import sys
 
 from PySide6 import QtCore, QtWidgets
@@ -10,6 +11,10 @@ LARGEST = sys.float_info.max
 def _finite(value):
     # Qt's spin boxes cannot have infinite bounds, CTK's can.
     return max(-LARGEST, min(LARGEST, value))
+
+
+def _infinite(value):
+    return value if abs(value) < LARGEST else math.copysign(math.inf, value)
 
 
 class ctkDoubleSpinBox(QtWidgets.QWidget):
@@ -41,14 +46,14 @@ class ctkDoubleSpinBox(QtWidgets.QWidget):
         self._box.setValue(value)
 
     def readMinimum(self):
-        return self._box.minimum
+        return _infinite(self._box.minimum)
 
     @QtCore.Slot(float)
     def setMinimum(self, value):
         self._box.setMinimum(_finite(value))
 
     def readMaximum(self):
-        return self._box.maximum
+        return _infinite(self._box.maximum)
 
     @QtCore.Slot(float)
     def setMaximum(self, value):

@@ -69,7 +69,9 @@ class Driver:
             offered = [inner.itemText(position) for position in range(inner.count)] if inner.enabled else "nothing"
             name = wanted.GetName() if hasattr(wanted, "GetName") else wanted
             raise CannotDo(f"{comboBox.name} does not offer {name!r}, but {offered}.")
-        inner.setCurrentIndex(index)
+        if not isinstance(inner.itemData(index), tuple):
+            # Entries as "Create new" are carried out, not chosen.
+            inner.setCurrentIndex(index)
         inner.activated.emit(index)
         self.pump()
 

@@ -166,10 +166,10 @@ def _interfaces():
 
 
 def _slicerWidgets():
-    from SlicerFacade import ModuleManagers, MrmlWidgets, NodeComboBox
+    from SlicerFacade import CheckableNodeComboBox, ModuleManagers, MrmlWidgets, NodeComboBox
 
     found = {}
-    for module in (MrmlWidgets, NodeComboBox, ModuleManagers):
+    for module in (MrmlWidgets, NodeComboBox, CheckableNodeComboBox, ModuleManagers):
         found.update({name: value for name, value in vars(module).items() if name.startswith(("qMRML", "qSlicer"))})
     return found
 

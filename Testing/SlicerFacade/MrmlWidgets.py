@@ -1,6 +1,5 @@
 """Stand-ins for Slicer's widgets that know the MRML scene, but for the node combo boxes."""
 
-import slicer
 import vtk
 from PySide6 import QtCore, QtWidgets
 
@@ -183,8 +182,3 @@ def nodesOfTypes(scene, nodeTypes):
     """All such nodes of a scene, in its order."""
     nodes = (scene.GetNthNode(index) for index in range(scene.GetNumberOfNodes()))
     return [node for node in nodes if isOfType(node, nodeTypes)]
-
-
-def defaultBaseName(nodeType):
-    """What a new node of a class is called first."""
-    return getattr(slicer, nodeType)().GetNodeTagName()

@@ -3,7 +3,9 @@
 import slicer
 import vtk
 
-SCENE_CHANGED_EVENTS = ("EndCloseEvent", "EndImportEvent", "EndRestoreEvent", "EndBatchProcessEvent")
+SCENE_CHANGED_EVENTS = ("EndCloseEvent", "EndImportEvent", "EndRestoreEvent")
+# After whoever else wants to know of a removal, as Slicer's model of the scene.
+LATE = -10.0
 
 
 class SceneEvents:
@@ -12,25 +14,25 @@ class SceneEvents:
     Args:
         scene: vtkMRMLScene.
         onAdded: called with the node.
-        onRemoved: called with the node.
+        onRemoval: called with the node while it still is in the scene; not when all of it is closed.
         onChanged: called without arguments after a close, an import or a batch.
     """
 
-    def __init__(self, scene, onAdded, onRemoved, onChanged):
+    def __init__(self, scene, onAdded, onRemoval, onChanged):
         self._scene = scene
 
         @vtk.calldata_type(vtk.VTK_OBJECT)
         def added(_caller, _event, node):
-            if not scene.IsBatchProcessing():
-                onAdded(node)
+            onAdded(node)
 
         @vtk.calldata_type(vtk.VTK_OBJECT)
         def removed(_caller, _event, node):
-            onRemoved(node)
+            if not scene.IsClosing():
+                onRemoval(node)
 
         self._tags = [
             scene.AddObserver(slicer.vtkMRMLScene.NodeAddedEvent, added),
-            scene.AddObserver(slicer.vtkMRMLScene.NodeRemovedEvent, removed),
+            scene.AddObserver(slicer.vtkMRMLScene.NodeAboutToBeRemovedEvent, removed, LATE),
         ]
         for name in SCENE_CHANGED_EVENTS:
             event = getattr(slicer.vtkMRMLScene, name)
@@ -47,7 +49,7 @@ class NodeEvents:
     """Tells of every change of some nodes, until it is stopped.
 
     Args:
-        onModified: called without arguments.
+        onModified: called with the node.
     """
 
     def __init__(self, onModified):
@@ -62,7 +64,7 @@ class NodeEvents:
             node.RemoveObserver(tag)
         for nodeID, node in present.items():
             if nodeID not in self._tags:
-                tag = node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self._onModified())
+                tag = node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda caller, _: self._onModified(caller))
                 self._tags[nodeID] = (node, tag)
 
     def stop(self):
