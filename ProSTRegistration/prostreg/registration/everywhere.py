@@ -1,0 +1,181 @@
+"""A registration without any start: the standard views are tried in turn, ever longer, until a pose convinces."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
+from prostreg.geometry.standard_views import MAIN_VIEWS, standard_view
+from prostreg.registration.case import Case, View
+from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.pipeline import check_method, register
+from prostreg.registration.result import Progress, Result
+from prostreg.registration.start import ISOCENTRE_SHARE, anatomy_centre_mm, anatomy_points_mm
+
+RESTARTS_OF_ROUNDS = (4, 16, 64)
+"""CMA-ES runs that each view gets, round by round; a round begins when all views of the one before are done."""
+
+LEAST_SECONDS = 0.1
+"""A registration is not begun for less."""
+
+PARALLEL = 0.99
+"""Central rays of two views whose directions have a larger cosine do not tell where they meet."""
+
+
+def register_everywhere(
+    case: Case,
+    config: RegistrationConfig | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    is_cancelled: Callable[[], bool] | None = None,
+) -> Result:
+    """Finds the pose of a case's CT in its X-rays where nothing is known of it but that it shows in them.
+
+    Starts are AP, PA and both lateral views of the first X-ray, frontal ones first. Each is given to `register`, with
+    an equal share of the time that is left; the first accepted result ends the search. With ``method`` and
+    ``restarts`` both "auto" there are several rounds, each with more restarts than the one before.
+
+    Args:
+        case: images in memory; its start is not looked at.
+        config: settings; defaults if it is not given. The time limit is that of the whole search.
+        on_progress: called between evaluations; ``fraction`` never falls, ``message`` says which view is tried.
+        is_cancelled: asked between evaluations.
+
+    Returns:
+        The accepted result, or else the most convincing one; its reasons say what was tried. Stages, attempts and
+        seconds are those of all starts together.
+
+    Raises:
+        InputError: the case cannot be registered.
+        WeightsError: the method needs network weights that are not there.
+        DeviceError: the device cannot be used here.
+    """
+    return _Everywhere(case, config or RegistrationConfig(), on_progress, is_cancelled).result()
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """One start: round and view, and how many CMA-ES runs it is given."""
+
+    round: int
+    view: str
+    config: RegistrationConfig
+
+
+class _Everywhere:
+    """One search under way."""
+
+    def __init__(
+        self,
+        case: Case,
+        config: RegistrationConfig,
+        on_progress: Callable[[Progress], None] | None,
+        is_cancelled: Callable[[], bool] | None,
+    ) -> None:
+        check_method(config)
+        self._case, self._config = case, config
+        self._on_progress, self._is_cancelled = on_progress, is_cancelled
+        self._began = time.perf_counter()
+        self._centre_mm = anatomy_centre_mm(anatomy_points_mm(case))
+        self._place_mm = meeting_point_mm(case.views)
+        self._trials = list(_trials(config))
+        self._done: list[tuple[_Trial, Result]] = []
+        self._fraction = 0.0
+
+    def result(self) -> Result:
+        for number, trial in enumerate(self._trials):
+            ahead = sum(other.round == trial.round for other in self._trials[number:])
+            seconds = (self._config.time_limit_s - self._elapsed) / ahead
+            if self._done and seconds < LEAST_SECONDS:
+                return self._report("time limit")
+            result = self._tried(number, trial, max(seconds, LEAST_SECONDS))
+            self._done.append((trial, result))
+            if result.status == "accepted" or result.stopped == "cancelled":
+                return self._report(result.stopped)
+        return self._report("time limit" if self._elapsed > self._config.time_limit_s else None)
+
+    def _tried(self, number: int, trial: _Trial, seconds: float) -> Result:
+        case = replace(self._case, initial_world_from_volume=self._start(trial.view))
+        config = replace(trial.config, time_limit_s=seconds)
+        return register(case, config, lambda progress: self._tell(number, trial, progress), self._is_cancelled)
+
+    def _start(self, view: str) -> Matrix:
+        """The pose that shows the anatomy in a standard view of the first C-arm, where all C-arms look."""
+        camera_from_world = self._case.views[0].carm.camera_from_world
+        camera_from_volume = standard_view(view, self._centre_mm, 0.0)
+        camera_from_volume[:3, 3] += transform_points(camera_from_world, self._place_mm)
+        return np.asarray(invert_rigid(camera_from_world) @ camera_from_volume)
+
+    def _tell(self, number: int, trial: _Trial, progress: Progress) -> None:
+        if self._on_progress is None:
+            return
+        self._fraction = max(self._fraction, (number + progress.fraction) / len(self._trials))
+        message = f"no start given, trying {trial.view}: {progress.message}"
+        left = max(0.0, self._config.time_limit_s - self._elapsed)
+        self._on_progress(replace(progress, fraction=self._fraction, message=message, seconds_left=left))
+
+    def _report(self, stopped: str | None) -> Result:
+        """The best result, with what all of them did."""
+        trial, best = max(self._done, key=lambda done: _merit(done[1]))
+        tried = list(dict.fromkeys(other.view for other, _ in self._done))
+        found = (
+            f"no start was given; views tried as starts: {', '.join(tried)}; the best pose was found from {trial.view}"
+        )
+        return replace(
+            best,
+            config=self._config.to_dict(),
+            stages=tuple(
+                replace(stage, name=f"{other.view}: {stage.name}") for other, r in self._done for stage in r.stages
+            ),
+            seconds=self._elapsed,
+            stopped=stopped,
+            reasons=(*best.reasons, found),
+            attempts=tuple(attempt for _, result in self._done for attempt in result.attempts),
+        )
+
+    @property
+    def _elapsed(self) -> float:
+        return time.perf_counter() - self._began
+
+
+def _trials(config: RegistrationConfig) -> Iterator[_Trial]:
+    """All starts in their order, each with settings of its own: other random numbers, and ever more restarts."""
+    if config.method != "auto" or config.restarts != "auto":
+        for view in MAIN_VIEWS:
+            yield _Trial(0, view, config)
+        return
+    for number, restarts in enumerate(RESTARTS_OF_ROUNDS):
+        for view in MAIN_VIEWS:
+            seed = (config.seed + number) % 2**32
+            yield _Trial(number, view, replace(config, most_restarts=min(restarts, config.most_restarts), seed=seed))
+
+
+def _merit(result: Result) -> tuple[bool, float, float]:
+    return result.status == "accepted", result.confidence, float(result.evidence.get("confirmed", 0.0))
+
+
+def meeting_point_mm(views: tuple[View, ...]) -> NDArray[np.float64]:
+    """Where the rays through the middles of all images meet or come nearest, in the world (3,).
+
+    With one view, or views that look the same way: where a patient usually lies on the first ray.
+    """
+    origins, directions = zip(*(_middle_ray(view) for view in views), strict=True)
+    usual = origins[0] + directions[0] * ISOCENTRE_SHARE * views[0].carm.sdd_mm
+    if all(abs(float(directions[0] @ direction)) > PARALLEL for direction in directions):
+        return np.asarray(usual)
+    across = [np.eye(3) - np.outer(direction, direction) for direction in directions]
+    pulls = [matrix @ origin for matrix, origin in zip(across, origins, strict=True)]
+    return np.asarray(np.linalg.solve(np.sum(across, axis=0), np.sum(pulls, axis=0)))
+
+
+def _middle_ray(view: View) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Origin and direction (3,) in the world of the ray through an image's middle."""
+    carm = view.carm
+    world_from_camera = invert_rigid(carm.camera_from_world)
+    middle = np.array([(carm.width - 1) / 2, (carm.height - 1) / 2, 1.0])
+    direction = world_from_camera[:3, :3] @ np.linalg.inv(carm.intrinsics) @ middle
+    return world_from_camera[:3, 3], direction / np.linalg.norm(direction)
