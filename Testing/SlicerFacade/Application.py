@@ -6,6 +6,8 @@ from pathlib import Path
 import slicer
 from PySide6 import QtCore, QtWidgets
 
+from SlicerFacade.Connections import endConnectionsOf
+
 VERSION = (5, 12)
 
 
@@ -21,8 +23,15 @@ class SlicerApplication(QtWidgets.QApplication):
     vtkSignals = APPLICATION_SIGNALS
 
     def start(self, context):
-        """Serves an installation of the facade (see Installation.Facade), or none."""
+        """Serves an installation of the facade, an Installation.Facade."""
         self._context, self._isTesting = context, False
+
+    def stop(self):
+        """Forgets who listened; the object itself lives as long as the process."""
+        endConnectionsOf(self)
+        if self.receivers("2startupCompleted()"):
+            self.startupCompleted.disconnect()
+        self._context = None
 
     def testingEnabled(self):
         return self._isTesting

@@ -71,6 +71,14 @@ def slotOf(receiver, signature):
     return _Slot(method, count)
 
 
+def endConnectionsOf(sender):
+    """Takes away all connections that were made to a sender's signals by signature."""
+    address = shiboken6.getCppPointer(sender)[0]
+    for _, signature in [key for key in _adapters if key[0] == address]:
+        sender.disconnect(signature)
+    _forget(address)
+
+
 class _Slot:
     """Calls a slot with as many values as its signature takes; two of the same slot are equal."""
 

@@ -134,7 +134,9 @@ def _messageOf(dialog):
 
 def _onlyWayOut(dialog, message):
     if isinstance(dialog, QtWidgets.QMessageBox):
-        buttons = dialog.buttons()
+        # "Show details" is no way out.
+        detailsRole = QtWidgets.QMessageBox.ActionRole
+        buttons = [button for button in dialog.buttons() if dialog.buttonRole(button) != detailsRole]
         if not buttons:
             return QtWidgets.QMessageBox.Ok
         if len(buttons) == 1:

@@ -38,6 +38,7 @@ class Facade:
         dialogs: Dialogs; what the user was shown, and the answers to come.
         packages: Packaging.Packages.
         dicomDatabase: DicomDatabase.
+        views: OffscreenViews, or None where nothing can be drawn.
         uncaught: exceptions of slots and timers that no one caught, and Qt's own complaints.
     """
 
@@ -58,15 +59,15 @@ class Facade:
         self.app.start(self)
         self.moduleManager = ModuleManager()
         self.ioManager = FileInputOutput(headless, self.applicationLogic)
-        self.layoutManager = self.mainWindow = self._views = None
+        self.layoutManager = self.mainWindow = self.views = None
 
     def openWindow(self):
         """Makes the views and the main window; comes after slicer.mrmlScene is in place."""
         from SlicerFacade.Layouts import LayoutManager
         from SlicerFacade.MainWindow import MainWindow
 
-        self._views = _offscreenViews(self.applicationLogic, self.scene)
-        self.layoutManager = LayoutManager(self.applicationLogic, self.scene, self._views)
+        self.views = _offscreenViews(self.applicationLogic, self.scene)
+        self.layoutManager = LayoutManager(self.applicationLogic, self.scene, self.views)
         self.mainWindow = MainWindow(self.layoutManager, self.moduleManager)
 
     def refreshViews(self):
@@ -79,10 +80,11 @@ class Facade:
         """Unloads the modules and closes the window, whatever fails meanwhile."""
         with contextlib.ExitStack() as steps:
             steps.callback(self._temporary.cleanup)
+            steps.callback(self.app.stop)
             # deleteLater() waits for an event loop; there is none between tests.
             steps.callback(QtCore.QCoreApplication.sendPostedEvents, None, QtCore.QEvent.DeferredDelete)
-            if self._views is not None:
-                steps.callback(self._views.close)
+            if self.views is not None:
+                steps.callback(self.views.close)
             if self.mainWindow is not None:
                 steps.callback(self.mainWindow.deleteLater)
                 steps.callback(self.mainWindow.close)

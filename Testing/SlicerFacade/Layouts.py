@@ -102,7 +102,9 @@ class LayoutManager(QtCore.QObject):
         if description is not None and text != shown:
             self._viewport.setProperty("description", text)
             self._clear()
-            self._viewport.layout().addWidget(self._build(description))
+            box = self._build(description)
+            self._viewport.layout().addWidget(box)
+            box.show()
             self.layoutChanged.emit(node.GetViewArrangement())
 
     def _makeWidgets(self):

@@ -25,7 +25,11 @@ class _Parameter:
         return Default(self.storage.default) if self._default is None else self._default
 
     def __get__(self, wrapper, owner):
-        return self if wrapper is None else self.storage.read(wrapper.parameterNode, wrapper._stored(self.name))
+        if wrapper is None:
+            return self
+        # A closed scene empties the parameter node of a module, but keeps it.
+        self.fill(wrapper)
+        return self.storage.read(wrapper.parameterNode, wrapper._stored(self.name))
 
     def __set__(self, wrapper, value):
         self.storage.check(value)

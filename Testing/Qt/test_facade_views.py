@@ -1,0 +1,111 @@
+"""The application's window: views of a layout, and a person at its panel."""
+
+import time
+
+import numpy as np
+import pytest
+import slicer
+
+from SlicerFacade.Driving import Heartbeat
+
+OWN_LAYOUT = 7654
+OWN_XML = """
+<layout type="horizontal">
+ <item splitSize="2"><view class="vtkMRMLSliceNode" singletontag="Fluoro">
+  <property name="orientation" action="default">Axial</property>
+  <property name="viewlabel" action="default">F</property>
+  <property name="viewcolor" action="default">#00FF00</property>
+ </view></item>
+ <item><view class="vtkMRMLViewNode" singletontag="CArm">
+  <property name="viewlabel" action="default">C</property>
+ </view></item>
+</layout>
+"""
+
+
+@pytest.fixture
+def ownLayout(facade):
+    manager = slicer.app.layoutManager()
+    manager.layoutLogic().GetLayoutNode().AddLayoutDescription(OWN_LAYOUT, OWN_XML)
+    manager.setLayout(OWN_LAYOUT)
+    return manager
+
+
+def testTheUsualLayoutHasItsViews(facade):
+    manager = slicer.app.layoutManager()
+    assert set(manager.sliceViewNames()) == {"Red", "Green", "Yellow"}
+    assert manager.threeDViewCount == 1
+    red = manager.sliceWidget("Red")
+    assert red.sliceLogic().GetSliceNode() is red.mrmlSliceNode()
+    assert red.mrmlSliceNode().GetLayoutName() == "Red"
+    assert slicer.app.applicationLogic().GetSliceLogicByLayoutName("Red") is red.sliceLogic()
+    assert manager.threeDWidget(0).threeDView().mrmlViewNode().IsA("vtkMRMLViewNode")
+    assert manager.sliceWidget("Purple") is None
+
+
+def testAnOwnLayoutMakesItsViews(facade, ownLayout):
+    changes = []
+    ownLayout.connect("layoutChanged(int)", changes.append)
+    assert ownLayout.layout == OWN_LAYOUT
+    assert {"Red", "Fluoro"} <= set(ownLayout.sliceViewNames())
+    facade.mainWindow.show()
+    assert ownLayout.sliceWidget("Fluoro").visible
+    assert ownLayout.threeDWidget("CArm").visible
+    assert not ownLayout.sliceWidget("Red").visible
+    assert ownLayout.sliceWidget("Fluoro").width > 1.5 * ownLayout.threeDWidget("CArm").width
+    ownLayout.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+    assert changes == [slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView]
+    assert ownLayout.sliceWidget("Red").visible
+    assert not ownLayout.sliceWidget("Fluoro").visible
+
+
+def testViewsSurviveTheClosedScene(facade, driver, ownLayout):
+    facade.mainWindow.show()
+    facade.scene.Clear(0)
+    driver.pump()
+    assert ownLayout.sliceWidget("Red").sliceLogic().GetSliceNode() is not None
+    facade.refreshViews()
+
+
+def testPicturesOfTheViewsAreInTheWindow(facade, driver, ownLayout):
+    if facade.views is None:
+        pytest.skip("nothing can be drawn on this machine")
+    volume = slicer.util.addVolumeFromArray(np.full((20, 20, 20), 100.0, dtype=np.float32), name="CT")
+    volume.CreateDefaultDisplayNodes()
+    volume.GetDisplayNode().AutoWindowLevelOff()
+    volume.GetDisplayNode().SetWindowLevel(2, 98)
+    widget = ownLayout.sliceWidget("Fluoro")
+    widget.sliceLogic().GetSliceCompositeNode().SetBackgroundVolumeID(volume.GetID())
+    facade.mainWindow.show()
+    driver.pump()
+    widget.sliceLogic().FitSliceToAll()
+    facade.refreshViews()
+    picture = driver.grab(widget.sliceView())
+    middle = picture.pixelColor(picture.width() // 2, picture.height() // 2)
+    assert (middle.red(), middle.green(), middle.blue()) == (255, 255, 255)
+
+
+def testShortcutsAreHeard(facade, driver, sample):
+    import qt
+
+    heard, shortcut = [], qt.QShortcut(sample.parent)
+    shortcut.setKey(qt.QKeySequence("Ctrl+B"))
+    shortcut.connect("activated()", lambda: heard.append("blend"))
+    driver.press("Ctrl+B")
+    assert heard == ["blend"]
+
+
+def testTheWholeWindowIsGrabbed(driver, sample, tmp_path):
+    driver.grab(path=tmp_path / "window.png")
+    assert (tmp_path / "window.png").stat().st_size > 1000
+    image = driver.grab(sample.ui.applyButton)
+    assert image.width() == sample.ui.applyButton.width
+
+
+def testTheHeartbeatSeesWhatBlocks(driver):
+    with Heartbeat() as heart:
+        driver.pump(0.1)
+        time.sleep(0.15)
+        driver.pump(0.05)
+    assert heart.largestGapMs >= 150
+    assert heart.beats > 3
