@@ -66,6 +66,17 @@ def testTwoInstallationsDoNotKnowEachOther(samplePath):
             assert widget.ui.ctSelector.nodeCount() == 1
 
 
+def testWhoListenedToTheApplicationIsForgotten():
+    heard = []
+    with HeadlessScene() as headless, installed(headless) as facade:
+        facade.app.connect("fontDatabaseChanged()", lambda: heard.append("fonts"))
+        facade.app.startupCompleted.connect(lambda: heard.append("startup"))
+    with HeadlessScene() as headless, installed(headless) as facade:
+        facade.app.fontDatabaseChanged.emit()
+        facade.app.startupCompleted.emit()
+    assert heard == []
+
+
 def testAModuleIsSetUpEnteredLeftAndCleanedUp(facade, driver, sample):
     assert sample.calls == ["enter"]
     assert sample.parent.isEntered
