@@ -191,10 +191,10 @@ def test_models_show_source_and_detector(scene, addVolume, obliqueCarm):
     xray = addVolume(np.zeros((1, 120, 160), dtype=np.uint16), name="Fluoro")
     scene.placeFluoroscopy(xray, obliqueCarm)
     models = {node.GetName(): node for node in scene.ownedNodes(xray)}
-    bounds = [0.0] * 6
-    models["Fluoro source"].GetRASBounds(bounds)
     source = invert_rigid(obliqueCarm.camera_from_world)[:3, 3]
-    assert np.allclose(np.reshape(bounds, (3, 2)).mean(axis=1), source, atol=1e-3)
+    tube = slicer.util.arrayFromModelPoints(models["Fluoro source"])
+    assert np.allclose(tube[0], source, atol=1e-3)
+    assert ((tube[1:] - source) @ obliqueCarm.camera_from_world[2, :3] < 0).all()
     corners = slicer.util.arrayFromModelPoints(models["Fluoro detector"])
     assert np.allclose(corners[2], worldOfIjk(xray, (159.5, 119.5, 0)), atol=1e-6)
     frustum = slicer.util.arrayFromModelPoints(models["Fluoro frustum"])

@@ -6,7 +6,8 @@ import vtk
 from prostreg.geometry.frames import invert_rigid, transform_points
 from ProSTRegistrationLib.Nodes.CArmNode import cameraFromPixel
 
-SOURCE_RADIUS_MM = 6.0
+TUBE_LENGTH_MM = 40.0
+TUBE_RADIUS_MM = 14.0
 
 
 def sourceMm(carm):
@@ -21,16 +22,38 @@ def detectorCornersMm(carm):
     return transform_points(invert_rigid(carm.camera_from_world) @ cameraFromPixel(carm), pixels)
 
 
+def detectorSurface(carm):
+    """The detector as one quadrilateral whose texture coordinates put the first pixel of its image to u = v = 0."""
+    points, cells, places = vtk.vtkPoints(), vtk.vtkCellArray(), vtk.vtkFloatArray()
+    places.SetNumberOfComponents(2)
+    cells.InsertNextCell(4)
+    for corner, place in zip(detectorCornersMm(carm), ((0, 0), (1, 0), (1, 1), (0, 1)), strict=True):
+        cells.InsertCellPoint(points.InsertNextPoint(corner))
+        places.InsertNextTuple2(*place)
+    data = vtk.vtkPolyData()
+    data.SetPoints(points)
+    data.SetPolys(cells)
+    data.GetPointData().SetTCoords(places)
+    return data
+
+
 def carmSurfaces(carm):
-    """vtkPolyData by name: "Source", "Detector", "Frustum"."""
+    """vtkPolyData by name: "Source", "Detector", "Frustum".
+
+    The source is the tip of a cone that lies behind it: a camera in the source does not see it.
+    """
     source, corners = sourceMm(carm), detectorCornersMm(carm)
-    sphere = vtk.vtkSphereSource()
-    sphere.SetCenter(source)
-    sphere.SetRadius(SOURCE_RADIUS_MM)
-    sphere.Update()
+    beam = invert_rigid(carm.camera_from_world)[:3, 2]
+    tube = vtk.vtkConeSource()
+    tube.SetCenter(source - TUBE_LENGTH_MM / 2 * beam)
+    tube.SetDirection(beam)
+    tube.SetHeight(TUBE_LENGTH_MM)
+    tube.SetRadius(TUBE_RADIUS_MM)
+    tube.SetResolution(24)
+    tube.Update()
     edges = [np.array([source, corner]) for corner in corners]
     return {
-        "Source": sphere.GetOutput(),
+        "Source": tube.GetOutput(),
         "Detector": _lines([np.vstack([corners, corners[:1]])]),
         "Frustum": _lines(edges),
     }

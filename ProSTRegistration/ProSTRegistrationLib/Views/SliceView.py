@@ -1,4 +1,4 @@
-"""Turns a slice view onto the detector: as seen from the source, u to the right and v down."""
+"""Turns slice views onto the detector: as seen from the source, u to the right and v down."""
 
 import numpy as np
 import slicer
@@ -16,15 +16,29 @@ def showOverlay(sliceLogic, fluoroscopyNode, drrNode):
     Raises:
         InputError: the image was never placed.
     """
+    showLayers(sliceLogic, fluoroscopyNode, drrNode, DRR_OPACITY)
+    faceDetector(sliceLogic, fluoroscopyNode)
+
+
+def showLayers(sliceLogic, backgroundNode, foregroundNode=None, opacity=0.0):
+    """Shows one volume, or one over another, in the view of a slice logic; no other view follows."""
     composite = sliceLogic.GetSliceCompositeNode()
-    composite.SetBackgroundVolumeID(fluoroscopyNode.GetID())
-    composite.SetForegroundVolumeID(drrNode.GetID())
-    composite.SetForegroundOpacity(DRR_OPACITY)
+    wasModifying = composite.StartModify()
     composite.SetLinkedControl(False)
-    _faceDetector(sliceLogic.GetSliceNode(), carmOf(fluoroscopyNode))
+    composite.SetBackgroundVolumeID(backgroundNode.GetID() if backgroundNode else None)
+    composite.SetForegroundVolumeID(foregroundNode.GetID() if foregroundNode else None)
+    composite.SetForegroundOpacity(opacity)
+    composite.SetCompositing(slicer.vtkMRMLSliceCompositeNode.Alpha)
+    composite.EndModify(wasModifying)
 
 
-def _faceDetector(sliceNode, carm):
+def faceDetector(sliceLogic, fluoroscopyNode):
+    """Turns the view onto the image's detector and fits it in; to be repeated when the view has another size.
+
+    Raises:
+        InputError: the image was never placed.
+    """
+    carm, sliceNode = carmOf(fluoroscopyNode), sliceLogic.GetSliceNode()
     worldFromCamera = invert_rigid(carm.camera_from_world)
     centre = ((carm.width - 1) / 2, (carm.height - 1) / 2, 0)
     sliceToRas = np.eye(4)

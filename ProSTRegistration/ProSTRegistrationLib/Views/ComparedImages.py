@@ -1,0 +1,125 @@
+"""Reads what an overlay compares: a fluoroscopy image as its view shows it, and its DRR."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import slicer
+
+from prostreg.errors import InputError
+from prostreg.images.polarity import decided_polarity
+from prostreg.images.radiation_field import find_radiation_field
+from ProSTRegistrationLib.Nodes.CArmNode import nodeCarmOf
+from ProSTRegistrationLib.Views.OverlayPictures import averaged, displayed
+
+LUMINANCE = (0.299, 0.587, 0.114)
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedImages:
+    """A fluoroscopy image and its DRR on the DRR's pixels.
+
+    Attributes:
+        drr: (height, width) line integrals.
+        brightness: (height, width), what the screen shows of the fluoroscopy, 0 to 1.
+        isBoneBright: whether it shows bone bright.
+        carm: the C-arm of these pixels, in the frame of the nodes.
+        factor: pixels of the fluoroscopy per pixel of the DRR.
+    """
+
+    drr: np.ndarray
+    brightness: np.ndarray
+    isBoneBright: bool
+    carm: object
+    factor: int
+
+
+class ComparedImagesReader:
+    """Reads them again and again while DRRs come; what the fluoroscopy alone tells is kept.
+
+    Args:
+        scene: Scene.
+    """
+
+    def __init__(self, scene):
+        self._scene = scene
+        self._polarity = (None, True)
+        self._brightness = (None, None)
+
+    def read(self, fluoroscopyNode):
+        """The ComparedImages of a placed fluoroscopy image.
+
+        Raises:
+            InputError: the image is not fit or not placed, there is no DRR, or it belongs to another geometry.
+        """
+        pixels, _ = self._scene.fluoroscopy(fluoroscopyNode)
+        drr, factor = self._drrOf(fluoroscopyNode)
+        table = _tableBrightness(fluoroscopyNode.GetDisplayNode())
+        return ComparedImages(
+            drr=drr,
+            brightness=self._brightnessOf(fluoroscopyNode, pixels, table, factor),
+            isBoneBright=self._isStoredBright(fluoroscopyNode, pixels) == bool(table[-1] >= table[0]),
+            carm=nodeCarmOf(fluoroscopyNode).downsampled(factor),
+            factor=factor,
+        )
+
+    def drrNode(self, fluoroscopyNode):
+        """The node of the image's DRR.
+
+        Raises:
+            InputError: there is none yet.
+        """
+        node = self._scene.findOwned(fluoroscopyNode, "drr")
+        if node is not None and node.GetImageData():
+            return node
+        raise InputError(
+            f"There is no DRR for '{fluoroscopyNode.GetName()}' yet: set a start pose or register, then look again."
+        )
+
+    def _drrOf(self, fluoroscopyNode):
+        node = self.drrNode(fluoroscopyNode)
+        drr = slicer.util.arrayFromVolume(node)[0]
+        carm = nodeCarmOf(fluoroscopyNode)
+        factor = max(1, round(carm.intrinsics[0, 0] / nodeCarmOf(node).intrinsics[0, 0]))
+        if carm.downsampled(factor).size != drr.shape[::-1]:
+            raise InputError(
+                f"The DRR of '{fluoroscopyNode.GetName()}' was made for another geometry of the C-arm: set a start pose"
+                " or register again."
+            )
+        return drr, factor
+
+    def _isStoredBright(self, fluoroscopyNode, pixels):
+        key = _version(fluoroscopyNode)
+        if self._polarity[0] != key:
+            grey, everywhere = pixels.astype(np.float32), np.ones(pixels.shape, dtype=bool)
+            field = find_radiation_field(grey, everywhere)
+            self._polarity = key, decided_polarity(grey, field, everywhere) == "bone-bright"
+        return self._polarity[1]
+
+    def _brightnessOf(self, fluoroscopyNode, pixels, table, factor):
+        display = fluoroscopyNode.GetDisplayNode()
+        key = (*_version(fluoroscopyNode), display.GetWindow(), display.GetLevel(), tuple(table), factor)
+        if self._brightness[0] != key:
+            reduced = averaged(pixels, factor)
+            self._brightness = key, displayed(reduced, display.GetWindow(), display.GetLevel(), table)
+        return self._brightness[1]
+
+
+def displayState(fluoroscopyNode):
+    """What decides how a fluoroscopy image looks: equal as long as it looks the same."""
+    display = fluoroscopyNode.GetDisplayNode()
+    return display.GetWindow(), display.GetLevel(), display.GetColorNodeID(), display.GetInvertDisplayScalarRange()
+
+
+def _version(volumeNode):
+    return volumeNode.GetID(), volumeNode.GetImageData().GetMTime()
+
+
+def _tableBrightness(display):
+    """Brightness of the view's colours from the darkest grey value to the brightest, (n,)."""
+    colorNode = display.GetColorNode()
+    table = colorNode.GetLookupTable() if colorNode else None
+    brightness = np.linspace(0, 1, 2)
+    if table is not None and table.GetNumberOfTableValues() > 1:
+        colors = [table.GetTableValue(index)[:3] for index in range(table.GetNumberOfTableValues())]
+        brightness = np.array(colors) @ LUMINANCE
+    return brightness[::-1] if display.GetInvertDisplayScalarRange() else brightness

@@ -1,0 +1,150 @@
+"""Pictures that compare a DRR with its fluoroscopy image: arrays (height, width), no nodes.
+
+Brightness is what the screen shows, 0 (black) to 1 (white). A DRR holds line integrals, bone bright; where it shows
+one bone only it is 0 elsewhere. Pictures are made on the DRR's pixels, so that a small live DRR makes a small picture.
+"""
+
+import numpy as np
+
+FOOTPRINT_SHARE = 0.04
+"""Line integrals above this share of the highest ones belong to what the DRR shows."""
+SHADING_WIDTH = 0.06
+"""Standard deviation, as a share of the image's width, of the blur that tells shading from detail."""
+NOISE_WIDTH = 0.004
+EDGE_WIDTH = 0.02
+"""The same for noise, and for the detail by which contrasts are compared: bones' edges, hardly soft tissue."""
+SEAM_WIDTH = 0.008
+"""The same for the seam in which a difference fades out beside the bone."""
+DIFFERENCE_GAIN = 0.7
+SHADING_PIXELS = 160
+DIFFERENCE_PIXELS = 384
+"""Longest side of the images on which shading and differences are found."""
+GENTLEST_SPREAD = 1e-6
+
+
+def displayed(pixels, window, level, tableBrightness):
+    """The brightness with which a slice view shows grey values.
+
+    Args:
+        tableBrightness: (n,) of the colours that the view's table gives from the darkest value to the brightest.
+    """
+    share = np.clip((pixels - (level - window / 2)) / max(window, GENTLEST_SPREAD), 0, 1)
+    return np.interp(share, np.linspace(0, 1, len(tableBrightness)), tableBrightness)
+
+
+def averaged(pixels, factor):
+    """Means over blocks of factor x factor pixels; a remainder is cut off, as CArm.downsampled does."""
+    if factor == 1:
+        return pixels
+    height, width = pixels.shape[0] // factor, pixels.shape[1] // factor
+    blocks = pixels[: height * factor, : width * factor].reshape(height, factor, width, factor)
+    return blocks.mean(axis=(1, 3), dtype=np.float32)
+
+
+def footprint(drr, share=FOOTPRINT_SHARE):
+    """Where a DRR shows more than a share of its highest line integrals, boolean."""
+    shown = drr[drr > 0]
+    return drr > share * np.percentile(shown, 99) if shown.size else np.zeros(drr.shape, dtype=bool)
+
+
+def density(drr):
+    """A DRR as 0 to 1, robustly: 1 where its densest parts are."""
+    shown = drr[drr > 0]
+    top = np.percentile(shown, 99) if shown.size else 1.0
+    return np.clip(drr / max(top, GENTLEST_SPREAD), 0, 1)
+
+
+def likeFluoroscopy(drr, brightness, isBoneBright):
+    """A DRR with the shading and contrast of the fluoroscopy image beside it, as brightness.
+
+    Shading, which soft tissue and the beam make, comes from the fluoroscopy; all detail comes from the DRR. So edges
+    can be followed from one image into the other although a DRR may show one bone only.
+
+    Args:
+        drr: (height, width).
+        brightness: (height, width) of the fluoroscopy.
+        isBoneBright: whether the screen shows its bone bright.
+    """
+    factor = _factorTo(SHADING_PIXELS, drr.shape)
+    small, smallBrightness = averaged(drr, factor), averaged(brightness, factor)
+    sigma = SHADING_WIDTH * small.shape[1]
+    drrShading, shading = blurred(small, sigma), blurred(smallBrightness, sigma)
+    shown = footprint(small)
+    gain = _spread(_edges(smallBrightness)[shown]) / _spread(_edges(small)[shown]) if shown.any() else 0.0
+    gain = gain if isBoneBright else -gain
+    return np.clip(_enlarged(shading - gain * drrShading, drr.shape, factor) + np.float32(gain) * drr, 0, 1)
+
+
+def difference(drr, brightness, isBoneBright):
+    """How much more bone the DRR shows than the fluoroscopy, -1 to 1; 0 where they agree and beside the DRR's bone.
+
+    Args: as for likeFluoroscopy; best reduced to DIFFERENCE_PIXELS before.
+    """
+    shown = footprint(drr)
+    if not shown.any():
+        return np.zeros(drr.shape, dtype=np.float32)
+    drrEdges, xrayEdges = _edges(drr), _edges(brightness if isBoneBright else -brightness)
+    apart = drrEdges / _spread(drrEdges[shown]) - xrayEdges / _spread(xrayEdges[shown])
+    weight = np.clip(2 * blurred(shown.astype(np.float32), SEAM_WIDTH * drr.shape[1]), 0, 1)
+    return np.clip(DIFFERENCE_GAIN * apart, -1, 1) * weight
+
+
+def isTile(shape, corner, tilePixels):
+    """Where a checkerboard shows its second image, boolean of that shape.
+
+    Args:
+        corner: (u, v) where four tiles meet, the second image at its upper right and lower left.
+        tilePixels: side of a tile.
+    """
+    columns = np.floor((np.arange(shape[1]) - corner[0]) / tilePixels).astype(int)
+    rows = np.floor((np.arange(shape[0]) - corner[1]) / tilePixels).astype(int)
+    return (rows[:, np.newaxis] + columns[np.newaxis]) % 2 == 1
+
+
+def blurred(image, sigmaPixels):
+    """The image blurred nearly as by a Gaussian: three running means along each axis.
+
+    Running sums need one core only; the others are at work on the registration meanwhile.
+    """
+    reach = round((np.sqrt(4 * sigmaPixels**2 + 1) - 1) / 2)
+    if reach < 1:
+        return image
+    smooth = np.asarray(image, dtype=np.float32)
+    for axis in (0, 1, 0, 1, 0, 1):
+        smooth = _runningMean(smooth, reach, axis)
+    return smooth
+
+
+def _edges(image):
+    width = image.shape[1]
+    return blurred(image, NOISE_WIDTH * width) - blurred(image, EDGE_WIDTH * width)
+
+
+def _factorTo(mostPixels, shape):
+    return max(1, -(-max(shape) // mostPixels))
+
+
+def _runningMean(image, reach, axis):
+    padding = [(0, 0), (0, 0)]
+    padding[axis] = (reach + 1, reach)
+    sums = np.pad(image, padding, mode="edge").cumsum(axis=axis, dtype=np.float64)
+    width = 2 * reach + 1
+    upper, lower = (sums[width:], sums[:-width]) if axis == 0 else (sums[:, width:], sums[:, :-width])
+    return ((upper - lower) / width).astype(np.float32)
+
+
+def _enlarged(small, shape, factor):
+    """Back to a shape that was averaged before, linear between the blocks' centres."""
+    for axis, size in enumerate(shape):
+        places = np.clip((np.arange(size) + 0.5) / factor - 0.5, 0, small.shape[axis] - 1)
+        before = np.minimum(places.astype(int), max(small.shape[axis] - 2, 0))
+        after = np.minimum(before + 1, small.shape[axis] - 1)
+        share = (places - before).astype(np.float32)
+        share = share[:, np.newaxis] if axis == 0 else share[np.newaxis]
+        small = np.take(small, before, axis) * (1 - share) + np.take(small, after, axis) * share
+    return small
+
+
+def _spread(values):
+    low, high = np.percentile(values, (5, 95))
+    return max(float(high - low), GENTLEST_SPREAD)
