@@ -40,6 +40,9 @@ figures: $(READY)
 	$(BIN)/python docs/figures/simulator.py
 	$(BIN)/prostreg demo --out demo-output
 	$(BIN)/python docs/figures/screenshot.py demo-output/spine-demo/overlay.png Resources/Screenshots/demo-overlay.png
+	$(BIN)/prostreg demo --out demo-output/phantom --phantom
+	$(BIN)/python docs/figures/sample_thumbnails.py demo-output ProSTRegistration/Resources/Icons/SampleSpine.png
+	$(BIN)/python docs/figures/sample_thumbnails.py demo-output/phantom ProSTRegistration/Resources/Icons/SamplePhantom.png
 
 clean:
 	rm -rf .venv demo-output build dist ProSTRegistration/*.egg-info .pytest_cache .mypy_cache .ruff_cache

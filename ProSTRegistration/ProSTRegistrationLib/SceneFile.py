@@ -14,9 +14,9 @@ import numpy as np
 import SimpleITK as sitk
 
 from prostreg.errors import InputError
-from prostreg.images.xray_reading import read_xray_image
 from prostreg.outputs.result_file import RESULT_FILE, drr_file_names
 from prostreg.registration.case_file import read_case
+from ProSTRegistrationLib.CaseNodes import addCt, addFluoroscopies, readImages
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,7 @@ def readFinishedCase(resultFolder, casePath):
     """
     casePath = casePath / "case.json" if casePath.is_dir() else casePath
     case = read_case(casePath)
-    entries = json.loads(casePath.read_text(encoding="utf-8-sig"))["views"]
-    images = [read_xray_image(casePath.parent / entry["image"]).pixels for entry in entries]
+    images = readImages(casePath)
     result = _readResult(resultFolder / RESULT_FILE)
     drrs = [_readDrr(resultFolder / name) for name in drr_file_names(len(images))]
     for view, drr in zip(case.views, drrs, strict=True):
@@ -52,14 +51,9 @@ def buildScene(mrmlScene, finished):
     from ProSTRegistrationLib.Nodes.Scene import Scene
 
     scene, case = Scene(mrmlScene), finished.case
-    ctNode = _addVolume(mrmlScene, f"{case.name} CT", _withoutFraction(case.ct.values), case.ct.volume_from_index)
-    fluoroscopyNodes, drrNodes = [], []
-    for number, (view, image, drr) in enumerate(zip(case.views, finished.images, finished.drrs, strict=True), start=1):
-        name = f"{case.name} fluoroscopy" + (f" {number}" if number > 1 else "")
-        node = _addVolume(mrmlScene, name, _withoutFraction(image)[np.newaxis], np.eye(4))
-        scene.placeFluoroscopy(node, view.carm)
-        drrNodes.append(scene.showDrr(node, drr))
-        fluoroscopyNodes.append(node)
+    ctNode = addCt(scene, case)
+    fluoroscopyNodes = addFluoroscopies(scene, case.name, finished.images, [view.carm for view in case.views])
+    drrNodes = [scene.showDrr(node, drr) for node, drr in zip(fluoroscopyNodes, finished.drrs, strict=True)]
     if case.initial_world_from_volume is not None:
         scene.setPose(ctNode, case.initial_world_from_volume)
     scene.setPose(ctNode, np.array(finished.result["world_from_volume"]))
@@ -109,25 +103,6 @@ def _showFirstImage(mrmlScene, fluoroscopyNode, drrNode):
     sliceLogic.SetMRMLScene(mrmlScene)
     sliceLogic.AddSliceNode("Red")
     showOverlay(sliceLogic, fluoroscopyNode, drrNode)
-
-
-def _addVolume(mrmlScene, name, voxels, rasFromIjk):
-    import slicer
-
-    node = mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
-    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(rasFromIjk))
-    slicer.util.updateVolumeFromArray(node, voxels)
-    node.CreateDefaultDisplayNodes()
-    return node
-
-
-def _withoutFraction(values):
-    """Whole numbers as 16 bit, which Slicer shows and stores best; others as they are."""
-    for dtype in (np.int16, np.uint16):
-        limits = np.iinfo(dtype)
-        if limits.min <= values.min() and values.max() <= limits.max and np.array_equal(values, np.rint(values)):
-            return values.astype(dtype)
-    return values
 
 
 def _readResult(path):

@@ -1,0 +1,52 @@
+"""Cases of the engine's files as nodes: what a finished case and a sample have in common."""
+
+import numpy as np
+
+from prostreg.images.xray_reading import read_xray_image
+from prostreg.registration.case_file import json_object
+
+
+def readImages(casePath):
+    """The grey values (height, width) of a case's X-rays, as their files store them.
+
+    Raises:
+        InputError: a file is missing or damaged.
+    """
+    return [read_xray_image(casePath.parent / entry["image"]).pixels for entry in json_object(casePath)["views"]]
+
+
+def addCt(scene, case):
+    """Adds the CT of a Case, not placed yet; returns its node."""
+    return addVolume(scene.mrmlScene, f"{case.name} CT", case.ct.values, case.ct.volume_from_index)
+
+
+def addFluoroscopies(scene, name, images, carms):
+    """Adds X-rays (height, width) on the planes of their detectors; returns their nodes."""
+    nodes = []
+    for number, (image, carm) in enumerate(zip(images, carms, strict=True), start=1):
+        title = f"{name} fluoroscopy" + (f" {number}" if number > 1 else "")
+        node = addVolume(scene.mrmlScene, title, image[np.newaxis], np.eye(4))
+        scene.placeFluoroscopy(node, carm)
+        nodes.append(node)
+    return nodes
+
+
+def addVolume(mrmlScene, name, values, rasFromIjk, className="vtkMRMLScalarVolumeNode"):
+    """Adds a volume with voxels [k, j, i] that Slicer can show; returns its node."""
+    # Only here: the command line reads cases with this module and tells then whether slicer-core is missing.
+    import slicer
+
+    node = mrmlScene.AddNewNodeByClass(className, name)
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(rasFromIjk))
+    slicer.util.updateVolumeFromArray(node, _withoutFraction(values))
+    node.CreateDefaultDisplayNodes()
+    return node
+
+
+def _withoutFraction(values):
+    """Whole numbers as 16 bit, which Slicer shows and stores best; others as they are."""
+    for dtype in (np.int16, np.uint16):
+        limits = np.iinfo(dtype)
+        if limits.min <= values.min() and values.max() <= limits.max and np.array_equal(values, np.rint(values)):
+            return values.astype(dtype)
+    return values

@@ -1,0 +1,167 @@
+"""The samples: their entries in Slicer's SampleData module, and a sample case's way into the scene."""
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from prostreg.errors import InputError
+from prostreg.geometry.carm import CArm
+from prostreg.geometry.frames import invert_rigid, transform_points
+from prostreg.images.reading import read_labels
+from prostreg.registration.case_file import json_object, read_case
+from ProSTRegistrationLib.CaseNodes import addCt, addFluoroscopies, addVolume, readImages
+from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, carmOf
+from ProSTRegistrationLib.Nodes.Landmarks import prepareLandmarkLists, setReferencePose
+
+CATEGORY = "ProST Registration"
+SAMPLES = {
+    "spine": ("Spine CT and fluoroscopy", "SampleSpine.png"),
+    "phantom": ("Phantom CT and fluoroscopy", "SamplePhantom.png"),
+}
+"""Kind, as the worker's command "sample" knows it -> what SampleData shows, and its thumbnail."""
+ICON_FOLDER = Path(__file__).resolve().parent.parent / "Resources" / "Icons"
+SOD_STEP_MM = 10.0
+
+
+@dataclass(frozen=True)
+class SampleLoader:
+    """What SampleData calls when somebody chooses a sample; two of the same kind read alike."""
+
+    kind: str
+    load: Callable = field(repr=False, compare=False)
+
+    def __call__(self, source):
+        self.load(self.kind)
+
+
+@dataclass(frozen=True, eq=False)
+class SampleNodes:
+    """The nodes of a sample.
+
+    Attributes:
+        ct: CT at the rough start pose.
+        anatomy: label map; None for bone by threshold.
+        parts: values of the labels to register, as text.
+        fluoroscopy: the (first) X-ray, placed.
+        landmarks: list of the CT's landmarks; None without any.
+    """
+
+    ct: object
+    anatomy: object
+    parts: list
+    fluoroscopy: object
+    landmarks: object
+
+
+def registerSampleData(load):
+    """Adds the samples to the SampleData module, where there is one. Loads nothing.
+
+    Args:
+        load: called with a kind, a key of SAMPLES, when somebody chooses that sample.
+    """
+    if importlib.util.find_spec("SampleData") is None:
+        return
+    import SampleData
+
+    for kind, (name, thumbnail) in SAMPLES.items():
+        # Without addresses: SampleData has nothing to fetch, the worker makes or fetches all.
+        SampleData.SampleDataLogic.registerCustomSampleDataSource(
+            category=CATEGORY,
+            sampleName=name,
+            thumbnailFileName=str(ICON_FOLDER / thumbnail),
+            uris=[],
+            fileNames=[],
+            nodeNames=[],
+            customDownloader=SampleLoader(kind, load),
+        )
+
+
+def loadSampleCase(scene, casePath):
+    """Adds a case to the scene: images, labels, landmarks, the CT at its start pose and, apart, its true pose.
+
+    The world is turned so that the patient lies on the back in it, with the isocentre at its origin.
+
+    Args:
+        scene: Scene.
+        casePath: case.json.
+
+    Returns:
+        SampleNodes.
+
+    Raises:
+        InputError: every fault of the case and its files; the scene is then as it was.
+    """
+    case, images = read_case(casePath), readImages(casePath)
+    if case.initial_world_from_volume is None or case.truth_world_from_volume is None:
+        raise InputError(f"The case {casePath} is no sample: it lacks a start pose or the true pose.")
+    given = json_object(casePath).get("anatomy")
+    labels = read_labels(casePath.parent / given["labels"]) if given else None
+    before = _nodeIds(scene.mrmlScene)
+    try:
+        return _addSample(scene, case, images, labels, [str(value) for value in given["values"]] if given else [])
+    except Exception:
+        _removeSince(scene.mrmlScene, before)
+        raise
+
+
+def _addSample(scene, case, images, labels, parts):
+    worldFromCase = _supineWorldFrom(case)
+    ctNode = addCt(scene, case)
+    carms = [_movedCarm(view.carm, worldFromCase) for view in case.views]
+    fluoroscopyNodes = addFluoroscopies(scene, case.name, images, carms)
+    anatomyNode = None
+    if labels is not None:
+        anatomyNode = addVolume(
+            scene.mrmlScene, f"{case.name} labels", labels.values, labels.volume_from_index, "vtkMRMLLabelMapVolumeNode"
+        )
+    companions = [] if anatomyNode is None else [anatomyNode]
+    scene.setPose(ctNode, worldFromCase @ case.initial_world_from_volume, companions)
+    setReferencePose(scene, ctNode, worldFromCase @ case.truth_world_from_volume)
+    landmarkNode = None
+    if case.landmarks_mm is not None:
+        landmarkNode, _ = prepareLandmarkLists(scene, ctNode, fluoroscopyNodes[0])
+        _fillLandmarks(landmarkNode, case.landmarks_mm)
+    scene.gather(ctNode, [*fluoroscopyNodes, *companions])
+    return SampleNodes(ctNode, anatomyNode, parts, fluoroscopyNodes[0], landmarkNode)
+
+
+def _fillLandmarks(node, pointsMm):
+    for point in pointsMm:
+        node.AddControlPoint(*point)
+    # Dozens of known points: not to be dragged, and their numbers would hide the bone.
+    node.SetLocked(True)
+    node.GetDisplayNode().SetPointLabelsVisibility(False)
+
+
+def _supineWorldFrom(case):
+    """(4, 4) from the case's world to one in which angles describe the C-arm and the patient lies almost straight."""
+    carm = case.views[0].carm
+    cameraFromVolume = carm.camera_from_world @ case.truth_world_from_volume
+    points = case.ct.corners_mm() if case.landmarks_mm is None else case.landmarks_mm
+    depthMm = transform_points(cameraFromVolume, points.mean(axis=0))[2]
+    toTheRight = cameraFromVolume[0, :3]
+    angleDeg = float(np.round(np.rad2deg(np.arctan2(toTheRight[1], toTheRight[0]))))
+    settings = CArmSettings(
+        carm.sdd_mm, float(np.round(depthMm / SOD_STEP_MM) * SOD_STEP_MM), (1.0, 1.0), primaryAngleDeg=angleDeg
+    )
+    return invert_rigid(carmOf(settings, carm.size).camera_from_world) @ carm.camera_from_world
+
+
+def _movedCarm(carm, worldFromCase):
+    cameraFromWorld = carm.camera_from_world @ invert_rigid(worldFromCase)
+    return CArm(carm.intrinsics, carm.size, cameraFromWorld, carm.spacing_mm)
+
+
+def _nodeIds(mrmlScene):
+    return {mrmlScene.GetNthNode(index).GetID() for index in range(mrmlScene.GetNumberOfNodes())}
+
+
+def _removeSince(mrmlScene, before):
+    nodes = [mrmlScene.GetNthNode(index) for index in range(mrmlScene.GetNumberOfNodes())]
+    for node in nodes:
+        # Slicer makes singletons, as the subject hierarchy, for the whole scene.
+        if node.GetID() not in before and not node.GetSingletonTag():
+            mrmlScene.RemoveNode(node)
