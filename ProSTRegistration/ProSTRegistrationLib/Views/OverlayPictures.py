@@ -13,8 +13,8 @@ SHADING_WIDTH = 0.06
 NOISE_WIDTH = 0.004
 EDGE_WIDTH = 0.02
 """The same for noise, and for the detail by which contrasts are compared: bones' edges, hardly soft tissue."""
-SEAM_WIDTH = 0.008
-"""The same for the seam in which a difference fades out beside the bone."""
+SEAM_WIDTH = 0.025
+"""The same for the seam in which a difference fades out beside the DRR's bone: what it misses by little shows."""
 DIFFERENCE_GAIN = 0.7
 SHADING_PIXELS = 160
 DIFFERENCE_PIXELS = 384
