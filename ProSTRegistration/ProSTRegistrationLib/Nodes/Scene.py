@@ -157,7 +157,9 @@ class Scene:
                 hierarchy.SetItemParent(item, folder)
         owned = [node for owner in (ctNode, *fluoroscopyNodes) for node in self.ownedNodes(owner)]
         for node in filter(None, [self.poseTransform(ctNode), *owned]):
-            hierarchy.SetItemParent(_item(hierarchy, node), folder)
+            # Colour tables and the like are no data to a person.
+            if not node.GetHideFromEditors():
+                hierarchy.SetItemParent(_item(hierarchy, node), folder)
         return folder
 
     def ownedNodes(self, owner):

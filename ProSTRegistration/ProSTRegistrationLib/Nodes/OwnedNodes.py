@@ -1,0 +1,41 @@
+"""Takes away what was made for a CT or a fluoroscopy image when a person deletes that."""
+
+import vtk
+
+from ProSTRegistrationLib.Nodes.Scene import Scene
+
+
+class OwnedNodesRemover:
+    """Watches a scene until it is stopped. A scene that closes takes all its nodes away by itself.
+
+    Args:
+        mrmlScene: vtkMRMLScene.
+    """
+
+    def __init__(self, mrmlScene):
+        self._mrmlScene = mrmlScene
+        self._orphans = {}
+
+        # VTK hands out the node only to functions that say so.
+        @vtk.calldata_type(vtk.VTK_OBJECT)
+        def aboutToBeRemoved(caller, event, node):
+            if not mrmlScene.IsClosing():
+                self._orphans[node.GetID()] = [owned.GetID() for owned in Scene(mrmlScene).ownedNodes(node)]
+
+        @vtk.calldata_type(vtk.VTK_OBJECT)
+        def removed(caller, event, node):
+            for nodeId in self._orphans.pop(node.GetID(), []):
+                orphan = mrmlScene.GetNodeByID(nodeId)
+                if orphan is not None:
+                    mrmlScene.RemoveNode(orphan)
+
+        self._tags = [
+            mrmlScene.AddObserver(mrmlScene.NodeAboutToBeRemovedEvent, aboutToBeRemoved),
+            mrmlScene.AddObserver(mrmlScene.NodeRemovedEvent, removed),
+        ]
+
+    def stop(self):
+        """No longer watches."""
+        for tag in self._tags:
+            self._mrmlScene.RemoveObserver(tag)
+        self._tags = []
