@@ -1,7 +1,5 @@
 """The outline and the strong inner edges of a DRR as smooth lines."""
 
-import itertools
-
 import numpy as np
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
@@ -51,7 +49,7 @@ def _innerEdges(drr, isShown, sigma):
     strong = np.quantile(strength[isShown], STRONG_EDGE_QUANTILE)
     lines = _without(_levelLines(steeper, 0.0), lambda points: _sampled(strength, points) < WEAK_SHARE * strong)
     lines = _without(lines, lambda points: _sampled(_grownOutside(isShown, sigma), points) > 0.05)
-    return _longOnes(lines, 0, lambda points: _sampled(strength, points).max() >= strong)
+    return _longOnes(lines, 0.0, strength, strong)
 
 
 def _grownOutside(isShown, sigma):
@@ -79,23 +77,28 @@ def _without(lines, isUnwanted):
     return _segments(_points(lines), ends[isKept])
 
 
-def _longOnes(segments, shortestPixels, isWanted=None):
-    """Joins segments to lines and keeps the long ones that are wanted."""
+def _longOnes(segments, shortestPixels, strength=None, strongest=0.0):
+    """Joins segments to lines and keeps those that are long and, where a strength image is given, reach a strength."""
+    if segments.GetNumberOfLines() == 0:
+        return segments
     strips = vtk.vtkStripper()
     strips.SetInputData(segments)
     strips.SetMaximumLength(segments.GetNumberOfPoints() + 1)
     strips.JoinContiguousSegmentsOn()
     strips.Update()
     joined = strips.GetOutput()
-    points, kept = _points(joined), []
-    offsets = vtk_to_numpy(joined.GetLines().GetOffsetsArray())
-    ids = vtk_to_numpy(joined.GetLines().GetConnectivityArray())
-    for start, end in itertools.pairwise(offsets):
-        path = ids[start:end]
-        length = np.linalg.norm(np.diff(points[path], axis=0), axis=1).sum()
-        if length >= shortestPixels and (isWanted is None or isWanted(points[path])):
-            kept.append(np.column_stack([path[:-1], path[1:]]))
-    return _segments(points, np.concatenate(kept) if kept else np.empty((0, 2), dtype=np.int64))
+    points, ids = _points(joined), vtk_to_numpy(joined.GetLines().GetConnectivityArray())
+    starts = vtk_to_numpy(joined.GetLines().GetOffsetsArray())[:-1]
+    lineOfId = np.zeros(len(ids), dtype=int)
+    lineOfId[starts[1:]] = 1
+    lineOfId = lineOfId.cumsum()
+    ends = np.column_stack([ids[:-1], ids[1:]])[lineOfId[:-1] == lineOfId[1:]]
+    lineOfSegment = lineOfId[:-1][lineOfId[:-1] == lineOfId[1:]]
+    lengths = np.bincount(lineOfSegment, np.linalg.norm(points[ends[:, 0]] - points[ends[:, 1]], axis=1))
+    isKept = lengths >= shortestPixels
+    if strength is not None:
+        isKept &= np.maximum.reduceat(_sampled(strength, points[ids]), starts) >= strongest
+    return _segments(points, ends[isKept[lineOfSegment]])
 
 
 def _segments(points, ends):

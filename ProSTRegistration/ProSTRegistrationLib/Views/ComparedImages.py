@@ -11,6 +11,8 @@ from prostreg.images.radiation_field import find_radiation_field
 from ProSTRegistrationLib.Nodes.CArmNode import nodeCarmOf
 from ProSTRegistrationLib.Views.OverlayPictures import averaged, displayed
 
+POLARITY_PIXELS = 320
+"""Of a larger image, polarity is decided by every second or third pixel and so on, which is quicker."""
 LUMINANCE = (0.299, 0.587, 0.114)
 
 
@@ -90,7 +92,9 @@ class ComparedImagesReader:
     def _isStoredBright(self, fluoroscopyNode, pixels):
         key = _version(fluoroscopyNode)
         if self._polarity[0] != key:
-            grey, everywhere = pixels.astype(np.float32), np.ones(pixels.shape, dtype=bool)
+            step = max(1, max(pixels.shape) // POLARITY_PIXELS)
+            grey = pixels[::step, ::step].astype(np.float32)
+            everywhere = np.ones(grey.shape, dtype=bool)
             field = find_radiation_field(grey, everywhere)
             self._polarity = key, decided_polarity(grey, field, everywhere) == "bone-bright"
         return self._polarity[1]
