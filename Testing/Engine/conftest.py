@@ -1,17 +1,24 @@
-"""What the tests of the training share: a small CT, a list of patients, and a configuration of a few steps."""
+"""What tests share: a small CT, a list of patients, a configuration of a few steps; and a user of worker processes."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 
+from prostreg.geometry.carm import CArm
+from prostreg.images.volume import Volume
 from prostreg.training.config_files import config_file
+from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient, WorkerError
+from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
 
 SPACING_MM = 5.0
 SIZE = (36, 28, 32)
@@ -40,6 +47,13 @@ def write_small_ct(file: Path, seed: int) -> Path:
 
 
 @pytest.fixture(scope="session")
+def small_patient() -> tuple[Volume, np.ndarray]:
+    """A small CT and its bone."""
+    hu = small_ct_hu(1)
+    return Volume(hu, np.diag([SPACING_MM] * 3 + [1.0])), hu > 300
+
+
+@pytest.fixture(scope="session")
 def write_training() -> Callable[..., Path]:
     """Writes CTs, their list, and the smoke test's configuration with changes; gives the configuration's file."""
 
@@ -59,3 +73,75 @@ def write_training() -> Callable[..., Path]:
         return file
 
     return write
+
+
+class WorkerUser:
+    """Drives a real worker process as the application does, and waits for its answers."""
+
+    PATIENCE_S = 120.0
+
+    def __init__(self, log_folder: Path) -> None:
+        self.client = WorkerClient(LocalWorker(sys.executable, log_folder))
+
+    def begin(self, command: str, arrays: dict[str, np.ndarray] | None = None, **fields: Any) -> SimpleNamespace:
+        """Asks; the answer has ``reply``, ``arrays``, ``error`` and ``progress``, filled while `pump` runs."""
+        answer = SimpleNamespace(reply=None, arrays=None, error=None, progress=[])
+        self.client.request(
+            command,
+            arrays,
+            onReply=lambda content, got: vars(answer).update(reply=content, arrays=got),
+            onProgress=answer.progress.append,
+            onError=lambda error: vars(answer).update(error=error),
+            **fields,
+        )
+        return answer
+
+    def pump(self, condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + self.PATIENCE_S
+        while not condition():
+            assert time.monotonic() < deadline, f"no answer; the worker's log:\n{self.client.logTail()}"
+            self.client.poll()
+            time.sleep(0.002)
+
+    def end(self, answer: SimpleNamespace) -> SimpleNamespace:
+        self.pump(lambda: answer.reply is not None or answer.error is not None)
+        return answer
+
+    def error(self, command: str, arrays: dict[str, np.ndarray] | None = None, **fields: Any) -> WorkerError:
+        answer = self.end(self.begin(command, arrays, **fields))
+        assert answer.error is not None, answer.reply
+        return answer.error
+
+    def reply(self, command: str, arrays: dict[str, np.ndarray] | None = None, **fields: Any) -> dict[str, Any]:
+        answer = self.end(self.begin(command, arrays, **fields))
+        assert answer.error is None, f"{answer.error}\n{answer.error.details}\n{self.client.logTail()}"
+        return answer.reply
+
+    def load_patient(self, ct: Volume, anatomy: np.ndarray) -> dict[str, str]:
+        """Fields ``ct`` and ``anatomy`` of later requests."""
+        loaded = self.reply("load_ct", {"ct": ct.values}, volume_from_index=ct.volume_from_index.tolist())["ct"]
+        return {"ct": loaded, "anatomy": self.reply("load_anatomy", {"mask": anatomy}, ct=loaded)["anatomy"]}
+
+    def load_view(self, carm: CArm, pixels: np.ndarray, polarity: str = "bone-bright") -> str:
+        view = {
+            "K": carm.intrinsics.tolist(),
+            "size": list(carm.size),
+            "camera_from_world": carm.camera_from_world.tolist(),
+            "spacing_mm": list(carm.spacing_mm),
+            "polarity": polarity,
+        }
+        return self.reply("load_views", {"pixels0": pixels}, views=[view])["views"][0]
+
+
+@pytest.fixture(scope="module")
+def start_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], WorkerUser]]:
+    """Starts worker processes with the environment as it is when they are first asked; ends them after the tests."""
+    started: list[WorkerUser] = []
+
+    def start() -> WorkerUser:
+        started.append(WorkerUser(tmp_path_factory.mktemp("log")))
+        return started[-1]
+
+    yield start
+    for worker in started:
+        worker.client.stop()

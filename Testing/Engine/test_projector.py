@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -254,3 +256,15 @@ def test_reference_has_first_and_second_derivatives_in_pose_and_features():
 def test_an_unknown_projector_is_refused_with_the_known_ones():
     with pytest.raises(InputError, match="fused-cpu"):
         make_projector(smooth_volume(), "magic")
+
+
+def test_calls_from_several_threads_at_once_do_not_disturb_each_other():
+    """An adaptation makes its next batch on a thread of its own while live DRRs are rendered."""
+    projector = make_projector(smooth_volume(), "fused-cpu")
+    poses = [pose(angles)[None] for angles in POSES_DEG] * 3
+    alone = [projector.render_with_derivative(p, CARM) for p in poses]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(lambda p: projector.render_with_derivative(p, CARM), poses))
+    for expected, found in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(found[0], expected[0])
+        np.testing.assert_array_equal(found[1], expected[1])

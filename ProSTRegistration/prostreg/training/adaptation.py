@@ -91,7 +91,7 @@ def adapt(
         config: settings; steps come from the time.
         minutes: of wall time, validation and simulation included.
         path: where the weights go; nothing is written before the end.
-        on_progress: told after every step, every descent of a validation and every few X-rays.
+        on_progress: told after every step, also those of a validation's descents, and every few X-rays.
         is_cancelled: asked as often.
 
     Raises:

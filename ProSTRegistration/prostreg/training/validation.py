@@ -62,12 +62,12 @@ def validate(
     centres_mm: Sequence[NDArray[np.float64]],
     scene: Scene,
     seed: int,
-    on_descent: Callable[[], None] = lambda: None,
+    on_step: Callable[[], None] = lambda: None,
 ) -> Validation:
     """Descends from one start for each X-ray of the banks; equal seeds give equal starts.
 
     Args:
-        on_descent: called before each; may raise to end the validation.
+        on_step: called at every step of every descent; may raise to end the validation.
     """
     network.eval()
     before: list[NDArray[np.float64]] = []
@@ -76,12 +76,11 @@ def validate(
     for number, (bank, projection, centre_mm) in enumerate(zip(banks, projections, centres_mm, strict=True)):
         rng = np.random.default_rng([seed, number])
         for index, truth in enumerate(bank.camera_from_volume):
-            on_descent()
             offset = np.clip(scene.starts.parameters(rng) / scene.spread, -MOST_OFFSET, MOST_OFFSET)
             start = moved_poses(truth[None], centre_mm, (offset * scene.spread)[None])
             objective = _objective(network, projection, bank, index, centre_mm, scene)
             gradients.append(objective.values_and_gradients(start)[1][0])
-            ended = learned_descent(objective, start).world_from_volume
+            ended = learned_descent(objective, start, lambda *_: on_step()).world_from_volume
             for poses, left in ((start, before), (ended, after)):
                 left.append(parameters_between(poses, truth[None], centre_mm)[0] / scene.spread)
     network.train()

@@ -1,9 +1,9 @@
 """What the worker does with requests: one thread reads them, one works on them.
 
-The main thread does all work that touches the engine; the projectors' kernels must never run twice at the same
-time in one process. The reading thread answers status and cancel at once and queues the rest. While a registration
-runs, what waits in the queue (renders, loads) is answered between two of its evaluations, where the pipeline
-asks whether it was cancelled: no lock is needed, and a live DRR goes on during a registration.
+The main thread does all work that touches the engine, so that none of it needs locks. The reading thread answers
+status and cancel at once and queues the rest. A task (a registration, an adaptation, fetching a sample) takes long;
+what waits in the queue meanwhile (renders, loads) is answered between two of its steps, where it asks whether it was
+cancelled: a live DRR goes on during a task.
 """
 
 from __future__ import annotations
@@ -13,33 +13,32 @@ import sys
 import threading
 import traceback
 from importlib.metadata import distributions
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import prostreg
-from prostreg.errors import DeviceError, InputError, Stopped, WeightsError
-from prostreg.registration.result import Progress
 from prostreg.worker.connection import Connection
 from prostreg.worker.jobs import Job, JobQueue
-from prostreg.worker.loaded import NotLoadedError
+from prostreg.worker.misfortunes import BrokenEnvironmentError, error_content
 from prostreg.worker.protocol import PROTOCOL_VERSION, Arrays, Message, MessageFault
 
 if TYPE_CHECKING:
     from prostreg.worker.engine import Engine
 
-WORK_COMMANDS = frozenset({"load_ct", "load_anatomy", "load_views", "render", "register"})
+
+class TaskWords(NamedTuple):
+    """What is said of a task under way: as the worker's state, and to who wants another one."""
+
+    state: str
+    is_running: str
+
+
+TASKS = {
+    "register": TaskWords("registering", "A registration is running"),
+    "adapt": TaskWords("adapting", "An adaptation is running"),
+    "sample": TaskWords("making a sample", "Sample data are being made"),
+}
+WORK_COMMANDS = frozenset({"load_ct", "load_anatomy", "load_views", "render", "adapted", "check", *TASKS})
 REPORTED_PACKAGES = ("numpy", "torch", "numba", "cma", "SimpleITK")
-ERROR_KINDS: tuple[tuple[type[BaseException], str], ...] = (
-    (NotLoadedError, "not-loaded"),
-    (InputError, "input"),
-    (DeviceError, "device"),
-    (WeightsError, "weights"),
-    (Stopped, "stopped"),
-)
-MISFORTUNES: tuple[tuple[type[BaseException], str, str], ...] = (
-    (ImportError, "environment", "The Python of the worker lacks a package: install it there"),
-    (MemoryError, "memory", "The worker ran out of memory: close other programs or crop the CT"),
-    (Exception, "defect", "This is a defect in the worker, please report it with its log"),
-)
 
 
 class Worker:
@@ -53,8 +52,8 @@ class Worker:
         self._stays = stays
         self._jobs = JobQueue()
         self._engine: Engine | None = None
-        self._registration: Job | None = None
-        self._registration_lock = threading.Lock()
+        self._task: Job | None = None
+        self._task_lock = threading.Lock()
 
     def work(self) -> None:
         """Runs jobs for ever; called on the main thread."""
@@ -102,30 +101,30 @@ class Worker:
             _send_error(connection, request, "protocol", [fault])
 
     def _queue(self, job: Job) -> None:
-        if job.command == "register":
-            with self._registration_lock:
-                busy = self._registration is not None
-                self._registration = self._registration or job
-            if busy:
-                fault = "A registration is running: cancel it or wait for its end."
+        if job.command in TASKS:
+            with self._task_lock:
+                running = self._task
+                self._task = running or job
+            if running is not None:
+                fault = f"{TASKS[running.command].is_running}: cancel it or wait for its end."
                 _send_error(job.connection, job.request, "input", [fault])
                 return
         for superseded in self._jobs.put(job):
             _send(superseded.connection, superseded.request, "superseded", {})
 
     def _cancel(self) -> bool:
-        with self._registration_lock:
-            if self._registration is None:
+        with self._task_lock:
+            if self._task is None:
                 return False
-            self._registration.cancelled.set()
+            self._task.cancelled.set()
             return True
 
     def _status(self) -> dict[str, Any]:
-        engine = self._engine
-        registering = self._registration is not None
+        engine, task = self._engine, self._task
+        idle = "ready" if engine else "starting"
         return {
             "protocol": PROTOCOL_VERSION,
-            "state": "registering" if registering else "ready" if engine else "starting",
+            "state": idle if task is None else TASKS[task.command].state,
             "versions": {"prostreg": prostreg.__version__, **_installed_versions()},
             "device": engine.device if engine else None,
             "process": os.getpid(),
@@ -134,52 +133,46 @@ class Worker:
 
     def _perform(self, job: Job) -> None:
         try:
-            engine = self._make_engine()
-            content, arrays = (
-                self._register(engine, job) if job.command == "register" else engine.commands[job.command](job.message)
-            )
+            if job.command in TASKS:
+                content, arrays = self._perform_task(job)
+            else:
+                content, arrays = self._make_engine().commands[job.command](job.message)
             _send(job.connection, job.request, "reply", content, arrays)
         except Exception as error:
-            _report(job, error)
+            content = error_content(error)
+            if content["traceback"]:
+                print(content["traceback"], file=sys.stderr, flush=True)
+            _send(job.connection, job.request, "error", content)
 
-    def _register(self, engine: Engine, job: Job) -> tuple[dict[str, Any], Arrays]:
+    def _perform_task(self, job: Job) -> tuple[dict[str, Any], Arrays]:
         def is_cancelled() -> bool:
             while (waiting := self._jobs.take()) is not None:
                 self._perform(waiting)
             return job.cancelled.is_set()
 
-        def on_progress(progress: Progress) -> None:
-            _send(job.connection, job.request, "progress", _progress_content(progress))
+        def tell(content: dict[str, Any]) -> None:
+            _send(job.connection, job.request, "progress", content)
 
         try:
-            return engine.register(job.message, on_progress, is_cancelled)
+            return self._make_engine().tasks[job.command](job.message, tell, is_cancelled)
         finally:
-            with self._registration_lock:
-                self._registration = None
+            with self._task_lock:
+                self._task = None
 
     def _make_engine(self) -> Engine:
         if self._engine is None:
             # Importing the engine takes seconds (torch); status is answered meanwhile.
-            from prostreg.worker.engine import Engine
+            try:
+                from prostreg.worker.engine import Engine
 
-            self._engine = Engine()
+                self._engine = Engine()
+            except Exception as error:
+                raise BrokenEnvironmentError from error
         return self._engine
 
 
-def _report(job: Job, error: Exception) -> None:
-    for error_type, kind in ERROR_KINDS:
-        if isinstance(error, error_type):
-            faults = error.faults if isinstance(error, InputError) else [str(error)]
-            _send_error(job.connection, job.request, kind, faults)
-            return
-    text = "".join(traceback.format_exception(error))
-    print(text, file=sys.stderr, flush=True)
-    kind, advice = next((kind, advice) for error_type, kind, advice in MISFORTUNES if isinstance(error, error_type))
-    _send_error(job.connection, job.request, kind, [f"{advice} ({type(error).__name__}: {error})."], text)
-
-
-def _send_error(connection: Connection, request: int | None, kind: str, faults: list[str], text: str = "") -> None:
-    error = {"kind": kind, "faults": faults, "message": "\n".join(faults), "traceback": text}
+def _send_error(connection: Connection, request: int | None, kind: str, faults: list[str]) -> None:
+    error = {"kind": kind, "faults": faults, "message": "\n".join(faults), "traceback": ""}
     _send(connection, request, "error", error)
 
 
@@ -196,14 +189,3 @@ def _send(
 def _installed_versions() -> dict[str, str]:
     installed = {name: tuple(distributions(name=name)) for name in REPORTED_PACKAGES}
     return {name: found[0].version for name, found in installed.items() if found}
-
-
-def _progress_content(progress: Progress) -> dict[str, Any]:
-    return {
-        "stage": progress.stage,
-        "fraction": progress.fraction,
-        "score": progress.score,
-        "world_from_volume": progress.world_from_volume.tolist(),
-        "message": progress.message,
-        "seconds_left": progress.seconds_left,
-    }

@@ -1,12 +1,16 @@
 """What the worker can do: keeps what was loaded and answers one command at a time.
 
-All methods run on the work thread; none of them is safe to call from two threads at once.
+All methods run on the work thread; none of them is safe to call from two threads at once. Tasks are what takes long:
+they tell of their progress, and ask between two steps whether they were cancelled; other commands may be answered
+there.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
+from prostreg.free_memory import refuse_too_large
 from prostreg.geometry.carm import CArm
 from prostreg.images.attenuation import attenuation_from_hu, moving_volume
 from prostreg.images.volume import Volume
@@ -22,15 +27,24 @@ from prostreg.images.xray_reading import pixel_faults
 from prostreg.outputs.result_file import result_to_dict
 from prostreg.projector.selection import Projector, make_projector
 from prostreg.registration.case import Case, View
-from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.config import DEVICES, RegistrationConfig
+from prostreg.registration.everywhere import register_everywhere
+from prostreg.registration.memory_need import registration_bytes
 from prostreg.registration.pipeline import register
 from prostreg.registration.result import Progress
 from prostreg.worker.anatomy_request import AnatomyRequest
 from prostreg.worker.fields import Fields, PolarityChoice
 from prostreg.worker.loaded import Recent
 from prostreg.worker.protocol import Message
+from prostreg.worker.samples import KINDS, make_sample
+from prostreg.worker.self_check import self_check
 
 Reply = tuple[dict[str, Any], Mapping[str, NDArray[Any]]]
+Tell = Callable[[dict[str, Any]], None]
+IsCancelled = Callable[[], bool]
+
+LEAST_MINUTES, USUAL_MINUTES, MOST_MINUTES = 0.05, 10.0, 240.0
+"""Of an adaptation."""
 
 CTS_KEPT = 2
 ANATOMIES_KEPT = 4
@@ -51,8 +65,14 @@ class Engine:
             "load_anatomy": self.load_anatomy,
             "load_views": self.load_views,
             "render": self.render,
+            "adapted": self.adapted,
+            "check": self.check,
         }
-
+        self.tasks: dict[str, Callable[[Message, Tell, IsCancelled], Reply]] = {
+            "register": self.register,
+            "adapt": self.adapt,
+            "sample": self.sample,
+        }
         _warm_up()
 
     @property
@@ -122,26 +142,68 @@ class Engine:
         drr = projector.render((carm.camera_from_world @ world_from_volume)[np.newaxis], carm)[0]
         return {"K": carm.intrinsics.tolist(), "size": list(carm.size)}, {"drr": drr}
 
-    def register(
-        self, message: Message, on_progress: Callable[[Progress], None], is_cancelled: Callable[[], bool]
-    ) -> Reply:
-        """Registers ``ct`` to ``views`` from the pose ``initial`` with the settings ``config``."""
+    def adapted(self, message: Message) -> Reply:
+        """Whether there are weights adapted to ``ct`` and ``anatomy``, as `adapting.adapted_state` tells it."""
+        from prostreg.worker.adapting import adapted_state
+
+        ct, anatomy = self._patient(Fields(message))
+        return adapted_state(ct, anatomy), {}
+
+    def check(self, message: Message) -> Reply:
+        """Computes something small on ``device`` and answers with a verdict, as `self_check` tells it."""
         fields = Fields(message)
-        ct_id, anatomy_id = fields.optional_text("ct"), fields.optional_text("anatomy")
-        initial, settings, name = (
-            fields.rigid("initial"),
-            fields.settings("config"),
-            fields.text("name", "registration"),
-        )
+        device = fields.choice("device", DEVICES, "auto")
         fields.raise_if_any()
+        return self_check(device), {}
+
+    def register(self, message: Message, tell: Tell, is_cancelled: IsCancelled) -> Reply:
+        """Registers ``ct`` to ``views`` from the pose ``initial`` (null: from everywhere) with settings ``config``."""
+        fields = Fields(message)
+        initial, settings = fields.optional_rigid("initial"), fields.settings("config")
+        name, view_ids = fields.text("name", "registration"), fields.ids("views")
+        ct, anatomy = self._patient(fields)
         config = RegistrationConfig.from_dict(settings)
-        view_ids = message.header.get("views")
-        if not isinstance(view_ids, list) or not view_ids:
-            raise InputError("The registration needs a list of at least one loaded view.")
-        ct = self._cts.get(ct_id, "CT")
-        views = tuple(self._views.get(str(view_id), "view") for view_id in view_ids)
-        case = Case(name, ct, self._anatomy(str(ct_id), anatomy_id), views, initial)
-        return result_to_dict(register(case, config, on_progress, is_cancelled)), {}
+        views = tuple(self._views.get(view_id, "view") for view_id in view_ids)
+        case = Case(name, ct, anatomy, views, initial)
+        refuse_too_large(registration_bytes(case, config), "The registration")
+
+        def on_progress(progress: Progress) -> None:
+            tell({**progress.__dict__, "world_from_volume": progress.world_from_volume.tolist()})
+
+        run = register if initial is not None else register_everywhere
+        return result_to_dict(run(case, config, on_progress, is_cancelled)), {}
+
+    def adapt(self, message: Message, tell: Tell, is_cancelled: IsCancelled) -> Reply:
+        """Adapts the shipped network to ``ct`` and ``anatomy`` in so many ``minutes``, for this user's later runs.
+
+        ``view`` (its C-arm) and ``initial`` tell how the X-rays will be taken; either may be null. Answers as
+        `adapting.adapt_to_patient` does.
+        """
+        from prostreg.worker.adapting import adapt_to_patient
+
+        fields = Fields(message)
+        initial, view_id = fields.optional_rigid("initial"), fields.optional_text("view")
+        minutes = fields.number_within("minutes", USUAL_MINUTES, LEAST_MINUTES, MOST_MINUTES)
+        seed, name = fields.count("seed", 0, 0, 2**32 - 1), fields.text("name", "the patient")
+        ct, anatomy = self._patient(fields)
+        views = () if view_id is None else (self._views.get(view_id, "view"),)
+        case = Case(name, ct, anatomy, views, initial)
+        return adapt_to_patient(case, minutes, seed, lambda progress: tell(asdict(progress)), is_cancelled), {}
+
+    def sample(self, message: Message, tell: Tell, is_cancelled: IsCancelled) -> Reply:
+        """Writes the sample case of a ``kind`` into ``folder``; answers ``case``, its path, and ``attribution``."""
+        fields = Fields(message)
+        kind, folder = fields.choice("kind", KINDS, KINDS[0]), fields.text("folder", "")
+        if not folder:
+            fields.add("The field folder of the request is empty: say where the sample shall be written.")
+        fields.raise_if_any()
+        return make_sample(kind, Path(folder), lambda text: tell({"message": text}), is_cancelled), {}
+
+    def _patient(self, fields: Fields) -> tuple[Volume, NDArray[np.bool_]]:
+        """The CT and the anatomy that a request names; raises what ``fields`` noted so far."""
+        ct_id, anatomy_id = fields.optional_text("ct"), fields.optional_text("anatomy")
+        fields.raise_if_any()
+        return self._cts.get(ct_id, "CT"), self._anatomy(str(ct_id), anatomy_id)
 
     def _anatomy(self, ct_id: str, anatomy_id: str | None) -> NDArray[np.bool_]:
         owner, mask = self._anatomies.get(anatomy_id, "anatomy")

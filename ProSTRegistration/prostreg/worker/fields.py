@@ -28,6 +28,10 @@ class Fields:
         """Raises InputError with all faults noted so far."""
         self._faults.raise_if_any()
 
+    def add(self, fault: str) -> None:
+        """Notes a fault that the caller found."""
+        self._faults.add(fault)
+
     def text(self, name: str, default: str) -> str:
         value = self._header.get(name, default)
         if not isinstance(value, str):
@@ -37,6 +41,21 @@ class Fields:
 
     def optional_text(self, name: str) -> str | None:
         return None if self._header.get(name) is None else self.text(name, "")
+
+    def choice(self, name: str, choices: Sequence[str], default: str) -> str:
+        value = self._header.get(name, default)
+        if value not in choices:
+            self._faults.add(f"The field {name} is {value!r}; choose one of {', '.join(choices)}.")
+            return default
+        return str(value)
+
+    def ids(self, name: str) -> list[str]:
+        """A list of one or more ids of what was loaded."""
+        value = self._header.get(name)
+        if not isinstance(value, list) or not value or not all(isinstance(entry, str) for entry in value):
+            self._faults.add(f"The field {name} must be a list of one or more ids, as loading answered them.")
+            return []
+        return value
 
     def count(self, name: str, default: int, lowest: int, highest: int) -> int:
         """A whole number between two limits, both allowed."""
@@ -55,6 +74,13 @@ class Fields:
             return None
         return float(value)
 
+    def number_within(self, name: str, default: float, lowest: float, highest: float) -> float:
+        """A number between two limits, both allowed."""
+        value = self.number(name)
+        if value is not None and not lowest <= value <= highest:
+            self._faults.add(f"The field {name} is {value:g}; it must be a number from {lowest:g} to {highest:g}.")
+        return default if value is None else value
+
     def settings(self, name: str) -> dict[str, Any]:
         value = self._header.get(name, {})
         if not isinstance(value, dict):
@@ -67,6 +93,10 @@ class Fields:
         faults = rigid_faults(self._header.get(name, ()), name)
         self._faults.extend(faults)
         return np.eye(4) if faults else np.array(self._header[name], dtype=np.float64)
+
+    def optional_rigid(self, name: str) -> Matrix | None:
+        """A rigid (4, 4) matrix, or None where the field is missing or null."""
+        return None if self._header.get(name) is None else self.rigid(name)
 
     def affine(self, name: str) -> Matrix:
         """An invertible (4, 4) index-to-mm matrix, whose voxels may be oblique but not skewed."""

@@ -1,0 +1,100 @@
+"""Whether this machine can compute what is asked for, told in one sentence."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+from typing import Any
+
+import torch
+
+import prostreg
+from prostreg.errors import DeviceError
+from prostreg.free_memory import GIB, available_bytes
+from prostreg.parallel import cores
+from prostreg.processor import processor_name
+from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.pipeline import check_method
+
+SIDE = 64
+
+
+def self_check(device: str) -> dict[str, Any]:
+    """Computes something small on a device, and falls back to the CPU where it must.
+
+    Args:
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Returns:
+        ``ok``, ``device`` that registrations will run on, ``verdict`` for people, ``versions``, ``cuda`` (``works``,
+        ``fault``, ``name``, ``total_gib``, ``free_gib``), ``cpu`` (``name``, ``threads``), ``free_gib`` of memory,
+        and ``accelerators`` by name.
+    """
+    fault = _tensor_fault("cpu")
+    cuda = _cuda()
+    has_numba = importlib.util.find_spec("numba") is not None
+    return {
+        "ok": fault is None,
+        "device": "cpu",
+        "verdict": _verdict(device, fault, cuda, has_numba),
+        "versions": {"prostreg": prostreg.__version__, "python": platform.python_version(), "torch": torch.__version__},
+        "cuda": cuda,
+        "cpu": {"name": processor_name(), "threads": cores()},
+        "free_gib": _gib(available_bytes()),
+        "accelerators": {"numba": has_numba},
+    }
+
+
+def _verdict(device: str, fault: str | None, cuda: dict[str, Any], has_numba: bool) -> str:
+    if fault is not None:
+        return f"The engine cannot compute here: {fault}. Install the PyTorch extension's torch again."
+    sentences = [f"Ready: computing on the CPU with {cores()} threads."]
+    if device == "cuda":
+        sentences.append(f"The GPU is not used: {cuda['fault'] or _no_gpu_registration()}")
+    if not has_numba:
+        sentences.append("The package numba is missing, without which all takes many times longer: install it.")
+    return " ".join(sentences)
+
+
+def _no_gpu_registration() -> str:
+    try:
+        check_method(RegistrationConfig(method="cmaes", device="cuda"))
+    except DeviceError as error:
+        return str(error)
+    return ""
+
+
+def _cuda() -> dict[str, Any]:
+    """What there is of a GPU, and why it cannot be used, where it cannot."""
+    found: dict[str, Any] = {"works": False, "fault": None, "name": None, "total_gib": None, "free_gib": None}
+    if torch.version.cuda is None:
+        return {**found, "fault": "this torch was built without CUDA. With an NVIDIA GPU, install one that has it."}
+    try:
+        if not torch.cuda.is_available():
+            return {**found, "fault": "no NVIDIA GPU was found. If there is one, install or update its driver."}
+        found["name"] = torch.cuda.get_device_name(0)
+        free, total = torch.cuda.mem_get_info(0)
+    except RuntimeError as error:
+        return {**found, "fault": f"its driver does not answer ({error}). Update the driver, or restart the computer."}
+    found |= {"total_gib": _gib(total), "free_gib": _gib(free)}
+    fault = _tensor_fault("cuda")
+    advice = "Close other programs that use it, or update its driver."
+    return {**found, "works": fault is None, "fault": fault and f"{fault}. {advice}"}
+
+
+def _tensor_fault(device: str) -> str | None:
+    """What goes wrong when a small product of matrices is computed; None where it is right."""
+    generator = torch.Generator().manual_seed(0)
+    matrix = torch.randn(SIDE, SIDE, generator=generator, dtype=torch.float64)
+    expected = torch.einsum("ij,jk->ik", matrix, matrix)
+    try:
+        computed = (matrix.to(device, torch.float32) @ matrix.to(device, torch.float32)).cpu()
+    except RuntimeError as error:
+        return f"a small computation failed ({str(error).splitlines()[0]})"
+    if not torch.allclose(computed.double(), expected, rtol=1e-2, atol=1e-1):
+        return "a small computation gave a wrong result"
+    return None
+
+
+def _gib(count: int | None) -> float | None:
+    return None if count is None else round(count / GIB, 1)
