@@ -30,6 +30,7 @@ from prostreg.training.adaptation import adapt
 from prostreg.training.config import TrainingConfig
 from prostreg.training.patient_scene import adaptation_config
 from prostreg.training.variants import Patient
+from prostreg.worker import adapting
 
 SIZE = 32
 SPREAD = np.array([*np.deg2rad([20.0] * 3), 30.0, 30.0, 60.0])
@@ -91,6 +92,25 @@ def test_adapted_weights_are_found_for_this_patient_and_are_no_worse(patient, mo
         torch.testing.assert_close(value, original[name], rtol=0, atol=0)
     assert {progress.stage for progress in told} == {"simulate", "learn", "validate"}
     assert [progress.fraction for progress in told] == sorted(progress.fraction for progress in told)
+
+
+def test_the_worker_tells_what_came_of_it_and_finds_it_again(patient, model, tmp_path, monkeypatch):
+    """With a small network and few X-rays in place of the shipped one's."""
+    monkeypatch.setenv("PROSTREG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(adapting, "shipped_weights", lambda: tmp_path / "untrained.safetensors")
+    monkeypatch.setattr(adapting, "adaptation_config", lambda *given: quick(adaptation_config(*given)))
+    told = []
+    done = adapting.adapt_to_patient(case_of(patient), 0.05, 1, told.append, lambda: False)
+    found = adapting.adapted_state(patient.ct, patient.anatomy)
+    assert found["exists"]
+    for key in ("weights", "title", "steps"):
+        assert found[key] == done[key]
+    assert found["title"].endswith("adapted to phantom")
+    assert found["minutes"] == pytest.approx(done["seconds"] / 60, abs=0.01)
+    assert found["arrived_before"] == done["before"]["arrived"]
+    assert found["arrived_after"] == done["after"]["arrived"]
+    assert told[-1].seconds_left >= 0
+    assert not adapting.adapted_state(patient.ct, ~patient.anatomy)["exists"]
 
 
 def test_a_cancelled_adaptation_writes_nothing_and_leaves_the_network_as_it_was(patient, model, tmp_path):
