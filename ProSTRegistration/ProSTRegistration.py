@@ -1,14 +1,20 @@
-"""The Slicer module: its metadata and its panel. The work is done in ProSTRegistrationLib and, behind it, prostreg."""
+"""The Slicer module as Slicer finds it. The work is done in ProSTRegistrationLib and, behind it, prostreg."""
 
-import qt
 import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleWidget
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+from slicer.util import VTKObservationMixin
 
 from ProSTRegistrationLib.Logic import Logic
-
-POLL_INTERVAL_MS = 20
+from ProSTRegistrationLib.Panel.Panel import Panel
+from ProSTRegistrationLib.ParameterNode import ProSTRegistrationParameterNode
+from ProSTRegistrationLib.SampleDataSets import registerSampleData
 
 
 class ProSTRegistration(ScriptedLoadableModule):
@@ -23,7 +29,8 @@ class ProSTRegistration(ScriptedLoadableModule):
         self.parent.helpText = _("""
 Finds where a CT lies with respect to a C-arm from one or more fluoroscopy images of the same patient, writes the
 pose as a linear transform above the CT, and lays the digitally reconstructed radiograph (DRR) over the fluoroscopy
-so that a person can judge it. Not a medical device: for research only.
+so that a person can judge it. Work through the five steps from top to bottom; each says what it still needs.
+Not a medical device: for research only.
 See the <a href="https://github.com/ProSTRegistration/SlicerProSTRegistration">documentation</a>.
 """)
         self.parent.acknowledgementText = _("""
@@ -35,28 +42,84 @@ C. Gao, A. Feng, X. Liu, R. H. Taylor, M. Armand, M. Unberath:
 A Fully Differentiable Framework for 2D/3D Registration and the Projective Spatial Transformers.
 IEEE Transactions on Medical Imaging 43(1), 275-285, 2024, doi 10.1109/TMI.2023.3299588.
 """)
+        slicer.app.connect("startupCompleted()", offerSamples)
 
 
-class ProSTRegistrationWidget(ScriptedLoadableModuleWidget):
-    """The panel, and the timer that lets the logic hear its worker."""
+def offerSamples():
+    """Lists the samples in the SampleData module, once that is there."""
+    registerSampleData(loadSample)
+
+
+def loadSample(kind):
+    """Loads a sample ("spine" or "phantom") in the background, in the module's panel."""
+    slicer.util.selectModule("ProSTRegistration")
+    slicer.util.getModuleWidget("ProSTRegistration").panel.images.loadSample(kind)
+
+
+class ProSTRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """Loads the panel and follows the scene's life."""
+
+    def __init__(self, parent=None):
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
 
     def setup(self):
         super().setup()
-        self.logic = Logic(slicer.mrmlScene)
-        self._timer = qt.QTimer()
-        self._timer.setInterval(POLL_INTERVAL_MS)
-        self._timer.connect("timeout()", self.logic.poll)
-        self._timer.start()
-        label = qt.QLabel(
-            _(
-                "The panel is under construction; a registration can be run from Python with"
-                " slicer.util.getModuleLogic('ProSTRegistration')."
-            )
-        )
-        label.wordWrap = True
-        self.layout.addWidget(label)
-        self.layout.addStretch(1)
+        uiWidget = slicer.util.loadUI(self.resourcePath("UI/ProSTRegistration.ui"))
+        self.layout.addWidget(uiWidget)
+        self.ui = slicer.util.childWidgetVariables(uiWidget)
+        uiWidget.setMRMLScene(slicer.mrmlScene)
+        self.logic = ProSTRegistrationLogic()
+        self.panel = Panel(self.ui, self.logic.registration)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
+        self.showParameterNode()
 
     def cleanup(self):
-        self._timer.stop()
-        self.logic.stop()
+        self.removeObservers()
+        self.panel.stop()
+
+    def enter(self):
+        self.showParameterNode()
+        self.panel.enter()
+
+    def exit(self):
+        self.panel.leave()
+
+    def onSceneStartClose(self, caller, event):
+        self.panel.closeScene()
+
+    def onSceneEndClose(self, caller, event):
+        self.showParameterNode()
+
+    def onSceneEndImport(self, caller, event):
+        self.showParameterNode()
+
+    def showParameterNode(self):
+        """Shows the scene's parameter node, which is made if the scene has none."""
+        self.panel.setParameters(self.logic.getParameterNode())
+
+
+class ProSTRegistrationLogic(ScriptedLoadableModuleLogic):
+    """The use cases without a panel: ``registration`` is a ProSTRegistrationLib.Logic."""
+
+    def __init__(self):
+        super().__init__()
+        self.registration = Logic(slicer.mrmlScene)
+
+    def getParameterNode(self):
+        return ProSTRegistrationParameterNode(super().getParameterNode())
+
+
+class ProSTRegistrationTest(ScriptedLoadableModuleTest):
+    """Reload and Test: the module comes up with an empty scene. What it does is tested in Testing/."""
+
+    def setUp(self):
+        slicer.mrmlScene.Clear()
+
+    def runTest(self):
+        self.setUp()
+        widget = slicer.util.getModuleWidget("ProSTRegistration")
+        self.assertFalse(widget.ui.registerButton.enabled)
+        self.assertNotEqual(widget.ui.imagesStatusLabel.text, "")

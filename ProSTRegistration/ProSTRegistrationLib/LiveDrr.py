@@ -46,18 +46,16 @@ class LiveDrr:
         self._isBusy = False
         self._lastChange_s = 0.0
         self._onError = _ignore
-        self._onShown = _ignore
 
-    def follow(self, ctNode, fluoroscopyNodes, anatomy, worldFromVolume, onShown=None, onError=None):
+    def follow(self, ctNode, fluoroscopyNodes, anatomy, worldFromVolume, onError=None):
         """Asks for DRRs of a CT at a pose; an earlier wish is forgotten.
 
         Args:
             worldFromVolume: rigid (4, 4).
-            onShown: called with the fluoroscopy node whose DRR is new.
             onError: called with an InputError or WorkerError.
         """
         self._wish = _Wish(ctNode, tuple(fluoroscopyNodes), anatomy, np.array(worldFromVolume))
-        self._onShown, self._onError = onShown or _ignore, onError or _ignore
+        self._onError = onError or _ignore
         self._previewsLeft, self._fullLeft = list(fluoroscopyNodes), list(fluoroscopyNodes)
         self._lastChange_s = time.monotonic()
         self._next()
@@ -91,7 +89,6 @@ class LiveDrr:
             if self._wish is not None and self._scene.holds(fluoroscopyNode):
                 self._scene.showDrr(fluoroscopyNode, arrays["drr"], factor)
                 self.shown += 1
-                self._onShown(fluoroscopyNode)
             self._next()
 
         def render(ids):

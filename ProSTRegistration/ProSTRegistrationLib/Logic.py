@@ -1,4 +1,4 @@
-"""The use cases: register, adapt, cancel, show live DRRs, load samples, check the engine. Runs without a user interface.
+"""The use cases: register, adapt, cancel, live DRRs, samples, self-check. Runs without a user interface.
 
 Call poll() from a timer; all callbacks come from there. Nothing in the scene changes until a registration has
 succeeded: one that fails or is cancelled, or whose worker dies, leaves the pose as it was.

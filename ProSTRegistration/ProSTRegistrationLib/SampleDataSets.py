@@ -131,9 +131,9 @@ def _addSample(scene, case, images, labels, parts):
 def _fillLandmarks(node, pointsMm):
     for point in pointsMm:
         node.AddControlPoint(*point)
-    # Dozens of known points: not to be dragged, and their numbers would hide the bone.
+    # Dozens of known points: they measure the error, and would hide the bone.
     node.SetLocked(True)
-    node.GetDisplayNode().SetPointLabelsVisibility(False)
+    node.GetDisplayNode().SetVisibility(False)
 
 
 def _supineWorldFrom(case):

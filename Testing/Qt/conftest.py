@@ -1,8 +1,11 @@
 """The panel in real Qt on real MRML, outside Slicer: see Testing/SlicerFacade/README.md."""
 
 import os
+import sys
 import warnings
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 # Read by Qt when the application object is made; there is no screen on a build machine.
@@ -17,7 +20,16 @@ try:
 except ImportError as error:
     pytest.skip(f"Qt cannot be used: {error}", allow_module_level=True)
 
+import slicer
+
+from prostreg.images.attenuation import attenuation_from_hu
+from prostreg.images.volume import Volume
+from prostreg.projector.selection import make_projector
+from ProSTRegistrationLib import Logic
+from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, applySettings, carmOf
 from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
+from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
+from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
 from SlicerFacade.Driving import Driver
 from SlicerFacade.Installation import installed
 
@@ -175,3 +187,81 @@ def samplePath(tmp_path, uiFile):
 def sample(driver, samplePath):
     """The widget object of that module, its panel open."""
     return driver.load(samplePath)
+
+
+class LastingClient(WorkerClient):
+    """A client whose worker goes on for the next test: starting one takes seconds."""
+
+    def stop(self):
+        self.cancel()
+        self.poll()
+        self._requests.clear()
+        self._inbox.clear()
+        self._unsent.clear()
+
+    def end(self):
+        """Ends the worker."""
+        super().stop()
+
+
+@pytest.fixture(scope="session")
+def lastingClient(tmp_path_factory):
+    made = LastingClient(LocalWorker(sys.executable, tmp_path_factory.mktemp("worker")))
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def panelWidget(driver, lastingClient, monkeypatch):
+    """The module's widget object, its panel in front, with a real worker that other tests use too."""
+    monkeypatch.setattr(Logic, "WorkerClient", lambda: lastingClient)
+    return driver.load(Path(__file__).parents[2] / "ProSTRegistration" / "ProSTRegistration.py")
+
+
+@pytest.fixture(scope="session")
+def bones():
+    """A CT (HU, int16) of balls of bone in soft tissue, without any symmetry."""
+    rng = np.random.default_rng(11)
+    k, j, i = np.mgrid[:48, :56, :52]
+    hu = np.full((48, 56, 52), -1000, dtype=np.int16)
+    hu[((k - 24) / 22) ** 2 + ((j - 28) / 26) ** 2 + ((i - 26) / 24) ** 2 < 1] = 40
+    for centre, radii in zip(rng.uniform(16, 36, (7, 3)), rng.uniform(3, 9, (7, 3)), strict=True):
+        inside = sum(((axis - c) / r) ** 2 for axis, c, r in zip((k, j, i), centre, radii, strict=True)) < 1
+        hu[inside] = 900
+    return hu
+
+
+@pytest.fixture
+def addVolume(facade):
+    """Adds a volume node with voxels [k, j, i] and spacings along (i, j, k)."""
+
+    def add(voxels, name, spacing=(1, 1, 1), className="vtkMRMLScalarVolumeNode"):
+        node = facade.scene.AddNewNodeByClass(className, name)
+        slicer.util.updateVolumeFromArray(node, voxels)
+        node.SetSpacing(*spacing)
+        node.CreateDefaultDisplayNodes()
+        return node
+
+    return add
+
+
+@pytest.fixture
+def patient(addVolume, bones, driver, panelWidget):
+    """A small CT and an X-ray of it, chosen and placed in the panel, the CT near its true pose; (panel, ct, xray)."""
+    panel = panelWidget.panel
+    ct = addVolume(bones, "CT", (2.0, 1.8, 2.5))
+    settings = CArmSettings(1000.0, 700.0, (1.6, 1.6))
+    carm = carmOf(settings, (112, 112))
+    volume = Volume(attenuation_from_hu(bones.astype(np.float32)), np.diag([2.0, 1.8, 2.5, 1.0]))
+    truth = np.eye(4)
+    truth[:3, 3] = -volume.centre_mm
+    drr = make_projector(volume).render((carm.camera_from_world @ truth)[np.newaxis], carm)[0]
+    xray = addVolume((4000 * np.exp(-drr)).astype(np.uint16)[np.newaxis], "X-ray")
+    driver.choose(panel.ui.ctSelector, ct)
+    driver.choose(panel.ui.fluoroscopySelector, xray)
+    applySettings(panel.scene, xray, settings)
+    start = truth.copy()
+    start[:3, 3] += (4, -3, 5)
+    panel.scene.setPose(ct, start)
+    driver.pump()
+    return panel, ct, xray

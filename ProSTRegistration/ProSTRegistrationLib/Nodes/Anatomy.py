@@ -46,6 +46,14 @@ class LabelPart:
     chosen: list | None
 
 
+def contentKey(node):
+    """What tells two states of a volume's or segmentation's content apart; None for no node."""
+    if node is None:
+        return None
+    content = node.GetSegmentation() if node.IsA("vtkMRMLSegmentationNode") else node.GetImageData()
+    return node.GetID(), content.GetMTime() if content is not None else 0
+
+
 def anatomyLabels(worldFromCt, anatomy):
     """The chosen parts of a segmentation or label map, one LabelPart per image that holds some.
 

@@ -44,6 +44,12 @@ def flipLeftRight(volumeNode):
     volumeNode.SetAttribute(FLIPPED_ATTRIBUTE, None if isFlipped(volumeNode) else "1")
 
 
+def sizeOf(volumeNode):
+    """Numbers of frames and of values per pixel; (0, 0) without an image."""
+    image = volumeNode.GetImageData() if volumeNode is not None else None
+    return (0, 0) if image is None else (image.GetDimensions()[2], image.GetNumberOfScalarComponents())
+
+
 def singleFrame(volumeNode, frameIndex):
     """One frame of a multi-frame image (a volume whose slices are frames) as an image of its own beside it.
 

@@ -4,6 +4,8 @@ import numpy as np
 
 from prostreg.errors import InputError
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels
+from ProSTRegistrationLib.Nodes.CArmNode import pixelsOf
+from ProSTRegistrationLib.Nodes.CArmSettings import isPlaced
 from ProSTRegistrationLib.Nodes.LabelSamples import chosenPointsMm
 from ProSTRegistrationLib.Nodes.Scene import ROLE_ATTRIBUTE, Scene
 
@@ -12,13 +14,14 @@ AIR_HU = -300.0
 MOST_POINTS = 20000
 
 
-def imageFaults(ctNode, fluoroscopyNodes, anatomy=None):
+def imageFaults(ctNode, fluoroscopyNodes, anatomy=None, needsCArm=True):
     """Every fault of the images that a registration would use; the scene is not changed.
 
     Args:
         ctNode: volume node or None.
-        fluoroscopyNodes: volume nodes, each of them placed; None among them counts as not chosen.
+        fluoroscopyNodes: volume nodes; None among them counts as not chosen.
         anatomy: AnatomyChoice; bone by threshold if it is None.
+        needsCArm: whether an image without C-arm is a fault.
 
     Returns:
         list of sentences: what, why, what to do. Empty if a registration can begin.
@@ -35,10 +38,21 @@ def imageFaults(ctNode, fluoroscopyNodes, anatomy=None):
         faults += found
     for node in dict.fromkeys(nodes):
         if node is not ctNode:
-            faults += _xrayFaults(node)
+            faults += _xrayFaults(node, needsCArm)
     if ct is not None and anatomy.node is not None:
         faults += _anatomyFaults(*ct, ctNode, anatomy)
     return faults
+
+
+def anatomyFaults(ctNode, anatomy):
+    """Every fault of an anatomy that is shown over a CT which has none itself.
+
+    Looks at a sample of its voxels: a few hundredths of a second for large ones.
+    """
+    if anatomy.node is None:
+        return []
+    ct, faults = _outcome(lambda: _checkedCt(ctNode))
+    return [] if faults else _anatomyFaults(*ct, ctNode, anatomy)
 
 
 def _choiceFaults(ctNode, nodes):
@@ -76,7 +90,7 @@ def _checkedCt(ctNode):
     return Scene(ctNode.GetScene()).ct(ctNode)
 
 
-def _xrayFaults(node):
+def _xrayFaults(node, needsCArm):
     name = node.GetName()
     if node.GetAttribute(ROLE_ATTRIBUTE) == "drr":
         return [f"'{name}' is a DRR computed from the CT, not an X-ray: choose the fluoroscopy image itself."]
@@ -85,6 +99,8 @@ def _xrayFaults(node):
             f"'{name}', chosen as X-ray, has {_sliceCount(node)} frames or slices: take one frame of a run as an image"
             " of its own; if it is a CT, choose it as CT."
         ]
+    if not needsCArm and not isPlaced(node):
+        return _outcome(lambda: pixelsOf(node))[1]
     return _outcome(lambda: Scene(node.GetScene()).fluoroscopy(node))[1]
 
 

@@ -121,6 +121,10 @@ class WorkerClient:
         self._disconnect()
         self.source.discardLog()
 
+    def restart(self):
+        """Ends the worker, so that the next request starts another; pending requests fail."""
+        self._lose("it was ended to start anew")
+
     def logTail(self):
         """The last lines of the worker's log, for messages."""
         return self.source.logTail()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from prostreg.errors import InputError
-from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels
+from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels, contentKey
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, worldFromNode
 
@@ -135,7 +135,7 @@ class WorkerData:
         ]
         steps, ctKey, anatomyKey = [], None, None
         if ct is not None:
-            ctKey = ("ct", ctNode.GetID(), ctNode.GetImageData().GetMTime(), ijkToRas(ctNode).tobytes())
+            ctKey = ("ct", contentKey(ctNode), ijkToRas(ctNode).tobytes())
             if ctKey not in self._ids:
                 fields = {"volume_from_index": ct.volume_from_index.tolist()}
                 steps.append(_Step("load_ct", {"ct": ct.values}, lambda: fields, [ctKey], "ct"))
@@ -178,18 +178,14 @@ class WorkerData:
 def _anatomyKey(ctKey, worldFromVolume, anatomy):
     if anatomy.node is None:
         return ("anatomy", ctKey, anatomy.thresholdHu)
-    node = anatomy.node
-    content = node.GetSegmentation() if node.IsA("vtkMRMLSegmentationNode") else node.GetImageData()
-    volumeFromAnatomy = np.linalg.inv(worldFromVolume) @ worldFromNode(node)
-    return (
-        "anatomy", ctKey, node.GetID(), content.GetMTime() if content else 0, np.round(volumeFromAnatomy, 6).tobytes(),
-        anatomy.segmentIds, anatomy.labelValues,
-    )  # fmt: skip
+    volumeFromAnatomy = np.linalg.inv(worldFromVolume) @ worldFromNode(anatomy.node)
+    place = np.round(volumeFromAnatomy, 6).tobytes()
+    return ("anatomy", ctKey, contentKey(anatomy.node), place, anatomy.segmentIds, anatomy.labelValues)
 
 
 def _viewKey(node, carm):
     place = np.round(carm.camera_from_world, 9).tobytes()
-    return ("view", node.GetID(), node.GetImageData().GetMTime(), node.GetAttribute(CARM_ATTRIBUTE), place)
+    return ("view", contentKey(node), node.GetAttribute(CARM_ATTRIBUTE), place)
 
 
 def _viewStep(missing):

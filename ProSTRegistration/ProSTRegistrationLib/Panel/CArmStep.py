@@ -1,0 +1,174 @@
+"""Step 2: where source and detector of each X-ray image stand."""
+
+import slicer
+from slicer.i18n import tr as _
+
+from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, pixelsOf
+from ProSTRegistrationLib.Nodes.CArmPresets import PRESETS, preset
+from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, applySettings, isPlaced, settingsOf
+from ProSTRegistrationLib.Nodes.DicomCArm import settingsFromTags, tagReaderOf
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, isFlipped
+from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, PLAIN_STYLE, showStatus
+
+
+class CArmStep:
+    """Shows the geometry of an image and places it.
+
+    The fields are a draft until the image is placed by the button: what stands there came from DICOM or from a preset,
+    and nobody else knows whether it is right.
+
+    Args:
+        panel: Panel.
+    """
+
+    def __init__(self, panel):
+        self._panel, self._ui = panel, panel.ui
+        self._shown, self._note, self._fault = None, "", ""
+        self._fixedPose, self._isFilling = None, False
+        ui = self._ui
+        for name in PRESETS:
+            ui.presetComboBox.addItem(name)
+        ui.presetComboBox.currentIndex = -1
+        ui.presetComboBox.connect("activated(int)", self._presetChosen)
+        ui.carmImageComboBox.connect("currentIndexChanged(int)", lambda index: self._panel.refreshSoon())
+        ui.placeButton.connect("clicked(bool)", lambda checked: self.place())
+        ui.flipCheckBox.connect("clicked(bool)", lambda checked: self._flip())
+
+    @property
+    def node(self):
+        """The image whose C-arm is shown; None without one."""
+        nodes = self._panel.fluoroscopyNodes
+        index = self._ui.carmImageComboBox.currentIndex
+        return nodes[index] if 0 <= index < len(nodes) else (nodes[0] if nodes else None)
+
+    @property
+    def isReady(self):
+        """True when all images are placed."""
+        nodes = self._panel.fluoroscopyNodes
+        return bool(nodes) and all(isPlaced(node) for node in nodes)
+
+    def refresh(self):
+        """Brings widgets up to date; a draft is kept while its image stays the same."""
+        self._listImages()
+        node = self.node
+        isUsable = node is not None and self._panel.images.isReady
+        for widget in self._editable():
+            widget.enabled = isUsable
+        if isUsable:
+            state = (node.GetID(), node.GetAttribute(CARM_ATTRIBUTE), isFlipped(node))
+            if state != self._shown:
+                self._shown = state
+                self._fill(node)
+        for image in self._panel.fluoroscopyNodes:
+            self._panel.observe(image, "ModifiedEvent", self._panel.refreshSoon)
+        showStatus(self._ui.carmStatusLabel, *self._status(isUsable))
+
+    def place(self):
+        """Places the image by the values in the fields."""
+        if self._panel.attempt(lambda: applySettings(self._panel.scene, self.node, self._settings()), self._setFault):
+            self._panel.start.startWhereThePatientLies()
+            self._panel.check.showViews()
+        self._panel.refreshSoon()
+
+    def _status(self, isUsable):
+        if not isUsable:
+            return _("Choose CT and X-ray image first."), MISSING_STYLE
+        if self._fault:
+            return self._fault, FAULT_STYLE
+        unplaced = [node.GetName() for node in self._panel.fluoroscopyNodes if not isPlaced(node)]
+        if unplaced:
+            missing = _("Check the values, then place: {names}").format(names=", ".join(unplaced))
+            return f"{self._note}\n{missing}".strip(), MISSING_STYLE
+        return self._note, PLAIN_STYLE
+
+    def _listImages(self):
+        comboBox = self._ui.carmImageComboBox
+        names = [node.GetName() for node in self._panel.fluoroscopyNodes]
+        if [comboBox.itemText(row) for row in range(comboBox.count)] != names:
+            comboBox.blockSignals(True)
+            comboBox.clear()
+            for name in names:
+                comboBox.addItem(name)
+            comboBox.blockSignals(False)
+        for widget in (self._ui.carmImageLabel, comboBox):
+            widget.setVisible(len(names) > 1)
+
+    def _fill(self, node):
+        self._fault = ""
+        self._ui.flipCheckBox.checked = isFlipped(node)
+        if not self._panel.attempt(lambda: self._fillFrom(node), self._setFault):
+            self._show(preset(next(iter(PRESETS)), self._size(node)))
+
+    def _fillFrom(self, node):
+        if isPlaced(node):
+            settings = settingsOf(node)
+            self._show(settings)
+            self._note = _("No angles describe this camera; it stays as it is.") if settings.isFixedPose else ""
+            return
+        size = self._size(node)
+        reader = tagReaderOf(node, slicer.dicomDatabase)
+        if reader is None:
+            self._show(preset(next(iter(PRESETS)), size))
+            self._note = _("The image does not tell its geometry; these are values of a usual C-arm.")
+            return
+        found = settingsFromTags(reader, size)
+        self._show(found.settings)
+        self._note = found.summary
+
+    def _show(self, settings):
+        ui = self._ui
+        width, height = self._size(self.node)
+        principalPoint = settings.principalPointPx or ((width - 1) / 2, (height - 1) / 2)
+        self._fixedPose = settings.fixedCameraFromWorld
+        for widget, value in (
+            (ui.sddSpinBox, settings.sddMm),
+            (ui.sodSpinBox, settings.sodMm),
+            (ui.pixelSizeUSpinBox, settings.pixelSizeMm[0]),
+            (ui.pixelSizeVSpinBox, settings.pixelSizeMm[1]),
+            (ui.principalPointUSpinBox, principalPoint[0]),
+            (ui.principalPointVSpinBox, principalPoint[1]),
+            (ui.primaryAngleSpinBox, settings.primaryAngleDeg),
+            (ui.secondaryAngleSpinBox, settings.secondaryAngleDeg),
+        ):
+            widget.value = value
+        for widget in (ui.primaryAngleSpinBox, ui.secondaryAngleSpinBox):
+            widget.enabled = self._fixedPose is None
+
+    def _settings(self):
+        ui = self._ui
+        return CArmSettings(
+            sddMm=ui.sddSpinBox.value,
+            sodMm=ui.sodSpinBox.value,
+            pixelSizeMm=(ui.pixelSizeUSpinBox.value, ui.pixelSizeVSpinBox.value),
+            principalPointPx=(ui.principalPointUSpinBox.value, ui.principalPointVSpinBox.value),
+            primaryAngleDeg=ui.primaryAngleSpinBox.value,
+            secondaryAngleDeg=ui.secondaryAngleSpinBox.value,
+            fixedCameraFromWorld=self._fixedPose,
+        )
+
+    def _presetChosen(self, index):
+        node = self.node
+        if node is not None and index >= 0:
+            self._show(preset(list(PRESETS)[index], self._size(node)))
+            self._panel.refreshSoon()
+
+    def _flip(self):
+        node = self.node
+        if node is not None:
+            self._panel.attempt(lambda: flipLeftRight(node), self._setFault)
+            self._panel.refreshSoon()
+
+    def _setFault(self, text):
+        self._fault = text
+
+    def _editable(self):
+        ui = self._ui
+        return (
+            ui.presetComboBox, ui.sddSpinBox, ui.sodSpinBox, ui.pixelSizeUSpinBox, ui.pixelSizeVSpinBox,
+            ui.principalPointUSpinBox, ui.principalPointVSpinBox, ui.primaryAngleSpinBox, ui.secondaryAngleSpinBox,
+            ui.flipCheckBox, ui.placeButton,
+        )  # fmt: skip
+
+    @staticmethod
+    def _size(node):
+        return pixelsOf(node).shape[::-1]

@@ -1,0 +1,213 @@
+"""Step 5: how good is it, and is it kept."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import qt
+from slicer.i18n import tr as _
+
+from prostreg.errors import InputError
+from ProSTRegistrationLib.Jobs import JobState
+from ProSTRegistrationLib.Nodes.Attempts import addAttempt, attempt, attempts, decide
+from ProSTRegistrationLib.Nodes.Landmarks import landmarkPointsMm, mtreMm, referencePose
+from ProSTRegistrationLib.Panel.CheckViews import CheckViews
+from ProSTRegistrationLib.Panel.Messages import MISSING_STYLE, showStatus
+from ProSTRegistrationLib.Panel.Verdict import attemptCells, attemptHeadings, detailsText, verdictText
+
+SEEDS = 1_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class _Running:
+    """A registration under way: of which CT, from where, and in what words the table tells it."""
+
+    ctNode: object
+    worldFromVolume: np.ndarray
+    words: dict
+
+
+class CheckStep:
+    """Shows the verdict and the attempts; accepts, rejects, repeats.
+
+    Args:
+        panel: Panel.
+    """
+
+    def __init__(self, panel):
+        self._panel, self._ui = panel, panel.ui
+        self._message, self._style = "", MISSING_STYLE
+        self._views = CheckViews(panel, self._say)
+        self._running, self._current, self._isFilling = None, None, False
+        ui = self._ui
+        ui.acceptButton.connect("clicked(bool)", lambda checked: self._decide("accepted"))
+        ui.rejectButton.connect("clicked(bool)", lambda checked: self._decide("rejected"))
+        ui.redoButton.connect("clicked(bool)", lambda checked: self._redo())
+        headings = attemptHeadings()
+        ui.attemptsTable.setColumnCount(len(headings))
+        ui.attemptsTable.setHorizontalHeaderLabels(headings)
+        ui.attemptsTable.verticalHeader().setVisible(False)
+        ui.attemptsTable.horizontalHeader().setStretchLastSection(True)
+        ui.attemptsTable.connect("cellClicked(int,int)", lambda row, column: self._showAttempt(row))
+
+    def refresh(self):
+        """Brings widgets up to date."""
+        panel, ui = self._panel, self._ui
+        known = attempts(panel.scene, panel.ctNode) if panel.ctNode is not None else []
+        numbers = [int(row["Attempt"]) for row in known]
+        if self._current not in numbers:
+            self._current = numbers[-1] if numbers else None
+        shown = self._attempt()
+        isFree = shown is not None and panel.logic.state is JobState.IDLE
+        for button in (ui.acceptButton, ui.rejectButton, ui.redoButton):
+            button.enabled = isFree
+        for label, text in ((ui.verdictLabel, verdictText(shown)), (ui.detailsLabel, detailsText(shown))):
+            label.text = text
+            label.setVisible(bool(text))
+        self._fillTable(known)
+        self._views.refresh()
+        missing = "" if shown is not None or self._message else _("Register first; then judge the overlay here.")
+        showStatus(ui.checkStatusLabel, self._message or missing, self._style if self._message else MISSING_STYLE)
+
+    def showViews(self):
+        """Brings up the layout for checking, and a DRR to check."""
+        self._panel.refresh()
+        self._views.show()
+        self.followPose()
+
+    def followPose(self):
+        """Has the DRR follow the CT, where the live DRR is on and no search moves it."""
+        panel = self._panel
+        if not panel.parameters.liveDrr or not panel.start.isReady or panel.register.isBusy:
+            return
+        panel.attempt(lambda: self._follow(panel.scene.ct(panel.ctNode)[1]), self._sayFault)
+
+    def beginAttempt(self):
+        """Notes where a registration begins."""
+        panel, parameters = self._panel, self._panel.parameters
+        startedBy = _("everywhere") if parameters.searchEverywhere else parameters.startedBy or _("as loaded")
+        self._running = _Running(
+            panel.ctNode,
+            panel.scene.ct(panel.ctNode)[1],
+            {"start": startedBy, "method": parameters.method.value, "quality": parameters.quality.value},
+        )
+
+    def showBestSoFar(self, progress):
+        """Shows the DRR of the best pose of a running search; the CT stays where it is."""
+        if self._panel.parameters.liveDrr and self._views.isShown:
+            self._follow(np.array(progress["world_from_volume"]))
+
+    def endAttempt(self, result):
+        """Adds a result to the table; None for a task that brought none."""
+        panel, running, self._running = self._panel, self._running, None
+        panel.logic.live.forget()
+        if result is not None and result.get("stopped") != "cancelled" and panel.scene.holds(running.ctNode):
+            pose = np.array(result["world_from_volume"])
+            self._current = addAttempt(
+                panel.scene,
+                running.ctNode,
+                result,
+                **running.words,
+                startWorldFromVolume=running.worldFromVolume,
+                landmarkErrorMm=panel.start.landmarkErrorMm(pose),
+                mtreMm=self._mtreMm(pose),
+            )
+            self._views.show()
+        else:
+            self.followPose()
+        panel.refreshSoon()
+
+    def leave(self):
+        """Brings the former layout back."""
+        self._views.leave()
+
+    def closeScene(self):
+        """Forgets what the scene held."""
+        self._current = self._running = None
+        self._message = ""
+        self._views.forget()
+
+    def stop(self):
+        """For the end of the module."""
+        self._views.stop()
+
+    def _follow(self, worldFromVolume):
+        panel = self._panel
+        first = panel.carm.node
+        nodes = [first, *(node for node in panel.fluoroscopyNodes if node is not first)]
+        panel.logic.live.follow(panel.ctNode, nodes, panel.anatomy, worldFromVolume, self._sayError)
+
+    def _mtreMm(self, worldFromVolume):
+        """Against the known pose of a sample, over the landmarks in its CT."""
+        panel = self._panel
+        reference, ctList = referencePose(panel.scene, panel.ctNode), panel.parameters.ctLandmarks
+        if reference is None or ctList is None:
+            return None
+        return mtreMm(worldFromVolume, reference, landmarkPointsMm(panel.ctNode, ctList))
+
+    def _decide(self, decision):
+        panel, shown = self._panel, self._attempt()
+
+        def keep():
+            pose = shown["startWorldFromVolume" if decision == "rejected" else "worldFromVolume"]
+            panel.scene.setPose(panel.ctNode, pose)
+            decide(panel.scene, panel.ctNode, shown["number"], decision)
+
+        panel.attempt(keep, self._sayFault)
+        panel.refreshSoon()
+
+    def _redo(self):
+        panel, shown = self._panel, self._attempt()
+
+        def again():
+            panel.scene.setPose(panel.ctNode, shown["startWorldFromVolume"])
+            panel.parameters.seed = (panel.parameters.seed + 1) % SEEDS
+            panel.register.register()
+
+        panel.attempt(again, self._sayFault)
+
+    def _attempt(self):
+        """The attempt that is shown; None where there is none that can be read."""
+        panel = self._panel
+        if panel.ctNode is None or self._current is None:
+            return None
+        try:
+            return attempt(panel.scene, panel.ctNode, self._current)
+        except InputError as error:
+            self._sayFault("\n".join(error.faults))
+            return None
+
+    def _showAttempt(self, row):
+        panel = self._panel
+        known = attempts(panel.scene, panel.ctNode)
+        if self._isFilling or row >= len(known) or panel.register.isBusy:
+            return
+        self._current = int(known[row]["Attempt"])
+        shown = self._attempt()
+        if shown is not None:
+            panel.attempt(lambda: panel.scene.setPose(panel.ctNode, shown["worldFromVolume"]), self._sayFault)
+        panel.refreshSoon()
+
+    def _fillTable(self, known):
+        table = self._ui.attemptsTable
+        self._isFilling = True
+        table.setRowCount(len(known))
+        for row, cells in enumerate(known):
+            for column, text in enumerate(attemptCells(cells)):
+                item = table.item(row, column)
+                if item is None or item.text() != text:
+                    table.setItem(row, column, qt.QTableWidgetItem(text))
+            if int(cells["Attempt"]) == self._current:
+                table.selectRow(row)
+        table.setVisible(bool(known))
+        self._isFilling = False
+
+    def _say(self, text, style):
+        self._message, self._style = text, style
+        showStatus(self._ui.checkStatusLabel, text, style)
+
+    def _sayFault(self, text):
+        if text:
+            self._say(text, MISSING_STYLE)
+
+    def _sayError(self, error):
+        self._say("\n".join(error.faults), MISSING_STYLE)

@@ -1,0 +1,195 @@
+"""Step 5, the views: the overlay on the X-ray, the DRR beside it, the C-arm in 3D."""
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from ProSTRegistrationLib.Nodes.CArmNode import carmOf
+from ProSTRegistrationLib.Nodes.CArmSettings import isPlaced
+from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, PLAIN_STYLE
+from ProSTRegistrationLib.ParameterNode import OverlayChoice
+from ProSTRegistrationLib.Views.CheckLayout import (
+    CARM_VIEW,
+    DRR_VIEW,
+    FLUOROSCOPY_VIEW,
+    leaveCheckLayout,
+    showCheckLayout,
+    viewNode,
+)
+from ProSTRegistrationLib.Views.DrrView import showDrrAlone
+from ProSTRegistrationLib.Views.Overlay import Overlay
+from ProSTRegistrationLib.Views.SliceView import faceDetector, showLayers
+from ProSTRegistrationLib.Views.SourceView import (
+    cameraOf,
+    lookAtCArm,
+    lookFromSource,
+    showDetectorPicture,
+    showVolumeRendering,
+)
+
+FLICKER_MS = 450
+OPACITY_STEP = 10.0
+
+
+class CheckViews:
+    """Shows the registration in a layout of its own.
+
+    Args:
+        panel: Panel.
+        say: called with a text for the status line of the step and its style.
+    """
+
+    def __init__(self, panel, say):
+        self._panel, self._ui, self._say = panel, panel.ui, say
+        self._overlay = Overlay(panel.scene)
+        self._shown = None
+        self._isDrrPhase = True
+        self._flicker = qt.QTimer()
+        self._flicker.setInterval(FLICKER_MS)
+        self._flicker.connect("timeout()", self._flip)
+        ui = self._ui
+        ui.checkViewsButton.connect("toggled(bool)", self._toggled)
+        ui.sourceViewButton.connect("toggled(bool)", lambda isOn: self._aimCamera())
+        self._shortcuts = [
+            *(self._shortcut(f"Alt+{number}", choice) for number, choice in enumerate(OverlayChoice, start=1)),
+            self._key("Alt+Left", lambda: self._addOpacity(-OPACITY_STEP)),
+            self._key("Alt+Right", lambda: self._addOpacity(OPACITY_STEP)),
+        ]
+
+    @property
+    def isShown(self):
+        """True while the layout of the check is shown."""
+        return self._ui.checkViewsButton.checked
+
+    def show(self):
+        """Brings up the layout; nothing changes where it is up already."""
+        self._ui.checkViewsButton.checked = True
+        self.refresh()
+
+    def refresh(self):
+        """Brings the views up to date with the chosen images, their DRRs and the overlay's settings."""
+        node = self._node()
+        isReady = node is not None and self._panel.start.isReady
+        for widget in (self._ui.checkViewsButton, self._ui.sourceViewButton, self._ui.overlayComboBox):
+            widget.enabled = isReady
+        if isReady and self.isShown:
+            self._panel.attempt(lambda: self._show(node), lambda text: self._say(text, FAULT_STYLE))
+        else:
+            self._flicker.stop()
+
+    def leave(self):
+        """Brings the former layout back."""
+        self._ui.checkViewsButton.checked = False
+
+    def forget(self):
+        """The scene is gone, and with it what was shown."""
+        self._flicker.stop()
+        self._overlay.hide()
+        self._shown = None
+        self.leave()
+
+    def stop(self):
+        """For the end of the module."""
+        self.forget()
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(False)
+            shortcut.deleteLater()
+
+    def _node(self):
+        return self._panel.carm.node if self._panel.parameters is not None else None
+
+    def _toggled(self, isOn):
+        layoutNode = slicer.app.layoutManager().layoutLogic().GetLayoutNode()
+        if isOn:
+            showCheckLayout(layoutNode)
+            self._shown = None
+            self._panel.refreshSoon()
+            # The views get their size when the event at hand is done; only then can they be filled.
+            qt.QTimer.singleShot(0, self._faceDetector)
+            return
+        self._flicker.stop()
+        self._overlay.hide()
+        self._shown = None
+        if self._panel.ctNode is not None:
+            self._showIn3D(False)
+        leaveCheckLayout(layoutNode)
+
+    def _show(self, node):
+        parameters, drrNode = self._panel.parameters, self._panel.scene.findOwned(node, "drr")
+        choice = parameters.overlayKind
+        state = (node.GetID(), drrNode is not None, choice, self._panel.ctNode.GetID())
+        if state != self._shown:
+            isNewPicture = self._shown is None or self._shown[0] != state[0] or self._shown[3] != state[3]
+            self._shown = state
+            self._showOverlay(node, drrNode, choice)
+            if isNewPicture:
+                self._showIn3D(True)
+                self._aimCamera()
+        self._overlay.setOpacity(parameters.overlayOpacity / 100.0)
+        self._ui.overlayOpacitySlider.enabled = choice is OverlayChoice.BLEND
+        if choice is OverlayChoice.FLICKER and drrNode is not None:
+            self._flicker.start()
+        else:
+            self._flicker.stop()
+
+    def _showOverlay(self, node, drrNode, choice):
+        sliceLogic = self._sliceLogic(FLUOROSCOPY_VIEW)
+        self._overlay.hide()
+        if drrNode is None:
+            showLayers(sliceLogic, node)
+            faceDetector(sliceLogic, node)
+            self._say(_("The DRR comes with the live DRR or a registration."), PLAIN_STYLE)
+            return
+        # Whoever makes a DRR, the overlay shows it: never one of another pose.
+        self._panel.observe(drrNode, "ImageDataModifiedEvent", self._drrChanged)
+        opacity = self._panel.parameters.overlayOpacity / 100.0
+        self._overlay.show(choice.kind(), node, sliceLogic, opacity=opacity)
+        showDrrAlone(self._sliceLogic(DRR_VIEW), node, drrNode)
+        self._say("", PLAIN_STYLE)
+
+    def _drrChanged(self, *_args):
+        if self.isShown and self._shown is not None:
+            self._panel.attempt(self._overlay.refresh, lambda text: self._say(text, FAULT_STYLE))
+
+    def _sliceLogic(self, name):
+        return slicer.app.layoutManager().sliceWidget(name).sliceLogic()
+
+    def _faceDetector(self):
+        node = self._node()
+        if self.isShown and node is not None and isPlaced(node):
+            for name in (FLUOROSCOPY_VIEW, DRR_VIEW):
+                faceDetector(self._sliceLogic(name), node)
+
+    def _showIn3D(self, isOn):
+        view, node = viewNode(self._panel.scene.mrmlScene, CARM_VIEW), self._node()
+        if view is None:
+            return
+        showVolumeRendering(self._panel.ctNode, view, isOn)
+        if node is not None and isPlaced(node):
+            showDetectorPicture(node, view, isOn)
+
+    def _aimCamera(self):
+        view, node = viewNode(self._panel.scene.mrmlScene, CARM_VIEW), self._node()
+        if view is None or node is None or not self._panel.start.isReady:
+            return
+        aim = lookFromSource if self._ui.sourceViewButton.checked else lookAtCArm
+        self._panel.attempt(lambda: aim(cameraOf(view), carmOf(node)), lambda text: self._say(text, FAULT_STYLE))
+
+    def _flip(self):
+        self._isDrrPhase = not self._isDrrPhase
+        self._overlay.setFlickerPhase(self._isDrrPhase)
+
+    def _shortcut(self, key, choice):
+        return self._key(key, lambda: self._choose(choice))
+
+    def _key(self, key, action):
+        shortcut = qt.QShortcut(qt.QKeySequence(key), slicer.util.mainWindow())
+        shortcut.connect("activated()", lambda: action() if self.isShown else None)
+        return shortcut
+
+    def _choose(self, choice):
+        self._panel.parameters.overlayKind = choice
+
+    def _addOpacity(self, step):
+        parameters = self._panel.parameters
+        parameters.overlayOpacity = min(100.0, max(0.0, parameters.overlayOpacity + step))

@@ -1,0 +1,149 @@
+"""Step 1: which CT, which part of it, which X-ray images."""
+
+import numpy as np
+import qt
+from slicer.i18n import tr as _
+
+from ProSTRegistrationLib.Nodes.Anatomy import contentKey
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import greyCopy, singleFrame, sizeOf
+from ProSTRegistrationLib.Nodes.InputChecks import anatomyFaults, imageFaults
+from ProSTRegistrationLib.Nodes.NodeGeometry import worldFromNode
+from ProSTRegistrationLib.Panel.Messages import showStatus
+from ProSTRegistrationLib.Panel.SampleLoading import SampleLoading
+from ProSTRegistrationLib.PartsOfAnatomy import partsOf
+from ProSTRegistrationLib.Selection import NO_PART
+
+
+class ImagesStep:
+    """Chooses nodes; everything but the list of parts is bound to the parameter node.
+
+    Args:
+        panel: Panel.
+    """
+
+    def __init__(self, panel):
+        self._panel, self._ui = panel, panel.ui
+        self._isFilling, self._shownParts, self._judged = False, None, (None, [])
+        self._samples = SampleLoading(panel, self._say)
+        self._ui.partsList.connect("itemChanged(QListWidgetItem*)", self._partChanged)
+        self._ui.sampleButton.connect("clicked(bool)", lambda checked: self.loadSample("spine"))
+        self._ui.phantomButton.connect("clicked(bool)", lambda checked: self.loadSample("phantom"))
+        self._ui.frameButton.connect("clicked(bool)", lambda checked: self._useInstead(self._frame))
+        self._ui.greyButton.connect("clicked(bool)", lambda checked: self._useInstead(greyCopy))
+        self._message, self._found = ("", None), None
+
+    @property
+    def isReady(self):
+        """True when CT and X-ray images had nothing wrong with them but their geometry at the last refresh."""
+        return self._found == []
+
+    def refresh(self):
+        """Brings widgets up to date."""
+        parameters, ui = self._panel.parameters, self._ui
+        self._found = self._faults()
+        hasAnatomy = parameters.anatomy is not None
+        for widget in (ui.partsLabel, ui.partsList):
+            widget.setVisible(hasAnatomy)
+        for widget in (ui.boneThresholdLabel, ui.boneThresholdSpinBox):
+            widget.setVisible(not hasAnatomy)
+        frames, channels = sizeOf(parameters.fluoroscopy)
+        for widget in (ui.frameLabel, ui.frameSpinBox, ui.frameButton):
+            widget.setVisible(frames > 1 and channels == 1)
+        ui.frameSpinBox.maximum = max(1, frames)
+        ui.greyButton.setVisible(channels > 1)
+        self._fillParts()
+        isFree = not self._samples.isRunning and not self._panel.register.isBusy
+        for widget in (
+            ui.ctSelector, ui.anatomySelector, ui.partsList, ui.boneThresholdSpinBox, ui.fluoroscopySelector,
+            ui.moreViewsGroup, ui.sampleButton, ui.phantomButton,
+        ):  # fmt: skip
+            widget.enabled = isFree
+        if self._message[1] != self._choice():
+            self._message = "", self._choice()
+        showStatus(ui.imagesStatusLabel, self._message[0] or "\n".join(self._found))
+
+    def loadSample(self, kind):
+        """Begins to load a sample, "spine" or "phantom"."""
+        self._samples.start(kind)
+
+    @property
+    def isLoading(self):
+        """True while a sample is made or read."""
+        return self._samples.isRunning
+
+    def _faults(self):
+        parameters = self._panel.parameters
+        faults = imageFaults(parameters.ct, self._panel.fluoroscopyNodes, needsCArm=False)
+        if list(parameters.anatomyParts) == [NO_PART]:
+            return [*faults, _("Choose at least one part of the anatomy.")]
+        return faults or self._anatomyFaults()
+
+    def _anatomyFaults(self):
+        """Looked for again only when something has changed: it takes a moment."""
+        ctNode, anatomy = self._panel.ctNode, self._panel.anatomy
+        state = (contentKey(ctNode), contentKey(anatomy.node), anatomy, self._placeOfAnatomy())
+        if state != self._judged[0]:
+            self._judged = state, anatomyFaults(ctNode, anatomy)
+        return self._judged[1]
+
+    def _placeOfAnatomy(self):
+        node = self._panel.anatomy.node
+        if node is None:
+            return None
+        ctFromAnatomy = np.linalg.inv(worldFromNode(self._panel.ctNode)) @ worldFromNode(node)
+        return np.round(ctFromAnatomy, 3).tobytes()
+
+    def _fillParts(self):
+        parameters = self._panel.parameters
+        chosen = set(parameters.anatomyParts)
+        shown = (contentKey(parameters.anatomy), frozenset(chosen))
+        if shown == self._shownParts:
+            return
+        parts = partsOf(parameters.anatomy)
+        self._shownParts, self._isFilling = shown, True
+        partsList = self._ui.partsList
+        partsList.clear()
+        self._addPart(_("All parts"), NO_PART, not chosen)
+        for key, name in parts:
+            self._addPart(name, key, not chosen or key in chosen)
+        self._isFilling = False
+
+    def _addPart(self, name, key, isChosen):
+        item = qt.QListWidgetItem(name)
+        item.setData(qt.Qt.UserRole, key)
+        item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable)
+        item.setCheckState(qt.Qt.Checked if isChosen else qt.Qt.Unchecked)
+        self._ui.partsList.addItem(item)
+
+    def _partChanged(self, item):
+        if self._isFilling:
+            return
+        parameters, partsList = self._panel.parameters, self._ui.partsList
+        isChecked = item.checkState() == qt.Qt.Checked
+        if item.data(qt.Qt.UserRole) == NO_PART:
+            parameters.anatomyParts = [] if isChecked else [NO_PART]
+            return
+        items = [partsList.item(row) for row in range(1, partsList.count)]
+        chosen = [entry.data(qt.Qt.UserRole) for entry in items if entry.checkState() == qt.Qt.Checked]
+        isAll = len(chosen) == len(items)
+        parameters.anatomyParts = [] if isAll else chosen or [NO_PART]
+
+    def _frame(self, node):
+        return singleFrame(node, self._ui.frameSpinBox.value - 1)
+
+    def _useInstead(self, makeImage):
+        """Chooses an image that is made of the chosen X-ray."""
+        parameters = self._panel.parameters
+
+        def make():
+            parameters.fluoroscopy = makeImage(parameters.fluoroscopy)
+
+        self._panel.attempt(make, self._say)
+
+    def _say(self, text):
+        self._message = text, self._choice()
+        self._panel.refreshSoon()
+
+    def _choice(self):
+        """What a message is about: it goes when something else is chosen."""
+        return self._panel.ctNode, tuple(self._panel.fluoroscopyNodes)

@@ -1,0 +1,120 @@
+"""Step 3, paired landmarks: marking them, the pose that fits them, how far each is off."""
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from prostreg.errors import InputError
+from ProSTRegistrationLib.Nodes.Landmarks import (
+    landmarkErrorMm,
+    pairedLandmarks,
+    prepareLandmarkLists,
+    solveLandmarks,
+)
+from ProSTRegistrationLib.Views.CheckLayout import DRR_VIEW, FLUOROSCOPY_VIEW, viewNode
+
+
+class LandmarksGroup:
+    """Landmarks in the CT and in the first X-ray image.
+
+    Args:
+        panel: Panel.
+        startPose: StartPoseStep, which takes the pose and tells faults.
+    """
+
+    def __init__(self, panel, startPose):
+        self._panel, self._startPose, self._ui = panel, startPose, panel.ui
+        ui = self._ui
+        ui.ctLandmarksButton.connect("toggled(bool)", lambda isOn: self._mark(isOn, ui.ctLandmarksButton))
+        ui.xrayLandmarksButton.connect("toggled(bool)", lambda isOn: self._mark(isOn, ui.xrayLandmarksButton))
+        ui.solveLandmarksButton.connect("clicked(bool)", lambda checked: self._solve())
+        headings = [_("Landmark"), _("Off, px"), _("Off, mm")]
+        ui.landmarksTable.setColumnCount(len(headings))
+        ui.landmarksTable.setHorizontalHeaderLabels(headings)
+        ui.landmarksTable.horizontalHeader().setStretchLastSection(True)
+        ui.landmarksTable.verticalHeader().setVisible(False)
+        ui.landmarksTable.setVisible(False)
+
+    def refresh(self, isReady):
+        """Brings widgets up to date."""
+        parameters, ui = self._panel.parameters, self._ui
+        for button in (ui.ctLandmarksButton, ui.xrayLandmarksButton):
+            button.enabled = isReady
+        bothLists = parameters.ctLandmarks is not None and parameters.xrayLandmarks is not None
+        ui.solveLandmarksButton.enabled = isReady and bothLists
+
+    def errorMm(self, worldFromVolume):
+        """Mean distance of the landmarks from their rays at a pose; None without pairs that can be used."""
+        panel, parameters = self._panel, self._panel.parameters
+        if parameters.ctLandmarks is None or parameters.xrayLandmarks is None:
+            return None
+        try:
+            marked = [(panel.fluoroscopyNodes[0], parameters.xrayLandmarks)]
+            return landmarkErrorMm(worldFromVolume, pairedLandmarks(panel.ctNode, parameters.ctLandmarks, marked))
+        except InputError:  # said where they are solved; a result needs no landmarks
+            return None
+
+    def stopMarking(self):
+        """Ends marking in both lists."""
+        self._ui.ctLandmarksButton.checked = False
+        self._ui.xrayLandmarksButton.checked = False
+
+    def _mark(self, isOn, button):
+        ui, parameters = self._ui, self._panel.parameters
+        if not isOn:
+            if not (ui.ctLandmarksButton.checked or ui.xrayLandmarksButton.checked):
+                self._placeMode(None)
+            return
+        other = ui.xrayLandmarksButton if button is ui.ctLandmarksButton else ui.ctLandmarksButton
+        other.checked = False
+        self._prepare()
+        if button is ui.xrayLandmarksButton:
+            self._panel.check.showViews()
+        self._placeMode(parameters.ctLandmarks if button is ui.ctLandmarksButton else parameters.xrayLandmarks)
+
+    def _prepare(self):
+        """Makes the lists that are not chosen yet."""
+        panel = self._panel
+        views = [viewNode(panel.scene.mrmlScene, name) for name in (FLUOROSCOPY_VIEW, DRR_VIEW)]
+        viewIds = [view.GetID() for view in views if view is not None]
+        ctList, xrayList = prepareLandmarkLists(
+            panel.scene, panel.ctNode, panel.fluoroscopyNodes[0], fluoroscopyViewIds=viewIds
+        )
+        panel.parameters.ctLandmarks = panel.parameters.ctLandmarks or ctList
+        panel.parameters.xrayLandmarks = panel.parameters.xrayLandmarks or xrayList
+
+    def _placeMode(self, listNode):
+        """Lets clicks in the views add points to a list; ends that without one."""
+        applicationLogic = slicer.app.applicationLogic()
+        interaction = applicationLogic.GetInteractionNode()
+        if listNode is None:
+            interaction.SwitchToViewTransformMode()
+            return
+        selection = applicationLogic.GetSelectionNode()
+        selection.SetReferenceActivePlaceNodeClassName(listNode.GetClassName())
+        selection.SetActivePlaceNodeID(listNode.GetID())
+        interaction.SwitchToPersistentPlaceMode()
+
+    def _solve(self):
+        self.stopMarking()
+        self._panel.attempt(self._solveAndMove, self._startPose.tellFault)
+
+    def _solveAndMove(self):
+        panel, parameters = self._panel, self._panel.parameters
+        marked = [(panel.fluoroscopyNodes[0], parameters.xrayLandmarks)]
+        solution = solveLandmarks(panel.ctNode, parameters.ctLandmarks, marked)
+        self._fillTable(solution.rows)
+        if solution.warning:
+            raise InputError(solution.warning)
+        self._startPose.begin(solution.worldFromVolume, _("landmarks"))
+        notes = " ".join(solution.pairs.notes)
+        text = _("Landmarks agree to {rms} mm (root mean square).").format(rms=f"{solution.rmsMm:.1f}")
+        self._startPose.tellNote(f"{text} {notes}".strip())
+
+    def _fillTable(self, rows):
+        table = self._ui.landmarksTable
+        table.setRowCount(len(rows))
+        for number, row in enumerate(rows):
+            for column, text in enumerate((row.label, f"{row.residualPx:.1f}", f"{row.residualMm:.1f}")):
+                table.setItem(number, column, qt.QTableWidgetItem(text))
+        table.setVisible(bool(rows))

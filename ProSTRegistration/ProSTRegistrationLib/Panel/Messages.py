@@ -1,0 +1,35 @@
+"""How the panel talks: status lines, verdicts and their colours."""
+
+from slicer.i18n import tr as _
+
+MISSING_STYLE = "color: #8a5a00;"
+FAULT_STYLE = "color: #b3261e;"
+PLAIN_STYLE = ""
+
+VERDICTS = {
+    "accepted": ("#1b7f4d", "#ffffff"),
+    "uncertain": ("#b97a00", "#ffffff"),
+    "failed": ("#b3261e", "#ffffff"),
+}
+
+
+def showStatus(label, text, style=MISSING_STYLE):
+    """Shows a text in a status line, which takes no room without one."""
+    if label.text != text:
+        label.text = text
+    label.setStyleSheet(style)
+    label.setVisible(bool(text))
+
+
+def verdictWord(status):
+    """A result's status as a word for the panel."""
+    return {"accepted": _("Trusted"), "uncertain": _("Uncertain"), "failed": _("Failed")}.get(status, status)
+
+
+def secondsText(seconds):
+    """A duration for people."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return _("{count} s").format(count=round(seconds))
+    return _("{count} min").format(count=round(seconds / 60))

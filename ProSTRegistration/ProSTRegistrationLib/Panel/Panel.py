@@ -1,0 +1,145 @@
+"""The panel as a whole: its five steps, what they share, and when they are brought up to date."""
+
+import logging
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
+
+from prostreg.errors import InputError
+from ProSTRegistrationLib.Nodes.OwnedNodes import OwnedNodesRemover
+from ProSTRegistrationLib.Panel.CArmStep import CArmStep
+from ProSTRegistrationLib.Panel.CheckStep import CheckStep
+from ProSTRegistrationLib.Panel.ImagesStep import ImagesStep
+from ProSTRegistrationLib.Panel.RegisterStep import RegisterStep
+from ProSTRegistrationLib.Panel.StartPoseStep import StartPoseStep
+from ProSTRegistrationLib.Selection import anatomyChoice, fluoroscopyNodes
+
+POLL_INTERVAL_MS = 15
+
+
+class Panel(VTKObservationMixin):
+    """Connects the widgets to the logic.
+
+    Args:
+        ui: the widgets of ProSTRegistration.ui by their names.
+        logic: Logic.
+
+    Attributes:
+        parameters: ProSTRegistrationParameterNode; None while there is none.
+        images, carm, start, register, check: the steps.
+    """
+
+    def __init__(self, ui, logic):
+        super().__init__()
+        self.ui, self.logic, self.scene = ui, logic, logic.scene
+        self.parameters = None
+        self._guiTag, self._isStale = None, False
+        self._remover = OwnedNodesRemover(self.scene.mrmlScene)
+        self.images, self.carm = ImagesStep(self), CArmStep(self)
+        self.start, self.register = StartPoseStep(self), RegisterStep(self)
+        self.check = CheckStep(self)
+        self.steps = (self.images, self.carm, self.start, self.register, self.check)
+        self._timer = qt.QTimer()
+        self._timer.setInterval(POLL_INTERVAL_MS)
+        self._timer.connect("timeout()", self._poll)
+        self._timer.start()
+
+    def setParameters(self, parameters):
+        """Shows another parameter node, or none."""
+        if self.parameters is not None:
+            self.parameters.disconnectGui(self._guiTag)
+            self.removeObservers()
+        self.parameters = parameters
+        if parameters is not None:
+            self._guiTag = parameters.connectGui(self.ui)
+            self.observe(parameters.parameterNode, "ModifiedEvent", self.refreshSoon)
+        self.refresh()
+
+    def observe(self, node, event, callback):
+        """Calls back without arguments at an event of a node, once however often it is asked for."""
+        number = getattr(slicer.vtkMRMLScene, event, None) or getattr(node, event, None) or event
+        if not self.hasObserver(node, number, callback):
+            self.addObserver(node, number, callback)
+
+    def refreshSoon(self, *_):
+        """Brings the panel up to date when the events at hand are done, once for all of them."""
+        if not self._isStale:
+            self._isStale = True
+            qt.QTimer.singleShot(0, self._refreshIfStale)
+
+    def refresh(self):
+        """Brings all steps up to date."""
+        self._isStale = False
+        if self.parameters is not None:
+            for step in self.steps:
+                step.refresh()
+
+    def stop(self):
+        """For the end of the module."""
+        self.leave()
+        self._timer.stop()
+        self.check.stop()
+        self._remover.stop()
+        self.setParameters(None)
+        self.logic.stop()
+
+    def enter(self):
+        """For when the module comes to the front."""
+        self.register.lookAtEnvironment()
+
+    def closeScene(self):
+        """Ends what is under way because the scene goes."""
+        self.logic.abandon()
+        self.check.closeScene()
+        self.setParameters(None)
+
+    def leave(self):
+        """Takes handles and place mode out of the views; for when another module comes to the front."""
+        self.start.leave()
+        self.check.leave()
+
+    @property
+    def ctNode(self):
+        """The chosen CT, None without."""
+        return self.parameters.ct if self.parameters is not None else None
+
+    @property
+    def fluoroscopyNodes(self):
+        """The chosen X-ray images."""
+        return fluoroscopyNodes(self.parameters) if self.parameters is not None else []
+
+    @property
+    def anatomy(self):
+        """AnatomyChoice."""
+        return anatomyChoice(self.parameters)
+
+    def attempt(self, action, say):
+        """Does something that the user asked for; tells faults by ``say`` instead of raising.
+
+        Args:
+            action: called without arguments.
+            say: called with the faults as one text, "" if there are none.
+
+        Returns:
+            True if it was done.
+        """
+        try:
+            action()
+        except InputError as error:
+            say("\n".join(error.faults))
+            return False
+        except Exception as error:
+            logging.exception("ProSTRegistration: an action of the panel failed")
+            say(_("This is a defect in ProST Registration ({error}); the log has the details.").format(error=error))
+            return False
+        say("")
+        return True
+
+    def _refreshIfStale(self):
+        if self._isStale:
+            self.refresh()
+
+    def _poll(self):
+        self.logic.poll()

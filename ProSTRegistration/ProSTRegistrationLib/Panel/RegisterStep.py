@@ -1,0 +1,205 @@
+"""Step 4: register, adapt, cancel; what the engine needs and how far it is."""
+
+import logging
+
+from slicer.i18n import tr as _
+
+from ProSTRegistrationLib import Environment
+from ProSTRegistrationLib.Jobs import JobState
+from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, PLAIN_STYLE, secondsText, showStatus
+from ProSTRegistrationLib.Selection import registrationConfig
+
+PROGRESS_STEPS = 1000
+
+
+class RegisterStep:
+    """Starts and cancels the long tasks.
+
+    Args:
+        panel: Panel.
+    """
+
+    def __init__(self, panel):
+        self._panel, self._ui = panel, panel.ui
+        self._message, self._style = "", PLAIN_STYLE
+        self._task, self._adapted, self._engineText = "", "", ""
+        ui = self._ui
+        ui.registerButton.connect("clicked(bool)", lambda checked: self._registerOrCancel())
+        ui.adaptButton.connect("clicked(bool)", lambda checked: self._adaptOrCancel())
+        ui.environmentButton.connect("clicked(bool)", lambda checked: self._checkEngine())
+        ui.adaptGroup.connect("toggled(bool)", lambda isOpen: self._askAdapted())
+        ui.progressBar.maximum = PROGRESS_STEPS
+        self._isComplete = False
+
+    @property
+    def isReady(self):
+        """True when a registration can start."""
+        return self._panel.images.isReady and self._panel.carm.isReady
+
+    @property
+    def isBusy(self):
+        """True while a long task runs."""
+        return self._panel.logic.state is not JobState.IDLE
+
+    def refresh(self):
+        """Brings widgets up to date."""
+        ui, state = self._ui, self._panel.logic.state
+        isAdapting = self.isBusy and self._task == "adapt"
+        isRegistering = self.isBusy and not isAdapting
+        ui.registerButton.text = _("Cancel") if isRegistering else _("Register")
+        ui.registerButton.enabled = isRegistering or (self.isReady and not self.isBusy)
+        ui.adaptButton.text = _("Cancel") if isAdapting else _("Adapt")
+        ui.adaptButton.enabled = isAdapting or (self._panel.ctNode is not None and not self.isBusy)
+        for widget in (ui.methodComboBox, ui.qualityComboBox, ui.deviceComboBox, ui.advancedGroup):
+            widget.enabled = not self.isBusy
+        ui.progressBar.setVisible(state is not JobState.IDLE)
+        missing = "" if self.isReady else _("Choose the images and place every X-ray first.")
+        showStatus(ui.registerStatusLabel, missing, MISSING_STYLE)
+        showStatus(ui.progressLabel, self._message, self._style)
+        showStatus(ui.adaptedLabel, self._adapted, PLAIN_STYLE)
+        ui.environmentLabel.text = self._engineText
+
+    def makeReady(self):
+        """Installs what the worker lacks, after asking; True if it can work now."""
+        isThere = self._panel.attempt(self._ensureEnvironment, self._sayFault)
+        self.lookAtEnvironment()
+        return isThere
+
+    def lookAtEnvironment(self):
+        """Says in the Environment line what is there and what is missing."""
+        report = Environment.report()
+        self._isComplete, self._engineText = report.isReady, report.text
+        self._panel.refreshSoon()
+
+    def register(self):
+        """Registers from where the CT lies now."""
+        panel = self._panel
+        if not self.makeReady():
+            return
+        self._task = "register"
+        self._start(
+            lambda: panel.logic.register(
+                panel.ctNode,
+                panel.fluoroscopyNodes,
+                panel.anatomy,
+                registrationConfig(panel.parameters),
+                everywhere=panel.parameters.searchEverywhere,
+                onProgress=self._progressed,
+                onDone=self._done,
+                onError=self._failed,
+            ),
+            _("Bringing the images to the engine…"),
+        )
+
+    def say(self, text, style=PLAIN_STYLE):
+        """Shows a line below the button."""
+        self._message, self._style = text, style
+        self._panel.refreshSoon()
+
+    def _registerOrCancel(self):
+        if self.isBusy:
+            self._cancel()
+        else:
+            self.register()
+
+    def _adaptOrCancel(self):
+        panel = self._panel
+        if self.isBusy:
+            self._cancel()
+            return
+        if not self.makeReady():
+            return
+        self._task = "adapt"
+        placed = panel.fluoroscopyNodes if panel.carm.isReady else []
+        self._start(
+            lambda: panel.logic.adapt(
+                panel.ctNode,
+                placed,
+                panel.anatomy,
+                panel.parameters.adaptMinutes,
+                panel.parameters.seed,
+                onProgress=self._progressed,
+                onDone=self._adaptedDone,
+                onError=self._failed,
+            ),
+            _("Bringing the CT to the engine…"),
+        )
+
+    def _start(self, begin, message):
+        self._ui.progressBar.value = 0
+        if self._panel.attempt(begin, self._sayFault):
+            self._panel.check.beginAttempt()
+            self.say(message)
+
+    def _cancel(self):
+        self.say(_("Cancelling…"))
+        self._panel.logic.cancel()
+
+    def _progressed(self, progress):
+        self._ui.progressBar.value = round(PROGRESS_STEPS * progress["fraction"])
+        parts = [progress["message"]]
+        if progress.get("score") is not None:
+            parts.append(_("similarity {score}").format(score=f"{progress['score']:.2f}"))
+        if progress.get("seconds_left") is not None:
+            parts.append(_("{time} left").format(time=secondsText(progress["seconds_left"])))
+        self.say(" · ".join(parts))
+        if self._task == "register":
+            self._panel.check.showBestSoFar(progress)
+
+    def _done(self, result):
+        if result.get("stopped") == "cancelled":
+            self.say(_("Cancelled; the start pose is unchanged."))
+        elif result["status"] == "failed":
+            self.say(_("No convincing pose was found; the CT stays at its start pose. See step 5."), MISSING_STYLE)
+        else:
+            self.say(_("Done in {time}. Look at the overlay in step 5.").format(time=secondsText(result["seconds"])))
+        self._panel.check.endAttempt(result)
+
+    def _failed(self, error):
+        if getattr(error, "kind", "") == "stopped":
+            self.say(_("Cancelled; nothing was changed."))
+        else:
+            self.say("\n".join(error.faults), FAULT_STYLE)
+            if getattr(error, "details", ""):
+                logging.error("ProSTRegistration: %s", error.details)
+        self._panel.check.endAttempt(None)
+
+    def _adaptedDone(self, answer):
+        self.say(_("The network is adapted to this patient."))
+        self._panel.check.endAttempt(None)
+        self._askAdapted()
+
+    def _askAdapted(self):
+        """Asks whether adapted weights exist, once for each CT and anatomy."""
+        panel = self._panel
+        if panel.ctNode is None or self._ui.adaptGroup.collapsed or self.isBusy or not self._isComplete:
+            return
+        panel.attempt(lambda: panel.logic.askAdapted(panel.ctNode, panel.anatomy, self._tellAdapted), self._sayFault)
+
+    def _tellAdapted(self, answer):
+        if answer["exists"]:
+            self._adapted = _("Adapted to this CT and anatomy: {title}").format(title=answer["title"])
+        else:
+            self._adapted = answer.get("fault") or _(
+                "Not adapted to this CT yet. Ten minutes, best done before the operation, find far starts reliably."
+            )
+        self._panel.refreshSoon()
+
+    def _ensureEnvironment(self):
+        if Environment.ensure():
+            self._panel.logic.client.restart()
+
+    def _checkEngine(self):
+        if self.makeReady():
+            self._engineText = _("Checking…")
+            device = self._panel.parameters.device.value
+            self._panel.logic.checkEngine(device, self._tellEngine, self._failed)
+            self._panel.refreshSoon()
+
+    def _tellEngine(self, answer):
+        self._engineText = answer["verdict"]
+        self._panel.refreshSoon()
+
+    def _sayFault(self, text):
+        if text:
+            self.say(text, FAULT_STYLE)

@@ -1,0 +1,181 @@
+"""Step 3: where the search begins."""
+
+import json
+
+import numpy as np
+import slicer
+from slicer.i18n import tr as _
+
+from prostreg.errors import InputError
+from ProSTRegistrationLib.Nodes.CArmNode import carmOf
+from ProSTRegistrationLib.Nodes.CArmSettings import settingsOf
+from ProSTRegistrationLib.Panel.LandmarksGroup import LandmarksGroup
+from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, PLAIN_STYLE, showStatus
+from ProSTRegistrationLib.PatientCentre import PatientCentre
+from ProSTRegistrationLib.StartPose import PoseSliders, placedAtIsocentre, standardViewPose
+from ProSTRegistrationLib.Views.PoseHandles import showHandles
+
+
+class StartPoseStep:
+    """Moves the CT by standard views, handles, sliders and landmarks; the live DRR follows.
+
+    Args:
+        panel: Panel.
+    """
+
+    def __init__(self, panel):
+        self._panel, self._ui = panel, panel.ui
+        self._fault, self._note, self._isShowing = "", "", False
+        self._centre = PatientCentre()
+        self._landmarks = LandmarksGroup(panel, self)
+        ui = self._ui
+        self._sliders = (
+            ui.shiftUSlider, ui.shiftVSlider, ui.depthSlider, ui.tiltUSlider, ui.tiltVSlider, ui.inPlaneSlider,
+        )  # fmt: skip
+        for slider in self._sliders:
+            slider.connect("valueChanged(double)", lambda value: self._slid())
+        ui.standardViewButton.connect("clicked(bool)", lambda checked: self.setStandardView())
+        ui.handlesCheckBox.connect("toggled(bool)", lambda checked: self._showHandles())
+
+    @property
+    def isReady(self):
+        """True when the CT can be moved in front of the images."""
+        return self._panel.images.isReady and self._panel.carm.isReady
+
+    def refresh(self):
+        """Brings widgets up to date."""
+        isReady = self.isReady
+        ui = self._ui
+        for widget in (*self._sliders, ui.standardViewButton, ui.handlesCheckBox, ui.searchEverywhereCheckBox):
+            widget.enabled = isReady
+        self._landmarks.refresh(isReady)
+        ui.handlesCheckBox.checked = ui.handlesCheckBox.checked and isReady
+        if isReady:
+            self._panel.observe(self._panel.ctNode, "TransformModifiedEvent", self._moved)
+            self._showValues()
+            status = (self._fault, FAULT_STYLE) if self._fault else (self._note, PLAIN_STYLE)
+        else:
+            status = (_("Choose the images and place every X-ray first."), MISSING_STYLE)
+        showStatus(ui.startStatusLabel, *status)
+
+    def startWhereThePatientLies(self):
+        """Puts a CT that was never moved into the isocentre, as the C-arm's angles see a supine patient."""
+        panel = self._panel
+        if self.isReady and panel.scene.poseTransform(panel.ctNode) is None:
+            carm = carmOf(panel.fluoroscopyNodes[0])
+            pose = placedAtIsocentre(carm, self.centreMm(), settingsOf(panel.fluoroscopyNodes[0]).sodMm)
+            self.begin(pose, _("C-arm's angles"))
+
+    def setStandardView(self):
+        """Shows the CT as in a usual radiograph."""
+        view = self._panel.parameters.standardView
+
+        def move():
+            node = self._panel.fluoroscopyNodes[0]
+            pose = standardViewPose(carmOf(node), view.value, self.centreMm(), settingsOf(node).sodMm)
+            self.begin(pose, view.label())
+
+        self._panel.attempt(move, self.tellFault)
+
+    def begin(self, worldFromVolume, startedBy):
+        """Starts anew from a pose: the sliders count from here.
+
+        Args:
+            startedBy: how this start was found, for the table of attempts.
+        """
+        panel = self._panel
+        with slicer.util.NodeModify(panel.parameters.parameterNode):
+            self._keepReference(worldFromVolume)
+            panel.parameters.startedBy = startedBy
+        self._note = ""
+        self._move(worldFromVolume)
+
+    def centreMm(self):
+        """The anatomy's centre (3,) in the CT's own frame.
+
+        Raises:
+            InputError: CT or anatomy cannot be used.
+        """
+        return self._centre.of(self._panel.scene, self._panel.ctNode, self._panel.anatomy)
+
+    def landmarkErrorMm(self, worldFromVolume):
+        """Mean distance of the landmarks from their rays at a pose; None without pairs."""
+        return self._landmarks.errorMm(worldFromVolume)
+
+    def tellFault(self, text):
+        """Shows what went wrong; "" if nothing did."""
+        self._fault = text
+        self._panel.refreshSoon()
+
+    def tellNote(self, text):
+        """Shows a remark on the start pose."""
+        self._note = text
+        self._panel.refreshSoon()
+
+    def leave(self):
+        """Takes the handles out of the views and ends marking."""
+        self._ui.handlesCheckBox.checked = False
+        self._landmarks.stopMarking()
+
+    def _move(self, worldFromVolume):
+        panel = self._panel
+        companions = [node for node in (panel.parameters.anatomy, panel.parameters.ctLandmarks) if node is not None]
+        panel.scene.setPose(panel.ctNode, worldFromVolume, companions)
+
+    def _slid(self):
+        if self._isShowing or not self.isReady:
+            return
+        values = [slider.value for slider in self._sliders]
+
+        def move():
+            self._move(self._poseSliders().poseAt(values))
+            self._panel.parameters.startedBy = _("by hand")
+
+        self._panel.attempt(move, self.tellFault)
+
+    def _moved(self, *_args):
+        self._panel.refreshSoon()
+        self._panel.check.followPose()
+
+    def _showValues(self):
+        """Brings the sliders to where the CT is."""
+        try:
+            values = self._poseSliders().valuesOf(self._pose())
+        except InputError as error:
+            self._fault = "\n".join(error.faults)
+            return
+        self._isShowing = True
+        for slider, value in zip(self._sliders, values, strict=True):
+            if abs(slider.value - value) > 0.5 * 10.0**-slider.decimals:
+                slider.value = float(np.clip(value, slider.minimum, slider.maximum))
+        self._isShowing = False
+
+    def _poseSliders(self):
+        return PoseSliders(self._reference(), carmOf(self._panel.fluoroscopyNodes[0]), self.centreMm())
+
+    def _reference(self):
+        """What the sliders count from: for a CT that is new here, where it lies."""
+        kept = json.loads(self._panel.parameters.sliderReference or "{}")
+        if kept.get("ct") != self._panel.ctNode.GetID():
+            self._keepReference(self._pose())
+            return self._pose()
+        return np.array(kept["world_from_volume"])
+
+    def _keepReference(self, worldFromVolume):
+        content = {"ct": self._panel.ctNode.GetID(), "world_from_volume": np.asarray(worldFromVolume).tolist()}
+        self._panel.parameters.sliderReference = json.dumps(content)
+
+    def _pose(self):
+        return self._panel.scene.ct(self._panel.ctNode)[1]
+
+    def _showHandles(self):
+        panel, isOn = self._panel, self._ui.handlesCheckBox.checked
+
+        def show():
+            if isOn and panel.scene.poseTransform(panel.ctNode) is None:
+                self._move(self._pose())
+            transformNode = panel.ctNode and panel.scene.poseTransform(panel.ctNode)
+            if transformNode is not None:
+                showHandles(transformNode, self.centreMm(), isOn)
+
+        panel.attempt(show, self.tellFault)

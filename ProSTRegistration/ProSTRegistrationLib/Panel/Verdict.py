@@ -1,0 +1,81 @@
+"""A result in words, colours and a table row."""
+
+import html
+
+from slicer.i18n import tr as _
+
+from ProSTRegistrationLib.Nodes.Attempts import NOT_KNOWN
+from ProSTRegistrationLib.Panel.Messages import VERDICTS, verdictWord
+
+
+def verdictText(attempt):
+    """The verdict as rich text: a word on its colour, and how sure it is; "" without an attempt."""
+    if attempt is None:
+        return ""
+    background, ink = VERDICTS.get(attempt["status"], VERDICTS["failed"])
+    sure = _("{percent} % sure that it is right within 10 mm").format(percent=round(100 * (attempt["confidence"] or 0)))
+    word = verdictWord(attempt["status"])
+    big = f'<span style="color: {ink}; font-size: large; font-weight: bold;">{html.escape(word)}</span>'
+    small = f'<span style="color: {ink};"> &nbsp; {html.escape(sure)}</span>'
+    return f'<table width="100%" cellpadding="6"><tr><td bgcolor="{background}">{big}{small}</td></tr></table>'
+
+
+def detailsText(attempt):
+    """Reasons, expected error and landmarks as rich text."""
+    if attempt is None:
+        return ""
+    lines = [html.escape(reason[:1].upper() + reason[1:]) + "." for reason in attempt["reasons"]]
+    lines += _expectedError(attempt)
+    if attempt["mtreMm"] is not None:
+        lines.append(_("<b>mTRE</b> {error} mm against the known pose.").format(error=_number(attempt["mtreMm"])))
+    if attempt["landmarkErrorMm"] is not None:
+        error = _number(attempt["landmarkErrorMm"])
+        lines.append(_("<b>Landmarks</b> lie {error} mm from their rays on average.").format(error=error))
+    return "<br>".join(lines)
+
+
+def attemptHeadings():
+    """Headings of the table of attempts."""
+    return [_("#"), _("Verdict"), _("Sure"), _("± mm"), _("Start"), _("Method"), _("Time"), _("Decision")]
+
+
+def attemptCells(row):
+    """A row of the table of attempts (texts by column name) as texts for the panel."""
+    decisions = {"accepted": _("accepted"), "rejected": _("rejected")}
+    return [
+        row["Attempt"],
+        verdictWord(row["Status"]),
+        f"{row['Confidence %']} %",
+        _known(row["Expected error mm"]),
+        row["Start"],
+        f"{row['Method']}, {row['Quality']}",
+        f"{row['Seconds']} s",
+        decisions.get(row["Decision"], ""),
+    ]
+
+
+def _expectedError(attempt):
+    shifts, turns = attempt["shiftErrorMm"], attempt["turnErrorDeg"]
+    if attempt["expectedErrorMm"] is None or shifts is None or turns is None:
+        return []
+    text = _(
+        "<b>Expected error</b> {total} mm: {across} mm across, {depth} mm in depth; {tilt}° tilt, {turn}° in the"
+        " picture."
+    )
+    return [
+        text.format(
+            total=_number(attempt["expectedErrorMm"]),
+            across=_number(max(shifts[:2])),
+            depth=_number(shifts[2]),
+            tilt=_number(max(turns[:2])),
+            turn=_number(turns[2]),
+        )
+    ]
+
+
+def _known(text):
+    return "" if text == NOT_KNOWN else text
+
+
+def _number(value):
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"

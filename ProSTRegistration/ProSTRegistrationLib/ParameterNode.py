@@ -1,0 +1,171 @@
+"""What the panel keeps in the scene: saved with it, loaded with it, undone with it."""
+
+import enum
+from typing import Annotated
+
+from slicer import (
+    vtkMRMLDisplayableNode,
+    vtkMRMLMarkupsFiducialNode,
+    vtkMRMLScalarVolumeNode,
+)
+from slicer.i18n import tr as _
+from slicer.parameterNodeWrapper import Default, WithinRange, parameterNodeWrapper
+
+from ProSTRegistrationLib.Views.Overlay import OverlayKind
+
+
+class Method(enum.Enum):
+    """How to search; names as the engine knows them."""
+
+    AUTO = "auto"
+    CMAES = "cmaes"
+    PROST = "prost"
+    PROST_CMAES = "prost+cmaes"
+
+    def label(self):
+        """What the panel calls it."""
+        return {
+            Method.AUTO: _("Automatic: search until it convinces"),
+            Method.CMAES: _("One CMA-ES run"),
+            Method.PROST: _("Learned similarity (ProST)"),
+            Method.PROST_CMAES: _("ProST, then CMA-ES"),
+        }[self]
+
+
+class Quality(enum.Enum):
+    """How long to search."""
+
+    QUICK = "quick"
+    NORMAL = "normal"
+    THOROUGH = "thorough"
+
+    def label(self):
+        """What the panel calls it."""
+        return {
+            Quality.QUICK: _("Quick: up to 20 s"),
+            Quality.NORMAL: _("Normal: up to 1 min"),
+            Quality.THOROUGH: _("Thorough: up to 4 min"),
+        }[self]
+
+    def settings(self):
+        """The engine's settings for it."""
+        return {
+            Quality.QUICK: {"time_limit_s": 20.0, "most_restarts": 8},
+            Quality.NORMAL: {},
+            Quality.THOROUGH: {"time_limit_s": 240.0, "most_restarts": 256},
+        }[self]
+
+
+class Device(enum.Enum):
+    """Where to compute; names as the engine knows them."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+    def label(self):
+        """What the panel calls it."""
+        return {
+            Device.AUTO: _("Automatic"),
+            Device.CPU: _("Processor"),
+            Device.CUDA: _("NVIDIA GPU"),
+        }[self]
+
+
+class StandardView(enum.Enum):
+    """Usual radiographs; names as the engine knows them."""
+
+    AP = "AP"
+    PA = "PA"
+    LEFT_LATERAL = "left lateral"
+    RIGHT_LATERAL = "right lateral"
+    INLET = "inlet"
+    OUTLET = "outlet"
+    RIGHT_OBTURATOR = "right obturator oblique"
+    LEFT_OBTURATOR = "left obturator oblique"
+    RIGHT_ILIAC = "right iliac oblique"
+    LEFT_ILIAC = "left iliac oblique"
+
+    def label(self):
+        """What the panel calls it."""
+        return {
+            StandardView.AP: _("AP (beam enters at the front)"),
+            StandardView.PA: _("PA (beam enters at the back)"),
+            StandardView.LEFT_LATERAL: _("Left lateral (beam leaves at the left)"),
+            StandardView.RIGHT_LATERAL: _("Right lateral (beam leaves at the right)"),
+            StandardView.INLET: _("Pelvis inlet"),
+            StandardView.OUTLET: _("Pelvis outlet"),
+            StandardView.RIGHT_OBTURATOR: _("Right obturator oblique"),
+            StandardView.LEFT_OBTURATOR: _("Left obturator oblique"),
+            StandardView.RIGHT_ILIAC: _("Right iliac oblique"),
+            StandardView.LEFT_ILIAC: _("Left iliac oblique"),
+        }[self]
+
+
+class OverlayChoice(enum.Enum):
+    """How the DRR is laid over the fluoroscopy, in the order of the keys Alt+1 to Alt+5."""
+
+    BLEND = OverlayKind.BLEND.value
+    CONTOURS = OverlayKind.CONTOURS.value
+    CHECKERBOARD = OverlayKind.CHECKERBOARD.value
+    DIFFERENCE = OverlayKind.DIFFERENCE.value
+    FLICKER = OverlayKind.FLICKER.value
+
+    def label(self):
+        """What the panel calls it."""
+        return {
+            OverlayChoice.BLEND: _("Blend: DRR in warm colour"),
+            OverlayChoice.CONTOURS: _("Contours of the bone"),
+            OverlayChoice.CHECKERBOARD: _("Checkerboard: drag its corner"),
+            OverlayChoice.DIFFERENCE: _("Difference"),
+            OverlayChoice.FLICKER: _("Flicker"),
+        }[self]
+
+    def kind(self):
+        """OverlayKind for the views."""
+        return OverlayKind(self.value)
+
+
+@parameterNodeWrapper
+class ProSTRegistrationParameterNode:
+    """Everything that is chosen in the panel.
+
+    Attributes:
+        ct: the CT.
+        anatomy: segmentation or label map of what is registered; None for bone by threshold.
+        anatomyParts: ids of the segments, or label values as text; empty for all.
+        fluoroscopy, secondView, thirdView: X-ray images of the same moment.
+        sliderReference: the pose that the sliders of the start pose count from, and of which CT, as JSON.
+        startedBy: how the start pose was made, for the table of attempts.
+        ctLandmarks, xrayLandmarks: paired by name or order; the latter lie on ``fluoroscopy``.
+        timeLimitS: 0 for what the quality says.
+    """
+
+    ct: vtkMRMLScalarVolumeNode
+    anatomy: vtkMRMLDisplayableNode
+    anatomyParts: list[str]
+    boneThresholdHu: Annotated[float, WithinRange(-500.0, 3000.0), Default(200.0)]
+    fluoroscopy: vtkMRMLScalarVolumeNode
+    secondView: vtkMRMLScalarVolumeNode
+    thirdView: vtkMRMLScalarVolumeNode
+
+    standardView: StandardView = StandardView.AP
+    sliderReference: str = ""
+    startedBy: str = ""
+    searchEverywhere: bool = False
+    liveDrr: bool = True
+    ctLandmarks: vtkMRMLMarkupsFiducialNode
+    xrayLandmarks: vtkMRMLMarkupsFiducialNode
+
+    method: Method = Method.AUTO
+    quality: Quality = Quality.NORMAL
+    device: Device = Device.AUTO
+    seed: Annotated[int, WithinRange(0, 999999), Default(0)]
+    timeLimitS: Annotated[float, WithinRange(0.0, 3600.0), Default(0.0)]
+    spreadRotationDeg: Annotated[float, WithinRange(0.1, 180.0), Default(20.0)]
+    spreadShiftMm: Annotated[float, WithinRange(0.1, 1000.0), Default(30.0)]
+    spreadDepthMm: Annotated[float, WithinRange(0.1, 2000.0), Default(60.0)]
+    adaptMinutes: Annotated[float, WithinRange(0.1, 240.0), Default(10.0)]
+
+    overlayKind: OverlayChoice = OverlayChoice.BLEND
+    overlayOpacity: Annotated[float, WithinRange(0.0, 100.0), Default(50.0)]

@@ -1,0 +1,40 @@
+"""What the choices of the parameter node mean for the logic."""
+
+from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
+
+NO_PART = ""
+"""Stands for 'none of them' in a list of parts, whose emptiness means all."""
+
+
+def fluoroscopyNodes(parameters):
+    """The chosen X-ray images, the first one first, each once."""
+    chosen = (parameters.fluoroscopy, parameters.secondView, parameters.thirdView)
+    return list(dict.fromkeys(node for node in chosen if node is not None))
+
+
+def anatomyChoice(parameters):
+    """AnatomyChoice of the panel."""
+    node = parameters.anatomy
+    if node is None:
+        return AnatomyChoice(thresholdHu=float(parameters.boneThresholdHu))
+    parts = tuple(part for part in parameters.anatomyParts if part != NO_PART)
+    chosen = parts if parameters.anatomyParts else None
+    if node.IsA("vtkMRMLSegmentationNode"):
+        return AnatomyChoice(node, segmentIds=chosen)
+    return AnatomyChoice(node, labelValues=None if chosen is None else tuple(int(part) for part in chosen))
+
+
+def registrationConfig(parameters):
+    """The engine's settings that the panel's choices stand for, as a dict."""
+    config = {
+        "method": parameters.method.value,
+        "device": parameters.device.value,
+        "seed": int(parameters.seed),
+        "spread_rotation_deg": float(parameters.spreadRotationDeg),
+        "spread_shift_mm": float(parameters.spreadShiftMm),
+        "spread_depth_mm": float(parameters.spreadDepthMm),
+        **parameters.quality.settings(),
+    }
+    if parameters.timeLimitS > 0:
+        config["time_limit_s"] = float(max(parameters.timeLimitS, 1.0))
+    return config

@@ -1,0 +1,127 @@
+"""The whole workflow in the module's panel, with its timings and the longest time the main thread was blocked.
+
+Real Qt (offscreen), real MRML, the real worker process; without the Slicer application, whose drawing of the views is
+not part of it. ``python Testing/Measurements/slicer_workflow.py`` takes the spine sample (downloaded once);
+``--case FILE`` another case with a known answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "ProSTRegistration"), str(ROOT / "Testing")]
+warnings.simplefilter("ignore")
+
+import numpy as np
+
+from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
+from ProSTRegistrationLib.SampleDataSets import loadSampleCase
+from SlicerFacade.Driving import Driver, Heartbeat
+from SlicerFacade.Installation import installed
+
+PATIENCE_S = 900.0
+DRAG_S = 8.0
+
+
+def main() -> None:
+    arguments = _arguments()
+    report: dict[str, object] = {}
+    with HeadlessScene() as headless, installed(headless) as facade, tempfile.TemporaryDirectory() as folder:
+        driver = Driver(facade)
+        panel = driver.load(ROOT / "ProSTRegistration" / "ProSTRegistration.py").panel
+        facade.mainWindow.resize(1600, 1000)
+        _loadSample(driver, panel, arguments, report)
+        _drag(driver, panel, report)
+        _register(driver, panel, report)
+        driver.click(panel.ui.acceptButton)
+        if arguments.adapt_minutes > 0:
+            _adapt(driver, panel, arguments.adapt_minutes, report)
+        scene = Path(folder) / "scene.mrb"
+        began = time.perf_counter()
+        assert headless.save(scene)
+        report["save scene, s"] = round(time.perf_counter() - began, 1)
+    print(json.dumps(report, indent=1))
+
+
+def _loadSample(driver, panel, arguments, report) -> None:
+    began = time.perf_counter()
+    if arguments.case is None:
+        driver.click(panel.ui.phantomButton if arguments.phantom else panel.ui.sampleButton)
+        driver.pump(lambda: panel.ctNode is not None, PATIENCE_S)
+    else:
+        nodes = loadSampleCase(panel.scene, arguments.case)
+        panel.parameters.ct, panel.parameters.fluoroscopy = nodes.ct, nodes.fluoroscopy
+        panel.parameters.anatomy, panel.parameters.anatomyParts = nodes.anatomy, nodes.parts
+        panel.parameters.ctLandmarks = nodes.landmarks
+        panel.check.showViews()
+    report["load, s"] = round(time.perf_counter() - began, 1)
+    report["CT voxels"] = list(panel.ctNode.GetImageData().GetDimensions())
+    report["X-ray pixels"] = list(panel.fluoroscopyNodes[0].GetImageData().GetDimensions()[:2])
+    began = time.perf_counter()
+    with Heartbeat() as heartbeat:
+        driver.pump(lambda: panel.logic.live.shown > 0, PATIENCE_S)
+    report["first DRR after, s"] = round(time.perf_counter() - began, 1)
+    report["first DRR, largest gap ms"] = round(heartbeat.largestGapMs, 1)
+
+
+def _drag(driver, panel, report) -> None:
+    """Moves a slider at every turn of the event loop, as a fast hand does."""
+    driver.pump(2.0)
+    start = panel.scene.ct(panel.ctNode)[1]
+    slider, before, began = panel.ui.shiftUSlider, panel.logic.live.shown, time.perf_counter()
+    with Heartbeat() as heartbeat:
+        while time.perf_counter() - began < DRAG_S:
+            slider.value = 20.0 * np.sin(2.0 * (time.perf_counter() - began))
+            driver.pump(0.005)
+    rate = (panel.logic.live.shown - before) / (time.perf_counter() - began)
+    report["live DRR, updates per s"] = round(rate, 1)
+    report["live DRR, largest gap ms"] = round(heartbeat.largestGapMs, 1)
+    panel.scene.setPose(panel.ctNode, start)
+    driver.pump(2.0)
+
+
+def _register(driver, panel, report) -> None:
+    began = time.perf_counter()
+    with Heartbeat() as heartbeat:
+        driver.click(panel.ui.registerButton)
+        driver.pump(lambda: not panel.register.isBusy, PATIENCE_S)
+        driver.pump(0.3)
+    report["register, s"] = round(time.perf_counter() - began, 1)
+    report["register, largest gap ms"] = round(heartbeat.largestGapMs, 1)
+    report["register, beats"] = heartbeat.beats
+    shown = panel.check._attempt()
+    report["verdict"] = shown["status"]
+    report["mTRE, mm"] = shown["mtreMm"]
+
+
+def _adapt(driver, panel, minutes, report) -> None:
+    panel.parameters.adaptMinutes = minutes
+    panel.ui.adaptGroup.collapsed = False
+    driver.pump(1.0)
+    with Heartbeat() as heartbeat:
+        driver.click(panel.ui.adaptButton)
+        driver.pump(lambda: not panel.register.isBusy, PATIENCE_S)
+    report["adapt, largest gap ms"] = round(heartbeat.largestGapMs, 1)
+    report["adapt, beats"] = heartbeat.beats
+    report["adapt, says"] = panel.ui.progressLabel.text
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--phantom", action="store_true", help="the phantom instead of the spine: no download")
+    parser.add_argument("--case", type=Path, help="a case.json with a start pose and the true pose")
+    parser.add_argument("--adapt-minutes", type=float, default=0.0, help="adapts the network as well")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
