@@ -3,6 +3,7 @@
 #   make demo      registers a real CT to a simulated fluoroscopy; pictures and scene land in demo-output/
 #   make test      style, types, and all tests
 #   make lint      style and types alone
+#   make screenshots  makes the pictures of the Slicer module again
 #   make figures   draws the icon, the figures of the documentation and the README's screenshot again
 #   make clean     removes the environment and everything that was generated
 #
@@ -16,7 +17,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore
 
-.PHONY: help setup demo test lint figures clean
+.PHONY: help setup demo test lint figures screenshots clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -43,6 +44,9 @@ figures: $(READY)
 	$(BIN)/prostreg demo --out demo-output/phantom --phantom
 	$(BIN)/python docs/figures/sample_thumbnails.py demo-output ProSTRegistration/Resources/Icons/SampleSpine.png
 	$(BIN)/python docs/figures/sample_thumbnails.py demo-output/phantom ProSTRegistration/Resources/Icons/SamplePhantom.png
+
+screenshots: $(READY)
+	$(BIN)/python docs/figures/slicer_screenshots.py Resources/Screenshots
 
 clean:
 	rm -rf .venv demo-output build dist ProSTRegistration/*.egg-info .pytest_cache .mypy_cache .ruff_cache

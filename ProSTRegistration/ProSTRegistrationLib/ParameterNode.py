@@ -165,7 +165,7 @@ class ProSTRegistrationParameterNode:
     spreadRotationDeg: Annotated[float, WithinRange(0.1, 180.0), Default(20.0)]
     spreadShiftMm: Annotated[float, WithinRange(0.1, 1000.0), Default(30.0)]
     spreadDepthMm: Annotated[float, WithinRange(0.1, 2000.0), Default(60.0)]
-    adaptMinutes: Annotated[float, WithinRange(0.1, 240.0), Default(10.0)]
+    adaptMinutes: Annotated[float, WithinRange(5.0, 240.0), Default(10.0)]
 
     overlayKind: OverlayChoice = OverlayChoice.BLEND
     overlayOpacity: Annotated[float, WithinRange(0.0, 100.0), Default(50.0)]

@@ -198,12 +198,14 @@ class CheckStep:
                     table.setItem(row, column, qt.QTableWidgetItem(text))
             if int(cells["Attempt"]) == self._current:
                 table.selectRow(row)
+        table.resizeColumnsToContents()
         table.setVisible(bool(known))
         self._isFilling = False
 
     def _say(self, text, style):
-        self._message, self._style = text, style
-        showStatus(self._ui.checkStatusLabel, text, style)
+        if (text, style) != (self._message, self._style):
+            self._message, self._style = text, style
+            self._panel.refreshSoon()
 
     def _sayFault(self, text):
         if text:

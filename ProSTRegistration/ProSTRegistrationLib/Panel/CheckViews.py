@@ -14,6 +14,7 @@ from ProSTRegistrationLib.Views.CheckLayout import (
     FLUOROSCOPY_VIEW,
     leaveCheckLayout,
     showCheckLayout,
+    tidyThreeD,
     viewNode,
 )
 from ProSTRegistrationLib.Views.DrrView import showDrrAlone
@@ -27,6 +28,7 @@ from ProSTRegistrationLib.Views.SourceView import (
     showVolumeRendering,
 )
 
+SLICE_VIEWS = (FLUOROSCOPY_VIEW, DRR_VIEW)
 FLICKER_MS = 450
 OPACITY_STEP = 10.0
 
@@ -43,7 +45,7 @@ class CheckViews:
         self._panel, self._ui, self._say = panel, panel.ui, say
         self._overlay = Overlay(panel.scene)
         self._shown = None
-        self._isDrrPhase = True
+        self._isDrrPhase, self._sizes = True, None
         self._flicker = qt.QTimer()
         self._flicker.setInterval(FLICKER_MS)
         self._flicker.connect("timeout()", self._flip)
@@ -104,8 +106,6 @@ class CheckViews:
             showCheckLayout(layoutNode)
             self._shown = None
             self._panel.refreshSoon()
-            # The views get their size when the event at hand is done; only then can they be filled.
-            qt.QTimer.singleShot(0, self._faceDetector)
             return
         self._flicker.stop()
         self._overlay.hide()
@@ -117,6 +117,8 @@ class CheckViews:
     def _show(self, node):
         parameters, drrNode = self._panel.parameters, self._panel.scene.findOwned(node, "drr")
         choice = parameters.overlayKind
+        for name in SLICE_VIEWS:
+            self._panel.observe(viewNode(self._panel.scene.mrmlScene, name), "ModifiedEvent", self._viewChanged)
         state = (node.GetID(), drrNode is not None, choice, self._panel.ctNode.GetID())
         if state != self._shown:
             isNewPicture = self._shown is None or self._shown[0] != state[0] or self._shown[3] != state[3]
@@ -136,6 +138,7 @@ class CheckViews:
         sliceLogic = self._sliceLogic(FLUOROSCOPY_VIEW)
         self._overlay.hide()
         if drrNode is None:
+            self._panel.observe(self._panel.scene.mrmlScene, "NodeAddedEvent", self._nodeCame)
             showLayers(sliceLogic, node)
             faceDetector(sliceLogic, node)
             self._say(_("The DRR comes with the live DRR or a registration."), PLAIN_STYLE)
@@ -147,6 +150,11 @@ class CheckViews:
         showDrrAlone(self._sliceLogic(DRR_VIEW), node, drrNode)
         self._say("", PLAIN_STYLE)
 
+    def _nodeCame(self, *_args):
+        isWaiting = self._shown is not None and not self._shown[1]
+        if isWaiting:
+            self._panel.refreshSoon()
+
     def _drrChanged(self, *_args):
         if self.isShown and self._shown is not None:
             self._panel.attempt(self._overlay.refresh, lambda text: self._say(text, FAULT_STYLE))
@@ -154,16 +162,25 @@ class CheckViews:
     def _sliceLogic(self, name):
         return slicer.app.layoutManager().sliceWidget(name).sliceLogic()
 
+    def _viewChanged(self, *_args):
+        """Fits the images again when a view has got another size, which it does some time after it was made."""
+        sizes = [viewNode(self._panel.scene.mrmlScene, name).GetDimensions()[:2] for name in SLICE_VIEWS]
+        if sizes != self._sizes:
+            self._sizes = sizes
+            qt.QTimer.singleShot(0, self._faceDetector)
+
     def _faceDetector(self):
         node = self._node()
         if self.isShown and node is not None and isPlaced(node):
-            for name in (FLUOROSCOPY_VIEW, DRR_VIEW):
+            for name in SLICE_VIEWS:
                 faceDetector(self._sliceLogic(name), node)
 
     def _showIn3D(self, isOn):
         view, node = viewNode(self._panel.scene.mrmlScene, CARM_VIEW), self._node()
         if view is None:
             return
+        if isOn:
+            tidyThreeD(view)
         showVolumeRendering(self._panel.ctNode, view, isOn)
         if node is not None and isPlaced(node):
             showDetectorPicture(node, view, isOn)

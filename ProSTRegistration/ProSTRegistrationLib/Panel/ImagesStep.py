@@ -105,7 +105,9 @@ class ImagesStep:
         partsList.clear()
         self._addPart(_("All parts"), NO_PART, not chosen)
         for key, name in parts:
-            self._addPart(name, key, not chosen or key in chosen)
+            item = self._addPart(name, key, not chosen or key in chosen)
+            if key in chosen:
+                partsList.scrollToItem(item)
         self._isFilling = False
 
     def _addPart(self, name, key, isChosen):
@@ -114,6 +116,7 @@ class ImagesStep:
         item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable)
         item.setCheckState(qt.Qt.Checked if isChosen else qt.Qt.Unchecked)
         self._ui.partsList.addItem(item)
+        return item
 
     def _partChanged(self, item):
         if self._isFilling:

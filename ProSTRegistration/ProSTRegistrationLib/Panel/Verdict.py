@@ -4,7 +4,6 @@ import html
 
 from slicer.i18n import tr as _
 
-from ProSTRegistrationLib.Nodes.Attempts import NOT_KNOWN
 from ProSTRegistrationLib.Panel.Messages import VERDICTS, verdictWord
 
 
@@ -45,11 +44,11 @@ def attemptCells(row):
     return [
         row["Attempt"],
         verdictWord(row["Status"]),
-        f"{row['Confidence %']} %",
-        _known(row["Expected error mm"]),
+        _("{percent} %").format(percent=_rounded(row["Confidence %"], 0)),
+        _rounded(row["Expected error mm"], 1),
         row["Start"],
         f"{row['Method']}, {row['Quality']}",
-        f"{row['Seconds']} s",
+        _("{count} s").format(count=_rounded(row["Seconds"], 0)),
         decisions.get(row["Decision"], ""),
     ]
 
@@ -73,8 +72,12 @@ def _expectedError(attempt):
     ]
 
 
-def _known(text):
-    return "" if text == NOT_KNOWN else text
+def _rounded(text, digits):
+    """A cell's number for people; "" where it is not known or was edited into something else."""
+    try:
+        return f"{float(text):.{digits}f}"
+    except ValueError:
+        return ""
 
 
 def _number(value):

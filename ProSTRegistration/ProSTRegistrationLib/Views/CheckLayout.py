@@ -58,6 +58,15 @@ def leaveCheckLayout(layoutNode):
         layoutNode.SetViewArrangement(int(previous))
 
 
+def tidyThreeD(node):
+    """Leaves out of a 3D view what would hide the C-arm: box and letters; a labelled cube tells the directions."""
+    wasModifying = node.StartModify()
+    node.SetBoxVisible(False)
+    node.SetAxisLabelsVisible(False)
+    node.SetOrientationMarkerType(node.OrientationMarkerTypeCube)
+    node.EndModify(wasModifying)
+
+
 def viewNode(mrmlScene, name):
     """The node of one of the layout's views by its name; None before the layout was shown."""
     className = "vtkMRMLViewNode" if name == CARM_VIEW else "vtkMRMLSliceNode"
