@@ -1,12 +1,18 @@
-"""Runs inside the Slicer application, by ctest: is the module there, complete, and light to load?"""
+"""Runs inside the Slicer application, by ctest: the module loads light, works from end to end, and can be reloaded."""
 
 import sys
 import unittest
 
 import slicer
+from walk import Walk, packagesMissing
 
 
 class ProSTRegistrationSlicerTest(unittest.TestCase):
+    def setUp(self):
+        slicer.util.selectModule("ProSTRegistration")
+        slicer.mrmlScene.Clear()
+        self.widget = slicer.util.getModuleWidget("ProSTRegistration")
+
     def testModuleIsLoadedWithItsMetadata(self):
         module = slicer.util.getModule("ProSTRegistration")
         self.assertEqual(module.title, "ProST Registration (2D/3D)")
@@ -14,6 +20,26 @@ class ProSTRegistrationSlicerTest(unittest.TestCase):
         self.assertFalse(module.icon.isNull())
 
     def testPanelAndLogicWorkWithoutTorchInThisProcess(self):
-        widget = slicer.util.getModuleWidget("ProSTRegistration")
-        self.assertIsNotNone(widget.logic)
+        self.assertIsNotNone(self.widget.logic)
         self.assertNotIn("torch", sys.modules)
+
+    def testEmptyPanelSaysWhatItNeeds(self):
+        Walk(self.widget).empty()
+
+    def testPhantomFromItsButtonToAnAcceptedPoseThatOutlivesAReload(self):
+        missing = packagesMissing()
+        if missing:
+            self.skipTest(missing)
+        walk = Walk(self.widget)
+        walk.loadSample()
+        self.widget.ui.qualityComboBox.currentIndex = 0
+        for step in (walk.register, walk.overlays, walk.accept, walk.reject):
+            step()
+        self.assertNotIn("torch", sys.modules)
+        ctNode, verdict = self.widget.panel.ctNode, self.widget.ui.verdictLabel.text
+        slicer.util.reloadScriptedModule("ProSTRegistration")
+        reloaded = slicer.util.getModuleWidget("ProSTRegistration")
+        self.assertIsNot(reloaded, self.widget)
+        self.assertIs(reloaded.panel.ctNode, ctNode)
+        self.assertEqual(reloaded.ui.verdictLabel.text, verdict)
+        self.assertTrue(reloaded.ui.registerButton.enabled)

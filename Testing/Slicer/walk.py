@@ -1,0 +1,253 @@
+"""Walks the whole workflow in the module's panel and saves a picture of every step.
+
+    Slicer --python-script Testing/Slicer/walk.py --out FOLDER [--sample spine] [--stay]
+
+Needs what the panel's Environment line asks for; load a sample by hand once, to have it installed. Ends Slicer with
+exit code 0 when every step did what it should, 1 otherwise; FOLDER/walk.txt then says which did not. --stay leaves
+Slicer open.
+"""
+
+import argparse
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import ctk
+import numpy as np
+import slicer
+
+PATIENCE_S = 300.0
+LARGEST_MTRE_MM = 3.0
+SLIDER_MM = 15.0
+
+
+class StepFailed(Exception):
+    """A step of the walk did not do what it should."""
+
+
+class Walk:
+    """One walk through a panel with an empty scene.
+
+    Args:
+        widget: the module's widget object.
+        folder: where pictures and walk.txt go; made if it is not there. None for no pictures.
+        sample: "phantom" or "spine".
+        say: called with a line for each step done.
+    """
+
+    def __init__(self, widget, folder=None, sample="phantom", say=print):
+        self.widget, self.ui, self.panel = widget, widget.ui, widget.panel
+        self.folder, self.sample, self._say = folder, sample, say
+        self.pictures = []
+        self._start = None
+
+    def all(self):
+        """All steps in their order; raises StepFailed at the first that goes wrong."""
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        for step in (
+            self.empty, self.loadSample, self.standardView, self.slide, self.register, self.overlays, self.fromSource,
+            self.accept, self.reject,
+        ):  # fmt: skip
+            began = time.monotonic()
+            step()
+            self._say(f"{step.__name__:14} {time.monotonic() - began:6.1f} s")
+
+    def empty(self):
+        """The panel without any data says what it needs."""
+        self._need(not self.ui.registerButton.enabled, "Register is enabled without images.")
+        self._need(self.ui.imagesStatusLabel.text, "The first step does not say what is missing.")
+        self._picture("empty", self.ui.imagesSection)
+
+    def loadSample(self):
+        """The sample by its button: CT, X-ray, layout and first DRR."""
+        button = self.ui.phantomButton if self.sample == "phantom" else self.ui.sampleButton
+        button.click()
+        self._until(
+            lambda: self.panel.ctNode is not None or not self.panel.images.isLoading, "The sample does not come."
+        )
+        self._need(self.panel.ctNode is not None, self.ui.imagesStatusLabel.text or self.ui.progressLabel.text)
+        self._untilDrr(0)
+        self._need(self.ui.checkViewsButton.checked, "The views for checking did not come up.")
+        self._until(self._isDrrInItsView, "The DRR is there, but its view stays empty.")
+        self._start = self._pose()
+        self._picture("sample", self.ui.imagesSection)
+
+    def standardView(self):
+        """The CT as in a straight AP picture, and back."""
+        self.ui.standardViewComboBox.currentIndex = 0
+        shown = self.panel.logic.live.shown
+        self.ui.standardViewButton.click()
+        self._untilDrr(shown)
+        self._need(not np.allclose(self._pose(), self._start), "The standard view did not move the CT.")
+        self._picture("standard view", self.ui.startSection)
+        self._backToStart()
+
+    def slide(self):
+        """A slider, the DRR behind it, and back."""
+        shown = self.panel.logic.live.shown
+        self.ui.shiftUSlider.value = self.ui.shiftUSlider.value + SLIDER_MM
+        self._untilDrr(shown)
+        moved = np.linalg.norm(self._centre(self._pose()) - self._centre(self._start))
+        self._need(abs(moved - SLIDER_MM) < 1.0, f"The slider moved the CT by {moved:.1f} mm, not by {SLIDER_MM:g}.")
+        self._picture("slider", self.ui.startSection)
+        self._backToStart()
+
+    def register(self):
+        """A registration from the sample's start, watched and waited for."""
+        self.ui.registerButton.click()
+        self._until(lambda: self.ui.progressBar.value > 0 or not self.panel.register.isBusy, "There is no progress.")
+        self._need(self.panel.register.isBusy, self.ui.progressLabel.text)
+        self._picture("registering", self.ui.progressLabel)
+        self._until(lambda: not self.panel.register.isBusy, "The registration does not end.")
+        self._until(lambda: self.ui.acceptButton.enabled, "The result cannot be judged: " + self.ui.progressLabel.text)
+        mtre = self._mtreMm()
+        self._need(mtre < LARGEST_MTRE_MM, f"The pose that was found is off by {mtre:.1f} mm (mTRE).")
+        self._picture("result", self.ui.attemptsTable)
+
+    def overlays(self):
+        """Every kind of overlay, by the combo box."""
+        comboBox = self.ui.overlayComboBox
+        for index in range(comboBox.count):
+            comboBox.currentIndex = index
+            self._wait(0.3)
+            self._need(comboBox.currentIndex == index, f"The overlay '{comboBox.itemText(index)}' cannot be chosen.")
+            self._picture(f"overlay {index + 1}", comboBox)
+        comboBox.currentIndex = 0
+
+    def fromSource(self):
+        """The 3D view as the X-ray source sees it."""
+        self.ui.sourceViewButton.click()
+        self._wait(0.3)
+        self._picture("from the source", self.ui.sourceViewButton)
+        self.ui.sourceViewButton.click()
+
+    def accept(self):
+        """The result is kept."""
+        found = self._pose()
+        self.ui.acceptButton.click()
+        self._wait(0.1)
+        self._need(np.allclose(self._pose(), found), "Accept moved the CT.")
+        self._picture("accepted", self.ui.acceptButton)
+
+    def reject(self):
+        """The start pose comes back; then the result again."""
+        found = self._pose()
+        self.ui.rejectButton.click()
+        self._wait(0.1)
+        self._need(np.allclose(self._pose(), self._start, atol=1e-6), "Reject did not bring the start pose back.")
+        self.ui.acceptButton.click()
+        self._wait(0.1)
+        self._need(np.allclose(self._pose(), found, atol=1e-6), "Accept did not bring the result back.")
+
+    def _backToStart(self):
+        shown = self.panel.logic.live.shown
+        self.panel.scene.setPose(self.panel.ctNode, self._start)
+        self._untilDrr(shown)
+
+    def _pose(self):
+        return self.panel.scene.ct(self.panel.ctNode)[1]
+
+    def _centre(self, worldFromVolume):
+        return (worldFromVolume @ [*self.panel.start.centreMm(), 1.0])[:3]
+
+    def _mtreMm(self):
+        from ProSTRegistrationLib.Nodes.Attempts import attempts
+
+        return float(attempts(self.panel.scene, self.panel.ctNode)[-1]["mTRE mm"])
+
+    def _isDrrInItsView(self):
+        from ProSTRegistrationLib.Views.CheckLayout import DRR_VIEW
+
+        layer = slicer.app.layoutManager().sliceWidget(DRR_VIEW).sliceLogic().GetBackgroundLayer()
+        return layer.GetVolumeNode() is not None
+
+    def _untilDrr(self, shown):
+        self._until(lambda: self.panel.logic.live.shown > shown, "The live DRR does not come.")
+
+    def _until(self, condition, otherwise):
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            self._need(time.monotonic() < deadline, otherwise)
+            self._wait(0.01)
+
+    def _wait(self, seconds):
+        """Lets the application work for at least so long."""
+        end = time.monotonic() + seconds
+        while True:
+            slicer.app.processEvents()
+            if time.monotonic() >= end:
+                return
+            # Python gives its lock away here, which nothing else in Slicer does for it.
+            time.sleep(0.005)
+
+    def _picture(self, name, widget):
+        """Saves the main window with a widget of the panel in sight."""
+        if self.folder is None:
+            return
+        self._reveal(widget)
+        self._wait(0.2)
+        slicer.util.forceRenderAllViews()
+        slicer.app.processEvents()
+        path = self.folder / f"{len(self.pictures) + 1:02} {name}.png"
+        if not ctk.ctkWidgetsUtils.grabWidget(slicer.util.mainWindow()).save(str(path)):
+            raise StepFailed(f"The picture {path} cannot be written.")
+        self.pictures.append(path)
+
+    def _reveal(self, widget):
+        area = widget.parentWidget()
+        while area is not None and not hasattr(area, "ensureWidgetVisible"):
+            area = area.parentWidget()
+        if area is not None:
+            area.ensureWidgetVisible(widget)
+
+    def _need(self, isGood, otherwise):
+        if not isGood:
+            raise StepFailed(otherwise)
+
+
+def packagesMissing():
+    """One sentence about what has to be installed first; "" if nothing has to."""
+    from ProSTRegistrationLib import Environment
+
+    report = Environment.report()
+    return "" if report.isReady else f"{report.text}. Load a sample in the panel by hand once, to install it."
+
+
+def main():
+    """Walks in the running Slicer; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--sample", choices=("phantom", "spine"), default="phantom")
+    parser.add_argument("--stay", action="store_true")
+    options, _ = parser.parse_known_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    lines = []
+
+    def say(line):
+        print(line)
+        lines.append(line)
+
+    code = 1
+    try:
+        slicer.util.selectModule("ProSTRegistration")
+        missing = packagesMissing()
+        if missing:
+            raise StepFailed(missing)
+        Walk(slicer.util.getModuleWidget("ProSTRegistration"), options.out, options.sample, say).all()
+        say("Every step did what it should.")
+        code = 0
+    except StepFailed as error:
+        say(f"Stopped: {error}")
+    except Exception:
+        say(traceback.format_exc())
+    (options.out / "walk.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if not options.stay:
+        slicer.util.exit(code)
+    return code
+
+
+if __name__ == "__main__":
+    sys.argv[0] = "walk.py"
+    main()
