@@ -15,6 +15,7 @@ from ProSTRegistrationLib.Panel.Messages import MISSING_STYLE, showStatus
 from ProSTRegistrationLib.Panel.Verdict import attemptCells, attemptHeadings, detailsText, verdictText
 
 SEEDS = 1_000_000
+SAME_POSE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +61,14 @@ class CheckStep:
         isFree = shown is not None and panel.logic.state is JobState.IDLE
         for button in (ui.acceptButton, ui.rejectButton, ui.redoButton):
             button.enabled = isFree
-        for label, text in ((ui.verdictLabel, verdictText(shown)), (ui.detailsLabel, detailsText(shown))):
+        verdict = verdictText(shown, self._isMoved(shown))
+        for label, text in ((ui.verdictLabel, verdict), (ui.detailsLabel, detailsText(shown))):
             label.text = text
             label.setVisible(bool(text))
         self._fillTable(known)
         self._views.refresh()
+        if self._views.lacksDrr:
+            self.followPose()
         missing = "" if shown is not None or self._message else _("Register first; then judge the overlay here.")
         showStatus(ui.checkStatusLabel, self._message or missing, self._style if self._message else MISSING_STYLE)
 
@@ -75,9 +79,14 @@ class CheckStep:
         self.followPose()
 
     def followPose(self):
-        """Has the DRR follow the CT, where the live DRR is on and no search moves it."""
+        """Has the DRR follow the CT where no search moves it; takes it away where the live DRR is off."""
         panel = self._panel
-        if not panel.parameters.liveDrr or not panel.start.isReady or panel.register.isBusy:
+        if not panel.start.isReady or panel.register.isBusy:
+            return
+        if not panel.parameters.liveDrr:
+            # Rather no picture than one of another pose.
+            for node in panel.fluoroscopyNodes:
+                panel.scene.removeOwned(node, "drr")
             return
         panel.attempt(lambda: self._follow(panel.scene.ct(panel.ctNode)[1]), self._sayFault)
 
@@ -112,7 +121,8 @@ class CheckStep:
                 mtreMm=self._mtreMm(pose),
             )
             self._views.show()
-        else:
+        if result is None or result["status"] == "failed" or result.get("stopped") == "cancelled":
+            # The CT is where it was; the pictures of the search are not.
             self.followPose()
         panel.refreshSoon()
 
@@ -175,6 +185,13 @@ class CheckStep:
         except InputError as error:
             self._sayFault("\n".join(error.faults))
             return None
+
+    def _isMoved(self, shown):
+        """Whether the CT no longer lies where a result that could be kept has put it."""
+        panel = self._panel
+        if shown is None or shown["status"] == "failed" or not panel.start.isReady or panel.register.isBusy:
+            return False
+        return not np.allclose(panel.scene.ct(panel.ctNode)[1], shown["worldFromVolume"], atol=SAME_POSE)
 
     def _showAttempt(self, row):
         panel = self._panel

@@ -52,16 +52,17 @@ class CheckViews:
         ui = self._ui
         ui.checkViewsButton.connect("toggled(bool)", self._toggled)
         ui.sourceViewButton.connect("toggled(bool)", lambda isOn: self._aimCamera())
-        self._shortcuts = [
-            *(self._shortcut(f"Alt+{number}", choice) for number, choice in enumerate(OverlayChoice, start=1)),
-            self._key("Alt+Left", lambda: self._addOpacity(-OPACITY_STEP)),
-            self._key("Alt+Right", lambda: self._addOpacity(OPACITY_STEP)),
-        ]
+        self._shortcuts = self._makeShortcuts() if slicer.util.mainWindow() is not None else []
 
     @property
     def isShown(self):
         """True while the layout of the check is shown."""
         return self._ui.checkViewsButton.checked
+
+    @property
+    def lacksDrr(self):
+        """True while the layout waits for a DRR that the live DRR would bring."""
+        return self.isShown and self._shown is not None and not self._shown[1] and self._panel.parameters.liveDrr
 
     def show(self):
         """Brings up the layout; nothing changes where it is up already."""
@@ -101,7 +102,11 @@ class CheckViews:
         return self._panel.carm.node if self._panel.parameters is not None else None
 
     def _toggled(self, isOn):
-        layoutNode = slicer.app.layoutManager().layoutLogic().GetLayoutNode()
+        layoutManager = slicer.app.layoutManager()
+        if layoutManager is None:  # Slicer without a main window has no views
+            self._ui.checkViewsButton.checked = False
+            return
+        layoutNode = layoutManager.layoutLogic().GetLayoutNode()
         if isOn:
             showCheckLayout(layoutNode)
             self._shown = None
@@ -195,6 +200,13 @@ class CheckViews:
     def _flip(self):
         self._isDrrPhase = not self._isDrrPhase
         self._overlay.setFlickerPhase(self._isDrrPhase)
+
+    def _makeShortcuts(self):
+        return [
+            *(self._shortcut(f"Alt+{number}", choice) for number, choice in enumerate(OverlayChoice, start=1)),
+            self._key("Alt+Left", lambda: self._addOpacity(-OPACITY_STEP)),
+            self._key("Alt+Right", lambda: self._addOpacity(OPACITY_STEP)),
+        ]
 
     def _shortcut(self, key, choice):
         return self._key(key, lambda: self._choose(choice))

@@ -12,6 +12,8 @@ VERDICTS = {
     "failed": ("#b3261e", "#ffffff"),
 }
 
+MOVED_COLORS = ("#6b7078", "#ffffff")
+
 
 def showStatus(label, text, style=MISSING_STYLE):
     """Shows a text in a status line, which takes no room without one."""

@@ -4,19 +4,23 @@ import html
 
 from slicer.i18n import tr as _
 
-from ProSTRegistrationLib.Panel.Messages import VERDICTS, verdictWord
+from ProSTRegistrationLib.Panel.Messages import MOVED_COLORS, VERDICTS, verdictWord
 
 
-def verdictText(attempt):
-    """The verdict as rich text: a word on its colour, and how sure it is; "" without an attempt."""
+def verdictText(attempt, isMoved):
+    """The verdict as rich text: a word on its colour, and how sure it is; "" without an attempt.
+
+    Args:
+        isMoved: the CT was moved since; then nothing is said of where it is now.
+    """
     if attempt is None:
         return ""
-    background, ink = VERDICTS.get(attempt["status"], VERDICTS["failed"])
+    if isMoved:
+        text = _("The CT was moved after attempt {number}. Click the attempt to put it back.")
+        return _bar(MOVED_COLORS, _("Not judged"), text.format(number=attempt["number"]))
     sure = _("{percent} % sure that it is right within 10 mm").format(percent=round(100 * (attempt["confidence"] or 0)))
-    word = verdictWord(attempt["status"])
-    big = f'<span style="color: {ink}; font-size: large; font-weight: bold;">{html.escape(word)}</span>'
-    small = f'<span style="color: {ink};"> &nbsp; {html.escape(sure)}</span>'
-    return f'<table width="100%" cellpadding="6"><tr><td bgcolor="{background}">{big}{small}</td></tr></table>'
+    colors = VERDICTS.get(attempt["status"], VERDICTS["failed"])
+    return _bar(colors, verdictWord(attempt["status"]), sure)
 
 
 def detailsText(attempt):
@@ -51,6 +55,13 @@ def attemptCells(row):
         _("{count} s").format(count=_rounded(row["Seconds"], 0)),
         decisions.get(row["Decision"], ""),
     ]
+
+
+def _bar(colors, word, text):
+    background, ink = colors
+    big = f'<span style="color: {ink}; font-size: large; font-weight: bold;">{html.escape(word)}</span>'
+    small = f'<span style="color: {ink};"> &nbsp; {html.escape(text)}</span>'
+    return f'<table width="100%" cellpadding="6"><tr><td bgcolor="{background}">{big}{small}</td></tr></table>'
 
 
 def _expectedError(attempt):

@@ -1,0 +1,107 @@
+"""Step 5: what is shown belongs to where the CT is, or says that it does not."""
+
+import numpy as np
+import pytest
+import slicer
+
+from ProSTRegistrationLib.Nodes.Attempts import attempts
+from ProSTRegistrationLib.Views.CheckLayout import LAYOUT_ID
+
+PATIENCE_S = 120.0
+
+
+@pytest.fixture
+def registered(driver, patient):
+    """A panel after a registration that was trusted."""
+    panel, ct, xray = patient
+    for name, value in (("spreadRotationDeg", 5.0), ("spreadShiftMm", 6.0), ("spreadDepthMm", 8.0)):
+        setattr(panel.parameters, name, value)
+    driver.click(panel.ui.registerButton)
+    driver.pump(lambda: not panel.register.isBusy, PATIENCE_S)
+    driver.pump(0.1)
+    assert "Trusted" in panel.ui.verdictLabel.text, panel.ui.progressLabel.text
+    return panel, ct, xray
+
+
+def drrOf(panel, xray):
+    node = panel.scene.findOwned(xray, "drr")
+    return None if node is None else slicer.util.arrayFromVolume(node).copy()
+
+
+def test_a_ct_that_was_moved_is_not_called_trusted(driver, registered):
+    panel, ct, _ = registered
+    found = panel.scene.ct(ct)[1]
+    driver.drag(panel.ui.depthSlider, panel.ui.depthSlider.value + 40.0)
+    assert "Not judged" in panel.ui.verdictLabel.text
+    assert "Trusted" not in panel.ui.verdictLabel.text
+    panel.ui.attemptsTable.cellClicked.emit(0, 0)
+    driver.pump()
+    assert np.allclose(panel.scene.ct(ct)[1], found)
+    assert "Trusted" in panel.ui.verdictLabel.text
+
+
+def test_the_overlay_follows_whoever_makes_the_drr(driver, registered):
+    panel, _, xray = registered
+    picture = panel.scene.findOwned(xray, "overlay picture")
+    before = slicer.util.arrayFromVolume(picture).copy()
+    panel.scene.showDrr(xray, np.roll(drrOf(panel, xray)[0], 20, axis=1))
+    driver.pump()
+    after = slicer.util.arrayFromVolume(picture)
+    assert np.array_equal(after[0][:, 20:], before[0][:, :-20])
+
+
+def test_without_live_drr_no_picture_of_another_pose_stays(driver, registered):
+    panel, _, xray = registered
+    driver.click(panel.ui.liveDrrCheckBox)
+    assert drrOf(panel, xray) is not None
+    driver.drag(panel.ui.shiftUSlider, panel.ui.shiftUSlider.value + 25.0)
+    assert drrOf(panel, xray) is None
+    driver.click(panel.ui.liveDrrCheckBox)
+    driver.pump(lambda: drrOf(panel, xray) is not None, PATIENCE_S)
+
+
+def test_after_a_failure_the_drr_is_that_of_the_start(driver, patient, addVolume):
+    panel, ct, _ = patient
+    rng = np.random.default_rng(0)
+    noise = addVolume(rng.integers(0, 4000, (1, 112, 112)).astype(np.uint16), "Noise")
+    driver.choose(panel.ui.fluoroscopySelector, noise)
+    driver.click(panel.ui.placeButton)
+    driver.click(panel.ui.standardViewButton)
+    shown = panel.logic.live.shown
+    driver.pump(lambda: panel.logic.live.shown >= shown + 2, PATIENCE_S)
+    start, drr = panel.scene.ct(ct)[1], drrOf(panel, noise)
+    panel.parameters.timeLimitS = 3.0
+    driver.click(panel.ui.registerButton)
+    driver.pump(lambda: not panel.register.isBusy, PATIENCE_S)
+    assert attempts(panel.scene, ct)[-1]["Status"] == "failed"
+    assert "Failed" in panel.ui.verdictLabel.text
+    assert np.array_equal(panel.scene.ct(ct)[1], start)
+    driver.pump(lambda: drrOf(panel, noise).shape == drr.shape and np.array_equal(drrOf(panel, noise), drr), PATIENCE_S)
+
+
+def test_attempts_can_be_compared_and_gone_back_to(driver, registered):
+    panel, ct, _ = registered
+    first = panel.scene.ct(ct)[1]
+    driver.click(panel.ui.redoButton)
+    driver.pump(lambda: not panel.register.isBusy, PATIENCE_S)
+    driver.pump(0.1)
+    assert [row["Attempt"] for row in attempts(panel.scene, ct)] == ["1", "2"]
+    assert panel.parameters.seed == 1
+    driver.click(panel.ui.rejectButton)
+    assert [row["Decision"] for row in attempts(panel.scene, ct)] == ["none", "rejected"]
+    panel.ui.attemptsTable.cellClicked.emit(0, 0)
+    driver.pump()
+    assert np.allclose(panel.scene.ct(ct)[1], first)
+    driver.click(panel.ui.acceptButton)
+    assert [row["Decision"] for row in attempts(panel.scene, ct)] == ["accepted", "rejected"]
+
+
+def test_leaving_the_check_brings_the_layout_back(driver, facade, registered):
+    panel, _, _ = registered
+    assert facade.layoutManager.layout == LAYOUT_ID
+    driver.click(panel.ui.checkViewsButton)
+    assert facade.layoutManager.layout != LAYOUT_ID
+    driver.click(panel.ui.checkViewsButton)
+    assert facade.layoutManager.layout == LAYOUT_ID
+    driver.leave()
+    assert facade.layoutManager.layout != LAYOUT_ID
