@@ -4,9 +4,10 @@ import enum
 from typing import Annotated
 
 from slicer import (
-    vtkMRMLDisplayableNode,
+    vtkMRMLLabelMapVolumeNode,
     vtkMRMLMarkupsFiducialNode,
     vtkMRMLScalarVolumeNode,
+    vtkMRMLSegmentationNode,
 )
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import Default, WithinRange, parameterNodeWrapper
@@ -142,7 +143,7 @@ class ProSTRegistrationParameterNode:
     """
 
     ct: vtkMRMLScalarVolumeNode
-    anatomy: vtkMRMLDisplayableNode
+    anatomy: vtkMRMLSegmentationNode | vtkMRMLLabelMapVolumeNode | None
     anatomyParts: list[str]
     boneThresholdHu: Annotated[float, WithinRange(-500.0, 3000.0), Default(200.0)]
     fluoroscopy: vtkMRMLScalarVolumeNode
