@@ -311,7 +311,9 @@ def test_real_pip_keeps_to_the_constraints(application, tmp_path, monkeypatch):
 
 @pytest.mark.skipif("SLICER_BASE_PYTHON" not in os.environ, reason="needs SLICER_BASE_PYTHON, Slicer's Base/Python")
 def test_stand_in_for_slicer_packaging_takes_what_the_real_one_takes():
-    source = Path(os.environ["SLICER_BASE_PYTHON"], "slicer", "packaging.py").read_text(encoding="utf-8")
-    functions = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
+    path = Path(os.environ["SLICER_BASE_PYTHON"], "slicer", "packaging.py")
+    if not path.exists():
+        pytest.skip("this Slicer is older than 5.12 and has no slicer.packaging")
+    functions = {n.name: n for n in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(n, ast.FunctionDef)}
     real = [argument.arg for argument in functions["pip_ensure"].args.args]
     assert list(inspect.signature(Packaging().pip_ensure).parameters) == real

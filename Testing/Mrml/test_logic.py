@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 import slicer
+from SyntheticBones import bonesHu
 
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
@@ -73,15 +74,8 @@ def pump(logic, condition):
 
 @pytest.fixture(scope="module")
 def bones():
-    """A CT (HU, int16) of bars and balls of bone in soft tissue, without any symmetry."""
-    rng = np.random.default_rng(11)
-    k, j, i = np.mgrid[:48, :56, :52]
-    hu = np.full((48, 56, 52), -1000, dtype=np.int16)
-    hu[((k - 24) / 22) ** 2 + ((j - 28) / 26) ** 2 + ((i - 26) / 24) ** 2 < 1] = 40
-    for centre, radii in zip(rng.uniform(16, 36, (7, 3)), rng.uniform(3, 9, (7, 3)), strict=True):
-        inside = sum(((axis - c) / r) ** 2 for axis, c, r in zip((k, j, i), centre, radii, strict=True)) < 1
-        hu[inside] = 900
-    return hu
+    """A CT (HU, int16) without any symmetry."""
+    return bonesHu()
 
 
 CARM = CArm.from_sdd(1000.0, (1.6, 1.6), (112, 112), principal_point=(58.0, 53.0))

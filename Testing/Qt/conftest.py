@@ -21,6 +21,7 @@ except ImportError as error:
     pytest.skip(f"Qt cannot be used: {error}", allow_module_level=True)
 
 import slicer
+from SyntheticBones import bonesHu
 
 from prostreg.images.attenuation import attenuation_from_hu
 from prostreg.images.volume import Volume
@@ -220,15 +221,8 @@ def panelWidget(driver, lastingClient, monkeypatch):
 
 @pytest.fixture(scope="session")
 def bones():
-    """A CT (HU, int16) of balls of bone in soft tissue, without any symmetry."""
-    rng = np.random.default_rng(11)
-    k, j, i = np.mgrid[:48, :56, :52]
-    hu = np.full((48, 56, 52), -1000, dtype=np.int16)
-    hu[((k - 24) / 22) ** 2 + ((j - 28) / 26) ** 2 + ((i - 26) / 24) ** 2 < 1] = 40
-    for centre, radii in zip(rng.uniform(16, 36, (7, 3)), rng.uniform(3, 9, (7, 3)), strict=True):
-        inside = sum(((axis - c) / r) ** 2 for axis, c, r in zip((k, j, i), centre, radii, strict=True)) < 1
-        hu[inside] = 900
-    return hu
+    """A CT (HU, int16) without any symmetry."""
+    return bonesHu()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ ScriptedLoadableModule, parameterNodeWrapper, i18n and packaging are used instea
 import contextlib
 import functools
 import importlib
+import importlib.util
 import os
 import sys
 import types
@@ -186,7 +187,9 @@ def _realModules():
     slicer.__path__.append(str(folder))
     try:
         for name in STAND_IN_MODULES:
-            importlib.import_module(name)
+            # Slicer 5.10 has no slicer.packaging.
+            if importlib.util.find_spec(name) is not None:
+                importlib.import_module(name)
     finally:
         slicer.__path__.remove(str(folder))
     found = {name: sys.modules[name] for name in set(sys.modules) - before if name.startswith("slicer.")}
@@ -194,7 +197,8 @@ def _realModules():
         del sys.modules[name]
         if name.count(".") == 1:
             vars(slicer).pop(name.partition(".")[2], None)
-    Packaging.recordInsteadOfInstalling(found["slicer.packaging"])
+    if "slicer.packaging" in found:
+        Packaging.recordInsteadOfInstalling(found["slicer.packaging"])
     return found
 
 

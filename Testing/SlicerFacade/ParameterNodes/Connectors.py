@@ -88,7 +88,8 @@ def _textPathOrNode(widget, base, annotated):
             widget.directoryChanged, lambda: base(widget.directory), lambda value: widget.setDirectory(str(value))
         )
     if kind is qMRMLNodeComboBox and nodeClassesOf(base):
-        widget.nodeTypes = [nodeClass.__name__ for nodeClass in nodeClassesOf(base)]
+        # Slicer asks an instance for its name, which an abstract class cannot make.
+        widget.nodeTypes = [nodeClass().GetClassName() for nodeClass in nodeClassesOf(base)]
         return Connector(widget.currentNodeChanged, widget.currentNode, widget.setCurrentNode)
     raise RuntimeError(f"A {kind.__name__} cannot show a parameter of type {annotated}.")
 
