@@ -1,5 +1,11 @@
 """The Slicer module as Slicer finds it. The work is done in ProSTRegistrationLib and, behind it, prostreg."""
 
+import sys
+
+if sys.version_info < (3, 10):
+    # Before anything that an older Python cannot read, so that the error log has a sentence.
+    raise ImportError("ProST Registration needs 3D Slicer 5.10 or newer: this one has an older Python. Please update.")
+
 import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
