@@ -21,6 +21,7 @@ from ProSTRegistrationLib.Logic import Logic
 from ProSTRegistrationLib.Panel.Panel import Panel
 from ProSTRegistrationLib.ParameterNode import ProSTRegistrationParameterNode
 from ProSTRegistrationLib.SampleDataSets import registerSampleData
+from ProSTRegistrationLib.Views.CheckLayout import registerCheckLayout
 
 
 class ProSTRegistration(ScriptedLoadableModule):
@@ -48,12 +49,14 @@ C. Gao, A. Feng, X. Liu, R. H. Taylor, M. Armand, M. Unberath:
 A Fully Differentiable Framework for 2D/3D Registration and the Projective Spatial Transformers.
 IEEE Transactions on Medical Imaging 43(1), 275-285, 2024, doi 10.1109/TMI.2023.3299588.
 """)
-        slicer.app.connect("startupCompleted()", offerSamples)
+        slicer.app.connect("startupCompleted()", introduce)
 
 
-def offerSamples():
-    """Lists the samples in the SampleData module, once that is there."""
+def introduce():
+    """Makes samples and layout known once the application is up: scenes may have been saved with that layout."""
     registerSampleData(loadSample)
+    if slicer.app.layoutManager() is not None:
+        registerCheckLayout(slicer.app.layoutManager().layoutLogic().GetLayoutNode())
 
 
 def loadSample(kind):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from prostreg.errors import InputError
+from ProSTRegistrationLib.DrrOrigin import keepOrigin, originOf
 
 PREVIEW_PIXELS = 192
 FULL_PIXELS = 768
@@ -73,29 +74,24 @@ class LiveDrr:
         if self._isBusy or self._wish is None:
             return
         if self._previewsLeft:
-            self._show(self._previewsLeft.pop(0), PREVIEW_PIXELS)
+            self._ask(self._previewsLeft.pop(0), PREVIEW_PIXELS)
         elif self._fullLeft and time.monotonic() - self._lastChange_s >= REST_S:
-            self._show(self._fullLeft.pop(0), FULL_PIXELS)
+            self._ask(self._fullLeft.pop(0), FULL_PIXELS)
 
-    def _show(self, fluoroscopyNode, mostPixels):
+    def _ask(self, fluoroscopyNode, mostPixels):
         wish = self._wish
         if not (self._scene.holds(wish.ctNode) and self._scene.holds(fluoroscopyNode)):
             return
-        factor = max(1, round(max(fluoroscopyNode.GetImageData().GetDimensions()) / mostPixels))
+        factor = downsamplingOf(fluoroscopyNode, mostPixels)
         self._isBusy = True
-
-        def show(content, arrays):
-            self._isBusy = False
-            if self._wish is not None and self._scene.holds(fluoroscopyNode):
-                self._scene.showDrr(fluoroscopyNode, arrays["drr"], factor)
-                self.shown += 1
-            self._next()
 
         def render(ids):
             # Loading takes a while the first time; the hand has moved on meanwhile.
             latest = self._wish if self._wish and self._wish.ctNode is wish.ctNode else wish
+            origin = originOf(wish.ctNode, fluoroscopyNode, wish.anatomy, latest.worldFromVolume)
             self._client.request(
-                "render", onReply=show, onError=self._failed, ct=ids.ct, anatomy=ids.anatomy, view=ids.views[0],
+                "render", onReply=lambda _, arrays: self._show(fluoroscopyNode, arrays["drr"], factor, origin),
+                onError=self._failed, ct=ids.ct, anatomy=ids.anatomy, view=ids.views[0],
                 world_from_volume=latest.worldFromVolume.tolist(), downsampling=factor,
             )  # fmt: skip
 
@@ -103,6 +99,16 @@ class LiveDrr:
             self._data.load(wish.ctNode, [fluoroscopyNode], wish.anatomy, render, self._failed)
         except InputError as error:
             self._failed(error)
+
+    def _show(self, fluoroscopyNode, drr, factor, origin):
+        self._isBusy = False
+        if self._wish is not None and self._scene.holds(fluoroscopyNode):
+            try:
+                keepOrigin(self._scene.showDrr(fluoroscopyNode, drr, factor), origin)
+                self.shown += 1
+            except InputError as error:
+                self._failed(error)
+        self._next()
 
     def _failed(self, error):
         self._isBusy = False
@@ -112,6 +118,11 @@ class LiveDrr:
         if kind != "superseded":
             self.forget()
             self._onError(error)
+
+
+def downsamplingOf(fluoroscopyNode, mostPixels=FULL_PIXELS):
+    """The whole factor that makes an image's longer side about as long as that, or leaves it as it is."""
+    return max(1, round(max(fluoroscopyNode.GetImageData().GetDimensions()) / mostPixels))
 
 
 def _ignore(*_):

@@ -1,8 +1,15 @@
 """A registration as the Slicer side sees it: after its end, DRRs are asked for and all is written in one go."""
 
 import numpy as np
+import slicer
+import vtk
 
+from prostreg.errors import InputError
+from ProSTRegistrationLib.DrrOrigin import keepOrigin, originOf
 from ProSTRegistrationLib.Jobs import Job, JobState
+from ProSTRegistrationLib.LiveDrr import downsamplingOf
+from ProSTRegistrationLib.Nodes.Anatomy import contentKey
+from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE
 
 
 class RegistrationJob(Job):
@@ -17,7 +24,11 @@ class RegistrationJob(Job):
     def __init__(self, *args, scene, config, worldFromVolume):
         super().__init__(*args)
         self._scene, self._config, self._worldFromVolume = scene, config, worldFromVolume
-        self._result, self._drrs = None, {}
+        self._result, self._drrs, self._inputs = None, {}, None
+
+    def start(self):
+        self._inputs = self._inputsNow()
+        super().start()
 
     def _request(self, ids):
         initial = None if self._worldFromVolume is None else self._worldFromVolume.tolist()
@@ -28,6 +39,13 @@ class RegistrationJob(Job):
 
     def _finish(self, ids, content):
         self._result = content
+        if self._inputsNow() != self._inputs:
+            text = (
+                "CT, anatomy, X-ray or C-arm were changed while the registration ran: its result does not belong to"
+                " them. Register again."
+            )
+            self.fail(InputError(text))
+            return
         if content["stopped"] == "cancelled" or content["status"] == "failed":
             self._succeed(content)
             return
@@ -42,8 +60,11 @@ class RegistrationJob(Job):
             self._write()
             return
 
+        # As large as the views show it: overlays of larger ones would keep the application waiting.
+        factor = downsamplingOf(self.fluoroscopyNodes[index])
+
         def rendered(content, arrays):
-            self._drrs[index] = arrays["drr"]
+            self._drrs[index] = arrays["drr"], factor
             self._requestDrr(ids, index + 1)
 
         def failed(error):
@@ -55,19 +76,49 @@ class RegistrationJob(Job):
 
         self._client.request(
             "render", onReply=rendered, onError=failed, ct=ids.ct, anatomy=ids.anatomy, view=ids.views[index],
-            world_from_volume=self._result["world_from_volume"], downsampling=1,
+            world_from_volume=self._result["world_from_volume"], downsampling=factor,
         )  # fmt: skip
 
+    def _inputsNow(self):
+        """What the result will belong to; None for images that have gone."""
+        isThere = self._scene.holds
+        ctKey = contentKey(self.ctNode) if isThere(self.ctNode) else None
+        images = [node for node in self.fluoroscopyNodes if isThere(node)]
+        views = [(contentKey(node), node.GetAttribute(CARM_ATTRIBUTE), _worldOf(node)) for node in images]
+        return ctKey, contentKey(self.anatomy.node) if isThere(self.anatomy.node) else None, views
+
     def _write(self):
-        scene, result = self._scene, self._result
-        if not scene.holds(self.ctNode):
+        """Writes everything into the scene, or leaves the pose as it was and says why."""
+        if not self._scene.holds(self.ctNode):
             return
+        before = self._scene.ct(self.ctNode)[1]
+        try:
+            self._fillScene()
+        except Exception as error:
+            self._scene.setPose(self.ctNode, before)
+            faults = error.faults if isinstance(error, InputError) else [f"{type(error).__name__}: {error}"]
+            self.fail(InputError(["The result could not be written into the scene; the start pose is back.", *faults]))
+            return
+        self._succeed(self._result)
+
+    def _fillScene(self):
+        scene, result = self._scene, self._result
+        pose = np.array(result["world_from_volume"])
         nodes = [node for node in self.fluoroscopyNodes if scene.holds(node)]
         companions = [self.anatomy.node] if scene.holds(self.anatomy.node) else []
-        scene.setPose(self.ctNode, np.array(result["world_from_volume"]), companions)
-        for index, drr in self._drrs.items():
-            if scene.holds(self.fluoroscopyNodes[index]):
-                scene.showDrr(self.fluoroscopyNodes[index], drr)
+        scene.setPose(self.ctNode, pose, companions)
+        for index, (drr, factor) in self._drrs.items():
+            node = self.fluoroscopyNodes[index]
+            if scene.holds(node):
+                keepOrigin(scene.showDrr(node, drr, factor), originOf(self.ctNode, node, self.anatomy, pose))
         scene.showResult(self.ctNode, result)
         scene.gather(self.ctNode, nodes)
-        self._succeed(result)
+
+
+def _worldOf(node):
+    """Where the parent transforms put a node, as a text that changes with it."""
+    parent = node.GetParentTransformNode()
+    matrix = vtk.vtkMatrix4x4()
+    if parent is not None:
+        parent.GetMatrixTransformToWorld(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix).round(6).tobytes()

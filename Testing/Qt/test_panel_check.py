@@ -73,6 +73,7 @@ def test_after_a_failure_the_drr_is_that_of_the_start(driver, patient, addVolume
     panel.parameters.timeLimitS = 3.0
     driver.click(panel.ui.registerButton)
     driver.pump(lambda: not panel.register.isBusy, PATIENCE_S)
+    driver.pump(0.1)
     assert attempts(panel.scene, ct)[-1]["Status"] == "failed"
     assert "Failed" in panel.ui.verdictLabel.text
     assert np.array_equal(panel.scene.ct(ct)[1], start)

@@ -78,6 +78,33 @@ def test_multi_frame_xray(driver, patient, addVolume):
     assertUsable(driver, panel, ct, xray)
 
 
+def test_run_that_dicom_loads_as_a_sequence(driver, facade, patient, addVolume):
+    panel, ct, xray = patient
+    sequence = facade.scene.AddNewNodeByClass("vtkMRMLSequenceNode", "Run")
+    for number in range(3):
+        frame = addVolume(slicer.util.arrayFromVolume(xray) + number, f"Frame {number}")
+        sequence.SetDataNodeAtValue(frame, str(number))
+        facade.scene.RemoveNode(frame)
+    browser = facade.scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", "Browser")
+    browser.SetAndObserveMasterSequenceNodeID(sequence.GetID())
+    logic = facade.applicationLogic.GetModuleLogic("Sequences")
+    browser.SetSelectedItemNumber(1)
+    logic.UpdateProxyNodesFromSequences(browser)
+    driver.choose(panel.ui.fluoroscopySelector, browser.GetProxyNode(sequence))
+    assert "forgets its C-arm with every step" in panel.ui.imagesStatusLabel.text
+    assert not driver.isReachable(panel.ui.registerButton)
+    driver.click(panel.ui.frameButton)
+    chosen = panel.parameters.fluoroscopy
+    assert panel.ui.imagesStatusLabel.text == ""
+    applySettings(panel.scene, chosen, CArmSettings(1000.0, 700.0, (1.6, 1.6)))
+    browser.SetSelectedItemNumber(2)
+    logic.UpdateProxyNodesFromSequences(browser)
+    driver.pump()
+    assert np.array_equal(slicer.util.arrayFromVolume(chosen), slicer.util.arrayFromVolume(xray) + 1)
+    assert driver.isReachable(panel.ui.registerButton)
+    assertUsable(driver, panel, ct, xray)
+
+
 def test_xray_without_geometry(driver, patient, addVolume):
     panel, ct, xray = patient
     loose = addVolume(slicer.util.arrayFromVolume(xray).copy(), "Loose")
@@ -148,6 +175,10 @@ def test_segmentation_of_another_patient(driver, patient, addVolume):
     panel, ct, xray = patient
     labels = addVolume(np.ones((20, 20, 20), dtype=np.uint8), "Foreign", className="vtkMRMLLabelMapVolumeNode")
     labels.SetOrigin(900.0, 0.0, 0.0)
+    driver.choose(panel.ui.anatomySelector, labels)
+    assert "under another transform than the CT" in panel.ui.imagesStatusLabel.text
+    labels.SetAndObserveTransformNodeID(ct.GetTransformNodeID())
+    driver.choose(panel.ui.anatomySelector, None)
     driver.choose(panel.ui.anatomySelector, labels)
     assert "only 0 % of it lie in the CT" in panel.ui.imagesStatusLabel.text
     assert not driver.isReachable(panel.ui.registerButton)

@@ -113,6 +113,7 @@ def test_worker_killed(driver, ready, state):
     start = panel.scene.ct(ct)[1]
     os.kill(process[0], signal.SIGKILL)
     driver.pump(lambda: panel.logic.state is JobState.IDLE, PATIENCE_S)
+    driver.pump(0.05)
     assert "The worker process stopped working" in panel.ui.progressLabel.text
     assert "starts again" in panel.ui.progressLabel.text
     assert np.array_equal(panel.scene.ct(ct)[1], start)
@@ -126,6 +127,7 @@ def test_cancelled(driver, ready, state):
     start = panel.scene.ct(ct)[1]
     driver.click(panel.ui.adaptButton if state == "adapting" else panel.ui.registerButton)
     driver.pump(lambda: panel.logic.state is JobState.IDLE, PATIENCE_S)
+    driver.pump(0.05)
     assert "Cancelled" in panel.ui.progressLabel.text
     assert np.array_equal(panel.scene.ct(ct)[1], start)
     finish(driver, panel)

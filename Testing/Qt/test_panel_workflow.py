@@ -26,6 +26,7 @@ def pose(panel):
 
 def untilIdle(driver, panel):
     driver.pump(lambda: not panel.register.isBusy, PATIENCE_S)
+    driver.pump(0.05)
 
 
 def test_two_clicks_from_nothing_to_a_trusted_pose_and_back(driver, facade, loaded):

@@ -50,8 +50,12 @@ def contentKey(node):
     """What tells two states of a volume's or segmentation's content apart; None for no node."""
     if node is None:
         return None
-    content = node.GetSegmentation() if node.IsA("vtkMRMLSegmentationNode") else node.GetImageData()
-    return node.GetID(), content.GetMTime() if content is not None else 0
+    if node.IsA("vtkMRMLSegmentationNode"):
+        segmentation = node.GetSegmentation()
+        segments = [segmentation.GetSegment(segmentId) for segmentId in segmentation.GetSegmentIDs()]
+        # The segmentation's own time does not change when a segment is painted.
+        return node.GetID(), tuple((segment.GetLabelValue(), _imageKey(_labelmapOf(segment))) for segment in segments)
+    return node.GetID(), _imageKey(node.GetImageData())
 
 
 def anatomyLabels(worldFromCt, anatomy):
@@ -77,6 +81,15 @@ def anatomyLabels(worldFromCt, anatomy):
         raise InputError([f"Anatomy '{node.GetName()}': {fault}" for fault in error.faults]) from error
 
 
+def _imageKey(image):
+    scalars = image.GetPointData().GetScalars() if image is not None else None
+    return None if scalars is None else (image.GetMTime(), scalars.GetMTime())
+
+
+def _labelmapOf(segment):
+    return segment.GetRepresentation(slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName())
+
+
 def _segmentLayers(segmentationNode, segmentIds):
     """(Volume in the segmentation's frame, label values) per image; segments that do not overlap share one."""
     segmentation = segmentationNode.GetSegmentation()
@@ -94,8 +107,7 @@ def _segmentImage(segmentation, segmentId):
     segment = segmentation.GetSegment(segmentId)
     if segment is None:
         raise InputError(f"it has no segment '{segmentId}': choose another one.")
-    name = slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
-    image = segment.GetRepresentation(name)
+    image = _labelmapOf(segment)
     if image is None:
         raise InputError(
             f"its segment '{segment.GetName()}' has no binary labelmap: create that representation in the"

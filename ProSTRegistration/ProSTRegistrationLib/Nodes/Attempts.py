@@ -101,8 +101,9 @@ def _rows(scene, ctNode):
     node = scene.findOwned(ctNode, ROLE)
     if node is None or node.GetTable() is None:
         return []
-    # People can edit tables in Slicer: a column that is gone counts as not known.
-    return [{name: row.get(name, NOT_KNOWN) for name in COLUMNS} for row in cells(node)]
+    # People can edit tables in Slicer: a column that is gone counts as not known, a row without a number as none.
+    rows = [{name: row.get(name, NOT_KNOWN) for name in COLUMNS} for row in cells(node)]
+    return [row for row in rows if _wholeNumber(row["Attempt"])]
 
 
 def _row(rows, ctNode, number):

@@ -50,6 +50,21 @@ def sizeOf(volumeNode):
     return (0, 0) if image is None else (image.GetDimensions()[2], image.GetNumberOfScalarComponents())
 
 
+def isOfRun(volumeNode):
+    """True for an image that shows the frames of a sequence in turn: it loses all that was made of it at each step."""
+    return volumeNode is not None and _browserOf(volumeNode) is not None
+
+
+def currentFrame(volumeNode):
+    """The frame that such an image shows now, as an image of its own beside it.
+
+    Returns:
+        the volume node; the same one each time for the same frame.
+    """
+    number = _browserOf(volumeNode).GetSelectedItemNumber()
+    return _made(volumeNode, f"frame {number + 1}", voxelsOf(volumeNode)[:1].copy(), ijkToRas(volumeNode))
+
+
 def singleFrame(volumeNode, frameIndex):
     """One frame of a multi-frame image (a volume whose slices are frames) as an image of its own beside it.
 
@@ -92,6 +107,13 @@ def greyCopy(volumeNode):
             " X-ray, not a screenshot with marks in colour."
         )
     return _made(volumeNode, "grey", channels[..., 0], ijkToRas(volumeNode))
+
+
+def _browserOf(volumeNode):
+    mrmlScene = volumeNode.GetScene()
+    count = mrmlScene.GetNumberOfNodesByClass("vtkMRMLSequenceBrowserNode") if mrmlScene is not None else 0
+    browsers = (mrmlScene.GetNthNodeByClass(index, "vtkMRMLSequenceBrowserNode") for index in range(count))
+    return next((browser for browser in browsers if browser.IsProxyNode(volumeNode.GetID())), None)
 
 
 def _flipCarm(volumeNode):

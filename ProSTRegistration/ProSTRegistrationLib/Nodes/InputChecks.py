@@ -6,12 +6,15 @@ from prostreg.errors import InputError
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels
 from ProSTRegistrationLib.Nodes.CArmNode import pixelsOf
 from ProSTRegistrationLib.Nodes.CArmSettings import isPlaced
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import isOfRun
 from ProSTRegistrationLib.Nodes.LabelSamples import chosenPointsMm
+from ProSTRegistrationLib.Nodes.NodeGeometry import worldFromNode
 from ProSTRegistrationLib.Nodes.Scene import ROLE_ATTRIBUTE, Scene
 
 LEAST_SHARE_IN_CT = 0.5
 AIR_HU = -300.0
 MOST_POINTS = 20000
+SAME_PLACE = 1e-3
 
 
 def imageFaults(ctNode, fluoroscopyNodes, anatomy=None, needsCArm=True):
@@ -94,6 +97,11 @@ def _xrayFaults(node, needsCArm):
     name = node.GetName()
     if node.GetAttribute(ROLE_ATTRIBUTE) == "drr":
         return [f"'{name}' is a DRR computed from the CT, not an X-ray: choose the fluoroscopy image itself."]
+    if isOfRun(node):
+        return [
+            f"'{name}' shows the frames of a run and forgets its C-arm with every step: take one frame as an image of"
+            " its own."
+        ]
     if _sliceCount(node) > 1:
         return [
             f"'{name}', chosen as X-ray, has {_sliceCount(node)} frames or slices: take one frame of a run as an image"
@@ -113,14 +121,14 @@ def _anatomyFaults(ct, worldFromVolume, ctNode, anatomy):
         return faults
     if not len(points):
         return [f"{name}: nothing is marked by its chosen labels: choose others, or draw it."]
+    if not np.allclose(worldFromNode(anatomy.node), worldFromNode(ctNode), atol=SAME_PLACE):
+        return [
+            f"{name}: it is under another transform than the CT '{ctNode.GetName()}' and does not move with it. Put it"
+            " under the same transform in the Data module."
+        ]
     hu = _huAt(ct, points[:: -(-len(points) // MOST_POINTS)])
     share = np.isfinite(hu).mean()
-    elsewhere = anatomy.node.GetTransformNodeID() != ctNode.GetTransformNodeID()
-    hint = (
-        "It is under another transform than the CT: put it under the same one."
-        if elsewhere
-        else "Does it belong to another patient or scan? Choose the one that was made of this CT."
-    )
+    hint = "Does it belong to another patient or scan? Choose the one that was made of this CT."
     if share < LEAST_SHARE_IN_CT:
         return [f"{name}: only {100 * share:.0f} % of it lie in the CT '{ctNode.GetName()}'. {hint}"]
     if np.nanmedian(hu) < AIR_HU:

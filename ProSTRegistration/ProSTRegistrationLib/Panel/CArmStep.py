@@ -53,7 +53,9 @@ class CArmStep:
         node = self.node
         isUsable = node is not None and self._panel.images.isReady
         for widget in self._editable():
-            widget.enabled = isUsable
+            widget.enabled = isUsable and not self._panel.register.isBusy
+        for widget in (self._ui.primaryAngleSpinBox, self._ui.secondaryAngleSpinBox):
+            widget.enabled = widget.enabled and self._fixedPose is None
         if isUsable:
             state = (node.GetID(), node.GetAttribute(CARM_ATTRIBUTE), isFlipped(node))
             if state != self._shown:
@@ -131,8 +133,6 @@ class CArmStep:
             (ui.secondaryAngleSpinBox, settings.secondaryAngleDeg),
         ):
             widget.value = value
-        for widget in (ui.primaryAngleSpinBox, ui.secondaryAngleSpinBox):
-            widget.enabled = self._fixedPose is None
 
     def _settings(self):
         ui = self._ui

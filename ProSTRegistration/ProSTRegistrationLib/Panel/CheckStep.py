@@ -7,11 +7,12 @@ import qt
 from slicer.i18n import tr as _
 
 from prostreg.errors import InputError
+from ProSTRegistrationLib.DrrOrigin import isMadeOf, originOf
 from ProSTRegistrationLib.Jobs import JobState
 from ProSTRegistrationLib.Nodes.Attempts import addAttempt, attempt, attempts, decide
 from ProSTRegistrationLib.Nodes.Landmarks import landmarkPointsMm, mtreMm, referencePose
 from ProSTRegistrationLib.Panel.CheckViews import CheckViews
-from ProSTRegistrationLib.Panel.Messages import MISSING_STYLE, showStatus
+from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, showStatus
 from ProSTRegistrationLib.Panel.Verdict import attemptCells, attemptHeadings, detailsText, verdictText
 
 SEEDS = 1_000_000
@@ -36,8 +37,8 @@ class CheckStep:
 
     def __init__(self, panel):
         self._panel, self._ui = panel, panel.ui
-        self._message, self._style = "", MISSING_STYLE
-        self._views = CheckViews(panel, self._say)
+        self._viewsText, self._fault, self._failedFor = "", "", None
+        self._views = CheckViews(panel, self._tellOfViews)
         self._running, self._current, self._isFilling = None, None, False
         ui = self._ui
         ui.acceptButton.connect("clicked(bool)", lambda checked: self._decide("accepted"))
@@ -57,6 +58,7 @@ class CheckStep:
         numbers = [int(row["Attempt"]) for row in known]
         if self._current not in numbers:
             self._current = numbers[-1] if numbers else None
+        self._renewDrr()
         shown = self._attempt()
         isFree = shown is not None and panel.logic.state is JobState.IDLE
         for button in (ui.acceptButton, ui.rejectButton, ui.redoButton):
@@ -67,10 +69,11 @@ class CheckStep:
             label.setVisible(bool(text))
         self._fillTable(known)
         self._views.refresh()
-        if self._views.lacksDrr:
-            self.followPose()
-        missing = "" if shown is not None or self._message else _("Register first; then judge the overlay here.")
-        showStatus(ui.checkStatusLabel, self._message or missing, self._style if self._message else MISSING_STYLE)
+        missing = "" if shown is not None else _("Register first; then judge the overlay here.")
+        if self._fault:
+            showStatus(ui.checkStatusLabel, self._fault, FAULT_STYLE)
+        else:
+            showStatus(ui.checkStatusLabel, self._viewsText or missing, MISSING_STYLE)
 
     def showViews(self):
         """Brings up the layout for checking, and a DRR to check."""
@@ -81,18 +84,39 @@ class CheckStep:
     def followPose(self):
         """Has the DRR follow the CT where no search moves it; takes it away where the live DRR is off."""
         panel = self._panel
-        if not panel.start.isReady or panel.register.isBusy:
+        if not panel.start.isReady or panel.register.isRegistering:
             return
         if not panel.parameters.liveDrr:
-            # Rather no picture than one of another pose.
-            for node in panel.fluoroscopyNodes:
-                panel.scene.removeOwned(node, "drr")
+            self._removeDrrs()
             return
         panel.attempt(lambda: self._follow(panel.scene.ct(panel.ctNode)[1]), self._sayFault)
+
+    def _renewDrr(self):
+        """No DRR stays that was made of another CT, anatomy, C-arm or pose than those of now."""
+        panel = self._panel
+        if not self._views.isShown or not panel.start.isReady or panel.register.isRegistering:
+            return
+        origins = self._origins()
+        drrs = {node: panel.scene.findOwned(node, "drr") for node in origins}
+        isOld = any(drr is not None and not isMadeOf(drr, origins[node]) for node, drr in drrs.items())
+        isMissing = panel.parameters.liveDrr and None in drrs.values()
+        if (isOld or isMissing) and list(origins.values()) != self._failedFor:
+            self.followPose()
+
+    def _origins(self):
+        """What the DRR of each X-ray has to be made of, now."""
+        panel = self._panel
+        pose = panel.scene.ct(panel.ctNode)[1]
+        return {node: originOf(panel.ctNode, node, panel.anatomy, pose) for node in panel.fluoroscopyNodes}
+
+    def _removeDrrs(self):
+        for node in self._panel.fluoroscopyNodes:
+            self._panel.scene.removeOwned(node, "drr")
 
     def beginAttempt(self):
         """Notes where a registration begins."""
         panel, parameters = self._panel, self._panel.parameters
+        self._fault = ""
         startedBy = _("everywhere") if parameters.searchEverywhere else parameters.startedBy or _("as loaded")
         self._running = _Running(
             panel.ctNode,
@@ -132,8 +156,8 @@ class CheckStep:
 
     def closeScene(self):
         """Forgets what the scene held."""
-        self._current = self._running = None
-        self._message = ""
+        self._current = self._running = self._failedFor = None
+        self._viewsText = self._fault = ""
         self._views.forget()
 
     def stop(self):
@@ -142,9 +166,10 @@ class CheckStep:
 
     def _follow(self, worldFromVolume):
         panel = self._panel
+        self._failedFor, self._fault = None, ""
         first = panel.carm.node
         nodes = [first, *(node for node in panel.fluoroscopyNodes if node is not first)]
-        panel.logic.live.follow(panel.ctNode, nodes, panel.anatomy, worldFromVolume, self._sayError)
+        panel.logic.live.follow(panel.ctNode, nodes, panel.anatomy, worldFromVolume, self._liveFailed)
 
     def _mtreMm(self, worldFromVolume):
         """Against the known pose of a sample, over the landmarks in its CT."""
@@ -189,7 +214,7 @@ class CheckStep:
     def _isMoved(self, shown):
         """Whether the CT no longer lies where a result that could be kept has put it."""
         panel = self._panel
-        if shown is None or shown["status"] == "failed" or not panel.start.isReady or panel.register.isBusy:
+        if shown is None or shown["status"] == "failed" or not panel.start.isReady or panel.register.isRegistering:
             return False
         return not np.allclose(panel.scene.ct(panel.ctNode)[1], shown["worldFromVolume"], atol=SAME_POSE)
 
@@ -219,14 +244,20 @@ class CheckStep:
         table.setVisible(bool(known))
         self._isFilling = False
 
-    def _say(self, text, style):
-        if (text, style) != (self._message, self._style):
-            self._message, self._style = text, style
+    def _tellOfViews(self, text):
+        if text != self._viewsText:
+            self._viewsText = text
             self._panel.refreshSoon()
 
     def _sayFault(self, text):
-        if text:
-            self._say(text, MISSING_STYLE)
+        if text and text != self._fault:
+            self._fault = text
+            self._panel.refreshSoon()
 
-    def _sayError(self, error):
-        self._say("\n".join(error.faults), MISSING_STYLE)
+    def _liveFailed(self, error):
+        """Rather no DRR than an old one; another is tried when something changes."""
+        panel = self._panel
+        self._sayFault("\n".join(error.faults))
+        if panel.start.isReady:
+            self._removeDrrs()
+            self._failedFor = list(self._origins().values())

@@ -6,12 +6,12 @@ from slicer.i18n import tr as _
 
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.CArmSettings import isPlaced
-from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, PLAIN_STYLE
 from ProSTRegistrationLib.ParameterNode import OverlayChoice
 from ProSTRegistrationLib.Views.CheckLayout import (
     CARM_VIEW,
     DRR_VIEW,
     FLUOROSCOPY_VIEW,
+    LAYOUT_ID,
     leaveCheckLayout,
     showCheckLayout,
     tidyThreeD,
@@ -38,7 +38,7 @@ class CheckViews:
 
     Args:
         panel: Panel.
-        say: called with a text for the status line of the step and its style.
+        say: called with a text for the status line of the step, "" if there is nothing to say.
     """
 
     def __init__(self, panel, say):
@@ -46,6 +46,7 @@ class CheckViews:
         self._overlay = Overlay(panel.scene)
         self._shown = None
         self._isDrrPhase, self._sizes = True, None
+        self._in3D, self._note = (None, None), ""
         self._flicker = qt.QTimer()
         self._flicker.setInterval(FLICKER_MS)
         self._flicker.connect("timeout()", self._flip)
@@ -59,15 +60,11 @@ class CheckViews:
         """True while the layout of the check is shown."""
         return self._ui.checkViewsButton.checked
 
-    @property
-    def lacksDrr(self):
-        """True while the layout waits for a DRR that the live DRR would bring."""
-        return self.isShown and self._shown is not None and not self._shown[1] and self._panel.parameters.liveDrr
-
     def show(self):
-        """Brings up the layout; nothing changes where it is up already."""
-        self._ui.checkViewsButton.checked = True
-        self.refresh()
+        """Brings up the layout while the module is in front; nothing changes where it is up already."""
+        if self._panel.isEntered:
+            self._ui.checkViewsButton.checked = True
+            self.refresh()
 
     def refresh(self):
         """Brings the views up to date with the chosen images, their DRRs and the overlay's settings."""
@@ -75,8 +72,12 @@ class CheckViews:
         isReady = node is not None and self._panel.start.isReady
         for widget in (self._ui.checkViewsButton, self._ui.sourceViewButton, self._ui.overlayComboBox):
             widget.enabled = isReady
+        if isReady and self._isLayoutUp() and self._panel.isEntered:
+            # As after loading a scene that was saved with it.
+            self._ui.checkViewsButton.checked = True
         if isReady and self.isShown:
-            self._panel.attempt(lambda: self._show(node), lambda text: self._say(text, FAULT_STYLE))
+            if self._panel.attempt(lambda: self._show(node), self._say):
+                self._say(self._note)
         else:
             self._flicker.stop()
 
@@ -88,7 +89,7 @@ class CheckViews:
         """The scene is gone, and with it what was shown."""
         self._flicker.stop()
         self._overlay.hide()
-        self._shown = None
+        self._shown, self._in3D = None, (None, None)
         self.leave()
 
     def stop(self):
@@ -100,6 +101,10 @@ class CheckViews:
 
     def _node(self):
         return self._panel.carm.node if self._panel.parameters is not None else None
+
+    def _isLayoutUp(self):
+        layoutManager = slicer.app.layoutManager()
+        return layoutManager is not None and layoutManager.layout == LAYOUT_ID
 
     def _toggled(self, isOn):
         layoutManager = slicer.app.layoutManager()
@@ -115,22 +120,25 @@ class CheckViews:
         self._flicker.stop()
         self._overlay.hide()
         self._shown = None
-        if self._panel.ctNode is not None:
-            self._showIn3D(False)
+        self._clear3D()
         leaveCheckLayout(layoutNode)
 
     def _show(self, node):
         parameters, drrNode = self._panel.parameters, self._panel.scene.findOwned(node, "drr")
         choice = parameters.overlayKind
+        self._panel.observe(self._panel.scene.mrmlScene, "NodeAddedEvent", self._nodeCame)
         for name in SLICE_VIEWS:
             self._panel.observe(viewNode(self._panel.scene.mrmlScene, name), "ModifiedEvent", self._viewChanged)
-        state = (node.GetID(), drrNode is not None, choice, self._panel.ctNode.GetID())
+        if drrNode is not None:
+            # Whoever makes a DRR, the overlay shows it: never one of another pose.
+            self._panel.observe(drrNode, "ImageDataModifiedEvent", self._drrChanged)
+        state = (node.GetID(), drrNode and drrNode.GetID(), choice, self._panel.ctNode.GetID())
         if state != self._shown:
             isNewPicture = self._shown is None or self._shown[0] != state[0] or self._shown[3] != state[3]
-            self._shown = state
             self._showOverlay(node, drrNode, choice)
+            self._shown = state
             if isNewPicture:
-                self._showIn3D(True)
+                self._showIn3D(node)
                 self._aimCamera()
         self._overlay.setOpacity(parameters.overlayOpacity / 100.0)
         self._ui.overlayOpacitySlider.enabled = choice is OverlayChoice.BLEND
@@ -143,17 +151,14 @@ class CheckViews:
         sliceLogic = self._sliceLogic(FLUOROSCOPY_VIEW)
         self._overlay.hide()
         if drrNode is None:
-            self._panel.observe(self._panel.scene.mrmlScene, "NodeAddedEvent", self._nodeCame)
             showLayers(sliceLogic, node)
             faceDetector(sliceLogic, node)
-            self._say(_("The DRR comes with the live DRR or a registration."), PLAIN_STYLE)
+            self._note = _("The DRR comes with the live DRR or a registration.")
             return
-        # Whoever makes a DRR, the overlay shows it: never one of another pose.
-        self._panel.observe(drrNode, "ImageDataModifiedEvent", self._drrChanged)
         opacity = self._panel.parameters.overlayOpacity / 100.0
         self._overlay.show(choice.kind(), node, sliceLogic, opacity=opacity)
         showDrrAlone(self._sliceLogic(DRR_VIEW), node, drrNode)
-        self._say("", PLAIN_STYLE)
+        self._note = ""
 
     def _nodeCame(self, *_args):
         isWaiting = self._shown is not None and not self._shown[1]
@@ -162,7 +167,7 @@ class CheckViews:
 
     def _drrChanged(self, *_args):
         if self.isShown and self._shown is not None:
-            self._panel.attempt(self._overlay.refresh, lambda text: self._say(text, FAULT_STYLE))
+            self._panel.attempt(self._overlay.refresh, self._say)
 
     def _sliceLogic(self, name):
         return slicer.app.layoutManager().sliceWidget(name).sliceLogic()
@@ -180,22 +185,31 @@ class CheckViews:
             for name in SLICE_VIEWS:
                 faceDetector(self._sliceLogic(name), node)
 
-    def _showIn3D(self, isOn):
-        view, node = viewNode(self._panel.scene.mrmlScene, CARM_VIEW), self._node()
-        if view is None:
-            return
-        if isOn:
+    def _showIn3D(self, node):
+        """Shows the CT's bone and the X-ray on its detector in 3D, and takes those of another CT or X-ray away."""
+        self._clear3D()
+        view = viewNode(self._panel.scene.mrmlScene, CARM_VIEW)
+        if view is not None:
             tidyThreeD(view)
-        showVolumeRendering(self._panel.ctNode, view, isOn)
-        if node is not None and isPlaced(node):
-            showDetectorPicture(node, view, isOn)
+            showVolumeRendering(self._panel.ctNode, view, True)
+            showDetectorPicture(node, view, True)
+            self._in3D = (self._panel.ctNode, node)
+
+    def _clear3D(self):
+        view = viewNode(self._panel.scene.mrmlScene, CARM_VIEW)
+        ctNode, node = self._in3D
+        self._in3D = (None, None)
+        if view is not None and self._panel.scene.holds(ctNode):
+            showVolumeRendering(ctNode, view, False)
+        if view is not None and self._panel.scene.holds(node) and isPlaced(node):
+            showDetectorPicture(node, view, False)
 
     def _aimCamera(self):
         view, node = viewNode(self._panel.scene.mrmlScene, CARM_VIEW), self._node()
         if view is None or node is None or not self._panel.start.isReady:
             return
         aim = lookFromSource if self._ui.sourceViewButton.checked else lookAtCArm
-        self._panel.attempt(lambda: aim(cameraOf(view), carmOf(node)), lambda text: self._say(text, FAULT_STYLE))
+        self._panel.attempt(lambda: aim(cameraOf(view), carmOf(node)), self._say)
 
     def _flip(self):
         self._isDrrPhase = not self._isDrrPhase

@@ -4,8 +4,9 @@ import numpy as np
 import qt
 from slicer.i18n import tr as _
 
+from prostreg.errors import InputError
 from ProSTRegistrationLib.Nodes.Anatomy import contentKey
-from ProSTRegistrationLib.Nodes.FluoroscopyImage import greyCopy, singleFrame, sizeOf
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import currentFrame, greyCopy, isOfRun, singleFrame, sizeOf
 from ProSTRegistrationLib.Nodes.InputChecks import anatomyFaults, imageFaults
 from ProSTRegistrationLib.Nodes.NodeGeometry import worldFromNode
 from ProSTRegistrationLib.Panel.Messages import showStatus
@@ -47,15 +48,18 @@ class ImagesStep:
         for widget in (ui.boneThresholdLabel, ui.boneThresholdSpinBox):
             widget.setVisible(not hasAnatomy)
         frames, channels = sizeOf(parameters.fluoroscopy)
-        for widget in (ui.frameLabel, ui.frameSpinBox, ui.frameButton):
+        isRun = isOfRun(parameters.fluoroscopy)
+        for widget in (ui.frameLabel, ui.frameSpinBox):
             widget.setVisible(frames > 1 and channels == 1)
+        ui.frameButton.setVisible(isRun or (frames > 1 and channels == 1))
         ui.frameSpinBox.maximum = max(1, frames)
         ui.greyButton.setVisible(channels > 1)
         self._fillParts()
+        self._watchAnatomy()
         isFree = not self._samples.isRunning and not self._panel.register.isBusy
         for widget in (
             ui.ctSelector, ui.anatomySelector, ui.partsList, ui.boneThresholdSpinBox, ui.fluoroscopySelector,
-            ui.moreViewsGroup, ui.sampleButton, ui.phantomButton,
+            ui.moreViewsGroup, ui.sampleButton, ui.phantomButton, ui.frameButton, ui.greyButton,
         ):  # fmt: skip
             widget.enabled = isFree
         if self._message[1] != self._choice():
@@ -81,7 +85,10 @@ class ImagesStep:
     def _anatomyFaults(self):
         """Looked for again only when something has changed: it takes a moment."""
         ctNode, anatomy = self._panel.ctNode, self._panel.anatomy
-        state = (contentKey(ctNode), contentKey(anatomy.node), anatomy, self._placeOfAnatomy())
+        try:
+            state = (contentKey(ctNode), contentKey(anatomy.node), anatomy, self._placeOfAnatomy())
+        except InputError as error:
+            return error.faults
         if state != self._judged[0]:
             self._judged = state, anatomyFaults(ctNode, anatomy)
         return self._judged[1]
@@ -92,6 +99,13 @@ class ImagesStep:
             return None
         ctFromAnatomy = np.linalg.inv(worldFromNode(self._panel.ctNode)) @ worldFromNode(node)
         return np.round(ctFromAnatomy, 3).tobytes()
+
+    def _watchAnatomy(self):
+        """Segments that are drawn or painted change what is registered."""
+        node = self._panel.parameters.anatomy
+        if node is not None and node.IsA("vtkMRMLSegmentationNode"):
+            for event in ("SegmentAdded", "SegmentRemoved", "SourceRepresentationModified"):
+                self._panel.observe(node.GetSegmentation(), event, self._panel.refreshSoon)
 
     def _fillParts(self):
         parameters = self._panel.parameters
@@ -132,7 +146,7 @@ class ImagesStep:
         parameters.anatomyParts = [] if isAll else chosen or [NO_PART]
 
     def _frame(self, node):
-        return singleFrame(node, self._ui.frameSpinBox.value - 1)
+        return currentFrame(node) if isOfRun(node) else singleFrame(node, self._ui.frameSpinBox.value - 1)
 
     def _useInstead(self, makeImage):
         """Chooses an image that is made of the chosen X-ray."""

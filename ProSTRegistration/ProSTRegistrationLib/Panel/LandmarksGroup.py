@@ -11,6 +11,7 @@ from ProSTRegistrationLib.Nodes.Landmarks import (
     prepareLandmarkLists,
     solveLandmarks,
 )
+from ProSTRegistrationLib.Nodes.Scene import OWNER_REFERENCE
 from ProSTRegistrationLib.Views.CheckLayout import DRR_VIEW, FLUOROSCOPY_VIEW, viewNode
 
 
@@ -38,6 +39,7 @@ class LandmarksGroup:
     def refresh(self, isReady):
         """Brings widgets up to date."""
         parameters, ui = self._panel.parameters, self._ui
+        self._dropListsOfOthers()
         for button in (ui.ctLandmarksButton, ui.xrayLandmarksButton):
             button.enabled = isReady
         bothLists = parameters.ctLandmarks is not None and parameters.xrayLandmarks is not None
@@ -72,6 +74,16 @@ class LandmarksGroup:
             self._panel.check.showViews()
         self._placeMode(parameters.ctLandmarks if button is ui.ctLandmarksButton else parameters.xrayLandmarks)
 
+    def _dropListsOfOthers(self):
+        """Lists that were made for another CT or X-ray are no longer chosen."""
+        panel, parameters = self._panel, self._panel.parameters
+        images = panel.fluoroscopyNodes
+        for name, owner in (("ctLandmarks", panel.ctNode), ("xrayLandmarks", images[0] if images else None)):
+            listNode = getattr(parameters, name)
+            madeFor = listNode.GetNodeReference(OWNER_REFERENCE) if listNode is not None else None
+            if madeFor is not None and madeFor is not owner:
+                setattr(parameters, name, None)
+
     def _prepare(self):
         """Makes the lists that are not chosen yet."""
         panel = self._panel
@@ -101,6 +113,14 @@ class LandmarksGroup:
 
     def _solveAndMove(self):
         panel, parameters = self._panel, self._panel.parameters
+        if parameters.ctLandmarks.GetTransformNodeID() != panel.ctNode.GetTransformNodeID():
+            text = _(
+                "The list '{name}' is not under the transform of the CT, so its points may lie elsewhere in it: put it"
+                " under '{transform}' in the Data module."
+            )
+            parent = panel.ctNode.GetParentTransformNode()
+            where = parent.GetName() if parent is not None else _("no transform")
+            raise InputError(text.format(name=parameters.ctLandmarks.GetName(), transform=where))
         marked = [(panel.fluoroscopyNodes[0], parameters.xrayLandmarks)]
         solution = solveLandmarks(panel.ctNode, parameters.ctLandmarks, marked)
         self._fillTable(solution.rows)

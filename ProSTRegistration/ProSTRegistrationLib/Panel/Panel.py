@@ -29,13 +29,14 @@ class Panel(VTKObservationMixin):
     Attributes:
         parameters: ProSTRegistrationParameterNode; None while there is none.
         images, carm, start, register, check: the steps.
+        isEntered: True while the module is in front.
     """
 
     def __init__(self, ui, logic):
         super().__init__()
         self.ui, self.logic, self.scene = ui, logic, logic.scene
         self.parameters = None
-        self._guiTag, self._isStale = None, False
+        self._guiTag, self._isStale, self.isEntered = None, False, False
         self._remover = OwnedNodesRemover(self.scene.mrmlScene)
         self.images, self.carm = ImagesStep(self), CArmStep(self)
         self.start, self.register = StartPoseStep(self), RegisterStep(self)
@@ -87,6 +88,7 @@ class Panel(VTKObservationMixin):
 
     def enter(self):
         """For when the module comes to the front."""
+        self.isEntered = True
         self.register.lookAtEnvironment()
 
     def closeScene(self):
@@ -97,6 +99,7 @@ class Panel(VTKObservationMixin):
 
     def leave(self):
         """Takes handles and place mode out of the views; for when another module comes to the front."""
+        self.isEntered = False
         self.start.leave()
         self.check.leave()
 

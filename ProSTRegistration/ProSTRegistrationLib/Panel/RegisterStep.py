@@ -6,6 +6,7 @@ from slicer.i18n import tr as _
 
 from ProSTRegistrationLib import Environment
 from ProSTRegistrationLib.Jobs import JobState
+from ProSTRegistrationLib.Nodes.Anatomy import contentKey
 from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, PLAIN_STYLE, secondsText, showStatus
 from ProSTRegistrationLib.Selection import registrationConfig
 
@@ -22,7 +23,7 @@ class RegisterStep:
     def __init__(self, panel):
         self._panel, self._ui = panel, panel.ui
         self._message, self._style = "", PLAIN_STYLE
-        self._task, self._adapted, self._engineText = "", "", ""
+        self._task, self._adapted, self._asked, self._engineText = "", (None, ""), None, ""
         ui = self._ui
         ui.registerButton.connect("clicked(bool)", lambda checked: self._registerOrCancel())
         ui.adaptButton.connect("clicked(bool)", lambda checked: self._adaptOrCancel())
@@ -41,11 +42,16 @@ class RegisterStep:
         """True while a long task runs."""
         return self._panel.logic.state is not JobState.IDLE
 
+    @property
+    def isRegistering(self):
+        """True while a search runs that will move the CT."""
+        return self.isBusy and self._task == "register"
+
     def refresh(self):
         """Brings widgets up to date."""
         ui, state = self._ui, self._panel.logic.state
-        isAdapting = self.isBusy and self._task == "adapt"
-        isRegistering = self.isBusy and not isAdapting
+        isRegistering = self.isRegistering
+        isAdapting = self.isBusy and not isRegistering
         ui.registerButton.text = _("Cancel") if isRegistering else _("Register")
         ui.registerButton.enabled = isRegistering or (self.isReady and not self.isBusy)
         ui.adaptButton.text = _("Cancel") if isAdapting else _("Adapt")
@@ -56,7 +62,10 @@ class RegisterStep:
         missing = "" if self.isReady else _("Choose the images and place every X-ray first.")
         showStatus(ui.registerStatusLabel, missing, MISSING_STYLE)
         showStatus(ui.progressLabel, self._message, self._style)
-        showStatus(ui.adaptedLabel, self._adapted, PLAIN_STYLE)
+        isCurrent = self._adapted[0] == self._patient()
+        showStatus(ui.adaptedLabel, self._adapted[1] if isCurrent else "", PLAIN_STYLE)
+        if not isCurrent:
+            self._askAdapted()
         ui.environmentLabel.text = self._engineText
 
     def makeReady(self):
@@ -167,22 +176,38 @@ class RegisterStep:
     def _adaptedDone(self, answer):
         self.say(_("The network is adapted to this patient."))
         self._panel.check.endAttempt(None)
-        self._askAdapted()
+        self._adapted, self._asked = (None, ""), None
+        self._panel.refreshSoon()
+
+    def _patient(self):
+        """What weights are adapted to."""
+        if self._panel.ctNode is None:
+            return None
+        anatomy = self._panel.anatomy
+        return contentKey(self._panel.ctNode), contentKey(anatomy.node), anatomy
 
     def _askAdapted(self):
         """Asks whether adapted weights exist, once for each CT and anatomy."""
-        panel = self._panel
-        if panel.ctNode is None or self._ui.adaptGroup.collapsed or self.isBusy or not self._isComplete:
+        panel, patient = self._panel, self._patient()
+        isWanted = patient is not None and not self._ui.adaptGroup.collapsed and panel.images.isReady
+        if not isWanted or self.isBusy or not self._isComplete or patient == self._asked:
             return
-        panel.attempt(lambda: panel.logic.askAdapted(panel.ctNode, panel.anatomy, self._tellAdapted), self._sayFault)
+        self._asked = patient
+        panel.attempt(
+            lambda: panel.logic.askAdapted(
+                panel.ctNode, panel.anatomy, lambda answer: self._tellAdapted(patient, answer)
+            ),
+            self._sayFault,
+        )
 
-    def _tellAdapted(self, answer):
+    def _tellAdapted(self, patient, answer):
         if answer["exists"]:
-            self._adapted = _("Adapted to this CT and anatomy: {title}").format(title=answer["title"])
+            text = _("Adapted to this CT and anatomy: {title}").format(title=answer["title"])
         else:
-            self._adapted = answer.get("fault") or _(
+            text = answer.get("fault") or _(
                 "Not adapted to this CT yet. Ten minutes, best done before the operation, find far starts reliably."
             )
+        self._adapted = patient, text
         self._panel.refreshSoon()
 
     def _ensureEnvironment(self):

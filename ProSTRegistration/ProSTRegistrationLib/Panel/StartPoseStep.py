@@ -26,14 +26,15 @@ class StartPoseStep:
     def __init__(self, panel):
         self._panel, self._ui = panel, panel.ui
         self._fault, self._note, self._isShowing = "", "", False
+        self._handled = None
         self._centre = PatientCentre()
         self._landmarks = LandmarksGroup(panel, self)
         ui = self._ui
         self._sliders = (
             ui.shiftUSlider, ui.shiftVSlider, ui.depthSlider, ui.tiltUSlider, ui.tiltVSlider, ui.inPlaneSlider,
         )  # fmt: skip
-        for slider in self._sliders:
-            slider.connect("valueChanged(double)", lambda value: self._slid())
+        for index, slider in enumerate(self._sliders):
+            slider.connect("valueChanged(double)", lambda value, index=index: self._slid(index, value))
         ui.standardViewButton.connect("clicked(bool)", lambda checked: self.setStandardView())
         ui.handlesCheckBox.connect("toggled(bool)", lambda checked: self._showHandles())
 
@@ -44,13 +45,14 @@ class StartPoseStep:
 
     def refresh(self):
         """Brings widgets up to date."""
-        isReady = self.isReady
+        isReady = self.isReady and not self._panel.register.isRegistering
         ui = self._ui
         for widget in (*self._sliders, ui.standardViewButton, ui.handlesCheckBox, ui.searchEverywhereCheckBox):
             widget.enabled = isReady
         self._landmarks.refresh(isReady)
         ui.handlesCheckBox.checked = ui.handlesCheckBox.checked and isReady
-        if isReady:
+        self._showHandles()
+        if self.isReady:
             self._panel.observe(self._panel.ctNode, "TransformModifiedEvent", self._moved)
             self._showValues()
             status = (self._fault, FAULT_STYLE) if self._fault else (self._note, PLAIN_STYLE)
@@ -61,7 +63,7 @@ class StartPoseStep:
     def startWhereThePatientLies(self):
         """Puts a CT that was never moved into the isocentre, as the C-arm's angles see a supine patient."""
         panel = self._panel
-        if self.isReady and panel.scene.poseTransform(panel.ctNode) is None:
+        if self.isReady and panel.ctNode.GetParentTransformNode() is None:
             carm = carmOf(panel.fluoroscopyNodes[0])
             pose = placedAtIsocentre(carm, self.centreMm(), settingsOf(panel.fluoroscopyNodes[0]).sodMm)
             self.begin(pose, _("C-arm's angles"))
@@ -122,13 +124,16 @@ class StartPoseStep:
         companions = [node for node in (panel.parameters.anatomy, panel.parameters.ctLandmarks) if node is not None]
         panel.scene.setPose(panel.ctNode, worldFromVolume, companions)
 
-    def _slid(self):
+    def _slid(self, index, value):
+        """Moves the CT along one axis; the other five numbers stay as exact as they are."""
         if self._isShowing or not self.isReady:
             return
-        values = [slider.value for slider in self._sliders]
 
         def move():
-            self._move(self._poseSliders().poseAt(values))
+            sliders = self._poseSliders()
+            values = sliders.valuesOf(self._pose())
+            values[index] = value
+            self._move(sliders.poseAt(values))
             self._panel.parameters.startedBy = _("by hand")
 
         self._panel.attempt(move, self.tellFault)
@@ -169,13 +174,23 @@ class StartPoseStep:
         return self._panel.scene.ct(self._panel.ctNode)[1]
 
     def _showHandles(self):
+        """Shows handles on the CT where they are wanted, and takes those of another CT away."""
         panel, isOn = self._panel, self._ui.handlesCheckBox.checked
 
         def show():
             if isOn and panel.scene.poseTransform(panel.ctNode) is None:
                 self._move(self._pose())
-            transformNode = panel.ctNode and panel.scene.poseTransform(panel.ctNode)
+            transformNode = panel.scene.poseTransform(panel.ctNode) if isOn else None
+            if transformNode is self._handled:
+                return
+            if panel.scene.holds(self._handled):
+                showHandles(self._handled, (0, 0, 0), False)
+            self._handled = transformNode
             if transformNode is not None:
-                showHandles(transformNode, self.centreMm(), isOn)
+                showHandles(transformNode, self.centreMm(), True)
 
-        panel.attempt(show, self.tellFault)
+        panel.attempt(show, self._tellHandlesFault)
+
+    def _tellHandlesFault(self, text):
+        if text:
+            self.tellFault(text)
