@@ -296,3 +296,12 @@ def test_unchanged_nodes_are_not_sent_again(logic, scene, patient):
         assert sent == ["load_ct", "load_anatomy", "render", "render"]
     finally:
         del logic.client.request
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows gives a class of priority instead")
+def test_the_application_comes_first_when_cores_are_busy(logic):
+    process = []
+    logic.client.request("status", onReply=lambda content, _: process.append(content["process"]))
+    pump(logic, lambda: process)
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, process[0]) == min(19, own + 5)

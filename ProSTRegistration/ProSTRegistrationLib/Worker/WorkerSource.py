@@ -17,6 +17,8 @@ from ProSTRegistrationLib.Worker.WorkerChannel import ChannelLost, WorkerChannel
 STARTUP_LIMIT_S = 90.0
 END_LIMIT_S = 0.2
 LOG_LINES = 20
+BELOW_APPLICATION = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
+"""On Windows, the application that a person looks at comes first; elsewhere the worker sees to that."""
 
 
 class LocalWorker:
@@ -50,7 +52,7 @@ class LocalWorker:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0) | BELOW_APPLICATION,
             )
 
     def poll(self):

@@ -20,6 +20,7 @@ from prostreg.worker.handshake import HandshakeError
 from prostreg.worker.protocol import TOKEN_VARIABLE
 
 CONNECT_TIMEOUT_S = 20.0
+NICENESS = 5
 
 
 def main(connect: str | None, listen: str | None) -> int:
@@ -42,6 +43,7 @@ def main(connect: str | None, listen: str | None) -> int:
         raise InputError("Give either --connect HOST:PORT or --listen HOST:PORT.")
     worker = Worker(stays=listen is not None)
     if connect is not None:
+        _give_way()
         connected = _connect(_address(connect))
         reader = threading.Thread(target=worker.serve, args=(Connection(connected, token),), daemon=True)
     else:
@@ -53,6 +55,12 @@ def main(connect: str | None, listen: str | None) -> int:
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+def _give_way() -> None:
+    """The application that a person looks at comes first when all cores are busy; on Windows, it sees to that."""
+    if sys.platform != "win32":
+        os.nice(NICENESS)
 
 
 def _serve_in_turn(worker: Worker, server: socket.socket, token: str) -> None:
