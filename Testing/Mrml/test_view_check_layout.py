@@ -102,3 +102,12 @@ def test_saved_and_reloaded_scene_can_be_left_too(headless, layoutLogic, tmp_pat
     leaveCheckLayout(layoutLogic.GetLayoutNode())
 
     assert layoutLogic.GetLayoutNode().GetViewArrangement() == FOUR_UP
+
+
+def test_a_layout_that_nobody_here_has_shown_is_left_for_four_views(layoutLogic):
+    """As after loading a scene that another Slicer saved with it."""
+    node = layoutLogic.GetLayoutNode()
+    registerCheckLayout(node)
+    node.SetViewArrangement(LAYOUT_ID)
+    leaveCheckLayout(node)
+    assert node.GetViewArrangement() == node.SlicerLayoutFourUpView

@@ -51,11 +51,11 @@ def showCheckLayout(layoutNode):
 
 
 def leaveCheckLayout(layoutNode):
-    """Goes back to what was shown before; a layout that was chosen meanwhile stays."""
+    """Goes back to what was shown before, or to four views; a layout that was chosen meanwhile stays."""
     previous = layoutNode.GetAttribute(PREVIOUS_ATTRIBUTE)
     layoutNode.RemoveAttribute(PREVIOUS_ATTRIBUTE)
-    if previous and layoutNode.GetViewArrangement() == LAYOUT_ID:
-        layoutNode.SetViewArrangement(int(previous))
+    if layoutNode.GetViewArrangement() == LAYOUT_ID:
+        layoutNode.SetViewArrangement(int(previous or layoutNode.SlicerLayoutFourUpView))
 
 
 def tidyThreeD(node):
