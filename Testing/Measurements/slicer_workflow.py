@@ -43,8 +43,8 @@ def main() -> None:
         _drag(driver, panel, report)
         _register(driver, panel, report)
         driver.click(panel.ui.acceptButton)
-        if arguments.adapt_minutes > 0:
-            _adapt(driver, panel, arguments.adapt_minutes, report)
+        if arguments.adapt_seconds > 0:
+            _adapt(driver, panel, arguments.adapt_seconds, report)
         scene = Path(folder) / "scene.mrb"
         began = time.perf_counter()
         assert headless.save(scene)
@@ -103,23 +103,27 @@ def _register(driver, panel, report) -> None:
     report["mTRE, mm"] = shown["mtreMm"]
 
 
-def _adapt(driver, panel, minutes, report) -> None:
-    panel.parameters.adaptMinutes = minutes
+def _adapt(driver, panel, seconds, report) -> None:
+    """Watches the beginning of an adaptation, then cancels it."""
     panel.ui.adaptGroup.collapsed = False
-    driver.pump(1.0)
+    driver.pump(2.0)
     with Heartbeat() as heartbeat:
         driver.click(panel.ui.adaptButton)
+        driver.pump(seconds)
+        report["adapt, says after that time"] = panel.ui.progressLabel.text
+        began = time.perf_counter()
+        driver.click(panel.ui.adaptButton)
         driver.pump(lambda: not panel.register.isBusy, PATIENCE_S)
+    report["adapt, cancelled within, s"] = round(time.perf_counter() - began, 1)
     report["adapt, largest gap ms"] = round(heartbeat.largestGapMs, 1)
     report["adapt, beats"] = heartbeat.beats
-    report["adapt, says"] = panel.ui.progressLabel.text
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--phantom", action="store_true", help="the phantom instead of the spine: no download")
     parser.add_argument("--case", type=Path, help="a case.json with a start pose and the true pose")
-    parser.add_argument("--adapt-minutes", type=float, default=0.0, help="adapts the network as well")
+    parser.add_argument("--adapt-seconds", type=float, default=0.0, help="begins to adapt the network as well")
     return parser.parse_args()
 
 
