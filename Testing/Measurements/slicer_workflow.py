@@ -109,7 +109,7 @@ def _adapt(driver, panel, seconds, report) -> None:
     driver.pump(2.0)
     with Heartbeat() as heartbeat:
         driver.click(panel.ui.adaptButton)
-        driver.pump(seconds)
+        driver.pump(seconds, timeout=seconds + PATIENCE_S)
         report["adapt, says after that time"] = panel.ui.progressLabel.text
         began = time.perf_counter()
         driver.click(panel.ui.adaptButton)
