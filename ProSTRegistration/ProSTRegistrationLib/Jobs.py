@@ -3,6 +3,7 @@
 Nothing in the scene changes before a task has succeeded.
 """
 
+import abc
 import enum
 
 import numpy as np
@@ -36,7 +37,7 @@ class Callbacks:
         self.onError = onError or _ignore
 
 
-class Job:
+class Job(abc.ABC):
     """One long task; tells its end exactly once.
 
     Args:
@@ -91,13 +92,13 @@ class Job:
         self._client.cancel()
         self.fail(InputError(f"The CT or its images were removed from the scene: the {self.taskName} was ended."))
 
+    @abc.abstractmethod
     def _request(self, ids):
         """Sends the task's request by self._ask."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _finish(self, ids, content):
         """Makes something of the worker's answer and ends the task."""
-        raise NotImplementedError
 
     def _ask(self, ids, command, **fields):
         self._client.request(

@@ -1,15 +1,11 @@
 """A registration as the Slicer side sees it: after its end, DRRs are asked for and all is written in one go."""
 
 import numpy as np
-import slicer
-import vtk
 
 from prostreg.errors import InputError
 from ProSTRegistrationLib.DrrOrigin import keepOrigin, originOf
 from ProSTRegistrationLib.Jobs import Job, JobState
 from ProSTRegistrationLib.LiveDrr import downsamplingOf
-from ProSTRegistrationLib.Nodes.Anatomy import contentKey
-from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE
 
 
 class RegistrationJob(Job):
@@ -80,12 +76,12 @@ class RegistrationJob(Job):
         )  # fmt: skip
 
     def _inputsNow(self):
-        """What the result will belong to; None for images that have gone."""
-        isThere = self._scene.holds
-        ctKey = contentKey(self.ctNode) if isThere(self.ctNode) else None
-        images = [node for node in self.fluoroscopyNodes if isThere(node)]
-        views = [(contentKey(node), node.GetAttribute(CARM_ATTRIBUTE), _worldOf(node)) for node in images]
-        return ctKey, contentKey(self.anatomy.node) if isThere(self.anatomy.node) else None, views
+        """What the result will belong to: a digest for each X-ray that is there; faults where one cannot be used."""
+        images = filter(self._scene.holds, self.fluoroscopyNodes)
+        try:
+            return [originOf(self.ctNode, node, self.anatomy, np.eye(4)) for node in images]
+        except InputError as error:
+            return error.faults
 
     def _write(self):
         """Writes everything into the scene, or leaves the pose as it was and says why."""
@@ -113,12 +109,3 @@ class RegistrationJob(Job):
                 keepOrigin(scene.showDrr(node, drr, factor), originOf(self.ctNode, node, self.anatomy, pose))
         scene.showResult(self.ctNode, result)
         scene.gather(self.ctNode, nodes)
-
-
-def _worldOf(node):
-    """Where the parent transforms put a node, as a text that changes with it."""
-    parent = node.GetParentTransformNode()
-    matrix = vtk.vtkMatrix4x4()
-    if parent is not None:
-        parent.GetMatrixTransformToWorld(matrix)
-    return slicer.util.arrayFromVTKMatrix(matrix).round(6).tobytes()

@@ -3,16 +3,15 @@
 import numpy as np
 
 from prostreg.errors import InputError
+from prostreg.images.anatomy import BODY_THRESHOLD_HU, LEAST_INSIDE
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels
 from ProSTRegistrationLib.Nodes.CArmNode import pixelsOf
 from ProSTRegistrationLib.Nodes.CArmSettings import isPlaced
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import isOfRun
 from ProSTRegistrationLib.Nodes.LabelSamples import chosenPointsMm
 from ProSTRegistrationLib.Nodes.NodeGeometry import worldFromNode
-from ProSTRegistrationLib.Nodes.Scene import ROLE_ATTRIBUTE, Scene
+from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE, ROLE_ATTRIBUTE, Scene
 
-LEAST_SHARE_IN_CT = 0.5
-AIR_HU = -300.0
 MOST_POINTS = 20000
 SAME_PLACE = 1e-3
 
@@ -95,7 +94,7 @@ def _checkedCt(ctNode):
 
 def _xrayFaults(node, needsCArm):
     name = node.GetName()
-    if node.GetAttribute(ROLE_ATTRIBUTE) == "drr":
+    if node.GetAttribute(ROLE_ATTRIBUTE) == DRR_ROLE:
         return [f"'{name}' is a DRR computed from the CT, not an X-ray: choose the fluoroscopy image itself."]
     if isOfRun(node):
         return [
@@ -129,9 +128,9 @@ def _anatomyFaults(ct, worldFromVolume, ctNode, anatomy):
     hu = _huAt(ct, points[:: -(-len(points) // MOST_POINTS)])
     share = np.isfinite(hu).mean()
     hint = "Does it belong to another patient or scan? Choose the one that was made of this CT."
-    if share < LEAST_SHARE_IN_CT:
+    if share < LEAST_INSIDE:
         return [f"{name}: only {100 * share:.0f} % of it lie in the CT '{ctNode.GetName()}'. {hint}"]
-    if np.nanmedian(hu) < AIR_HU:
+    if np.nanmedian(hu) < BODY_THRESHOLD_HU:
         return [f"{name}: it lies mostly in air ({np.nanmedian(hu):.0f} HU) in the CT '{ctNode.GetName()}'. {hint}"]
     return []
 

@@ -25,6 +25,7 @@ ROLE_ATTRIBUTE = "ProSTRegistration.Role"
 OWNER_REFERENCE = "ProSTRegistration.Owner"
 PREVIOUS_ATTRIBUTE = "ProSTRegistration.PreviousMatrix"
 FOLDER_ATTRIBUTE = "ProSTRegistration.Folder"
+DRR_ROLE = "drr"
 TRANSFORM_NAME = "CT to C-arm"
 MODEL_COLORS = {"Source": (1.0, 0.8, 0.1), "Detector": (0.3, 0.8, 1.0), "Frustum": (1.0, 0.8, 0.1)}
 
@@ -129,7 +130,7 @@ class Scene:
             the volume node.
         """
         name = f"{fluoroscopyNode.GetName()} DRR"
-        node = self.ownedNode(fluoroscopyNode, "drr", "vtkMRMLScalarVolumeNode", name)
+        node = self.ownedNode(fluoroscopyNode, DRR_ROLE, "vtkMRMLScalarVolumeNode", name)
         wasModifying = node.StartModify()
         node.SetAndObserveTransformNodeID(fluoroscopyNode.GetTransformNodeID())
         placeOnDetector(node, carmOf(fluoroscopyNode).downsampled(downsampling))

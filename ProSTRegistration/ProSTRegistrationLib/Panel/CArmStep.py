@@ -24,7 +24,7 @@ class CArmStep:
     def __init__(self, panel):
         self._panel, self._ui = panel, panel.ui
         self._shown, self._note, self._fault = None, "", ""
-        self._fixedPose, self._isFilling = None, False
+        self._fixedPose = None
         ui = self._ui
         for name in PRESETS:
             ui.presetComboBox.addItem(name)

@@ -11,6 +11,7 @@ from ProSTRegistrationLib.DrrOrigin import isMadeOf, originOf
 from ProSTRegistrationLib.Jobs import JobState
 from ProSTRegistrationLib.Nodes.Attempts import addAttempt, attempt, attempts, decide
 from ProSTRegistrationLib.Nodes.Landmarks import landmarkPointsMm, mtreMm, referencePose
+from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE
 from ProSTRegistrationLib.Panel.CheckViews import CheckViews
 from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, showStatus
 from ProSTRegistrationLib.Panel.Verdict import attemptCells, attemptHeadings, detailsText, verdictText
@@ -97,7 +98,7 @@ class CheckStep:
         if not self._views.isShown or not panel.start.isReady or panel.register.isRegistering:
             return
         origins = self._origins()
-        drrs = {node: panel.scene.findOwned(node, "drr") for node in origins}
+        drrs = {node: panel.scene.findOwned(node, DRR_ROLE) for node in origins}
         isOld = any(drr is not None and not isMadeOf(drr, origins[node]) for node, drr in drrs.items())
         isMissing = panel.parameters.liveDrr and None in drrs.values()
         if (isOld or isMissing) and list(origins.values()) != self._failedFor:
@@ -111,7 +112,7 @@ class CheckStep:
 
     def _removeDrrs(self):
         for node in self._panel.fluoroscopyNodes:
-            self._panel.scene.removeOwned(node, "drr")
+            self._panel.scene.removeOwned(node, DRR_ROLE)
 
     def beginAttempt(self):
         """Notes where a registration begins."""

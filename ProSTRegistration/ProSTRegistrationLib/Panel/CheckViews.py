@@ -6,6 +6,7 @@ from slicer.i18n import tr as _
 
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.CArmSettings import isPlaced
+from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE
 from ProSTRegistrationLib.ParameterNode import OverlayChoice
 from ProSTRegistrationLib.Views.CheckLayout import (
     CARM_VIEW,
@@ -124,7 +125,7 @@ class CheckViews:
         leaveCheckLayout(layoutNode)
 
     def _show(self, node):
-        parameters, drrNode = self._panel.parameters, self._panel.scene.findOwned(node, "drr")
+        parameters, drrNode = self._panel.parameters, self._panel.scene.findOwned(node, DRR_ROLE)
         choice = parameters.overlayKind
         self._panel.observe(self._panel.scene.mrmlScene, "NodeAddedEvent", self._nodeCame)
         for name in SLICE_VIEWS:

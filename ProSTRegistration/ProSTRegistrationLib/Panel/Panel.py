@@ -3,7 +3,6 @@
 import logging
 
 import qt
-import slicer
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
@@ -60,7 +59,7 @@ class Panel(VTKObservationMixin):
 
     def observe(self, node, event, callback):
         """Calls back without arguments at an event of a node, once however often it is asked for."""
-        number = getattr(slicer.vtkMRMLScene, event, None) or getattr(node, event, None) or event
+        number = getattr(node, event, event)
         if not self.hasObserver(node, number, callback):
             self.addObserver(node, number, callback)
 

@@ -33,11 +33,6 @@ class RegisterStep:
         self._isComplete = False
 
     @property
-    def isReady(self):
-        """True when a registration can start."""
-        return self._panel.images.isReady and self._panel.carm.isReady
-
-    @property
     def isBusy(self):
         """True while a long task runs."""
         return self._panel.logic.state is not JobState.IDLE
@@ -50,16 +45,16 @@ class RegisterStep:
     def refresh(self):
         """Brings widgets up to date."""
         ui, state = self._ui, self._panel.logic.state
-        isRegistering = self.isRegistering
+        isRegistering, isReady = self.isRegistering, self._panel.start.isReady
         isAdapting = self.isBusy and not isRegistering
         ui.registerButton.text = _("Cancel") if isRegistering else _("Register")
-        ui.registerButton.enabled = isRegistering or (self.isReady and not self.isBusy)
+        ui.registerButton.enabled = isRegistering or (isReady and not self.isBusy)
         ui.adaptButton.text = _("Cancel") if isAdapting else _("Adapt")
         ui.adaptButton.enabled = isAdapting or (self._panel.ctNode is not None and not self.isBusy)
         for widget in (ui.methodComboBox, ui.qualityComboBox, ui.deviceComboBox, ui.advancedGroup):
             widget.enabled = not self.isBusy
         ui.progressBar.setVisible(state is not JobState.IDLE)
-        missing = "" if self.isReady else _("Choose the images and place every X-ray first.")
+        missing = "" if isReady else _("Choose the images and place every X-ray first.")
         showStatus(ui.registerStatusLabel, missing, MISSING_STYLE)
         showStatus(ui.progressLabel, self._message, self._style)
         isCurrent = self._adapted[0] == self._patient()

@@ -40,7 +40,7 @@ class StartPoseStep:
 
     @property
     def isReady(self):
-        """True when the CT can be moved in front of the images."""
+        """True when the CT can be moved in front of the images, and registered to them."""
         return self._panel.images.isReady and self._panel.carm.isReady
 
     def refresh(self):

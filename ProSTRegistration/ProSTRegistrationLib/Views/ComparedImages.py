@@ -9,6 +9,7 @@ from prostreg.errors import InputError
 from prostreg.images.polarity import decided_polarity
 from prostreg.images.radiation_field import find_radiation_field
 from ProSTRegistrationLib.Nodes.CArmNode import nodeCarmOf
+from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE
 from ProSTRegistrationLib.Views.OverlayPictures import averaged, displayed
 
 POLARITY_PIXELS = 320
@@ -70,7 +71,7 @@ class ComparedImagesReader:
         Raises:
             InputError: there is none yet.
         """
-        node = self._scene.findOwned(fluoroscopyNode, "drr")
+        node = self._scene.findOwned(fluoroscopyNode, DRR_ROLE)
         if node is not None and node.GetImageData():
             return node
         raise InputError(

@@ -16,6 +16,9 @@ BONE_THRESHOLD_HU = 200.0
 SMALLEST_PART = 0.05
 """Bone pieces smaller than this fraction of the largest one are specks."""
 
+LEAST_INSIDE = 0.5
+"""Share of an anatomy that lies in the CT when both are of one patient: scans are cut, but not by more."""
+
 BODY_THRESHOLD_HU = -300.0
 TABLE_THICKNESS_MM = 12.0
 """Things in air that are thinner than this are not the patient."""

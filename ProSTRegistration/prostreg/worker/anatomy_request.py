@@ -6,14 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.errors import InputError
-from prostreg.images.anatomy import anatomy_by_threshold, anatomy_from_labels
+from prostreg.images.anatomy import BODY_THRESHOLD_HU, LEAST_INSIDE, anatomy_by_threshold, anatomy_from_labels
 from prostreg.images.volume import Volume
 from prostreg.worker.fields import Fields
-
-LEAST_INSIDE = 0.5
-"""Share of the labelled volume that lies in the CT when both are of one patient: scans are cut, but not by more."""
-
-AIR_HU = -300.0
 
 
 class AnatomyRequest:
@@ -83,7 +78,7 @@ def _refuse_other_patient(ct: Volume, mask: NDArray[np.bool_], labelled_mm3: flo
             f"Only {share:.0%} of the anatomy lies in the CT: it seems to belong to another scan or patient, or lies"
             " under another transform. Choose the segmentation that was made on this CT."
         )
-    if float(np.median(ct.values[mask])) < AIR_HU:
+    if float(np.median(ct.values[mask])) < BODY_THRESHOLD_HU:
         raise InputError(
             "Most of the anatomy lies in air in this CT: it seems to belong to another scan or patient. Choose the"
             " segmentation that was made on this CT."

@@ -1,5 +1,6 @@
 """What may stand beside a type in Annotated[...]."""
 
+import abc
 import typing
 from dataclasses import dataclass
 
@@ -29,11 +30,12 @@ class SingleStep:
     value: float
 
 
-class Validator:
+class Validator(abc.ABC):
     """Refuses values by raising ValueError."""
 
+    @abc.abstractmethod
     def validate(self, value):
-        raise NotImplementedError
+        """Raises ValueError for a value that the parameter must not have."""
 
 
 @dataclass(frozen=True)
