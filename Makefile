@@ -5,6 +5,7 @@
 #   make lint      style and types alone
 #   make screenshots  makes the pictures of the Slicer module again
 #   make figures   draws the icon, the figures of the documentation and the README's screenshot again
+#   make manifest lists the files that Slicer installs in ProSTRegistration/CMakeLists.txt
 #   make clean     removes the environment and everything that was generated
 #
 # PYTHON=python3.12 chooses another interpreter, DEMO_FLAGS=--phantom runs the demo without its download.
@@ -17,7 +18,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore
 
-.PHONY: help setup demo test lint figures screenshots clean
+.PHONY: help setup demo test lint figures screenshots manifest clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -47,6 +48,9 @@ figures: $(READY)
 
 screenshots: $(READY)
 	$(BIN)/python docs/figures/slicer_screenshots.py Resources/Screenshots
+
+manifest:
+	$(PYTHON) Testing/Packaging/write_manifest.py
 
 clean:
 	rm -rf .venv demo-output build dist ProSTRegistration/*.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from prostreg.errors import InputError
-from ProSTRegistrationLib.DrrOrigin import keepOrigin, originOf
+from ProSTRegistrationLib.Nodes.DrrOrigin import keepOrigin, originOf
 
 PREVIEW_PIXELS = 192
 FULL_PIXELS = 768

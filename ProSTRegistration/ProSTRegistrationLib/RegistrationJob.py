@@ -3,9 +3,9 @@
 import numpy as np
 
 from prostreg.errors import InputError
-from ProSTRegistrationLib.DrrOrigin import keepOrigin, originOf
 from ProSTRegistrationLib.Jobs import Job, JobState
 from ProSTRegistrationLib.LiveDrr import downsamplingOf
+from ProSTRegistrationLib.Nodes.DrrOrigin import keepOrigin, originOf
 
 
 class RegistrationJob(Job):

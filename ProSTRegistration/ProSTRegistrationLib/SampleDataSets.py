@@ -12,8 +12,8 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import invert_rigid, transform_points
 from prostreg.images.reading import read_labels
 from prostreg.registration.case_file import json_object, read_case
-from ProSTRegistrationLib.CaseNodes import addCt, addFluoroscopies, addVolume, readImages
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, carmOf
+from ProSTRegistrationLib.Nodes.CaseNodes import addCt, addFluoroscopies, addVolume, readImages
 from ProSTRegistrationLib.Nodes.Landmarks import prepareLandmarkLists, setReferencePose
 
 CATEGORY = "ProST Registration"

@@ -16,7 +16,7 @@ import SimpleITK as sitk
 from prostreg.errors import InputError
 from prostreg.outputs.result_file import RESULT_FILE, drr_file_names
 from prostreg.registration.case_file import read_case
-from ProSTRegistrationLib.CaseNodes import addCt, addFluoroscopies, readImages
+from ProSTRegistrationLib.Nodes.CaseNodes import addCt, addFluoroscopies, readImages
 
 
 @dataclass(frozen=True)

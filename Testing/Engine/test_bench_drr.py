@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prostreg.bench import contest, drr
-from prostreg.bench.agreement import Agreement, Judge
-from prostreg.bench.entrants import ENTRANTS, OURS, Entrant
-from prostreg.bench.own_renderers import fused_gradient, fused_image, reference_image
-from prostreg.bench.report import GRADIENT, IMAGE, Measurement, Measurements, as_markdown
-from prostreg.bench.scene import EDGE_MM, ELLIPSOIDS, make_scene, make_values
 from prostreg.cli.main import main
+from prostreg_bench import drr, measuring
+from prostreg_bench.agreement import Agreement, Judge
+from prostreg_bench.own_renderers import fused_gradient, fused_image, reference_image
+from prostreg_bench.renderers import OURS, RENDERERS, Renderer
+from prostreg_bench.report import GRADIENT, IMAGE, Measurement, Measurements, as_markdown
+from prostreg_bench.scene import EDGE_MM, ELLIPSOIDS, make_scene, make_values
 
 TINY = drr.Plan(voxels=32, sizes=(16,), headline=16, rounds=2, seconds_each=1.0)
-ABSENT = Entrant("a peer", "no-such-package-anywhere", "nowhere:nothing")
-BROKEN = Entrant("a broken peer", "prostreg", "own_renderers:nothing_there")
+ABSENT = Renderer("a peer", "no-such-package-anywhere", "nowhere:nothing")
+BROKEN = Renderer("a broken peer", "prostreg", "own_renderers:nothing_there")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_an_image_of_another_geometry_is_wrong(scene, spoil):
 
 def test_command_prints_one_json_object_and_writes_the_same(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(drr, "Plan", lambda: TINY)
-    monkeypatch.setattr(drr, "ENTRANTS", (OURS, ABSENT, BROKEN))
+    monkeypatch.setattr(drr, "RENDERERS", (OURS, ABSENT, BROKEN))
     file = tmp_path / "new" / "bench.json"
     assert main(["bench", "drr", "--json", "--out", str(file)]) == 0
     captured = capsys.readouterr()
@@ -83,7 +83,7 @@ def test_command_prints_one_json_object_and_writes_the_same(monkeypatch, tmp_pat
 
 def test_table_names_ratios_absent_peers_failures_and_wrong_images():
     right, wrong = Agreement(0.99999, 1e-3, 0.0, 2e-3), Agreement(0.9, 0.3, 0.3)
-    peer = Entrant("a slow peer", "prostreg", "x:y")
+    peer = Renderer("a slow peer", "prostreg", "x:y")
     items = [
         Measurement(OURS, IMAGE, 128, (0.010, 0.011, 0.5), 100.0, right),
         Measurement(peer, IMAGE, 128, (0.044,), None, wrong),
@@ -100,22 +100,22 @@ def test_table_names_ratios_absent_peers_failures_and_wrong_images():
 
 
 def test_slow_renderers_sit_rounds_out_but_have_three_turns(tmp_path, monkeypatch):
-    monkeypatch.setattr(contest, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(measuring, "TURN_SECONDS", 0.0)
     file = tmp_path / "volume.npy"
     np.save(file, make_values(32))
-    heats = [contest.Heat("image", OURS.image), contest.Heat("gradient", OURS.gradient)]
-    finishes = contest.hold(heats, file, 16, rounds=8, seconds_each=0.0, on_step=lambda words: None)
-    assert [len(finish.seconds) for finish in finishes] == [3, 3]
+    entries = [measuring.Entry("image", OURS.image), measuring.Entry("gradient", OURS.gradient)]
+    timings = measuring.compare(entries, file, 16, rounds=8, seconds_each=0.0, on_step=lambda words: None)
+    assert [len(timing.seconds) for timing in timings] == [3, 3]
 
 
-@pytest.mark.parametrize("entrant", [e for e in ENTRANTS if e.package != "prostreg"], ids=lambda e: e.name)
-def test_installed_peers_see_the_same_scene(entrant):
-    if entrant.version() is None:
-        pytest.skip(f"{entrant.package} is not installed: {entrant.how_to_install()}")
+@pytest.mark.parametrize("renderer", [e for e in RENDERERS if e.package != "prostreg"], ids=lambda e: e.name)
+def test_installed_peers_see_the_same_scene(renderer):
+    if renderer.version() is None:
+        pytest.skip(f"{renderer.package} is not installed: {renderer.how_to_install()}")
     plan = drr.Plan(voxels=128, sizes=(48,), headline=48, rounds=1)
-    report, _ = drr.measure(plan, [OURS, entrant])
-    measured = [m for m in report["measurements"] if m["renderer"] == entrant.name]
-    assert len(measured) == (1 if entrant.gradient is None else 2)
+    report, _ = drr.measure(plan, [OURS, renderer])
+    measured = [m for m in report["measurements"] if m["renderer"] == renderer.name]
+    assert len(measured) == (1 if renderer.gradient is None else 2)
     for m in measured:
         assert m["failure"] is None
         assert m["ncc"] > 0.999

@@ -16,7 +16,7 @@ from PIL import Image
 from prostreg.cli.main import main
 from prostreg.outputs.transform_file import read_pose
 from prostreg.registration.case_file import read_case
-from prostreg.simulation.demo_case import START_ROTATION_DEG, START_SHIFT_MM
+from prostreg.samples.demo_case import START_ROTATION_DEG, START_SHIFT_MM
 
 SEED = "3"
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from prostreg.errors import InputError
-from prostreg.evaluation.case_folders import with_cases_of
-from prostreg.evaluation.case_source import CaseSource, make_case_source
 from prostreg.evaluation.protocol import Protocol, read_protocol
+from prostreg.evaluation.sources.case_folders import with_cases_of
+from prostreg.evaluation.sources.case_source import CaseSource, make_case_source
 from prostreg.geometry.frames import invert_rigid
 from prostreg.registration.pipeline import mtre_mm
 from prostreg.registration.start import start_pose

@@ -13,15 +13,15 @@ from scipy.ndimage import map_coordinates, median_filter
 from scipy.spatial.transform import Rotation
 
 from prostreg.errors import InputError
-from prostreg.evaluation.case_source import make_case_source
-from prostreg.evaluation.deepfluoro import DeepFluoroCases
-from prostreg.evaluation.deepfluoro_file import DeepFluoroFile
 from prostreg.evaluation.protocol import read_protocol
+from prostreg.evaluation.sources.case_source import make_case_source
+from prostreg.evaluation.sources.deepfluoro import DeepFluoroCases
+from prostreg.evaluation.sources.deepfluoro_file import DeepFluoroFile
 from prostreg.geometry.frames import transform_points
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.pipeline import register
-from prostreg.simulation.phantom import Phantom, make_phantom
+from prostreg.samples.phantom import Phantom, make_phantom
 
 PIXELS = 210
 SPACING_MM = 1.55

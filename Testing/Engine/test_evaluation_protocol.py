@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from prostreg.errors import InputError
-from prostreg.evaluation.landmarks import surface_landmarks_mm
 from prostreg.evaluation.protocol import protocol_from_dict, protocol_names, read_protocol
-from prostreg.simulation.phantom import VERTEBRA_LABELS, make_phantom
+from prostreg.evaluation.sources.landmarks import surface_landmarks_mm
+from prostreg.samples.phantom import VERTEBRA_LABELS, make_phantom
 
 REQUIRED = {"prost-pelvis", "prost-pelvis-hard", "prost-spine", "capture-range", "biplane", "tracking", "phantom"}
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from prostreg.evaluation.calibration import confidence_bins
-from prostreg.evaluation.notable import DANGEROUS, MISSED, RIGHT, WRONG, notable_rows
 from prostreg.evaluation.protocol import Protocol, read_protocol
-from prostreg.evaluation.report import write_report
+from prostreg.evaluation.report.calibration import confidence_bins
+from prostreg.evaluation.report.cases_to_look_at import DANGEROUS, MISSED, RIGHT, WRONG, notable_rows
+from prostreg.evaluation.report.files import write_report
+from prostreg.evaluation.report.summary import summarise
 from prostreg.evaluation.rows import Row
-from prostreg.evaluation.summary import summarise
 from prostreg.registration.result import Status
 
 ERRORS_MM = (0.5, 1.0, 1.5, 2.0, 30.0, 50.0, 9.0, 70.0)

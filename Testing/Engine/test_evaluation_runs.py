@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from prostreg.cli.main import main
-from prostreg.simulation.demo_case import write_phantom_case
+from prostreg.samples.demo_case import write_phantom_case
 
 CASES = 2
 COMMAND = ["evaluate", "--protocol", "phantom", "--number", str(CASES), "--json"]

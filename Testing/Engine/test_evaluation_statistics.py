@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from prostreg.evaluation.statistics import Share, percentile, shares_in_bins, wilson_interval
+from prostreg.evaluation.report.statistics import Share, percentile, shares_in_bins, wilson_interval
 
 
 @pytest.mark.parametrize(

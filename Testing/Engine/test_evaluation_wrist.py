@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
+from view_consistency import projected_distances_mm, view_consistency
 
 from prostreg.errors import InputError
-from prostreg.evaluation.case_source import make_case_source
 from prostreg.evaluation.protocol import Protocol, read_protocol
-from prostreg.evaluation.view_consistency import projected_distances_mm, view_consistency
-from prostreg.evaluation.wrist_biplane import WristCases
+from prostreg.evaluation.sources.case_source import make_case_source
+from prostreg.evaluation.sources.wrist_biplane import WristCases
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import invert_rigid, transform_points
 from prostreg.images.volume import Volume

@@ -15,8 +15,8 @@ from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.images.xray_reading import read_xray_image
+from prostreg.samples.phantom import make_phantom
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
-from prostreg.simulation.phantom import make_phantom
 from prostreg.simulation.presets import preset
 
 XRAYS = Path(__file__).parents[3] / "shared" / "data" / "xray"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from prostreg.simulation.phantom import VERTEBRA_LABELS, make_phantom
+from prostreg.samples.phantom import VERTEBRA_LABELS, make_phantom
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 
 from prostreg.geometry.frames import rigid_faults, transform_points
 from prostreg.images.volume import Volume
-from prostreg.simulation.demo_case import (
+from prostreg.samples.demo_case import (
     ISOCENTRE_TO_DETECTOR_MM,
     SDD_MM,
     ap_pose,

@@ -16,8 +16,8 @@ from prostreg.images.xray_preparation import prepare_xray
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.everywhere import meeting_point_mm, register_everywhere
+from prostreg.samples.phantom import make_phantom
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
-from prostreg.simulation.phantom import make_phantom
 
 PIXELS = 128
 QUICK = {

@@ -30,9 +30,9 @@ from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.learned_search import LearnedSearch, projection_of
 from prostreg.registration.pipeline import register
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
+from prostreg.samples.phantom import make_phantom
 from prostreg.search.learned_descent import LONGEST_STEP, LONGEST_WAY, learned_descent
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
-from prostreg.simulation.phantom import make_phantom
 
 SPREAD = np.array([*np.deg2rad([20.0] * 3), 30.0, 30.0, 60.0])
 PIXELS = 64

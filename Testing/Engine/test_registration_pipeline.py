@@ -20,8 +20,8 @@ from prostreg.registration.evidence import Evidence
 from prostreg.registration.mirror_check import mirrored_view, reflected_pose
 from prostreg.registration.pipeline import mtre_mm, register
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose
+from prostreg.samples.phantom import make_phantom
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
-from prostreg.simulation.phantom import make_phantom
 
 PIXELS = 128
 QUICK = {"search_pixels": 48, "judge_pixels": 64, "polish_pixels": 128, "population": 40, "generations": 30}

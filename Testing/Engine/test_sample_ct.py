@@ -7,7 +7,7 @@ import pytest
 
 from prostreg.cache_folder import CACHE_VARIABLE
 from prostreg.errors import InputError
-from prostreg.simulation import sample_ct
+from prostreg.samples import sample_ct
 
 
 @pytest.fixture

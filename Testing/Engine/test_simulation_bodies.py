@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from prostreg.images.volume import Volume
+from prostreg.samples.phantom import make_phantom
 from prostreg.simulation.bodies import MOST_KEPT, Bodies
 from prostreg.simulation.deformation import SoftTissue
 from prostreg.simulation.femora import joint_centres_mm
 from prostreg.simulation.fine_grid import refined, refined_mask
-from prostreg.simulation.phantom import make_phantom
 from prostreg.simulation.settings import SimulatorSettings
 
 SPACING_MM = 3.0

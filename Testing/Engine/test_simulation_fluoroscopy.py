@@ -10,13 +10,13 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.standard_views import standard_view
 from prostreg.images.pyramid import reduced_volume
 from prostreg.images.volume import Volume
+from prostreg.samples.phantom import make_phantom
 from prostreg.simulation.beam import Beam
 from prostreg.simulation.collimation import beam_share
 from prostreg.simulation.continuation import continued
 from prostreg.simulation.fine_grid import refined
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 from prostreg.simulation.instruments import instruments
-from prostreg.simulation.phantom import make_phantom
 from prostreg.simulation.presets import preset
 from prostreg.simulation.settings import SimulatorSettings
 from prostreg.simulation.surroundings import add_drape, add_table

@@ -24,7 +24,7 @@ from prostreg.prost.weight_cache import adapted_path, find_adapted, patient_of
 from prostreg.prost.weights import save_weights
 from prostreg.registration.case import Case, View
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
-from prostreg.simulation.phantom import make_phantom
+from prostreg.samples.phantom import make_phantom
 from prostreg.simulation.presets import preset
 from prostreg.training.adaptation import adapt
 from prostreg.training.config import TrainingConfig

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from prostreg.errors import DeviceError
-from prostreg.training.fabric_engine import chosen_device
+from prostreg.training.fabric_hardware import chosen_device
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("lightning_fabric") is None, reason="needs Lightning Fabric: pip install .[training]"
@@ -29,7 +29,7 @@ from pathlib import Path
 import torch
 from prostreg.prost.networks import make_network
 from prostreg.training.config import read_training_config
-from prostreg.training.fabric_engine import launch, leave
+from prostreg.training.fabric_hardware import launch, leave
 from prostreg.training.patients import read_patient_list
 from prostreg.training.run import TrainingRun
 from prostreg.training.run_folder import RunFolder
@@ -41,19 +41,19 @@ network = make_network(config.network, config.options)
 hardware = launch("cpu", 2, config.precision)
 entries = read_patient_list(file.parent / config.patients)
 drawn = []
-reduce = hardware.engine.reduce_gradients
+reduce = hardware.execution.reduce_gradients
 
 def reduce_and_keep(network):
     own = next(network.parameters()).grad.clone()
     reduce(network)
     drawn.append((own, next(network.parameters()).grad.clone()))
 
-object.__setattr__(hardware.engine, "reduce_gradients", reduce_and_keep)
-run = TrainingRun(network, config, entries, RunFolder(out, config.content), hardware.engine, lambda line: None)
-complete = run.go_on(lambda: hardware.any_of(hardware.engine.rank == 1 and run.step == 2))
+object.__setattr__(hardware.execution, "reduce_gradients", reduce_and_keep)
+run = TrainingRun(network, config, entries, RunFolder(out, config.content), hardware.execution, lambda line: None)
+complete = run.go_on(lambda: hardware.any_of(hardware.execution.rank == 1 and run.step == 2))
 torch.save(
     {"state": network.state_dict(), "drawn": drawn, "complete": complete, "step": run.step},
-    out / f"rank{hardware.engine.rank}.pt",
+    out / f"rank{hardware.execution.rank}.pt",
 )
 leave()
 """

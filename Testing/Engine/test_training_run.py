@@ -13,7 +13,7 @@ from prostreg.errors import InputError
 from prostreg.prost.networks import make_network
 from prostreg.training.config import read_training_config
 from prostreg.training.patients import read_patient_list, run_description
-from prostreg.training.run import Engine, TrainingRun
+from prostreg.training.run import Execution, TrainingRun
 from prostreg.training.run_folder import RunFolder
 from prostreg.training.variants import Variant
 
@@ -25,7 +25,7 @@ def new_run(file: Path, out: Path, say: Callable[[str], None] = lambda line: Non
     torch.manual_seed(config.seed)
     network = make_network(config.network, config.options)
     entries = read_patient_list(file.parent / config.patients)
-    return TrainingRun(network, config, entries, RunFolder(out, config.content), Engine(), say)
+    return TrainingRun(network, config, entries, RunFolder(out, config.content), Execution(), say)
 
 
 def after(run: TrainingRun, step: int) -> Callable[[], bool]:

@@ -223,7 +223,7 @@ class TestBadRequests:
         assert error.kind == "input"
 
 
-class TestMisfortunes:
+class TestErrors:
     def test_python_without_torch(self, tmp_path, monkeypatch, ct):
         (tmp_path / "torch.py").write_text("raise ImportError('there is no torch here')")
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))

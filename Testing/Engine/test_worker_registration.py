@@ -10,7 +10,7 @@ from prostreg.geometry.carm import CArm
 from prostreg.images.attenuation import attenuation_from_hu
 from prostreg.images.volume import Volume
 from prostreg.projector.selection import make_projector
-from prostreg.simulation.phantom import make_phantom
+from prostreg.samples.phantom import make_phantom
 from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
 from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
 

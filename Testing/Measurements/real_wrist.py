@@ -16,10 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from view_consistency import projected_distances_mm, view_consistency
 
-from prostreg.evaluation.case_source import make_case_source
 from prostreg.evaluation.protocol import read_protocol
-from prostreg.evaluation.view_consistency import projected_distances_mm, view_consistency
+from prostreg.evaluation.sources.case_source import make_case_source
 from prostreg.outputs.case_outputs import write_case_outputs
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.pipeline import mtre_mm, register

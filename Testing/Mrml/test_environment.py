@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import slicer
 
-from ProSTRegistrationLib import Environment, PackageInstaller
-from ProSTRegistrationLib.Environment import EnvironmentFault
+from ProSTRegistrationLib.Install import Environment, PackageInstaller
+from ProSTRegistrationLib.Install.Environment import EnvironmentFault
 
 LIBRARY = Path(Environment.__file__).parent
 

@@ -18,7 +18,7 @@ from PIL import Image
 from prostreg.errors import InputError
 from prostreg.geometry.frames import transform_points
 from prostreg.registration.case_file import read_case
-from prostreg.simulation.demo_case import write_phantom_case
+from prostreg.samples.demo_case import write_phantom_case
 from ProSTRegistrationLib import SampleDataSets
 from ProSTRegistrationLib.Nodes.CArmSettings import settingsOf
 from ProSTRegistrationLib.Nodes.Landmarks import landmarkPointsMm, mtreMm, referencePose

@@ -33,7 +33,7 @@ NOT_IN_SLICER = {
 }  # fmt: skip
 LIBRARY = "ProSTRegistration/ProSTRegistrationLib/"
 MODULE = "ProSTRegistration/ProSTRegistration.py"
-ROOMS = ["Nodes", "Worker", "Views", "root", "Panel"]
+ROOMS = ["Nodes", "Worker", "Views", "Install", "root", "Panel"]
 """From the lowest to the highest; the files beside the rooms are the root."""
 DISTRIBUTIONS = {"PIL": "pillow"}
 
@@ -187,7 +187,7 @@ def test_slicer_side_imports_before_anything_is_installed(repository: Path, pack
 
 
 def test_slicer_side_never_names_what_slicer_lacks(repository: Path, python_files: list[str]) -> None:
-    installer = LIBRARY + "PackageInstaller.py"  # asks the extension PyTorch for torch
+    installer = LIBRARY + "Install/PackageInstaller.py"  # asks the extension PyTorch for torch
     assert offenders(repository, [*library_files(python_files), MODULE], NOT_IN_SLICER) == {installer: {"PyTorchUtils"}}
 
 

@@ -9,7 +9,7 @@ import pytest
 import slicer
 from PySide6 import QtGui
 
-from ProSTRegistrationLib import Environment
+from ProSTRegistrationLib.Install import Environment
 
 FOLDER = Path(__file__).resolve().parents[1] / "Slicer"
 

@@ -209,7 +209,7 @@ class Walk:
 
 def packagesMissing():
     """One sentence about what has to be installed first; "" if nothing has to."""
-    from ProSTRegistrationLib import Environment
+    from ProSTRegistrationLib.Install import Environment
 
     report = Environment.report()
     return "" if report.isReady else f"{report.text}. Load a sample in the panel by hand once, to install it."

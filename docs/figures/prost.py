@@ -14,10 +14,10 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from prostreg.evaluation.case_source import make_case_source
-from prostreg.evaluation.figure_style import DPI, INK, polish_axes
 from prostreg.evaluation.protocol import read_protocol
+from prostreg.evaluation.sources.case_source import make_case_source
 from prostreg.geometry.pose_arrays import moved_poses
+from prostreg.outputs.figure_style import DPI, INK, polish_axes
 from prostreg.prost.canonical_view import canonical_view
 from prostreg.prost.feature_projection import feature_projection
 from prostreg.prost.learned_similarity import LearnedSimilarity, LearnedView

@@ -18,10 +18,10 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.se3 import exp_so3
 from prostreg.images.reading import read_ct, read_labels
 from prostreg.images.volume import Volume
-from prostreg.simulation.demo_case import ap_pose, structure_landmarks_mm, without_contrast_agent
+from prostreg.samples.demo_case import ap_pose, structure_landmarks_mm, without_contrast_agent
+from prostreg.samples.sample_ct import fetch_sample_ct
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator, SimulatedXray
 from prostreg.simulation.presets import PRESETS, preset
-from prostreg.simulation.sample_ct import fetch_sample_ct
 from prostreg.simulation.settings import SimulatorSettings
 
 FOLDER = Path(__file__).resolve().parent

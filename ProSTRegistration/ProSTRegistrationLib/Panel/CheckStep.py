@@ -7,9 +7,9 @@ import qt
 from slicer.i18n import tr as _
 
 from prostreg.errors import InputError
-from ProSTRegistrationLib.DrrOrigin import isMadeOf, originOf
 from ProSTRegistrationLib.Jobs import JobState
 from ProSTRegistrationLib.Nodes.Attempts import addAttempt, attempt, attempts, decide
+from ProSTRegistrationLib.Nodes.DrrOrigin import isMadeOf, originOf
 from ProSTRegistrationLib.Nodes.Landmarks import landmarkPointsMm, mtreMm, referencePose
 from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE
 from ProSTRegistrationLib.Panel.CheckViews import CheckViews

@@ -9,9 +9,9 @@ from ProSTRegistrationLib.Nodes.Anatomy import contentKey
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import currentFrame, greyCopy, isOfRun, singleFrame, sizeOf
 from ProSTRegistrationLib.Nodes.InputChecks import anatomyFaults, imageFaults
 from ProSTRegistrationLib.Nodes.NodeGeometry import worldFromNode
+from ProSTRegistrationLib.Nodes.PartsOfAnatomy import partsOf
 from ProSTRegistrationLib.Panel.Messages import showStatus
 from ProSTRegistrationLib.Panel.SampleLoading import SampleLoading
-from ProSTRegistrationLib.PartsOfAnatomy import partsOf
 from ProSTRegistrationLib.Selection import NO_PART
 
 

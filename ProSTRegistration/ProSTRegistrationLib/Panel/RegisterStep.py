@@ -4,7 +4,7 @@ import logging
 
 from slicer.i18n import tr as _
 
-from ProSTRegistrationLib import Environment
+from ProSTRegistrationLib.Install import Environment
 from ProSTRegistrationLib.Jobs import JobState
 from ProSTRegistrationLib.Nodes.Anatomy import contentKey
 from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, PLAIN_STYLE, secondsText, showStatus

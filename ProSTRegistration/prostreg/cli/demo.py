@@ -22,8 +22,8 @@ from prostreg.registration.case import Case
 from prostreg.registration.case_file import read_case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.pipeline import mtre_mm
-from prostreg.simulation.demo_case import write_phantom_case, write_sample_case
-from prostreg.simulation.sample_ct import ATTRIBUTION, fetch_sample_ct, is_cached
+from prostreg.samples.demo_case import write_phantom_case, write_sample_case
+from prostreg.samples.sample_ct import ATTRIBUTION, fetch_sample_ct, is_cached
 
 SCENE_FILE = "scene.mrb"
 SCENE_PACKAGE = "slicer-core"

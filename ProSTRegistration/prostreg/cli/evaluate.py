@@ -14,18 +14,18 @@ from prostreg.cli.evaluation_progress import ProgressOfRows
 from prostreg.cli.interruption import stop_requests
 from prostreg.cli.outcome import ExitCode, Outcome
 from prostreg.errors import FaultList, InputError
-from prostreg.evaluation.case_folders import case_files, with_cases_of
-from prostreg.evaluation.case_source import CaseSource, make_case_source
 from prostreg.evaluation.dask_runner import dask_client, run_on_dask
 from prostreg.evaluation.engine_digest import engine_digest
 from prostreg.evaluation.folder_lock import only_writer
 from prostreg.evaluation.methods import check_methods, weights_by_method
 from prostreg.evaluation.protocol import Protocol, protocol_names, read_protocol
-from prostreg.evaluation.report import write_report
+from prostreg.evaluation.report.files import write_report
+from prostreg.evaluation.report.summary import summarise
 from prostreg.evaluation.row_file import RESULTS_FILE, RowFile
 from prostreg.evaluation.rows import Key, Row
 from prostreg.evaluation.runner import run_here
-from prostreg.evaluation.summary import summarise
+from prostreg.evaluation.sources.case_folders import case_files, with_cases_of
+from prostreg.evaluation.sources.case_source import CaseSource, make_case_source
 from prostreg.outputs.result_file import output_folder_faults
 from prostreg.parallel import cores
 

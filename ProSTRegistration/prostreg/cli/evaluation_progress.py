@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from prostreg.cli.console import duration
+from prostreg.evaluation.report.summary import is_success
 from prostreg.evaluation.rows import Row
-from prostreg.evaluation.summary import is_success
 
 
 class ProgressOfRows:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import importlib.util
 import json
 import sys
 import traceback
 from collections.abc import Sequence
+from types import ModuleType
 
 from prostreg.cli.arguments import make_parser
 from prostreg.cli.outcome import ExitCode, Outcome
@@ -64,15 +66,24 @@ def _run(parsed: argparse.Namespace) -> int:
     if parsed.command == "worker":
         worker = importlib.import_module("prostreg.worker.server")
         return int(worker.main(parsed.connect, parsed.listen))
-    bench = parsed.command == "bench"
-    module = f"prostreg.bench.{parsed.benchmark}" if bench else COMMAND_MODULES[parsed.command]
     with contextlib.redirect_stdout(sys.stderr):
-        outcome: Outcome = importlib.import_module(module).run(parsed)
+        outcome: Outcome = _module(parsed).run(parsed)
     if parsed.json:
         _print_json({**outcome.report, "exit_code": int(outcome.exit_code)})
     elif outcome.text:
         print(outcome.text)
     return int(outcome.exit_code)
+
+
+def _module(parsed: argparse.Namespace) -> ModuleType:
+    if parsed.command != "bench":
+        return importlib.import_module(COMMAND_MODULES[parsed.command])
+    if importlib.util.find_spec("prostreg_bench") is None:
+        raise InputError(
+            "The benchmarks are not part of the Slicer extension. Clone the project and install it from there: "
+            'pip install -e ".[bench]".'
+        )
+    return importlib.import_module(f"prostreg_bench.{parsed.benchmark}")
 
 
 def _report_failure(code: ExitCode, faults: Sequence[str], as_json: bool, debug: bool) -> None:

@@ -27,7 +27,7 @@ from prostreg.prost.network import ProSTNetwork
 from prostreg.prost.networks import make_network
 from prostreg.training.config import TrainingConfig, read_training_config
 from prostreg.training.config_files import config_file
-from prostreg.training.fabric_engine import (
+from prostreg.training.fabric_hardware import (
     EXTRA,
     Hardware,
     chosen_device,
@@ -90,7 +90,9 @@ def _lead(arguments: argparse.Namespace, plan: _Plan, is_asked_to_stop: Callable
         progress.add(curve, row)
 
     say(f"{config.network} on {hardware.device.type}, {len(plan.entries)} patients -> {arguments.out}")
-    training = TrainingRun(plan.network.to(hardware.device), config, plan.entries, folder, hardware.engine, say, on_row)
+    training = TrainingRun(
+        plan.network.to(hardware.device), config, plan.entries, folder, hardware.execution, say, on_row
+    )
     is_complete = training.go_on(lambda: hardware.any_of(is_asked_to_stop()))
     mirror.close()
     if not is_complete:
@@ -118,7 +120,7 @@ def _help(arguments: argparse.Namespace, plan: _Plan) -> Outcome:
         hardware = launch(plan.device, arguments.devices, plan.config.precision)
         folder = RunFolder(arguments.out, plan.description)
         network = plan.network.to(hardware.device)
-        training = TrainingRun(network, plan.config, plan.entries, folder, hardware.engine, lambda line: None)
+        training = TrainingRun(network, plan.config, plan.entries, folder, hardware.execution, lambda line: None)
         training.go_on(lambda: hardware.any_of(False))
     return Outcome(ExitCode.DONE)
 

@@ -8,9 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from prostreg.evaluation.case_source import make_case_source
 from prostreg.evaluation.protocol import protocol_from_dict
 from prostreg.evaluation.rows import RowMaker
+from prostreg.evaluation.sources.case_source import make_case_source
 from prostreg.parallel import limit_cores
 
 PROTOCOLS_KEPT = 2

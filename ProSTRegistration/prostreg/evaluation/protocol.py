@@ -12,9 +12,9 @@ from typing import Any
 
 import prostreg
 from prostreg.errors import FaultList, InputError
-from prostreg.evaluation.case_source import SOURCE_MODULES, source_module
-from prostreg.evaluation.motion import Motion, read_motion
-from prostreg.evaluation.starts import Starts, read_starts
+from prostreg.evaluation.sources.case_source import SOURCE_MODULES, source_module
+from prostreg.evaluation.sources.motion import Motion, read_motion
+from prostreg.evaluation.sources.starts import Starts, read_starts
 from prostreg.json_fields import JsonFields
 from prostreg.registration.config import METHODS, RegistrationConfig
 

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from prostreg.errors import InputError, ProSTError
-from prostreg.evaluation.case_source import CaseSource
 from prostreg.evaluation.engine_digest import engine_digest
 from prostreg.evaluation.methods import WEIGHTS_DIGITS, registration_config, registration_seed
 from prostreg.evaluation.pose_error import pose_error
 from prostreg.evaluation.protocol import Protocol
+from prostreg.evaluation.sources.case_source import CaseSource
 from prostreg.outputs.result_file import plain
 from prostreg.registration.case import Case
 from prostreg.registration.pipeline import mtre_mm, register

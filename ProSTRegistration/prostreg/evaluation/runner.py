@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from prostreg.evaluation.case_source import CaseSource
 from prostreg.evaluation.protocol import Protocol
 from prostreg.evaluation.rows import Key, Row, RowMaker
+from prostreg.evaluation.sources.case_source import CaseSource
 
 
 def run_here(

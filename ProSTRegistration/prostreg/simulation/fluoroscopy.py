@@ -22,6 +22,7 @@ from prostreg.simulation.beam import Beam
 from prostreg.simulation.bodies import Bodies
 from prostreg.simulation.chords import add_rod
 from prostreg.simulation.collimation import beam_share
+from prostreg.simulation.grey_values import Pixels, grey_values
 from prostreg.simulation.imaging import (
     Image,
     blurred,
@@ -32,7 +33,6 @@ from prostreg.simulation.imaging import (
     with_uneven_beam,
 )
 from prostreg.simulation.instruments import instruments
-from prostreg.simulation.monitor import Pixels, grey_values
 from prostreg.simulation.presets import preset
 from prostreg.simulation.random_streams import drawn, stream
 from prostreg.simulation.settings import SimulatorSettings

@@ -25,7 +25,7 @@ PRECISIONS = ("32-true", "bf16-mixed")
 
 
 @dataclass(frozen=True)
-class Scene:
+class ImagingSetup:
     """What the simulated X-rays show; each draws from these.
 
     Attributes:
@@ -102,7 +102,7 @@ class TrainingConfig:
     network: str
     options: Mapping[str, Any]
     patients: str
-    scene: Scene
+    scene: ImagingSetup
     augmentation: Augmentation
     xrays_per_patient: int
     renew_every_steps: int
@@ -179,8 +179,8 @@ def training_config(content: object, where: str) -> TrainingConfig:
     return config
 
 
-def _read_scene(fields: JsonFields) -> Scene:
-    scene = Scene(
+def _read_scene(fields: JsonFields) -> ImagingSetup:
+    scene = ImagingSetup(
         sdd_mm=_range(fields, "sdd_mm", 1.0, 10000.0),
         isocentre_share=_range(fields, "isocentre_share", 0.05, 0.95),
         field_mm=_range(fields, "field_mm", 1.0, 2000.0),

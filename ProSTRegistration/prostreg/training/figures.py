@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from prostreg.evaluation.figure_style import EDGE, INK, MethodStyle, method_style, new_figure, polish_axes
 from prostreg.geometry.chart import PARAMETERS
+from prostreg.outputs.figure_style import EDGE, INK, MethodStyle, method_style, new_figure, polish_axes
 from prostreg.simulation.pose_draws import DEGREES
 from prostreg.training.convexity import INTENSITY, LEARNED, Convexity
 

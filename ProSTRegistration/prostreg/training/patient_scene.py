@@ -13,7 +13,7 @@ from prostreg.prost.model import LearnedModel
 from prostreg.registration.case import Case
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 from prostreg.simulation.pose_draws import DEGREES, Distribution, PoseDraw
-from prostreg.training.config import Scene, TrainingConfig, training_config
+from prostreg.training.config import ImagingSetup, TrainingConfig, training_config
 from prostreg.training.config_files import CONFIGS_FOLDER
 
 DEPTH_TOLERANCE = 0.05
@@ -42,7 +42,7 @@ def _starts(model: LearnedModel) -> PoseDraw:
     return PoseDraw(tuple(Distribution("normal", 0.0, float(value)) for value in values))
 
 
-def _as_in(case: Case, scene: Scene) -> Scene:
+def _as_in(case: Case, scene: ImagingSetup) -> ImagingSetup:
     """The scene with the C-arm of the case's first view, and the view and depth of its start."""
     carm = case.views[0].carm
     field_mm = max(np.array(carm.size) * carm.detector_spacing_mm)

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prostreg.evaluation.figure_style import DPI
 from prostreg.geometry.chart import PARAMETERS
+from prostreg.outputs.figure_style import DPI
 from prostreg.prost.card import Card, Training, card_path
 from prostreg.prost.weights import SUFFIX
 from prostreg.training.config import TrainingConfig

@@ -31,7 +31,7 @@ STEPS_PER_ROW = 20
 
 
 @dataclass(frozen=True)
-class Engine:
+class Execution:
     """How the steps are carried out on the hardware at hand; the default is this process alone.
 
     Attributes:
@@ -57,7 +57,7 @@ class TrainingRun:
         config: settings.
         entries: patients, of both uses.
         folder: for checkpoints and curves.
-        engine: hardware.
+        execution: of its steps on the hardware.
         say: told what is going on, in lines for people.
         on_row: told every row of a curve after it was written, by the first process.
     """
@@ -68,15 +68,15 @@ class TrainingRun:
         config: TrainingConfig,
         entries: Sequence[PatientEntry],
         folder: RunFolder,
-        engine: Engine,
+        execution: Execution,
         say: Callable[[str], None],
         on_row: Callable[[str, Mapping[str, Any]], None] = lambda curve, row: None,
     ) -> None:
-        self.network, self._config, self._folder, self._engine, self._say = network, config, folder, engine, say
+        self.network, self._config, self._folder, self._execution, self._say = network, config, folder, execution, say
         self._on_row = on_row
         self._is_cancelled: Callable[[], bool] = lambda: False
         self._entries = {use: [e for e in entries if e.use == use] for use in ("training", "validation")}
-        self._trainer = Trainer(network, config, [], engine.backward, engine.autocast, engine.reduce_gradients)
+        self._trainer = Trainer(network, config, [], execution.backward, execution.autocast, execution.reduce_gradients)
         self.step, self.seconds = 0, 0.0
         self.validation: Validation | None = None
 
@@ -110,7 +110,7 @@ class TrainingRun:
         try:
             while self.step < self._config.steps:
                 fraction = self.step / self._config.steps
-                rows.append(self._trainer.step(ahead.get(self.step), self.step, fraction, self._engine.rank))
+                rows.append(self._trainer.step(ahead.get(self.step), self.step, fraction, self._execution.rank))
                 self.step += 1
                 self.seconds = before + time.monotonic() - began
                 if self.step % STEPS_PER_ROW == 0:
@@ -135,7 +135,7 @@ class TrainingRun:
             raise Stopped("The training was stopped.")
 
     def _prefetch(self, banks: Sequence[XrayBank]) -> Prefetch[PreparedBatch]:
-        return Prefetch(lambda step: self._trainer.prepared(banks, step, self._engine.rank))
+        return Prefetch(lambda step: self._trainer.prepared(banks, step, self._execution.rank))
 
     @property
     def _renewal(self) -> int:
@@ -158,13 +158,13 @@ class TrainingRun:
         self._stop_if_asked()
         entry = self._entries[use][index]
         file = self._folder.bank_file(renewal, entry.name)
-        if not file.is_file() and self._engine.rank == 0:
+        if not file.is_file() and self._execution.rank == 0:
             self._say(f"Simulating {number} X-rays of {entry.name}")
             seed = [self._config.seed, BANKS, ("training", "validation").index(use), index, renewal + 1]
             scene, size, patient = self._config.scene, self.network.image_size, read_patient(entry)
             simulator = FluoroscopySimulator(patient.ct, scene.simulator)
             simulated_bank(simulator, patient, scene, size, number, seed).save(file)
-        self._engine.barrier()
+        self._execution.barrier()
         return XrayBank.load(file)
 
     def _validate(self, patients: Sequence[TrainingPatient], banks: Sequence[XrayBank]) -> None:
@@ -183,13 +183,13 @@ class TrainingRun:
         )
 
     def _note(self, curve: str, values: dict[str, Any]) -> None:
-        if self._engine.rank == 0:
+        if self._execution.rank == 0:
             row = {"step": self.step, "seconds": round(self.seconds, 1), **values}
             self._folder.add_row(curve, row)
             self._on_row(curve, row)
 
     def _save(self) -> None:
-        if self._engine.rank == 0:
+        if self._execution.rank == 0:
             self._folder.save_checkpoint(
                 {
                     "step": self.step,
@@ -202,7 +202,7 @@ class TrainingRun:
 
     def _restore(self) -> None:
         state = self._folder.load_checkpoint()
-        if self._engine.rank == 0:
+        if self._execution.rank == 0:
             self._folder.forget_after(0 if state is None else state["step"])
         if state is None:
             return

@@ -15,7 +15,7 @@ from prostreg.prost.feature_projection import FeatureProjection
 from prostreg.prost.learned_similarity import LearnedSimilarity, LearnedView
 from prostreg.prost.network import ProSTNetwork
 from prostreg.search.learned_descent import learned_descent
-from prostreg.training.config import Scene
+from prostreg.training.config import ImagingSetup
 from prostreg.training.xray_bank import XrayBank
 
 MOST_OFFSET = 2.5
@@ -60,7 +60,7 @@ def validate(
     projections: Sequence[FeatureProjection],
     banks: Sequence[XrayBank],
     centres_mm: Sequence[NDArray[np.float64]],
-    scene: Scene,
+    scene: ImagingSetup,
     seed: int,
     on_step: Callable[[], None] = lambda: None,
 ) -> Validation:
@@ -93,7 +93,7 @@ def _objective(
     bank: XrayBank,
     index: int,
     centre_mm: NDArray[np.float64],
-    scene: Scene,
+    scene: ImagingSetup,
 ) -> LearnedSimilarity:
     device = next(network.parameters()).device
     with torch.no_grad():

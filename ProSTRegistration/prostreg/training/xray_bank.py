@@ -17,7 +17,7 @@ from prostreg.geometry.standard_views import standard_view
 from prostreg.images.anatomy import anatomy_bounds
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
-from prostreg.training.config import Scene
+from prostreg.training.config import ImagingSetup
 from prostreg.training.variants import Patient
 
 MOST_DRAWS = 100
@@ -71,7 +71,12 @@ def anatomy_centre_mm(patient: Patient) -> NDArray[np.float64]:
 
 
 def simulated_bank(
-    simulator: FluoroscopySimulator, patient: Patient, scene: Scene, image_size: int, number: int, seed: Sequence[int]
+    simulator: FluoroscopySimulator,
+    patient: Patient,
+    scene: ImagingSetup,
+    image_size: int,
+    number: int,
+    seed: Sequence[int],
 ) -> XrayBank:
     """Simulates ``number`` X-rays of a patient.
 

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import prostreg
 from prostreg.worker.connection import Connection
+from prostreg.worker.error_messages import BrokenEnvironmentError, error_content
 from prostreg.worker.jobs import Job, JobQueue
-from prostreg.worker.misfortunes import BrokenEnvironmentError, error_content
 from prostreg.worker.protocol import PROTOCOL_VERSION, Arrays, Message, MessageFault
 
 if TYPE_CHECKING:
-    from prostreg.worker.engine import Engine
+    from prostreg.worker.commands import Commands
 
 
 class TaskWords(NamedTuple):
@@ -51,14 +51,14 @@ class Worker:
     def __init__(self, stays: bool) -> None:
         self._stays = stays
         self._jobs = JobQueue()
-        self._engine: Engine | None = None
+        self._commands: Commands | None = None
         self._task: Job | None = None
         self._task_lock = threading.Lock()
 
     def work(self) -> None:
         """Runs jobs for ever; called on the main thread."""
         try:
-            self._make_engine()
+            self._make_commands()
         except Exception:
             # Told to the client when it asks for work; the worker's own log has it now.
             traceback.print_exc()
@@ -120,15 +120,15 @@ class Worker:
             return True
 
     def _status(self) -> dict[str, Any]:
-        engine, task = self._engine, self._task
-        idle = "ready" if engine else "starting"
+        commands, task = self._commands, self._task
+        idle = "ready" if commands else "starting"
         return {
             "protocol": PROTOCOL_VERSION,
             "state": idle if task is None else TASKS[task.command].state,
             "versions": {"prostreg": prostreg.__version__, **_installed_versions()},
-            "device": engine.device if engine else None,
+            "device": commands.device if commands else None,
             "process": os.getpid(),
-            "loaded": engine.loaded() if engine else {},
+            "loaded": commands.loaded() if commands else {},
         }
 
     def _perform(self, job: Job) -> None:
@@ -136,7 +136,7 @@ class Worker:
             if job.command in TASKS:
                 content, arrays = self._perform_task(job)
             else:
-                content, arrays = self._make_engine().commands[job.command](job.message)
+                content, arrays = self._make_commands().commands[job.command](job.message)
             _send(job.connection, job.request, "reply", content, arrays)
         except Exception as error:
             content = error_content(error)
@@ -154,21 +154,21 @@ class Worker:
             _send(job.connection, job.request, "progress", content)
 
         try:
-            return self._make_engine().tasks[job.command](job.message, tell, is_cancelled)
+            return self._make_commands().tasks[job.command](job.message, tell, is_cancelled)
         finally:
             with self._task_lock:
                 self._task = None
 
-    def _make_engine(self) -> Engine:
-        if self._engine is None:
+    def _make_commands(self) -> Commands:
+        if self._commands is None:
             # Importing the engine takes seconds (torch); status is answered meanwhile.
             try:
-                from prostreg.worker.engine import Engine
+                from prostreg.worker.commands import Commands
 
-                self._engine = Engine()
+                self._commands = Commands()
             except Exception as error:
                 raise BrokenEnvironmentError from error
-        return self._engine
+        return self._commands
 
 
 def _send_error(connection: Connection, request: int | None, kind: str, faults: list[str]) -> None:

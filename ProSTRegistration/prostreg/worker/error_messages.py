@@ -1,0 +1,77 @@
+"""What a client is told when a request fails: a kind for programs, and sentences for people."""
+
+from __future__ import annotations
+
+import errno
+import sys
+import traceback
+from typing import Any
+
+from prostreg.errors import DeviceError, InputError, Stopped, WeightsError
+from prostreg.worker.loaded import NotLoadedError
+
+PACKAGES = ("numpy", "torch", "numba", "cma", "SimpleITK", "pydicom", "safetensors", "PIL", "tqdm")
+"""As they are imported: what the engine cannot do without."""
+
+RAISED_ON_PURPOSE: tuple[tuple[type[BaseException], str], ...] = (
+    (NotLoadedError, "not-loaded"),
+    (InputError, "input"),
+    (DeviceError, "device"),
+    (WeightsError, "weights"),
+    (Stopped, "stopped"),
+)
+OUT_OF_MEMORY_WORDS = ("out of memory", "allocate memory", "not enough memory", "failed to allocate")
+"""torch and SimpleITK raise a RuntimeError where numpy raises a MemoryError."""
+
+
+class BrokenEnvironmentError(Exception):
+    """The engine cannot be loaded in this Python; the cause tells why."""
+
+
+def error_content(error: Exception) -> dict[str, Any]:
+    """The content of an error message: ``kind``, ``faults``, ``message`` and, where it is of use, ``traceback``."""
+    for error_type, kind in RAISED_ON_PURPOSE:
+        if isinstance(error, error_type):
+            faults = error.faults if isinstance(error, InputError) else [str(error)]
+            return _content(kind, faults)
+    kind, fault = _kind_and_fault(error)
+    return _content(kind, [fault], "".join(traceback.format_exception(error)))
+
+
+def _content(kind: str, faults: list[str], text: str = "") -> dict[str, Any]:
+    return {"kind": kind, "faults": faults, "message": "\n".join(faults), "traceback": text}
+
+
+def _kind_and_fault(error: BaseException) -> tuple[str, str]:
+    cause = error.__cause__ if isinstance(error, BrokenEnvironmentError) and error.__cause__ is not None else error
+    reason = f"({type(cause).__name__}: {cause})"
+    if _is_out_of_memory(cause):
+        return "memory", f"The memory of this computer is full: close other programs, or crop the CT {reason}."
+    if isinstance(cause, ImportError) or cause is not error:
+        return "environment", f"{_what_is_missing(cause)} {reason}: install it again for {sys.executable}."
+    return "defect", f"This is a defect in the worker, please report it with its log {reason}."
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in text for words in OUT_OF_MEMORY_WORDS)
+    )
+
+
+def _what_is_missing(error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"The Python of the worker lacks the package {error.name.partition('.')[0]}"
+    package = _package_at_fault(error)
+    if package is None:
+        return "The Python of the worker lacks a package, or has one that does not work"
+    return f"The Python of the worker lacks the package {package}, or has one that does not work"
+
+
+def _package_at_fault(error: BaseException) -> str | None:
+    """The innermost of the packages that were being imported."""
+    modules = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__))
+    roots = [str(module).partition(".")[0] for module in modules]
+    return next((root for root in reversed(roots) if root in PACKAGES), None)
