@@ -1,7 +1,7 @@
 """Draws how a ProST network finds a pose, and how far around the truth its similarity leads to it.
 
 python docs/figures/prost.py --cases DATA      (DATA holds the CT that the protocol prost-pelvis names; first adapt the
-network to it: the weights adapted to this CT are drawn beside those that come along)
+network to it: the weights adapted to this CT are drawn beside the shipped ones)
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main() -> None:
     case = make_case_source(read_protocol("prost-pelvis"), parser.parse_args().cases).case(CASE_NUMBER)
     shipped, adapted = shipped_weights(), find_adapted(case.ct, case.anatomy)
     if shipped is None or adapted is None:
-        raise SystemExit("Weights that come along and weights adapted to this CT are needed: see prostreg adapt --help")
+        raise SystemExit("Shipped weights and weights adapted to this CT are needed: see prostreg adapt --help")
     models = {"shipped": load_model(shipped), "adapted": load_model(adapted)}
     draw_descent(case, models["adapted"]).savefig(FOLDER / "prost-descent.png", dpi=DPI)
     for name, model in models.items():
