@@ -11,11 +11,19 @@ Each message says what is wrong, why, and what to try.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+Made = TypeVar("Made")
 
 
 class ProSTError(Exception):
     """Base of all errors that are raised on purpose; their text is written for people."""
+
+    @property
+    def faults(self) -> list[str]:
+        """All that is wrong, a sentence or more each."""
+        return [str(self)]
 
 
 class InputError(ProSTError):
@@ -26,8 +34,13 @@ class InputError(ProSTError):
     """
 
     def __init__(self, faults: str | Iterable[str]) -> None:
-        self.faults: list[str] = [faults] if isinstance(faults, str) else list(faults)
-        super().__init__("\n".join(f"- {fault}" for fault in self.faults))
+        self._faults = [faults] if isinstance(faults, str) else list(faults)
+        super().__init__("\n".join(f"- {fault}" for fault in self._faults))
+
+    @property
+    def faults(self) -> list[str]:
+        """All that is wrong, a sentence or more each."""
+        return self._faults
 
 
 class DeviceError(ProSTError):
@@ -53,6 +66,19 @@ class FaultList:
 
     def extend(self, faults: Iterable[str]) -> None:
         self.faults.extend(faults)
+
+    def collect(self, make: Callable[[], Made], prefix: str = "") -> Made | None:
+        """What ``make`` gives; None where its input cannot be used, with every reason noted behind ``prefix``."""
+        try:
+            return make()
+        except (InputError, DeviceError, WeightsError) as error:
+            self.extend(f"{prefix}{fault}" for fault in error.faults)
+        except OSError as error:
+            if error.filename is None:
+                raise
+            fault = f"The file {error.filename} cannot be read ({error.strerror}): check its path and rights."
+            self.add(f"{prefix}{fault}")
+        return None
 
     def __bool__(self) -> bool:
         return bool(self.faults)

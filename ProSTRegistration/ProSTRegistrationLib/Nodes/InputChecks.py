@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from prostreg.errors import InputError
+from prostreg.errors import FaultList, InputError
 from prostreg.images.anatomy import BODY_THRESHOLD_HU, LEAST_INSIDE
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels
 from ProSTRegistrationLib.Nodes.CArmNode import pixelsOf
@@ -30,20 +30,18 @@ def imageFaults(ctNode, fluoroscopyNodes, anatomy=None, needsCArm=True):
     """
     anatomy = anatomy or AnatomyChoice()
     nodes = [node for node in fluoroscopyNodes if node is not None]
-    faults = list(_choiceFaults(ctNode, nodes))
+    faults = FaultList()
+    faults.extend(_choiceFaults(ctNode, nodes))
     swapped = _swapped(ctNode, nodes)
     if swapped is not None:
-        return [*faults, _swappedFault(ctNode, swapped)]
-    ct = None
-    if ctNode is not None:
-        ct, found = _outcome(lambda: _checkedCt(ctNode))
-        faults += found
+        return [*faults.faults, _swappedFault(ctNode, swapped)]
+    ct = None if ctNode is None else faults.collect(lambda: _checkedCt(ctNode))
     for node in dict.fromkeys(nodes):
         if node is not ctNode:
-            faults += _xrayFaults(node, needsCArm)
+            faults.extend(_xrayFaults(node, needsCArm))
     if ct is not None and anatomy.node is not None:
-        faults += _anatomyFaults(*ct, ctNode, anatomy)
-    return faults
+        faults.extend(_anatomyFaults(*ct, ctNode, anatomy))
+    return faults.faults
 
 
 def anatomyFaults(ctNode, anatomy):
@@ -53,8 +51,8 @@ def anatomyFaults(ctNode, anatomy):
     """
     if anatomy.node is None:
         return []
-    ct, faults = _outcome(lambda: _checkedCt(ctNode))
-    return [] if faults else _anatomyFaults(*ct, ctNode, anatomy)
+    ct = FaultList().collect(lambda: _checkedCt(ctNode))
+    return [] if ct is None else _anatomyFaults(*ct, ctNode, anatomy)
 
 
 def _choiceFaults(ctNode, nodes):
@@ -106,18 +104,21 @@ def _xrayFaults(node, needsCArm):
             f"'{name}', chosen as X-ray, has {_sliceCount(node)} frames or slices: take one frame of a run as an image"
             " of its own; if it is a CT, choose it as CT."
         ]
-    if not needsCArm and not isPlaced(node):
-        return _outcome(lambda: pixelsOf(node))[1]
-    return _outcome(lambda: Scene(node.GetScene()).fluoroscopy(node))[1]
+    faults = FaultList()
+    if needsCArm or isPlaced(node):
+        faults.collect(lambda: Scene(node.GetScene()).fluoroscopy(node))
+    else:
+        faults.collect(lambda: pixelsOf(node))
+    return faults.faults
 
 
 def _anatomyFaults(ct, worldFromVolume, ctNode, anatomy):
-    parts, faults = _outcome(lambda: anatomyLabels(worldFromVolume, anatomy))
-    points = [chosenPointsMm(part) for part in parts or []]
-    points = np.concatenate([np.zeros((0, 3)), *points])
+    faults = FaultList()
+    parts = faults.collect(lambda: anatomyLabels(worldFromVolume, anatomy))
+    if parts is None:
+        return faults.faults
+    points = np.concatenate([np.zeros((0, 3)), *(chosenPointsMm(part) for part in parts)])
     name = f"Anatomy '{anatomy.node.GetName()}'"
-    if faults:
-        return faults
     if not len(points):
         return [f"{name}: nothing is marked by its chosen labels: choose others, or draw it."]
     if not np.allclose(worldFromNode(anatomy.node), worldFromNode(ctNode), atol=SAME_PLACE):
@@ -148,10 +149,3 @@ def _huAt(ct, points):
 def _sliceCount(node):
     image = node.GetImageData()
     return image.GetDimensions()[2] if image is not None else 0
-
-
-def _outcome(read):
-    try:
-        return read(), []
-    except InputError as error:
-        return None, error.faults

@@ -112,16 +112,16 @@ def pairedLandmarks(ctNode, ctList, marked):
     """
     faults = FaultList()
     faults.extend(_undefinedFaults(ctList, f"in the CT '{ctNode.GetName()}'"))
-    labels, points = _collected(faults, lambda: _ctPoints(ctNode, ctList)) or ((), np.zeros((0, 3)))
+    labels, points = faults.collect(lambda: _ctPoints(ctNode, ctList)) or ((), np.zeros((0, 3)))
     carms, marks, notes = [], [], []
     for node, listNode in marked:
-        carm = _collected(faults, lambda node=node: carmOf(node))
+        carm = faults.collect(lambda node=node: carmOf(node))
         faults.extend(_undefinedFaults(listNode, f"on '{node.GetName()}'"))
         if carm is None:
             continue
         markLabels, pixels = _marks(listNode, carm)
         faults.extend(_outsideFaults(node, carm, markLabels, pixels))
-        partners = _collected(faults, lambda node=node, given=markLabels: _partners(labels, given, node.GetName()))
+        partners = faults.collect(lambda node=node, given=markLabels: _partners(labels, given, node.GetName()))
         if partners is None:
             continue
         carms.append(carm)
@@ -272,11 +272,3 @@ def _notes(name, labels, markLabels, partners):
     strangers = [label for label, partner in zip(markLabels, partners, strict=True) if partner is None]
     if strangers:
         yield f"Marked on '{name}' only, without a landmark in the CT, and left out: {', '.join(strangers)}."
-
-
-def _collected(faults, read):
-    try:
-        return read()
-    except InputError as error:
-        faults.extend(error.faults)
-        return None

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import slicer
 
-from prostreg.errors import InputError
+from prostreg.errors import FaultList, InputError
 from ProSTRegistrationLib.Nodes.CArmModels import carmSurfaces
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf, nodeCarmOf, pixelsOf, placeOnDetector
 from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE, marksPx, putMarks
@@ -50,7 +50,10 @@ class Scene:
         Raises:
             InputError: every fault of the node and its parent transform.
         """
-        volume, worldFromVolume = _allFaults(lambda: volumeFromNode(ctNode), lambda: worldFromNode(ctNode))
+        faults = FaultList()
+        volume = faults.collect(lambda: volumeFromNode(ctNode))
+        worldFromVolume = faults.collect(lambda: worldFromNode(ctNode))
+        faults.raise_if_any()
         return volume, worldFromVolume
 
     def fluoroscopy(self, fluoroscopyNode):
@@ -59,7 +62,10 @@ class Scene:
         Raises:
             InputError: every fault of the node.
         """
-        pixels, carm = _allFaults(lambda: pixelsOf(fluoroscopyNode), lambda: carmOf(fluoroscopyNode))
+        faults = FaultList()
+        pixels = faults.collect(lambda: pixelsOf(fluoroscopyNode))
+        carm = faults.collect(lambda: carmOf(fluoroscopyNode))
+        faults.raise_if_any()
         if pixels.shape[::-1] != carm.size:
             raise InputError(
                 f"'{fluoroscopyNode.GetName()}' has {pixels.shape[1]} x {pixels.shape[0]} pixels, its C-arm says"
@@ -80,7 +86,9 @@ class Scene:
                 f" {carm.width} x {carm.height}: K and size must belong to this very image."
             )
         landmarks = self.findOwned(fluoroscopyNode, LANDMARKS_ROLE)
-        marks = _outcome(lambda: marksPx(landmarks, carmOf(fluoroscopyNode)))[0] if landmarks is not None else None
+        marks = None
+        if landmarks is not None:
+            marks = FaultList().collect(lambda: marksPx(landmarks, carmOf(fluoroscopyNode)))
         placeOnDetector(fluoroscopyNode, carm)
         if marks is not None:
             putMarks(landmarks, carm, marks)
@@ -208,21 +216,6 @@ class Scene:
             node.CreateDefaultDisplayNodes()
             node.GetDisplayNode().SetColor(MODEL_COLORS[name])
             node.GetDisplayNode().SetLineWidth(2)
-
-
-def _allFaults(*readers):
-    outcomes = [_outcome(read) for read in readers]
-    faults = [fault for _, found in outcomes for fault in found]
-    if faults:
-        raise InputError(faults)
-    return [value for value, _ in outcomes]
-
-
-def _outcome(read):
-    try:
-        return read(), []
-    except InputError as error:
-        return None, error.faults
 
 
 def _folder(hierarchy, name):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prostreg.errors import InputError
+from prostreg.errors import FaultList, InputError
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels, contentKey
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, worldFromNode
@@ -128,23 +128,20 @@ class WorkerData:
 
     def _plan(self, load):
         """The keys of all data and the steps that bring the missing ones, or every fault."""
-        ctNode, anatomy, faults = load.ctNode, load.anatomy, []
-        ct, worldFromVolume = self._collect(faults, lambda: self._scene.ct(ctNode)) or (None, None)
-        views = [
-            self._collect(faults, lambda node=node: self._scene.fluoroscopy(node)) for node in load.fluoroscopyNodes
-        ]
+        ctNode, anatomy, faults = load.ctNode, load.anatomy, FaultList()
+        ct, worldFromVolume = faults.collect(lambda: self._scene.ct(ctNode)) or (None, None)
+        views = [faults.collect(lambda node=node: self._scene.fluoroscopy(node)) for node in load.fluoroscopyNodes]
         steps, ctKey, anatomyKey = [], None, None
         if ct is not None:
             ctKey = ("ct", contentKey(ctNode), ijkToRas(ctNode).tobytes())
             if ctKey not in self._ids:
                 fields = {"volume_from_index": ct.volume_from_index.tolist()}
                 steps.append(_Step("load_ct", {"ct": ct.values}, lambda: fields, [ctKey], "ct"))
-            anatomyKey = self._collect(faults, lambda: _anatomyKey(ctKey, worldFromVolume, anatomy))
+            anatomyKey = faults.collect(lambda: _anatomyKey(ctKey, worldFromVolume, anatomy))
             if anatomyKey is not None and anatomyKey not in self._ids:
-                step = self._collect(faults, lambda: self._anatomyStep(worldFromVolume, ctKey, anatomyKey, anatomy))
+                step = faults.collect(lambda: self._anatomyStep(worldFromVolume, ctKey, anatomyKey, anatomy))
                 steps.append(step)
-        if faults:
-            raise InputError(faults)
+        faults.raise_if_any()
         viewKeys = [_viewKey(node, carm) for node, (_, carm) in zip(load.fluoroscopyNodes, views, strict=True)]
         missing = [(key, *view) for key, view in zip(viewKeys, views, strict=True) if key not in self._ids]
         if missing:
@@ -165,14 +162,6 @@ class WorkerData:
             [anatomyKey],
             "anatomy",
         )
-
-    @staticmethod
-    def _collect(faults, read):
-        try:
-            return read()
-        except InputError as error:
-            faults.extend(error.faults)
-            return None
 
 
 def _anatomyKey(ctKey, worldFromVolume, anatomy):

@@ -8,7 +8,7 @@ from pathlib import Path
 from prostreg.cli.console import progress_display, say
 from prostreg.cli.interruption import stop_requests
 from prostreg.cli.outcome import ExitCode, Outcome
-from prostreg.errors import FaultList, InputError, WeightsError
+from prostreg.errors import FaultList
 from prostreg.outputs.result_file import output_folder_faults
 from prostreg.prost.card import card_path, read_card
 from prostreg.prost.model import LearnedModel, load_model
@@ -40,26 +40,19 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
 def _checked(arguments: argparse.Namespace, faults: FaultList) -> tuple[Case, LearnedModel]:
     """The case and the weights to begin with, or every fault of both."""
-    case = model = None
     if arguments.out is not None and arguments.out.suffix != SUFFIX:
         faults.add(f"--out is {arguments.out}: the name of weights ends in {SUFFIX}.")
     elif arguments.out is not None:
         faults.extend(_target_faults(arguments.out))
     else:
         faults.extend(output_folder_faults(adapted_folder()))
-    try:
-        case = read_case(arguments.case, needs_views=False)
-    except InputError as error:
-        faults.extend(error.faults)
+    case = faults.collect(lambda: read_case(arguments.case, needs_views=False))
     weights: Path | None = arguments.weights or shipped_weights()
-    try:
-        if weights is None:
-            raise WeightsError("No weights to begin with are installed: install prostreg again, or give --weights.")
-        model = load_model(weights)
-        if case is not None and not arguments.foreign_weights:
-            check_made_for(model.card, case.ct, case.anatomy)
-    except WeightsError as error:
-        faults.add(str(error))
+    model = None if weights is None else faults.collect(lambda: load_model(weights))
+    if weights is None:
+        faults.add("No weights to begin with are installed: install prostreg again, or give --weights.")
+    if case is not None and model is not None and not arguments.foreign_weights:
+        faults.collect(lambda: check_made_for(model.card, case.ct, case.anatomy))
     faults.raise_if_any()
     if case is None or model is None:
         raise AssertionError("a case or a model that is missing is a fault")

@@ -51,15 +51,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
 def _inputs(arguments: argparse.Namespace) -> tuple[Case, Matrix]:
     faults = FaultList()
     faults.extend(image_faults(arguments.out, (*FLOAT_ENDINGS, PICTURE_ENDING)))
-    case, pose = None, None
-    try:
-        pose = read_pose(arguments.pose)
-    except InputError as error:
-        faults.extend(error.faults)
-    try:
-        case = read_case(arguments.case)
-    except InputError as error:
-        faults.extend(error.faults)
+    pose = faults.collect(lambda: read_pose(arguments.pose))
+    case = faults.collect(lambda: read_case(arguments.case))
     if case is not None and arguments.view > len(case.views):
         faults.add(f"There is no view {arguments.view}: the case has {len(case.views)}. Choose another --view.")
     if case is None or pose is None or faults:

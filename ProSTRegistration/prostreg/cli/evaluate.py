@@ -124,10 +124,7 @@ def _checked(arguments: argparse.Namespace, protocol: Protocol, methods: tuple[s
         faults.add(f"Evaluations need {' and '.join(lacking)}: install them with pip install 'prostreg[{EXTRA}]'.")
     if arguments.dask is None and arguments.workers is not None:
         faults.add("--workers is the number of processes of --dask local; without --dask there is one.")
-    try:
-        check_methods(protocol, methods)
-    except InputError as error:
-        faults.extend(error.faults)
+    faults.collect(lambda: check_methods(protocol, methods))
     faults.raise_if_any()
     return RowFile(arguments.out / RESULTS_FILE, protocol)
 

@@ -47,8 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(parsed)
     except ProSTError as error:
         code = ExitCode.STOPPED if isinstance(error, Stopped) else ExitCode.BAD_INPUT
-        faults = error.faults if isinstance(error, InputError) else [str(error)]
-        _report_failure(code, faults, as_json, debug)
+        _report_failure(code, error.faults, as_json, debug)
     except KeyboardInterrupt:
         code = ExitCode.STOPPED
         _report_failure(code, ["Stopped before there was a result to write."], as_json, debug)

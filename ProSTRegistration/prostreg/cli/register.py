@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from prostreg.cli.configuration import configuration
 from prostreg.cli.console import progress_display, say
 from prostreg.cli.interruption import stop_requests
 from prostreg.cli.outcome import ExitCode, Outcome
-from prostreg.errors import FaultList, InputError, WeightsError
+from prostreg.errors import FaultList
 from prostreg.outputs.case_outputs import write_case_outputs
 from prostreg.outputs.result_file import output_folder_faults, result_to_dict
 from prostreg.registration.case import Case
@@ -29,11 +30,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     """Checks everything first, then registers case by case."""
     faults = FaultList()
     faults.extend(output_folder_faults(arguments.out))
-    config: RegistrationConfig | None = None
-    try:
-        config = configuration(arguments)
-    except InputError as error:
-        faults.extend(error.faults)
+    config = faults.collect(lambda: configuration(arguments))
     kept = _check_cases(arguments.cases, arguments.out, config, faults)
     faults.raise_if_any()
     if config is None:
@@ -93,14 +90,8 @@ def _check_cases(
     paths_by_name: dict[str, list[Path]] = {}
     used = 0
     for path in paths:
-        try:
-            case = read_case(path)
-            start_pose(case)  # refuses a start that shows nothing
-            if config is not None:
-                learned_model(config, case)
-        except (InputError, WeightsError) as error:
-            prefix = f"{path}: " if len(paths) > 1 else ""
-            faults.extend(prefix + fault for fault in (error.faults if isinstance(error, InputError) else [str(error)]))
+        case = faults.collect(partial(_checked_case, path, config), f"{path}: " if len(paths) > 1 else "")
+        if case is None:
             continue
         paths_by_name.setdefault(case.name, []).append(path)
         used += case.ct.values.nbytes + case.anatomy.nbytes
@@ -113,3 +104,12 @@ def _check_cases(
             listed = ", ".join(map(str, same))
             faults.add(f'{len(same)} cases have the name "{name}" ({listed}): results are filed under it, so rename.')
     return kept
+
+
+def _checked_case(path: Path, config: RegistrationConfig | None) -> Case:
+    """The case, whose start shows something and whose weights are there."""
+    case = read_case(path)
+    start_pose(case)
+    if config is not None:
+        learned_model(config, case)
+    return case

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +29,6 @@ from prostreg.simulation.settings import SimulatorSettings
 
 PICTURE_ENDING = ".png"
 ENDINGS = (".tif", ".tiff", PICTURE_ENDING, ".mha", ".nrrd")
-
-Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,10 +66,10 @@ def run(arguments: argparse.Namespace) -> Outcome:
 def _inputs(arguments: argparse.Namespace) -> _Inputs:
     faults = FaultList()
     faults.extend(image_faults(arguments.out, ENDINGS))
-    ct = _collected(faults, lambda: read_ct(arguments.ct))
-    carm = _collected(faults, lambda: read_camera(arguments.camera, arguments.view))
-    pose = _collected(faults, lambda: read_pose(arguments.pose))
-    settings = _collected(faults, lambda: _settings(arguments))
+    ct = faults.collect(lambda: read_ct(arguments.ct))
+    carm = faults.collect(lambda: read_camera(arguments.camera, arguments.view))
+    pose = faults.collect(lambda: read_pose(arguments.pose))
+    settings = faults.collect(lambda: _settings(arguments))
     femora = _femora(arguments, ct, faults)
     if ct is None or carm is None or pose is None or settings is None or faults:
         raise InputError(faults.faults)
@@ -90,24 +86,16 @@ def _femora(arguments: argparse.Namespace, ct: Volume | None, faults: FaultList)
         faults.add("--labels and --femora belong together: a label map, and the values that the femora have in it.")
     if arguments.labels is None:
         return []
-    labels = _collected(faults, lambda: read_labels(arguments.labels))
+    labels = faults.collect(lambda: read_labels(arguments.labels))
     masks: list[NDArray[np.bool_]] = []
     for value in arguments.femora or []:
-        mask = _collected(faults, partial(_mask, ct, labels, value))
+        mask = faults.collect(partial(_mask, ct, labels, value))
         masks += [] if mask is None else [mask]
     return masks
 
 
 def _mask(ct: Volume | None, labels: Volume | None, value: int) -> NDArray[np.bool_] | None:
     return None if ct is None or labels is None else anatomy_from_labels(ct, labels, [value])
-
-
-def _collected(faults: FaultList, read: Callable[[], Read]) -> Read | None:
-    try:
-        return read()
-    except InputError as error:
-        faults.extend(error.faults)
-        return None
 
 
 def _write_image(path: Path, xray: SimulatedXray, spacing_mm: tuple[float, float]) -> None:

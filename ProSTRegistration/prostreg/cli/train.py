@@ -20,7 +20,7 @@ from prostreg.cli.console import duration, say
 from prostreg.cli.interruption import stop_requests
 from prostreg.cli.outcome import ExitCode, Outcome
 from prostreg.cli.training_progress import TrainingProgress
-from prostreg.errors import FaultList, InputError, ProSTError
+from prostreg.errors import FaultList
 from prostreg.evaluation.folder_lock import only_writer
 from prostreg.outputs.result_file import output_folder_faults, plain
 from prostreg.prost.network import ProSTNetwork
@@ -148,31 +148,20 @@ def _checked(arguments: argparse.Namespace, is_leading: bool) -> _Plan:
     faults.extend(fabric_faults())
     if importlib.util.find_spec("matplotlib") is None:
         faults.add(f"Training ends with figures and needs matplotlib: install it with pip install 'prostreg[{EXTRA}]'.")
-    device = _tried(faults, lambda: chosen_device(arguments.device, arguments.devices))
-    file = _tried(faults, lambda: config_file(arguments.config))
-    config = None if file is None else _tried(faults, lambda: read_training_config(file))
+    device = faults.collect(lambda: chosen_device(arguments.device, arguments.devices))
+    file = faults.collect(lambda: config_file(arguments.config))
+    config = None if file is None else faults.collect(lambda: read_training_config(file))
     entries = network = None
     if file is not None and config is not None:
-        entries = _tried(faults, lambda: _entries(file.parent / config.patients, arguments.data, is_leading))
+        entries = faults.collect(lambda: _entries(file.parent / config.patients, arguments.data, is_leading))
         if entries is not None:
             content = run_description(config.content, entries)
-            _tried(faults, lambda: check_same_run(arguments.out, content))
-        network = _tried(faults, lambda: _network(config))
+            faults.collect(lambda: check_same_run(arguments.out, content))
+        network = faults.collect(lambda: _network(config))
     faults.raise_if_any()
     if config is None or entries is None or network is None or device is None:
         raise AssertionError("what is missing is a fault")
     return _Plan(config, entries, network, device)
-
-
-def _tried(faults: FaultList, work: Callable[[], Made]) -> Made | None:
-    """What ``work`` gives; None where it cannot be done, with every reason among the faults."""
-    try:
-        return work()
-    except InputError as error:
-        faults.extend(error.faults)
-    except ProSTError as error:
-        faults.add(str(error))
-    return None
 
 
 def _entries(patients: Path, data: list[Path], is_leading: bool) -> tuple[PatientEntry, ...]:

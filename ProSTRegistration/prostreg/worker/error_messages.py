@@ -7,13 +7,13 @@ import sys
 import traceback
 from typing import Any
 
-from prostreg.errors import DeviceError, InputError, Stopped, WeightsError
+from prostreg.errors import DeviceError, InputError, ProSTError, Stopped, WeightsError
 from prostreg.worker.loaded import NotLoadedError
 
 PACKAGES = ("numpy", "torch", "numba", "cma", "SimpleITK", "pydicom", "safetensors", "PIL", "tqdm")
 """As they are imported: what the engine cannot do without."""
 
-RAISED_ON_PURPOSE: tuple[tuple[type[BaseException], str], ...] = (
+RAISED_ON_PURPOSE: tuple[tuple[type[ProSTError], str], ...] = (
     (NotLoadedError, "not-loaded"),
     (InputError, "input"),
     (DeviceError, "device"),
@@ -32,8 +32,7 @@ def error_content(error: Exception) -> dict[str, Any]:
     """The content of an error message: ``kind``, ``faults``, ``message`` and, where it is of use, ``traceback``."""
     for error_type, kind in RAISED_ON_PURPOSE:
         if isinstance(error, error_type):
-            faults = error.faults if isinstance(error, InputError) else [str(error)]
-            return _content(kind, faults)
+            return _content(kind, error.faults)
     kind, fault = _kind_and_fault(error)
     return _content(kind, [fault], "".join(traceback.format_exception(error)))
 
