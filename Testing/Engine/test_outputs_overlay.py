@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from prostreg.outputs.bone_lines import bone_lines
 from prostreg.outputs.overlay import OverlayView, draw_overlay, panel_size
-from prostreg.outputs.overlay_panels import bone_lines, checkerboard, screen_grey, tinted
+from prostreg.outputs.overlay_panels import checkerboard, grey_picture, screen_grey, tinted, with_lines
 from prostreg.registration.result import Result
 
 
@@ -29,19 +30,19 @@ def view(size, with_start):
     start = disc(shape, (height / 3, width / 3), 0.2 * height) if with_start else None
     mask = np.ones(shape, dtype=bool)
     mask[:10] = False
-    return OverlayView(fluoroscopy, mask, start, bone, fluoroscopy)
+    return OverlayView(fluoroscopy, mask, start, bone)
 
 
 def test_lines_follow_the_edge_of_the_bone():
-    lines = bone_lines(disc((200, 300), (100, 150), 60), thickness=3)
-    rows, columns = np.nonzero(lines)
-    distance = np.hypot(rows - 100, columns - 150)
-    assert lines.sum() > 2 * np.pi * 55
-    assert np.abs(distance - 60).max() < 5
+    bone, colour = disc((200, 300), (100, 150), 60), (60, 230, 170)
+    black = grey_picture(np.zeros(bone.shape, np.float32))
 
+    painted = with_lines(black, bone_lines(bone), 3, colour)
 
-def test_no_bone_gives_no_lines():
-    assert not bone_lines(np.zeros((20, 30), np.float32), thickness=3).any()
+    rows, columns = np.nonzero(painted.any(axis=-1))
+    assert np.abs(np.hypot(rows - 100, columns - 150) - 60).max() < 4
+    assert len(rows) > 2 * 2 * np.pi * 60
+    np.testing.assert_allclose(painted[rows[0], columns[0]], np.array(colour) / 255, atol=1e-6)
 
 
 def test_the_screen_shows_bone_brighter_than_a_shaded_background():
@@ -54,15 +55,17 @@ def test_the_screen_shows_bone_brighter_than_a_shaded_background():
     assert 0 <= grey.min() <= grey.max() <= 1
 
 
-def test_a_checkerboard_shows_both_images_in_equal_brightness():
-    first = np.full((160, 160), 0.5, np.float32)
-    first[80:] = 0.7
-    second = 10 * first + 3
-    picture = checkerboard(first, second, np.ones(first.shape, bool))
-    squares = picture[:, :, 2].reshape(8, 20, 8, 20).mean(axis=(1, 3))
-    np.testing.assert_allclose(squares[:4], 0.5, atol=1e-3)
-    np.testing.assert_allclose(squares[4:], 0.7, atol=1e-3)
-    assert len(np.unique(picture[:80, :, 0].round(3))) == 2
+def test_a_checkerboard_runs_on_from_tile_to_tile_where_the_images_agree():
+    bone = disc((160, 160), (80, 80), 40) / 40
+    grey = (0.3 + 0.2 * bone).astype(np.float32)
+
+    picture = checkerboard(grey, 5 * bone)
+
+    np.testing.assert_allclose(picture[..., 2], grey, atol=0.05)
+    tiles = picture[..., 0].reshape(8, 20, 8, 20).mean(axis=(1, 3)) / grey.reshape(8, 20, 8, 20).mean(axis=(1, 3))
+    is_second = np.add.outer(np.arange(8), np.arange(8)) % 2 == 1
+    np.testing.assert_allclose(tiles[is_second], 175 / 255, atol=0.1)
+    np.testing.assert_allclose(tiles[~is_second], 1, atol=1e-6)
 
 
 def test_a_tint_colours_only_where_there_is_bone():

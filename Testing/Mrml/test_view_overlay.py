@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 import slicer
+from SyntheticBones import SPACING_MM, bonesHu
 
 from prostreg.errors import InputError
+from prostreg.geometry.carm import CArm
+from prostreg.images.volume import Volume
+from prostreg.outputs.overlay import GAP, HEADER, MARGIN, TITLE, OverlayView, draw_overlay, panel_size
+from prostreg.projector.selection import make_projector
+from prostreg.registration.result import Result
 from ProSTRegistrationLib.Nodes.Scene import Scene
 from ProSTRegistrationLib.Views.DrrView import showDrrAlone
 from ProSTRegistrationLib.Views.Overlay import Overlay, OverlayKind
@@ -155,6 +161,34 @@ def test_live_drr_moves_the_overlay(scene, fluoroscopyNode, drr, sliceLogic, off
 
     warm = [np.argwhere(p[..., 0] - p[..., 2] > 40)[:, 1].mean() for p in (before, _grab(offscreenViews, sliceLogic))]
     assert warm[1] > warm[0] + 20
+
+
+def test_contours_are_those_of_the_png(scene, addVolume, headless, offscreenViews, rotation):
+    width, height = panel_size(480, 360)
+    pose = rotation((1, 0.2, 0.1), 85, (0, 0, 640)) @ rotation((0, 0, 1), 0, -np.array((52.0, 50.4, 60.0)))
+    carm = CArm.from_sdd(1020.0, (0.25, 0.25), (width, height))
+    attenuation = np.maximum(bonesHu() - 300, 0).astype(np.float32) / 1e4
+    projector = make_projector(Volume(attenuation, np.diag([*SPACING_MM, 1.0])))
+    drr = projector.render(pose[None], carm)[0]
+    seen = OverlayView(drr, np.ones(drr.shape, dtype=bool), None, drr)
+    result = Result("one", "accepted", 1.0, pose, (pose,), (), 1.0, "cpu", "fused-cpu", None, {}, {})
+    sheet = np.asarray(draw_overlay(result, [seen])).astype(int)
+    panelHeight, panelWidth = height // 2, width // 2
+    panel = sheet[HEADER + TITLE :][:panelHeight, MARGIN + 3 * (panelWidth + GAP) :][:, :panelWidth]
+
+    node = addVolume(drr[None], name="Fluoro")
+    scene.placeFluoroscopy(node, carm)
+    scene.showDrr(node, drr)
+    logic = _openSlice(headless, offscreenViews, "Fluoroscopy")
+    offscreenViews.grab(logic.GetSliceNode(), panelWidth, panelHeight)
+    Overlay(scene).show(OverlayKind.CONTOURS, node, logic)
+    view = offscreenViews.grab(logic.GetSliceNode(), panelWidth, panelHeight).astype(int)
+
+    painted = [np.argwhere(picture[..., 1] - picture[..., 0] > 60) for picture in (panel, view)]
+    assert min(map(len, painted)) > 500
+    apart = np.linalg.norm(painted[0][:, None] - painted[1][None], axis=-1)
+    assert apart.min(axis=0).max() < 2
+    assert apart.min(axis=1).max() < 2
 
 
 def test_opacity_and_flicker_need_no_new_picture(scene, fluoroscopyNode, drr, sliceLogic):

@@ -8,9 +8,9 @@ import slicer
 from prostreg.errors import InputError
 from prostreg.images.polarity import decided_polarity
 from prostreg.images.radiation_field import find_radiation_field
+from prostreg.outputs.overlay_drawing import GENTLEST_SPREAD, averaged
 from ProSTRegistrationLib.Nodes.CArmNode import nodeCarmOf
 from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE
-from ProSTRegistrationLib.Views.OverlayPictures import averaged, displayed
 
 POLARITY_PIXELS = 320
 """Of a larger image, polarity is decided by every second or third pixel and so on, which is quicker."""
@@ -107,6 +107,16 @@ class ComparedImagesReader:
             reduced = averaged(pixels, factor)
             self._brightness = key, displayed(reduced, display.GetWindow(), display.GetLevel(), table)
         return self._brightness[1]
+
+
+def displayed(pixels, window, level, tableBrightness):
+    """The brightness, 0 to 1, with which a slice view shows grey values.
+
+    Args:
+        tableBrightness: (n,) of the colours that the view's table gives from the darkest value to the brightest.
+    """
+    share = np.clip((pixels - (level - window / 2)) / max(window, GENTLEST_SPREAD), 0, 1)
+    return np.interp(share, np.linspace(0, 1, len(tableBrightness)), tableBrightness)
 
 
 def displayState(fluoroscopyNode):

@@ -7,29 +7,31 @@ import slicer
 import vtk
 
 from prostreg.geometry.frames import invert_rigid
+from prostreg.outputs.bone_lines import bone_lines
+from prostreg.outputs.overlay_drawing import (
+    DIFFERENCE_PIXELS,
+    TILES_ACROSS,
+    averaged,
+    density,
+    difference,
+    factor_to,
+    footprint,
+    is_tile,
+    like_fluoroscopy,
+)
 from ProSTRegistrationLib.Nodes.CArmNode import cameraFromPixel
 from ProSTRegistrationLib.Nodes.NodeGeometry import setIjkToRas
-from ProSTRegistrationLib.Views.BoneContours import boneContours
+from ProSTRegistrationLib.Views.BoneContours import linesOnDetector
 from ProSTRegistrationLib.Views.CheckerboardCorner import CheckerboardCorner
 from ProSTRegistrationLib.Views.ComparedImages import ComparedImagesReader, displayState
 from ProSTRegistrationLib.Views.DrrView import windowDrr
 from ProSTRegistrationLib.Views.OverlayColors import coded, differenceColors, fillTable, greyColors, warmColors
-from ProSTRegistrationLib.Views.OverlayPictures import (
-    DIFFERENCE_PIXELS,
-    averaged,
-    density,
-    difference,
-    footprint,
-    isTile,
-    likeFluoroscopy,
-)
 from ProSTRegistrationLib.Views.SliceView import faceDetector, showLayers
 
 PICTURE_ROLE = "overlay picture"
 COLORS_ROLE = "overlay colours"
 CONTOURS_ROLE = "bone contours"
 TABLE_ATTRIBUTE = "ProSTRegistration.Table"
-TILES_ACROSS = 8
 CONTOUR_COLOR = (0.24, 1.0, 0.55)
 CONTOUR_PIXELS = 2
 
@@ -162,7 +164,7 @@ class Overlay:
         elif shown.kind is OverlayKind.DIFFERENCE:
             self._drawDifference(images)
         else:
-            self._matched = images, likeFluoroscopy(images.drr, images.brightness, images.isBoneBright)
+            self._matched = images, like_fluoroscopy(images.drr, images.brightness, images.isBoneBright)
             self._drawMatched()
 
     def _drawMatched(self):
@@ -171,11 +173,11 @@ class Overlay:
             self._setPicture(images.carm, coded(brightness), "grey", lambda: greyColors(isTinted=False))
             return
         corner = [(place + 0.5) / images.factor - 0.5 for place in self._corner.pixel]
-        isDrr = isTile(brightness.shape, corner, self._shown.tilePixels / images.factor)
+        isDrr = is_tile(brightness.shape, corner, self._shown.tilePixels / images.factor)
         self._setPicture(images.carm, coded(brightness, isDrr), "tinted", lambda: greyColors(isTinted=True))
 
     def _drawDifference(self, images):
-        further = max(1, -(-max(images.drr.shape) // DIFFERENCE_PIXELS))
+        further = factor_to(DIFFERENCE_PIXELS, images.drr.shape)
         drr, brightness = (averaged(image, further) for image in (images.drr, images.brightness))
         shares = 0.5 + 0.5 * difference(drr, brightness, images.isBoneBright)
         self._setPicture(images.carm.downsampled(further), coded(shares), "difference", differenceColors)
@@ -184,14 +186,8 @@ class Overlay:
         owner = self._shown.fluoroscopyNode
         node = self._scene.ownedNode(owner, CONTOURS_ROLE, "vtkMRMLModelNode", f"{owner.GetName()} bone contours")
         nodeFromPixel = invert_rigid(images.carm.camera_from_world) @ cameraFromPixel(images.carm)
-        onDetector = vtk.vtkTransformPolyDataFilter()
-        onDetector.SetInputData(boneContours(images.drr))
-        placed = vtk.vtkTransform()
-        placed.SetMatrix(slicer.util.vtkMatrixFromArray(nodeFromPixel))
-        onDetector.SetTransform(placed)
-        onDetector.Update()
         node.SetAndObserveTransformNodeID(owner.GetTransformNodeID())
-        node.SetAndObservePolyData(onDetector.GetOutput())
+        node.SetAndObservePolyData(linesOnDetector(bone_lines(images.drr), nodeFromPixel))
         node.CreateDefaultDisplayNodes()
         display = node.GetDisplayNode()
         wasModifying = display.StartModify()

@@ -11,8 +11,8 @@ from PIL import Image
 
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import Matrix
-from prostreg.images.attenuation import attenuation_from_hu, moving_volume
-from prostreg.outputs.overlay import SUPERSAMPLING, OverlayView, draw_overlay, panel_size
+from prostreg.images.attenuation import moving_volume
+from prostreg.outputs.overlay import OverlayView, draw_overlay, panel_size
 from prostreg.outputs.result_file import RESULT_FILE, drr_file_names, write_drr, write_result_json, write_together
 from prostreg.outputs.transform_file import write_transform
 from prostreg.projector.selection import Projector, make_projector
@@ -32,14 +32,13 @@ def write_case_outputs(folder: Path, case: Case, result: Result) -> list[str]:
         InputError: where the folder cannot be written.
     """
     anatomy = make_projector(moving_volume(case.ct, case.anatomy))
-    whole = make_projector(case.ct.with_values(attenuation_from_hu(case.ct.values)))
     drr_names = drr_file_names(len(case.views))
 
     def write_files(scratch: Path) -> None:
         for name, view in zip(drr_names, case.views, strict=True):
             drr = render_view(anatomy, view.carm, result.world_from_volume)
             write_drr(scratch / name, drr, view.carm.detector_spacing_mm)
-        views = [_overlay_view(view, case, result, anatomy, whole) for view in case.views]
+        views = [_overlay_view(view, case, result, anatomy) for view in case.views]
         draw_overlay(result, views).save(scratch / OVERLAY_FILE, optimize=False)
         write_transform(scratch / TRANSFORM_FILE, result.world_from_volume)
         write_result_json(scratch / RESULT_FILE, result)
@@ -54,18 +53,15 @@ def render_view(projector: Projector, carm: CArm, world_from_volume: Matrix) -> 
     return image
 
 
-def _overlay_view(view: View, case: Case, result: Result, anatomy: Projector, whole: Projector) -> OverlayView:
+def _overlay_view(view: View, case: Case, result: Result, anatomy: Projector) -> OverlayView:
     width, height = panel_size(view.carm.width, view.carm.height)
     carm = _resized_carm(view.carm, (width, height))
     start = case.initial_world_from_volume
-    whole_size = (max(1, width // SUPERSAMPLING), max(1, height // SUPERSAMPLING))
-    whole_drr = render_view(whole, _resized_carm(view.carm, whole_size), result.world_from_volume)
     return OverlayView(
         fluoroscopy=_resized(view.xray.line_integrals, (width, height)),
         mask=_resized(view.xray.mask.astype(np.float32), (width, height)) > 0.5,
         start_drr=None if start is None else render_view(anatomy, carm, start),
         found_drr=render_view(anatomy, carm, result.world_from_volume),
-        whole_drr=_resized(whole_drr, (width, height)),
     )
 
 

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from prostreg.outputs.bone_lines import bone_lines
 from prostreg.outputs.overlay_panels import (
+    SUPERSAMPLING,
     Colour,
     Picture,
-    bone_lines,
     checkerboard,
     grey_picture,
+    reduced,
     screen_grey,
     tinted,
     with_lines,
@@ -22,9 +24,8 @@ from prostreg.outputs.overlay_panels import (
 from prostreg.registration.result import Result
 
 PANEL_PIXELS = 480
-SUPERSAMPLING = 2
-"""Panels are made twice as large and reduced, which smooths the lines."""
 LINE_PIXELS = 3
+THIN_LINE_PIXELS = 2
 MARGIN = 24
 GAP = 16
 HEADER = 92
@@ -58,14 +59,12 @@ class OverlayView:
         mask: True where it shows the patient.
         start_drr: the registered anatomy at the start pose, None where there was none.
         found_drr: the registered anatomy at the found pose.
-        whole_drr: the whole CT at the found pose.
     """
 
     fluoroscopy: NDArray[np.float32]
     mask: NDArray[np.bool_]
     start_drr: NDArray[np.float32] | None
     found_drr: NDArray[np.float32]
-    whole_drr: NDArray[np.float32]
 
 
 def panel_size(width: int, height: int) -> tuple[int, int]:
@@ -76,7 +75,7 @@ def panel_size(width: int, height: int) -> tuple[int, int]:
 
 def draw_overlay(result: Result, views: Sequence[OverlayView]) -> Image.Image:
     """Draws one row per view: before, after, checkerboard, contours; status and error above."""
-    rows = [[_reduced(picture) for picture in _pictures(view)] for view in views]
+    rows = [[reduced(picture) for picture in _pictures(view)] for view in views]
     panel_width = max(row[0].width for row in rows)
     row_heights = [row[0].height + TITLE for row in rows]
     width = 2 * MARGIN + len(TITLES) * panel_width + (len(TITLES) - 1) * GAP
@@ -99,22 +98,12 @@ def draw_overlay(result: Result, views: Sequence[OverlayView]) -> Image.Image:
 
 def _pictures(view: OverlayView) -> list[Picture]:
     grey = screen_grey(view.fluoroscopy, view.mask)
-    base = grey_picture(grey)
-    found_lines = bone_lines(view.found_drr, LINE_PIXELS)
+    base, found_lines = grey_picture(grey), bone_lines(view.found_drr)
     before = base
     if view.start_drr is not None:
-        start_lines = bone_lines(view.start_drr, 1)
-        before = with_lines(tinted(base, view.start_drr, START), start_lines, START)
-    after = with_lines(tinted(base, view.found_drr, FOUND), bone_lines(view.found_drr, 1), FOUND)
-    covered = view.mask & (view.whole_drr > 0)
-    checks = checkerboard(grey, screen_grey(view.whole_drr, covered), covered)
-    return [before, after, checks, with_lines(base, found_lines, FOUND)]
-
-
-def _reduced(picture: Picture) -> Image.Image:
-    image = Image.fromarray(np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8))
-    size = (max(1, image.width // SUPERSAMPLING), max(1, image.height // SUPERSAMPLING))
-    return image.resize(size, Image.Resampling.LANCZOS)
+        before = with_lines(tinted(base, view.start_drr, START), bone_lines(view.start_drr), THIN_LINE_PIXELS, START)
+    after = with_lines(tinted(base, view.found_drr, FOUND), found_lines, THIN_LINE_PIXELS, FOUND)
+    return [before, after, checkerboard(grey, view.found_drr), with_lines(base, found_lines, LINE_PIXELS, FOUND)]
 
 
 def _draw_header(draw: ImageDraw.ImageDraw, width: int, result: Result) -> None:

@@ -1,17 +1,22 @@
-"""The pictures of an overlay: a fluoroscopy with the DRR's bone over it, as RGB arrays."""
+"""The panels of overlay pictures as RGB arrays: a fluoroscopy with the DRR's bone over it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from prostreg.outputs.bone_lines import Lines
+from prostreg.outputs.overlay_drawing import TILES_ACROSS, blurred, density, is_tile, like_fluoroscopy
 
 Picture = NDArray[np.float32]
 """(height, width, 3), 0 to 1."""
 Colour = tuple[int, int, int]
 
+SUPERSAMPLING = 2
+"""Panels are made twice as large and reduced, which smooths the lines."""
 NOISE_BLUR_PIXELS = 1.5
 BACKGROUND_WIDTH = 0.05
 """Standard deviation, as a share of the image's width, of the blur that tells shading from detail."""
@@ -20,23 +25,16 @@ DETAIL_BRIGHTNESS = 0.45
 """Shading and detail each get their share of the screen's brightness, as fluoroscopes do it, so that
 open air beside the patient does not use up the contrast of the bone."""
 TINT = 0.45
-CHECKS_ACROSS = 8
 CHECK_TINT: Colour = (175, 225, 255)
-SLICE_BLUR_PIXELS = 4.0
-"""Takes the steps of the CT's slices off the lines."""
-SILHOUETTE_SHARE = 0.05
-EDGE_QUANTILE = 0.9
-INNER_DISTANCE = 4
-"""Edges nearer to the outline than this many line widths only double it."""
 
 
 def screen_grey(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Line integrals (height, width) as screen brightness, 0 to 1: bone bright, shading compressed."""
     if not mask.any():
         return np.zeros(image.shape, dtype=np.float32)
-    filled = np.where(mask, image, np.median(image[mask])).astype(np.float64)
-    shading = _blurred(filled, max(1.0, BACKGROUND_WIDTH * image.shape[1]))
-    detail = _blurred(filled, NOISE_BLUR_PIXELS) - shading
+    filled = np.where(mask, image, np.median(image[mask]))
+    shading = blurred(filled, max(1.0, BACKGROUND_WIDTH * image.shape[1]))
+    detail = blurred(filled, NOISE_BLUR_PIXELS) - shading
     darkest, brightest = np.quantile(shading[mask], (0.01, 0.99))
     low, high = np.quantile(detail[mask], (0.05, 0.95))
     grey = SHADING_BRIGHTNESS * np.clip((shading - darkest) / max(brightest - darkest, 1e-9), 0, 1)
@@ -51,74 +49,33 @@ def grey_picture(grey: NDArray[np.float32]) -> Picture:
 
 def tinted(picture: Picture, drr: NDArray[np.float32], colour: Colour) -> Picture:
     """The picture with the DRR's bone laid over it as a transparent tint."""
-    top = float(np.quantile(drr[drr > 0], 0.95)) if (drr > 0).any() else 1.0
-    share = TINT * np.clip(drr / top, 0, 1)[..., None]
+    share = TINT * density(drr)[..., None]
     return _float32(picture * (1 - share) + _rgb(colour) * share)
 
 
-def with_lines(picture: Picture, lines: NDArray[np.bool_], colour: Colour) -> Picture:
-    """The picture with the marked pixels painted."""
-    return np.where(lines[..., None], _rgb(colour), picture)
+def with_lines(picture: Picture, lines: Lines, thickness: int, colour: Colour) -> Picture:
+    """The picture with lines painted ``thickness`` pixels wide."""
+    marks = Image.new("1", (picture.shape[1], picture.shape[0]))
+    draw = ImageDraw.Draw(marks)
+    for ends in np.rint(lines.points[lines.ends]).reshape(-1, 4).tolist():
+        draw.line(ends, fill=1, width=thickness)
+    return np.where(np.asarray(marks)[..., None], _rgb(colour), picture)
 
 
-def bone_lines(drr: NDArray[np.float32], thickness: int) -> NDArray[np.bool_]:
-    """Outline and strong inner edges of a DRR (height, width), about ``thickness`` pixels thick."""
-    if not (drr > 0).any():
-        return np.zeros(drr.shape, dtype=bool)
-    smooth = _blurred(drr.astype(np.float64), SLICE_BLUR_PIXELS)
-    silhouette = drr > SILHOUETTE_SHARE * np.quantile(drr[drr > 0], 0.99)
-    bone = _blurred(silhouette.astype(np.float64), SLICE_BLUR_PIXELS) > 0.5
-    strength = sitk.GetArrayFromImage(sitk.GradientMagnitude(sitk.GetImageFromArray(smooth)))
-    high = float(np.quantile(strength[bone], EDGE_QUANTILE)) if bone.any() else 1.0
-    canny = sitk.CannyEdgeDetection(
-        sitk.GetImageFromArray(drr.astype(np.float64)),
-        lowerThreshold=0.5 * high,
-        upperThreshold=high,
-        variance=[SLICE_BLUR_PIXELS**2] * 2,
-    )
-    inner = (sitk.GetArrayFromImage(canny) > 0) & ~_grown(~bone, INNER_DISTANCE * thickness)
-    return _grown(inner | outline(bone, 1), thickness // 2)
+def checkerboard(grey: NDArray[np.float32], drr: NDArray[np.float32]) -> Picture:
+    """Tiles of a fluoroscopy's brightness and of the DRR that is made to look like it, tinted, in turn."""
+    height, width = grey.shape
+    corner = ((width - 1) / 2, (height - 1) / 2)
+    is_second = is_tile(grey.shape, corner, width / TILES_ACROSS)[..., None]
+    cool = grey_picture(like_fluoroscopy(drr, grey, is_bone_bright=True)) * _rgb(CHECK_TINT)
+    return _float32(np.where(is_second, cool, grey_picture(grey)))
 
 
-def outline(region: NDArray[np.bool_], thickness: int) -> NDArray[np.bool_]:
-    """The border just outside a region, ``thickness`` pixels thick; none along the image's border."""
-    return _grown(region, thickness) & ~region
-
-
-def checkerboard(first: NDArray[np.float32], second: NDArray[np.float32], weight: NDArray[np.bool_]) -> Picture:
-    """Squares of two images in turn; the second is brought to the first's brightness and tinted."""
-    height, width = first.shape
-    square = max(1, round(width / CHECKS_ACROSS))
-    rows, columns = np.ogrid[:height, :width]
-    is_second = (rows // square + columns // square) % 2 == 1
-    matched = _matched(second, first, weight)
-    cool = grey_picture(matched) * _rgb(CHECK_TINT)
-    return _float32(np.where(is_second[..., None], cool, grey_picture(first)))
-
-
-def _matched(image: NDArray[np.float32], target: NDArray[np.float32], weight: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The image with the mean and spread of the target, both taken where ``weight`` is set."""
-    if not weight.any():
-        return image
-    spread = float(image[weight].std()) or 1.0
-    scaled = (image - image[weight].mean()) / spread * target[weight].std() + target[weight].mean()
-    return _float32(np.clip(scaled, 0, 1))
-
-
-def _blurred(image: NDArray[np.float64], sigma_pixels: float) -> NDArray[np.float64]:
-    blurred = sitk.SmoothingRecursiveGaussian(sitk.GetImageFromArray(image), sigma_pixels)
-    return np.asarray(sitk.GetArrayFromImage(blurred))
-
-
-def _grown(region: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
-    """The region and all within ``radius`` pixels of it along rows and columns (a square)."""
-    if radius < 1:
-        return region
-    padded = np.pad(region.astype(np.int64), ((radius + 1, radius), (radius + 1, radius)))
-    sums = padded.cumsum(axis=0).cumsum(axis=1)
-    reach = 2 * radius + 1
-    counts = sums[reach:, reach:] - sums[:-reach, reach:] - sums[reach:, :-reach] + sums[:-reach, :-reach]
-    return np.asarray(counts > 0)
+def reduced(picture: Picture) -> Image.Image:
+    """The picture as an image file holds it, without its supersampling."""
+    image = Image.fromarray(np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8))
+    size = (max(1, image.width // SUPERSAMPLING), max(1, image.height // SUPERSAMPLING))
+    return image.resize(size, Image.Resampling.LANCZOS)
 
 
 def _rgb(colour: Colour) -> Picture:

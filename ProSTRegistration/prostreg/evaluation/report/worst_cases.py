@@ -15,8 +15,9 @@ from prostreg.evaluation.rows import Row
 from prostreg.evaluation.sources.case_source import CaseSource
 from prostreg.geometry.frames import Matrix
 from prostreg.images.attenuation import moving_volume
+from prostreg.outputs.bone_lines import bone_lines
 from prostreg.outputs.case_outputs import render_view
-from prostreg.outputs.overlay_panels import Colour, Picture, bone_lines, grey_picture, screen_grey, with_lines
+from prostreg.outputs.overlay_panels import SUPERSAMPLING, Colour, grey_picture, reduced, screen_grey, with_lines
 from prostreg.projector.selection import Projector, make_projector
 from prostreg.registration.case import Case, View
 
@@ -25,7 +26,6 @@ PALETTE_COLOURS = 128
 """Greys and two colours of lines: a quarter of the bytes, and no visible difference."""
 COLUMNS = 4
 PANEL = 300
-SUPERSAMPLING = 2
 LINE_PIXELS = 3
 MARGIN, GAP, HEADER, CAPTION, LEGEND = 20, 14, 52, 84, 40
 
@@ -99,15 +99,9 @@ def _picture(view: View, projector: Projector, found: Matrix, true: Matrix | Non
     mask = Image.fromarray(view.xray.mask.astype(np.float32)).resize(size, Image.Resampling.BICUBIC)
     picture = grey_picture(screen_grey(np.asarray(xray, dtype=np.float32), np.asarray(mask) > 0.5))
     if true is not None:
-        picture = with_lines(picture, bone_lines(render_view(projector, carm, true), LINE_PIXELS), TRUE)
-    picture = with_lines(picture, bone_lines(render_view(projector, carm, found), LINE_PIXELS), FOUND)
-    return _reduced(picture)
-
-
-def _reduced(picture: Picture) -> Image.Image:
-    image = Image.fromarray(np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8))
-    size = max(1, image.width // SUPERSAMPLING), max(1, image.height // SUPERSAMPLING)
-    return image.resize(size, Image.Resampling.LANCZOS)
+        picture = with_lines(picture, bone_lines(render_view(projector, carm, true)), LINE_PIXELS, TRUE)
+    picture = with_lines(picture, bone_lines(render_view(projector, carm, found)), LINE_PIXELS, FOUND)
+    return reduced(picture)
 
 
 def _beside(pictures: Sequence[Image.Image]) -> Image.Image:

@@ -1,11 +1,21 @@
-"""Pictures that compare a DRR with its fluoroscopy image: arrays (height, width), no nodes.
+"""The overlay of a DRR and its fluoroscopy image as arrays (height, width), for the PNG and for Slicer's views.
 
-Brightness is what the screen shows, 0 (black) to 1 (white). A DRR holds line integrals, bone bright; where it shows
-one bone only it is 0 elsewhere. Pictures are made on the DRR's pixels, so that a small live DRR makes a small picture.
+Needs numpy alone, so that Slicer draws with it before anything is installed. Brightness is what the screen shows, 0
+(black) to 1 (white). A DRR holds line integrals, bone bright; where it shows one bone only it is 0 elsewhere. Pictures
+are made on the DRR's pixels, so that a small live DRR makes a small picture.
 """
 
-import numpy as np
+from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.float32]
+
+TILES_ACROSS = 8
+"""Tiles of a checkerboard along the image's width."""
 FOOTPRINT_SHARE = 0.04
 """Line integrals above this share of the highest ones belong to what the DRR shows."""
 SHADING_WIDTH = 0.06
@@ -24,39 +34,34 @@ LARGEST_PLAIN_REACH = 8
 GENTLEST_SPREAD = 1e-6
 
 
-def displayed(pixels, window, level, tableBrightness):
-    """The brightness with which a slice view shows grey values.
-
-    Args:
-        tableBrightness: (n,) of the colours that the view's table gives from the darkest value to the brightest.
-    """
-    share = np.clip((pixels - (level - window / 2)) / max(window, GENTLEST_SPREAD), 0, 1)
-    return np.interp(share, np.linspace(0, 1, len(tableBrightness)), tableBrightness)
-
-
-def averaged(pixels, factor):
+def averaged(pixels: NDArray[Any], factor: int) -> NDArray[Any]:
     """Means over blocks of factor x factor pixels; a remainder is cut off, as CArm.downsampled does."""
     if factor == 1:
         return pixels
     height, width = pixels.shape[0] // factor, pixels.shape[1] // factor
     blocks = pixels[: height * factor, : width * factor].reshape(height, factor, width, factor)
-    return blocks.mean(axis=(1, 3), dtype=np.float32)
+    return np.asarray(blocks.mean(axis=(1, 3), dtype=np.float32))
 
 
-def footprint(drr, share=FOOTPRINT_SHARE):
-    """Where a DRR shows more than a share of its highest line integrals, boolean."""
+def factor_to(most_pixels: int, shape: tuple[int, ...]) -> int:
+    """The smallest factor by which ``averaged`` leaves at most so many pixels along the longer side."""
+    return max(1, -(-max(shape) // most_pixels))
+
+
+def footprint(drr: Image, share: float = FOOTPRINT_SHARE) -> NDArray[np.bool_]:
+    """Where a DRR shows more than a share of its highest line integrals."""
     shown = drr[drr > 0]
     return drr > share * np.percentile(shown, 99) if shown.size else np.zeros(drr.shape, dtype=bool)
 
 
-def density(drr):
+def density(drr: Image) -> Image:
     """A DRR as 0 to 1, robustly: 1 where its densest parts are."""
     shown = drr[drr > 0]
     top = np.percentile(shown, 99) if shown.size else 1.0
-    return np.clip(drr / max(top, GENTLEST_SPREAD), 0, 1)
+    return np.asarray(np.clip(drr / max(top, GENTLEST_SPREAD), 0, 1))
 
 
-def likeFluoroscopy(drr, brightness, isBoneBright):
+def like_fluoroscopy(drr: Image, brightness: Image, is_bone_bright: bool) -> Image:
     """A DRR with the shading and contrast of the fluoroscopy image beside it, as brightness.
 
     Shading, which soft tissue and the beam make, comes from the fluoroscopy; all detail comes from the DRR. So edges
@@ -65,68 +70,65 @@ def likeFluoroscopy(drr, brightness, isBoneBright):
     Args:
         drr: (height, width).
         brightness: (height, width) of the fluoroscopy.
-        isBoneBright: whether the screen shows its bone bright.
+        is_bone_bright: whether the screen shows its bone bright.
     """
-    factor = _factorTo(SHADING_PIXELS, drr.shape)
-    small, smallBrightness = averaged(drr, factor), averaged(brightness, factor)
+    factor = factor_to(SHADING_PIXELS, drr.shape)
+    small, small_brightness = averaged(drr, factor), averaged(brightness, factor)
     sigma = SHADING_WIDTH * small.shape[1]
-    drrShading, shading = blurred(small, sigma), blurred(smallBrightness, sigma)
+    drr_shading, shading = blurred(small, sigma), blurred(small_brightness, sigma)
     shown = footprint(small)
-    gain = _spread(_edges(smallBrightness)[shown]) / _spread(_edges(small)[shown]) if shown.any() else 0.0
-    gain = gain if isBoneBright else -gain
-    return np.clip(_enlarged(shading - gain * drrShading, drr.shape, factor) + np.float32(gain) * drr, 0, 1)
+    gain = _spread(_edges(small_brightness)[shown]) / _spread(_edges(small)[shown]) if shown.any() else 0.0
+    gain = gain if is_bone_bright else -gain
+    return np.clip(_enlarged(shading - gain * drr_shading, drr.shape, factor) + np.float32(gain) * drr, 0, 1)
 
 
-def difference(drr, brightness, isBoneBright):
+def difference(drr: Image, brightness: Image, is_bone_bright: bool) -> Image:
     """How much more bone the DRR shows than the fluoroscopy, -1 to 1; 0 where they agree and beside the DRR's bone.
 
-    Args: as for likeFluoroscopy; best reduced to DIFFERENCE_PIXELS before.
+    Args: as for like_fluoroscopy; best reduced to DIFFERENCE_PIXELS before.
     """
     shown = footprint(drr)
     if not shown.any():
         return np.zeros(drr.shape, dtype=np.float32)
-    drrEdges, xrayEdges = _edges(drr), _edges(brightness if isBoneBright else -brightness)
-    apart = drrEdges / _spread(drrEdges[shown]) - xrayEdges / _spread(xrayEdges[shown])
+    drr_edges, xray_edges = _edges(drr), _edges(brightness if is_bone_bright else -brightness)
+    apart = drr_edges / _spread(drr_edges[shown]) - xray_edges / _spread(xray_edges[shown])
     weight = np.clip(2 * blurred(shown.astype(np.float32), SEAM_WIDTH * drr.shape[1]), 0, 1)
-    return np.clip(DIFFERENCE_GAIN * apart, -1, 1) * weight
+    return np.asarray(np.clip(DIFFERENCE_GAIN * apart, -1, 1) * weight, dtype=np.float32)
 
 
-def isTile(shape, corner, tilePixels):
-    """Where a checkerboard shows its second image, boolean of that shape.
+def is_tile(shape: tuple[int, ...], corner: tuple[float, float], tile_pixels: float) -> NDArray[np.bool_]:
+    """Where a checkerboard shows its second image.
 
     Args:
+        shape: (height, width).
         corner: (u, v) where four tiles meet, the second image at its upper right and lower left.
-        tilePixels: side of a tile.
+        tile_pixels: side of a tile.
     """
-    columns = np.floor((np.arange(shape[1]) - corner[0]) / tilePixels).astype(int)
-    rows = np.floor((np.arange(shape[0]) - corner[1]) / tilePixels).astype(int)
-    return (rows[:, np.newaxis] + columns[np.newaxis]) % 2 == 1
+    columns = np.floor((np.arange(shape[1]) - corner[0]) / tile_pixels).astype(int)
+    rows = np.floor((np.arange(shape[0]) - corner[1]) / tile_pixels).astype(int)
+    return np.asarray((rows[:, np.newaxis] + columns[np.newaxis]) % 2 == 1)
 
 
-def blurred(image, sigmaPixels):
+def blurred(image: NDArray[Any], sigma_pixels: float) -> Image:
     """The image blurred nearly as by a Gaussian: three running means along each axis.
 
     Running sums need one core only; the others are at work on the registration meanwhile.
     """
-    reach = round((np.sqrt(4 * sigmaPixels**2 + 1) - 1) / 2)
+    reach = round((np.sqrt(4 * sigma_pixels**2 + 1) - 1) / 2)
+    smooth: Image = np.asarray(image, dtype=np.float32)
     if reach < 1:
-        return image
-    smooth = np.asarray(image, dtype=np.float32)
+        return smooth
     for axis in (0, 1, 0, 1, 0, 1):
-        smooth = _runningMean(smooth, reach, axis)
+        smooth = _running_mean(smooth, reach, axis)
     return smooth
 
 
-def _edges(image):
+def _edges(image: Image) -> Image:
     width = image.shape[1]
     return blurred(image, NOISE_WIDTH * width) - blurred(image, EDGE_WIDTH * width)
 
 
-def _factorTo(mostPixels, shape):
-    return max(1, -(-max(shape) // mostPixels))
-
-
-def _runningMean(image, reach, axis):
+def _running_mean(image: Image, reach: int, axis: int) -> Image:
     width, size = 2 * reach + 1, image.shape[axis]
     padding = [(0, 0), (0, 0)]
     padding[axis] = (reach + 1, reach)
@@ -141,7 +143,7 @@ def _runningMean(image, reach, axis):
     return np.moveaxis(total / np.float32(width), 0, axis)
 
 
-def _enlarged(small, shape, factor):
+def _enlarged(small: Image, shape: tuple[int, ...], factor: int) -> Image:
     """Back to a shape that was averaged before, linear between the blocks' centres."""
     for axis, size in enumerate(shape):
         places = np.clip((np.arange(size) + 0.5) / factor - 0.5, 0, small.shape[axis] - 1)
@@ -153,6 +155,6 @@ def _enlarged(small, shape, factor):
     return small
 
 
-def _spread(values):
+def _spread(values: NDArray[Any]) -> float:
     low, high = np.percentile(values, (5, 95))
     return max(float(high - low), GENTLEST_SPREAD)
