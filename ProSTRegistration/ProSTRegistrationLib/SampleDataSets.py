@@ -11,7 +11,8 @@ from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import invert_rigid, transform_points
 from prostreg.images.reading import read_labels
-from prostreg.registration.case_file import json_object, read_case
+from prostreg.json_fields import json_object
+from prostreg.registration.case_file import read_case
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, carmOf
 from ProSTRegistrationLib.Nodes.CaseNodes import addCt, addFluoroscopies, addVolume, readImages
 from ProSTRegistrationLib.Nodes.Landmarks import prepareLandmarkLists, setReferencePose
@@ -97,7 +98,7 @@ def loadSampleCase(scene, casePath):
     case, images = read_case(casePath), readImages(casePath)
     if case.initial_world_from_volume is None or case.truth_world_from_volume is None:
         raise InputError(f"The case {casePath} is no sample: it lacks a start pose or the true pose.")
-    given = json_object(casePath).get("anatomy")
+    given = json_object(casePath, "case file").get("anatomy")
     labels = read_labels(casePath.parent / given["labels"]) if given else None
     before = _nodeIds(scene.mrmlScene)
     try:

@@ -4,7 +4,6 @@
 """
 
 import argparse
-import json
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from prostreg.errors import InputError
+from prostreg.json_fields import json_object
 from prostreg.outputs.result_file import RESULT_FILE, drr_file_names
 from prostreg.registration.case_file import read_case
 from ProSTRegistrationLib.Nodes.CaseNodes import addCt, addFluoroscopies, readImages
@@ -38,7 +38,7 @@ def readFinishedCase(resultFolder, casePath):
     casePath = casePath / "case.json" if casePath.is_dir() else casePath
     case = read_case(casePath)
     images = readImages(casePath)
-    result = _readResult(resultFolder / RESULT_FILE)
+    result = json_object(resultFolder / RESULT_FILE, "result", "Register the case again.")
     drrs = [_readDrr(resultFolder / name) for name in drr_file_names(len(images))]
     for view, drr in zip(case.views, drrs, strict=True):
         if drr.shape[::-1] != view.carm.size:
@@ -103,13 +103,6 @@ def _showFirstImage(mrmlScene, fluoroscopyNode, drrNode):
     sliceLogic.SetMRMLScene(mrmlScene)
     sliceLogic.AddSliceNode("Red")
     showOverlay(sliceLogic, fluoroscopyNode, drrNode)
-
-
-def _readResult(path):
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"The result {path} cannot be read ({error}): register the case again.") from error
 
 
 def _readDrr(path):

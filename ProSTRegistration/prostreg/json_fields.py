@@ -1,33 +1,93 @@
-"""Reads JSON objects that people write: every fault is noted, unknown keys are named."""
+"""JSON that people write: read from files, and checked field by field, with every fault noted and told at once."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
-from typing import Any
+import json
+import math
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
 
-from prostreg.errors import FaultList
-from prostreg.value_checks import is_number
+from prostreg.errors import FaultList, InputError
 
-_REQUIRED = object()
+Value = TypeVar("Value")
+Name = TypeVar("Name", bound=str)
+
+_REQUIRED: Any = object()
+_MOST_DIGITS = 16
+_LONGEST_SHOWN = 60
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def json_content(path: Path, kind: str, hint: str = "") -> Any:
+    """Content of a JSON file in UTF-8, with or without the mark that Windows puts at its beginning.
+
+    Args:
+        path: of the file.
+        kind: of the file, as messages name it, for example ``"case file"``.
+        hint: last sentence of every message.
+
+    Raises:
+        InputError: the file cannot be read, or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"), parse_int=_number)
+    except FileNotFoundError:
+        fault = "does not exist: check the path."
+    except OSError as error:
+        fault = f"cannot be read ({error.strerror}): check its path and rights."
+    except json.JSONDecodeError as error:
+        fault = f"is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}."
+    except RecursionError:
+        fault = "cannot be read: its brackets are nested without end."
+    except ValueError as error:
+        fault = f"cannot be read as text ({error}): save it as UTF-8."
+    raise InputError(f"The {kind} {path} {fault} {hint}".rstrip())
+
+
+def json_object(path: Path, kind: str, hint: str = "") -> dict[str, Any]:
+    """The one object in a JSON file.
+
+    Raises:
+        InputError: as `json_content`, or the file holds something else.
+    """
+    content = json_content(path, kind, hint)
+    if not isinstance(content, dict):
+        raise InputError(f"The {kind} {path} must hold one JSON object, {{...}}. {hint}".rstrip())
+    return content
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a finite number; True and False are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def likely_meant(name: str, known: Collection[str]) -> str:
+    """The end of a sentence about an unknown name: the known one that resembles it, or all of them."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f'did you mean "{near[0]}"?' if near else f"known are {', '.join(sorted(known))}."
 
 
 class JsonFields:
     """The fields of one object. A reader notes its fault and gives a stand-in; `end` names what nobody asked for.
 
+    A field that is null counts as missing. What is missing is a fault where the reader has no default.
+
     Args:
         content: the object; anything else is a fault.
-        where: how its faults begin, for example ``"source"``.
+        where: what sentences about it begin with, for example ``"The protocol"``.
         faults: takes the faults; shared with the objects inside.
     """
 
-    def __init__(self, content: object, where: str, faults: FaultList) -> None:
-        self._where, self.faults = where, faults
+    def __init__(self, content: object, where: str, faults: FaultList | None = None) -> None:
+        self.where, self.faults = where, FaultList() if faults is None else faults
         self._known: set[str] = set()
         self._is_object = isinstance(content, Mapping)
         self._content: Mapping[str, Any] = content if isinstance(content, Mapping) else {}
         if not self._is_object:
-            faults.add(f"{where} must be an object, {{...}}.")
+            self.faults.add(f"{where} must be an object, {{...}}.")
 
     def __contains__(self, key: str) -> bool:
         self._known.add(key)
@@ -37,95 +97,138 @@ class JsonFields:
         """Notes every key that was never asked for."""
         for key in self._content:
             if key not in self._known:
-                near = difflib.get_close_matches(key, self._known, n=1)
-                hint = f'did you mean "{near[0]}"?' if near else f"known are {', '.join(sorted(self._known))}."
-                self.faults.add(f'{self._where} has the unknown key "{key}": {hint}')
+                self.faults.add(f'{self.where} has the unknown key "{key}": {likely_meant(key, self._known)}')
 
-    def raw(self, key: str, default: Any = _REQUIRED) -> Any:
-        """The value as it stands; a missing one is a fault unless there is a default."""
-        if key in self:
-            return self._content[key]
-        if default is _REQUIRED:
+    def checked(
+        self, key: str, fits: Callable[[Any], object], advice: str, stand_in: Value, default: Any = _REQUIRED
+    ) -> Value:
+        """The value as it stands, where it fits; ``advice`` tells people which would."""
+        chosen: Value = self._content[key] if key in self else default
+        if chosen is default is not _REQUIRED or (key in self and fits(chosen)):
+            return chosen
+        if key not in self._content:
             if self._is_object:
-                self.faults.add(f'{self._where} lacks "{key}".')
-            return None
-        return default
+                self.faults.add(f'{self.where} lacks "{key}": {advice}.')
+            return stand_in
+        value = self._content[key]
+        shown = "null" if value is None else repr(value)
+        shown = shown if len(shown) < _LONGEST_SHOWN else f"{shown[: _LONGEST_SHOWN - 3]}..."
+        self.faults.add(f'"{key}" of {self.where[:1].lower()}{self.where[1:]} is {shown}: {advice}.')
+        return stand_in
 
-    def text(self, key: str, default: Any = _REQUIRED) -> str:
-        value = self.raw(key, default)
-        if isinstance(value, str) and (value.strip() or value == default):
-            return value
-        return str(self._fault(key, value, "give a text", ""))
+    def raw(self, key: str, default: Any = None) -> Any:
+        """The value as it stands, whatever it is."""
+        return self._content[key] if key in self else default
 
-    def choice(self, key: str, choices: Sequence[str], default: Any = _REQUIRED) -> str:
-        value = self.raw(key, default)
-        if value in choices:
-            return str(value)
-        return str(self._fault(key, value, f"choose one of {', '.join(choices)}", choices[0]))
+    def flag(self, key: str, default: Any = _REQUIRED) -> bool:
+        return self.checked(key, lambda value: isinstance(value, bool), "give true or false", False, default)
+
+    def text(self, key: str, default: Any = _REQUIRED, advice: str = "give a text") -> str:
+        def fits(value: Any) -> bool:
+            return isinstance(value, str) and (bool(value.strip()) or value == default)
+
+        return self.checked(key, fits, advice, "", default)
+
+    def file_name(self, key: str) -> str:
+        """A text that may stand in file names."""
+        name = self.text(key)
+        if any(not (c.isalnum() or c in "-_.") for c in name):
+            self.faults.add(f'The {key} "{name}" stands in file names: use letters, digits, - and _.')
+        return name
+
+    def sha256(self, key: str, default: Any = _REQUIRED) -> str:
+        def fits(value: Any) -> bool:
+            return isinstance(value, str) and (_SHA256.fullmatch(value) is not None or value == default)
+
+        return self.checked(key, fits, "give a SHA256 of 64 hexadecimal digits in lower case", "", default)
+
+    def choice(self, key: str, choices: Sequence[Name], default: Any = _REQUIRED) -> Name:
+        advice = f"choose one of {', '.join(choices)}"
+        return self.checked(key, lambda value: value in choices, advice, choices[0], default)
 
     def whole(self, key: str, low: int, high: int, default: Any = _REQUIRED) -> int:
-        value = self.raw(key, default)
-        if type(value) is int and low <= value <= high:
-            return value
-        return int(self._fault(key, value, f"give a whole number from {low} to {high}", low))
+        def fits(value: Any) -> bool:
+            return type(value) is int and low <= value <= high
+
+        return self.checked(key, fits, f"give a whole number from {low} to {high}", low, default)
 
     def number(self, key: str, low: float, high: float, default: Any = _REQUIRED) -> float:
-        value = self.raw(key, default)
-        if is_number(value) and low <= value <= high:
-            return float(value)
-        return float(self._fault(key, value, f"give a number from {low:g} to {high:g}", low))
+        def fits(value: Any) -> bool:
+            return is_number(value) and low <= value <= high
+
+        return float(self.checked(key, fits, f"give a number from {low:g} to {high:g}", low, default))
+
+    def span(self, key: str, low: float, high: float, default: Any = _REQUIRED) -> tuple[float, float]:
+        """Both ends of a range; one number is a range of its own."""
+
+        def fits(value: Any) -> bool:
+            ends = value if _is_list(value) else (value, value)
+            return len(ends) == 2 and all(map(is_number, ends)) and low <= ends[0] <= ends[1] <= high
+
+        advice = f"give low <= high, [low, high], from {low:g} to {high:g}, or one number"
+        value: Any = self.checked(key, fits, advice, (low, low), default)
+        first, second = value if _is_list(value) else (value, value)
+        return first, second
 
     def numbers(self, key: str, count: int | None = None, default: Any = _REQUIRED) -> tuple[float, ...]:
         """A list of finite numbers, ``count`` of them where that is given."""
-        value = self.raw(key, default)
-        if isinstance(value, list | tuple) and all(map(is_number, value)) and count in (None, len(value)):
-            return tuple(float(entry) for entry in value)
-        self._fault(key, value, f"give a list of {'' if count is None else f'{count} '}numbers", None)
-        return (0.0,) * (count or 0)
+
+        def fits(value: Any) -> bool:
+            return _is_list(value) and all(map(is_number, value)) and count in (None, len(value))
+
+        advice = f"give a list of {'' if count is None else f'{count} '}numbers"
+        return tuple(map(float, self.checked(key, fits, advice, (0.0,) * (count or 0), default)))
 
     def wholes(self, key: str, default: Any = _REQUIRED) -> tuple[int, ...]:
-        value = self.raw(key, default)
-        if isinstance(value, list | tuple) and all(type(entry) is int for entry in value):
-            return tuple(value)
-        self._fault(key, value, "give a list of whole numbers", None)
-        return ()
+        def fits(value: Any) -> bool:
+            return _is_list(value) and all(type(entry) is int for entry in value)
+
+        return tuple(self.checked(key, fits, "give a list of whole numbers", (), default))
 
     def texts(self, key: str, choices: Sequence[str]) -> tuple[str, ...]:
         """A list of one or more of the choices, each once."""
-        value = self.raw(key)
-        if isinstance(value, list) and value and all(v in choices for v in value) and len(set(value)) == len(value):
-            return tuple(value)
-        self._fault(key, value, f"give a list of one or more of {', '.join(choices)}", None)
-        return (choices[0],)
 
-    def points(self, key: str, default: Any = _REQUIRED) -> tuple[tuple[float, float, float], ...]:
-        """A list of points [r, a, s] in mm."""
-        value = self.raw(key, default)
-        if isinstance(value, list | tuple) and all(
-            isinstance(p, list) and len(p) == 3 and all(map(is_number, p)) for p in value
-        ):
-            return tuple((float(p[0]), float(p[1]), float(p[2])) for p in value)
-        self._fault(key, value, "give a list of points [r, a, s] in mm", None)
-        return ()
+        def fits(value: Any) -> bool:
+            return _is_list(value) and value and all(v in choices for v in value) and len(set(value)) == len(value)
+
+        return tuple(self.checked(key, fits, f"give a list of one or more of {', '.join(choices)}", (choices[0],)))
+
+    def points(self, key: str, default: Any = _REQUIRED, least: int = 0) -> tuple[tuple[float, float, float], ...]:
+        """A list of points [r, a, s] in mm, ``least`` of them or more."""
+
+        def fits(value: Any) -> bool:
+            if not _is_list(value) or len(value) < least:
+                return False
+            return all(_is_list(p) and len(p) == 3 and all(map(is_number, p)) for p in value)
+
+        advice = f"give a list of points [r, a, s] in mm{', one or more' if least else ''}"
+        points: Sequence[Any] = self.checked(key, fits, advice, (), default)
+        return tuple((float(r), float(a), float(s)) for r, a, s in points)
+
+    def mapping(self, key: str, default: Any = _REQUIRED) -> Mapping[str, Any]:
+        """The object inside as it stands."""
+        return self.checked(key, lambda value: isinstance(value, Mapping), "give an object, {...}", {}, default)
 
     def inner(self, key: str) -> JsonFields:
         """The object inside; read it and call its `end`."""
-        value = self.raw(key)
-        if value is None:  # that it is missing has been noted
+        if key not in self:
+            if self._is_object:
+                self.faults.add(f'{self.where} lacks "{key}".')
             inside = JsonFields({}, f'"{key}"', FaultList())
             inside._is_object = False
             return inside
-        return JsonFields(value, f'"{key}"', self.faults)
+        return JsonFields(self._content[key], f'"{key}"', self.faults)
 
     def inners(self, key: str, default: Any = _REQUIRED) -> list[JsonFields]:
-        value = self.raw(key, default)
-        if not isinstance(value, list | tuple):
-            self._fault(key, value, "give a list of objects", None)
-            return []
-        return [JsonFields(entry, f'"{key}" entry {n}', self.faults) for n, entry in enumerate(value, start=1)]
+        """The objects in a list; read each and call its `end`."""
+        entries: Sequence[Any] = self.checked(key, _is_list, "give a list of objects", (), default)
+        return [JsonFields(entry, f'"{key}" entry {n}', self.faults) for n, entry in enumerate(entries, start=1)]
 
-    def _fault(self, key: str, value: object, advice: str, stand_in: Any) -> Any:
-        if value is not None:
-            shown = repr(value) if len(repr(value)) < 60 else f"{repr(value)[:57]}..."
-            self.faults.add(f'"{key}" of {self._where} is {shown}: {advice}.')
-        return stand_in
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def _number(digits: str) -> int | float:
+    """A whole number, or a float (infinite at worst) where no integer of the machine would hold it."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)

@@ -160,17 +160,17 @@ def test_no_camera_and_no_tags(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"name": None}, 'no "name"'),
+        ({"name": None}, '"name" of the case is null: give a short text'),
         ({"name": "../up"}, "cannot be a folder's name"),
         ({"name": ".."}, "cannot be a folder's name"),
-        ({"ct": None}, 'no "ct"'),
+        ({"ct": None}, '"ct" of the case is null: give the path of a file'),
         ({"ct": "none.nrrd"}, "none.nrrd does not exist"),
         ({"anatomy": [25]}, '"anatomy" must be an object'),
         ({"anatomy": {"labels": "labels.nrrd", "values": []}}, '"values"'),
         ({"anatomy": {"labels": "labels.nrrd", "values": [25.5]}}, '"values"'),
         ({"anatomy": {"labels": "labels.nrrd", "values": [3]}}, "The labels contain 0, 25, 77"),
-        ({"views": []}, 'no "views"'),
-        ({"views": ["x.tif"]}, 'View 1 must be an object with "image"'),
+        ({"views": []}, '"views" of the case is []: give a list of one or more'),
+        ({"views": ["x.tif"]}, "View 1 must be an object, {...}"),
         ({"initial": START}, '"initial" must be an object'),
         ({"initial": {"world_from_volume": [[1, 2], [3, 4]]}}, "2x2"),
         ({"initial": {"world_from_volume": np.diag([1, 1, -1, 1]).tolist()}}, "left-handed"),
@@ -188,17 +188,20 @@ def test_faults_of_a_case(folder: Path, change: dict[str, Any], fault: str) -> N
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"image": None}, 'View 1 has no "image"'),
+        ({"image": None}, '"image" of view 1 is null: give the path of a file'),
         ({"image": "images/none.png"}, "none.png does not exist"),
-        ({"polarity": "dark"}, 'polarity "dark": give one of auto, bone-dark, bone-bright'),
-        ({"polarity": ["auto"]}, "give one of auto"),
+        ({"polarity": "dark"}, "\"polarity\" of view 1 is 'dark': choose one of auto, bone-dark, bone-bright"),
+        ({"polarity": ["auto"]}, "choose one of auto"),
         ({"mask": "images/none.png"}, "The mask "),
-        ({"camera": {"K": INTRINSICS}}, "lacks size"),
-        ({"camera": 5}, '"camera" must be an object'),
+        ({"camera": {"K": INTRINSICS}}, 'lacks "size": give [width, height]'),
+        ({"camera": 5}, '"camera" of view 1 must be an object'),
         ({"camera": {"K": INTRINSICS, "size": [48, 64]}}, "64 x 48 pixels, but its camera says 48 x 64"),
         ({"camera": {"K": INTRINSICS, "size": [64, "48"]}}, "two whole numbers"),
         ({"camera": {"K": INTRINSICS, "size": [64, float("nan")]}}, "two whole numbers"),
-        ({"camera": {"K": INTRINSICS, "size": [64, 48], "spacing_mm": 0.3}}, '"spacing_mm" must be two numbers'),
+        (
+            {"camera": {"K": INTRINSICS, "size": [64, 48], "spacing_mm": 0.3}},
+            '"spacing_mm" of "camera" of view 1 is 0.3: give two numbers',
+        ),
         ({"camera": {"K": INTRINSICS, "size": [64, 48], "spacing_mm": [0.3, -1]}}, "must be positive"),
         ({"camera": {"K": np.zeros((3, 4)).tolist(), "size": [64, 48]}}, "3x4"),
         ({"camera": {"K": [[1, 2], [3]], "size": [64, 48]}}, "K is not a matrix"),
@@ -267,7 +270,8 @@ def test_every_fault_is_listed_at_once(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "fault"), [("{", "not valid JSON"), ("[1]", "must be a JSON object"), ("\udcff", "cannot be read as text")]
+    ("text", "fault"),
+    [("{", "not valid JSON"), ("[1]", "must hold one JSON object"), ("\udcff", "cannot be read as text")],
 )
 def test_files_that_are_no_case(tmp_path: Path, text: str, fault: str) -> None:
     (tmp_path / "case.json").write_bytes(text.encode("utf-8", "surrogateescape"))

@@ -96,7 +96,7 @@ def test_every_fault_is_listed_and_nothing_written(folder, tmp_path, capsys):
     words[1] = str(tmp_path / "none.nii.gz")
     assert main([*words, "--json"]) == 2
     printed = capsys.readouterr()
-    expected = ("no known ending", "none.nii.gz", "not rigid", "'haze'", "'gamma'", "lacks size", "colour")
+    expected = ("no known ending", "none.nii.gz", "not rigid", 'key "haze"', '"gamma"', 'lacks "size"', "colour")
     for words_of_fault in expected:
         assert words_of_fault in printed.err
     assert not (tmp_path / "out").exists()
@@ -106,7 +106,7 @@ def test_every_fault_is_listed_and_nothing_written(folder, tmp_path, capsys):
     ("changes", "words"),
     [
         ({"femora": [75]}, "belong together"),
-        ({"camera": "case.json", "view": 1}, "lacks K and size"),
+        ({"camera": "case.json", "view": 1}, 'lacks "K" and "size"'),
         ({"camera": "case.json", "view": 3}, "no view 3"),
         ({"camera": "none.json"}, "camera file"),
         ({"labels": "labels.nii.gz", "femora": [75, 3]}, "(3)"),

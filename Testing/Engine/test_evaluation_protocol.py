@@ -49,7 +49,7 @@ def test_every_fault_is_listed_at_once() -> None:
     changed["landmarks_mm"] = [[1, 2]]
     faults = faults_of(changed)
     expected = [
-        '"colour"', '"cases"', "'magic'", "'generatoins'", '"seed"', '"sdd_mm"', "'frontal'", "'perfect'", "-20",
+        '"colour"', '"cases"', "'magic'", '"generatoins"', '"seed"', '"sdd_mm"', "'frontal'", "'perfect'", "-20",
         '"shift_u_mm"', '"landmarks_mm"',
     ]  # fmt: skip
     for words in expected:

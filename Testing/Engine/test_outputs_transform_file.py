@@ -63,7 +63,7 @@ def test_json_and_plain_numbers(tmp_path):
     ("name", "text", "words"),
     [
         ("pose.tfm", "no transform at all", "not a readable ITK transform"),
-        ("pose.json", "{", "not readable as JSON"),
+        ("pose.json", "{", "is not valid JSON"),
         ("pose.json", "[1]", "world_from_volume"),
         ("pose.json", '{"world_from_volume": [[1, 0], [0, 1]]}', "shape 2x2"),
         ("pose.txt", "1 0 0\nabc", "4 rows of 4 numbers"),

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from prostreg.errors import FaultList
-from prostreg.prost.card import Card, DataSource, MadeFor, Training, card_from_text, card_text, read_card
+from prostreg.prost.card import Card, DataSource, MadeFor, Training, card_from_content, card_text, read_card
 
 CARD = Card(
     title="Light network",
@@ -32,13 +32,13 @@ def content_of(card, **changes):
 
 def read(content):
     faults = FaultList()
-    return card_from_text(json.dumps(content), "light.json", faults), faults.faults
+    return card_from_content(content, "light.json", faults), faults.faults
 
 
 def test_a_card_comes_back_as_it_was():
     faults = FaultList()
     text = card_text(CARD, faults)
-    assert card_from_text(text, "light.json", faults) == CARD
+    assert card_from_content(json.loads(text), "light.json", faults) == CARD
     assert not faults
     assert "für Übungen" in text
 
@@ -68,7 +68,7 @@ def test_a_card_that_is_no_json(tmp_path, content):
     assert read_card(tmp_path / "light.json", faults) is None
     assert len(faults.faults) == 1
     assert "light.json" in faults.faults[0]
-    assert "copy it again" in faults.faults[0]
+    assert "Copy it again" in faults.faults[0]
 
 
 def test_a_card_that_is_a_folder(tmp_path):

@@ -257,7 +257,7 @@ class TestFile:
 class TestFileAndCard:
     def test_a_missing_card(self, weights):
         card_path(weights).unlink()
-        assert "card tiny.json is missing" in fault_of(load_weights, weights)
+        assert "tiny.json does not exist: check the path. Copy it again" in fault_of(load_weights, weights)
 
     def test_the_card_of_other_weights(self, weights, network, tmp_path):
         other = tmp_path / "other.safetensors"
@@ -288,7 +288,7 @@ class TestFileAndCard:
 class TestNetwork:
     def test_an_unknown_network_suggests_a_known_one(self, weights):
         text = fault_of(load_network, weights, {"tinny": Tiny})
-        assert "no network 'tiny': did you mean 'tinny'?" in text
+        assert "no network 'tiny': did you mean \"tinny\"?" in text
         assert str(weights) in text
 
     @pytest.mark.parametrize("options", [{"chanels": 3}, {"channels": -1}, {"channels": "three"}, {"image_size": 9}])

@@ -91,7 +91,10 @@ def test_scene_shows_the_result_and_keeps_the_start(finished, headless):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (lambda folder: (folder / "out" / "result.json").unlink(), "result.json cannot be read"),
+        (
+            lambda folder: (folder / "out" / "result.json").unlink(),
+            "check the path. Register the case again.",
+        ),
         (lambda folder: (folder / "out" / "drr_2.nrrd").unlink(), "drr_2.nrrd cannot be read"),
         (lambda folder: (folder / "ct.nii.gz").unlink(), "ct.nii.gz"),
         (lambda folder: (folder / "out" / "drr.nrrd").write_text("no image"), "drr.nrrd cannot be read"),

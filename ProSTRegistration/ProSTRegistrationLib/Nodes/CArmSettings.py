@@ -14,7 +14,7 @@ from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import invert_rigid, rigid_faults
 from prostreg.geometry.standard_views import standard_view
-from prostreg.value_checks import is_number
+from prostreg.json_fields import is_number
 from ProSTRegistrationLib.Nodes import CArmNode
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, pixelsOf
 

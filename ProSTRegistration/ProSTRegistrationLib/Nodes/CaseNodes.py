@@ -3,7 +3,7 @@
 import numpy as np
 
 from prostreg.images.xray_reading import read_xray_image
-from prostreg.registration.case_file import json_object
+from prostreg.json_fields import json_object
 
 
 def readImages(casePath):
@@ -12,7 +12,10 @@ def readImages(casePath):
     Raises:
         InputError: a file is missing or damaged.
     """
-    return [read_xray_image(casePath.parent / entry["image"]).pixels for entry in json_object(casePath)["views"]]
+    return [
+        read_xray_image(casePath.parent / entry["image"]).pixels
+        for entry in json_object(casePath, "case file")["views"]
+    ]
 
 
 def addCt(scene, case):

@@ -22,7 +22,7 @@ from prostreg.images.anatomy import anatomy_from_labels
 from prostreg.images.reading import read_ct, read_labels
 from prostreg.images.volume import Volume
 from prostreg.outputs.transform_file import read_pose
-from prostreg.registration.camera_file import read_camera
+from prostreg.registration.case_file import read_camera
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator, SimulatedXray
 from prostreg.simulation.presets import preset
 from prostreg.simulation.settings import SimulatorSettings

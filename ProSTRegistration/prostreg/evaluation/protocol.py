@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from prostreg.errors import FaultList, InputError
 from prostreg.evaluation.sources.case_source import SOURCE_MODULES, source_module
 from prostreg.evaluation.sources.motion import Motion, read_motion
 from prostreg.evaluation.sources.starts import Starts, read_starts
-from prostreg.json_fields import JsonFields
+from prostreg.json_fields import JsonFields, json_content, json_object
 from prostreg.registration.config import METHODS, RegistrationConfig
 
 PROTOCOLS_FOLDER = Path(__file__).parent / "protocols"
@@ -104,7 +103,7 @@ def read_protocol(name_or_path: str | Path) -> Protocol:
     if path.suffix != ".json" and not path.is_file():
         known = ", ".join(protocol_names())
         raise InputError(f"There is no protocol '{name_or_path}': choose one of {known}, or give the path of a file.")
-    return protocol_from_dict(_json_of(path))
+    return protocol_from_dict(_with_parts(json_object(path, "protocol file"), path.parent, depth=0))
 
 
 def protocol_from_dict(content: object) -> Protocol:
@@ -121,7 +120,7 @@ def protocol_from_dict(content: object) -> Protocol:
     if kind:
         faults.extend(source_module(kind).source_faults(inner))
     protocol = Protocol(
-        name=_name(fields),
+        name=fields.file_name("name"),
         title=fields.text("title"),
         description=fields.text("description", ""),
         source_kind=kind,
@@ -144,13 +143,6 @@ def protocol_from_dict(content: object) -> Protocol:
     return protocol
 
 
-def _name(fields: JsonFields) -> str:
-    name = fields.text("name")
-    if any(not (c.isalnum() or c in "-_.") for c in name):
-        fields.faults.add(f'The protocol\'s name "{name}" stands in file names: use letters, digits, - and _.')
-    return name
-
-
 def _source_kind(source: object, faults: FaultList) -> str:
     if source is None:
         return ""  # that it is missing has been noted
@@ -165,17 +157,11 @@ def _source_kind(source: object, faults: FaultList) -> str:
 
 
 def _settings(fields: JsonFields) -> Mapping[str, Any]:
-    settings = fields.raw("settings", {})
-    if not isinstance(settings, Mapping):
-        fields.faults.add('"settings" must be an object with registration settings.')
-        return {}
+    settings = fields.mapping("settings", {})
     for key in ("method", "restarts", "seed"):
         if key in settings:
             fields.faults.add(f'"settings" names "{key}": methods and the protocol\'s seed decide that, leave it out.')
-    try:
-        RegistrationConfig.from_dict(settings)
-    except InputError as error:
-        fields.faults.extend(f'"settings": {fault}' for fault in error.faults)
+    fields.faults.collect(lambda: RegistrationConfig.from_dict(settings, '"settings"'))
     return settings
 
 
@@ -186,26 +172,15 @@ def _paper_figure(fields: JsonFields) -> PaperFigure:
     return figure
 
 
-def _json_of(path: Path, depth: int = 0) -> Any:
-    """The content of a JSON file; ``{"from": "other.json"}`` in it stands for the content of that file."""
-    if depth > _DEEPEST:
-        raise InputError(f"The protocol file {path} is named by files that name each other in a circle.")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"The protocol file {path} cannot be read: {error.strerror}.") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"The protocol file {path} is not valid JSON: {error}.") from None
-    return _with_parts(content, path.parent, depth)
-
-
 def _with_parts(content: Any, folder: Path, depth: int) -> Any:
+    """The content of a JSON file; ``{"from": "other.json"}`` in it stands for the content of that file."""
     if isinstance(content, dict):
         if set(content) == {"from"} and isinstance(content["from"], str):
-            return _json_of(folder / content["from"], depth + 1)
+            part = folder / content["from"]
+            if depth == _DEEPEST:
+                raise InputError(f"The protocol file {part} is named by files that name each other in a circle.")
+            return _with_parts(json_content(part, "protocol file"), part.parent, depth + 1)
         return {key: _with_parts(value, folder, depth) for key, value in content.items()}
     if isinstance(content, list):
         return [_with_parts(value, folder, depth) for value in content]
-    if isinstance(content, float) and not math.isfinite(content):
-        return None
     return content

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
@@ -17,7 +17,8 @@ OPEN_FIELD_PERCENTILE = 99.5
 DARK_FLOOR = 0.01
 """Fraction of the open field's intensity added before the logarithm: keeps noise in the darkest areas small."""
 
-POLARITIES = ("auto", "bone-dark", "bone-bright")
+PolarityChoice = Literal["auto", "bone-dark", "bone-bright"]
+POLARITIES: tuple[PolarityChoice, ...] = get_args(PolarityChoice)
 
 SHUTTER_CERTAINTY = 0.8
 
@@ -26,7 +27,7 @@ _FEWEST_VALID_PIXELS = 64
 
 def prepare_xray(
     pixels: NDArray[np.float32],
-    polarity: Literal["auto", "bone-dark", "bone-bright"] = "auto",
+    polarity: PolarityChoice = "auto",
     mask: NDArray[np.bool_] | None = None,
 ) -> XRay:
     """Makes line integrals (bone bright) of grey values and finds the pixels that show the patient.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from prostreg.errors import InputError
 from prostreg.geometry.frames import Matrix, invert_rigid, lps_transform_from_ras, rigid_faults
+from prostreg.json_fields import json_object
 
 ITK_TEXT_HEADER = "#Insight Transform File"
 POSE_FORMATS = ".tfm or .h5 (ITK, as 3D Slicer saves them), .json with world_from_volume, .txt with 4 rows of 4 numbers"
@@ -88,11 +88,8 @@ def _pose_from_itk(path: Path) -> Matrix:
 
 
 def _pose_from_json(path: Path) -> ArrayLike:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise InputError(f"The pose {path} is not readable as JSON: {error}.") from error
-    if not isinstance(content, dict) or "world_from_volume" not in content:
+    content = json_object(path, "pose", f"Give {POSE_FORMATS}.")
+    if "world_from_volume" not in content:
         raise InputError(f"The pose {path} has no entry world_from_volume; a result.json has one.")
     pose: ArrayLike = content["world_from_volume"]
     return pose
@@ -100,7 +97,7 @@ def _pose_from_json(path: Path) -> ArrayLike:
 
 def _pose_from_numbers(path: Path) -> ArrayLike:
     try:
-        rows = [line.replace(",", " ").split() for line in path.read_text(encoding="utf-8").splitlines()]
+        rows = [line.replace(",", " ").split() for line in path.read_text(encoding="utf-8-sig").splitlines()]
         return [[float(number) for number in row] for row in rows if row]
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise InputError(f"The pose {path} does not hold 4 rows of 4 numbers: {error}.") from error

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from prostreg.errors import FaultList
-from prostreg.json_fields import JsonFields
-from prostreg.value_checks import is_number
+from prostreg.json_fields import JsonFields, is_number, json_object
 
 Kind = Literal["shipped", "adapted"]
 
 MOST_STEPS = 10**9
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -107,95 +104,67 @@ def card_text(card: Card, faults: FaultList) -> str:
     except (TypeError, ValueError) as error:
         faults.add(f"The card holds what JSON cannot ({error}): use plain texts and finite numbers.")
         return ""
-    card_from_text(text, "Card", faults)
+    card_from_content(json.loads(text), "Card", faults)
     return text + "\n"
 
 
 def read_card(path: Path, faults: FaultList) -> Card | None:
     """Reads a card; None where that cannot be done, with every reason among the faults."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        faults.add(f"Their card {path.name} is missing: copy it from where the weights came from, beside them.")
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        faults.add(f"Their card {path.name} cannot be read ({error}): copy it again from where the weights came from.")
-        return None
-    return card_from_text(text, path.name, faults)
+    hint = "Copy it again from where the weights came from, beside them."
+    content = faults.collect(lambda: json_object(path, "card", hint))
+    return None if content is None else card_from_content(content, path.name, faults)
 
 
-def card_from_text(text: str, where: str, faults: FaultList) -> Card | None:
+def card_from_content(content: object, where: str, faults: FaultList) -> Card | None:
     """Takes a card apart; None where it has faults, all of which are noted.
 
     Args:
-        text: JSON.
+        content: what JSON holds of it.
         where: what the faults begin with, such as the file's name.
         faults: takes the faults.
     """
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        faults.add(f"{where}: this is no valid JSON ({error}); copy it again from where the weights came from.")
-        return None
-    noted = FaultList()
-    fields = JsonFields(content, "the card", noted)
+    fields = JsonFields(content, "the card")
     is_adapted = fields.choice("kind", ("shipped", "adapted")) == "adapted"
     card = Card(
         title=fields.text("title"),
         training_data=_sources(fields, "training_data"),
         held_out_data=_sources(fields, "held_out_data"),
-        configuration=_mapping(fields, "configuration"),
+        configuration=fields.mapping("configuration"),
         commit=fields.text("commit"),
         training=_training(fields.inner("training")),
-        results=_mapping(fields, "results"),
+        results=fields.mapping("results"),
         intended_use=fields.text("intended_use"),
         not_for=fields.text("not_for"),
         licence=fields.text("licence"),
         made_for=read_made_for(fields.inner("made_for")) if is_adapted else None,
         network=fields.text("network"),
         parameters=fields.whole("parameters", 1, MOST_STEPS),
-        sha256=_digest(fields, "sha256"),
+        sha256=fields.sha256("sha256"),
     )
-    faults.extend(f"{where}: {fault}" for fault in noted.faults)
-    return None if noted else card
+    faults.extend(f"{where}: {fault}" for fault in fields.faults.faults)
+    return None if fields.faults else card
 
 
 def read_made_for(fields: JsonFields) -> MadeFor:
     """Reads whom weights were made for."""
-    return MadeFor(_digest(fields, "ct"), _digest(fields, "anatomy"))
+    return MadeFor(fields.sha256("ct"), fields.sha256("anatomy"))
 
 
 def _training(fields: JsonFields) -> Training:
-    curve = fields.raw("loss_curve")
-    losses: str | tuple[float, ...]
-    if isinstance(curve, str):
-        losses = curve
-    elif isinstance(curve, list) and all(map(is_number, curve)):
-        losses = tuple(curve)
-    else:
-        losses = ()
-        if curve is not None:
-            fields.faults.add('"loss_curve" must be the name of a file or a list of numbers.')
+    curve: str | Sequence[float] = fields.checked(
+        "loss_curve", _is_curve, "give the name of a file, or a list of numbers", ()
+    )
+    losses = curve if isinstance(curve, str) else tuple(curve)
     return Training(
         fields.whole("steps", 0, MOST_STEPS), fields.number("seconds", 0, 1e9), fields.text("device"), losses
     )
+
+
+def _is_curve(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(map(is_number, value)))
 
 
 def _sources(fields: JsonFields, key: str) -> tuple[DataSource, ...]:
     return tuple(
         DataSource(source.text("name"), source.text("origin"), source.text("licence")) for source in fields.inners(key)
     )
-
-
-def _mapping(fields: JsonFields, key: str) -> Mapping[str, Any]:
-    value = fields.raw(key)
-    if value is not None and not isinstance(value, dict):
-        fields.faults.add(f'"{key}" must be an object, {{...}}.')
-    return value if isinstance(value, dict) else {}
-
-
-def _digest(fields: JsonFields, key: str) -> str:
-    value = fields.text(key)
-    if value and not _DIGEST.fullmatch(value):
-        fields.faults.add(f'"{key}" must be a SHA256 of 64 hexadecimal digits, not {value[:70]!r}.')
-    return value

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.errors import FaultList, WeightsError
+from prostreg.errors import WeightsError
 from prostreg.geometry.chart import PARAMETERS
 from prostreg.geometry.standard_views import MAIN_VIEWS
 from prostreg.json_fields import JsonFields
@@ -62,8 +62,8 @@ def load_model(path: Path) -> LearnedModel:
         WeightsError: as `load_network`, or the card does not say how to use them.
     """
     network, card = load_network(path)
-    faults = FaultList()
-    fields = JsonFields(card.configuration, '"configuration"', faults)
+    fields = JsonFields(card.configuration, '"configuration"')
+    faults = fields.faults
     spread, residual = (np.array(fields.numbers(key, len(PARAMETERS))) for key in (SPREAD, RESIDUAL))
     view = fields.choice(VIEW, MAIN_VIEWS, "AP")
     if not faults and not ((spread > 0).all() and (residual >= 0).all()):

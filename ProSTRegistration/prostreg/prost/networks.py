@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from prostreg.errors import InputError, WeightsError
+from prostreg.json_fields import likely_meant
 from prostreg.prost.cnn import ProSTCnn
 from prostreg.prost.crossvit import ProSTCrossVit
 from prostreg.prost.light import ProSTLight
 from prostreg.prost.network import ProSTNetwork
-from prostreg.value_checks import unknown_setting
 
 NetworkMaker = Callable[..., ProSTNetwork]
 
@@ -36,7 +36,9 @@ def make_network(
         WeightsError: there is no such network, or it does not take these options.
     """
     if name not in networks:
-        raise WeightsError(f"{unknown_setting(name, networks.keys(), 'network')} A newer prostreg may have it.")
+        raise WeightsError(
+            f"There is no network '{name}': {likely_meant(name, networks)} A newer prostreg may have it."
+        )
     maker = networks[name]
     try:
         inspect.signature(maker).bind(**options)

@@ -185,9 +185,7 @@ def _read_description(metadata: Mapping[str, str], faults: FaultList) -> _Descri
             " or use older weights."
         )
         return None
-    options = fields.raw("options")
-    if not isinstance(options, dict):
-        noted.add("The options in the file's metadata are no object.")
+    options = fields.mapping("options")
     is_adapted = fields.choice("kind", ("shipped", "adapted")) == "adapted"
     description = _Description(
         fields.text("network"), options, read_made_for(fields.inner("made_for")) if is_adapted else None

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-import json
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.errors import FaultList, InputError
+from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import Matrix, rigid_faults
 from prostreg.images.anatomy import anatomy_by_threshold, anatomy_from_labels, chosen_voxels
@@ -20,17 +17,11 @@ from prostreg.images.reading import read_ct, read_labels
 from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import POLARITIES, prepare_xray
 from prostreg.images.xray_reading import XRayImage, read_mask_image, read_xray_image
+from prostreg.json_fields import JsonFields, is_number, json_object
 from prostreg.registration.case import Case, View
 
-_CASE_KEYS = {"name", "ct", "anatomy", "views", "initial", "truth"}
-_ANATOMY_KEYS = {"labels", "values"}
-_VIEW_KEYS = {"image", "camera", "polarity", "mask"}
-_CAMERA_KEYS = {"K", "size", "camera_from_world", "spacing_mm"}
-_INITIAL_KEYS = {"world_from_volume"}
-_TRUTH_KEYS = {"world_from_volume", "landmarks"}
-
-_MOST_DIGITS = 16
 _LONGEST_NAME = 100
+_SAID_BY = 'a case\'s "camera" (K, size, camera_from_world, spacing_mm), or a case.json, whose views have one each'
 
 Read = TypeVar("Read")
 
@@ -45,64 +36,56 @@ def read_case(path: Path, needs_views: bool = True) -> Case:
     Raises:
         InputError: lists every fault of the case file and of all its files.
     """
-    path = Path(path)
-    if path.is_dir():
-        path = path / "case.json"
-    content = json_object(path)
-    return _CaseReader(path.parent, content, needs_views).case()
+    path = _case_path(path)
+    fields = JsonFields(json_object(path, "case file"), "The case")
+    return _CaseReader(path.parent, fields, needs_views).case()
 
 
-def json_object(path: Path, kind: str = "case") -> Mapping[str, Any]:
-    """The JSON object in a file of a ``kind`` that messages name; InputError says what it is instead."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"), parse_int=_number)
-    except FileNotFoundError:
-        raise InputError(f"The {kind} file {path} does not exist: check the path.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The {kind} file {path} cannot be read as text: {error}.") from None
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"The {kind} file {path} is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}."
-        ) from None
-    except RecursionError:
-        raise InputError(f"The {kind} file {path} cannot be read: its brackets are nested without end.") from None
-    if not isinstance(content, dict):
-        raise InputError(f"The {kind} file {path} must be a JSON object, {{...}}.")
-    return content
+def read_camera(path: Path, view: int = 1) -> CArm:
+    """Reads a C-arm from a case, or from a file that holds nothing but a case's "camera".
 
+    Args:
+        path: JSON file, or the folder of a case.json.
+        view: of a case, 1 for the first.
 
-def _number(digits: str) -> int | float:
-    """A whole number, or a float (infinite at worst) where no integer of the machine would hold it."""
-    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
+    Raises:
+        InputError: lists every fault of the camera.
+    """
+    path = _case_path(path)
+    content = json_object(path, "camera file")
+    camera = _camera_of_view(content["views"], path, view) if "views" in content else content
+    where = f"The camera in {path}"
+    if "K" not in camera and "size" not in camera:
+        raise InputError(f'{where} lacks "K" and "size". Give {_SAID_BY}.')
+    fields = JsonFields(camera, where)
+    carm = _read_carm(fields, f"{where}: ")
+    fields.faults.raise_if_any()
+    if carm is None:
+        raise AssertionError("a camera that cannot be made is a fault")
+    return carm
 
 
 class _CaseReader:
-    """Walks through one case's content and collects faults on the way."""
+    """Walks through one case's fields and the files that they name."""
 
-    def __init__(self, folder: Path, content: Mapping[str, Any], needs_views: bool) -> None:
-        self.folder = folder
-        self.content = content
-        self.needs_views = needs_views
-        self.faults = FaultList()
+    def __init__(self, folder: Path, fields: JsonFields, needs_views: bool) -> None:
+        self.folder, self.fields, self.needs_views = folder, fields, needs_views
+        self.faults = fields.faults
 
     def case(self) -> Case:
-        self._check_keys(self.content, _CASE_KEYS, "The case")
         name = self._name()
         ct, anatomy = self._ct_and_anatomy()
         views = self._views()
-        initial = self._pose("initial", _INITIAL_KEYS)
-        truth = self._pose("truth", _TRUTH_KEYS)
-        landmarks = self._landmarks()
+        initial, _ = self._pose("initial")
+        truth, landmarks = self._pose("truth")
+        self.fields.end()
         self.faults.raise_if_any()
         if ct is None or anatomy is None:
             raise AssertionError("a CT or anatomy that is missing is a fault")
         return Case(name, ct, anatomy, tuple(views), initial, truth, landmarks)
 
     def _name(self) -> str:
-        name = self.content.get("name")
-        if not isinstance(name, str) or not name.strip():
-            self.faults.add('The case has no "name": give a short text, results are filed under it.')
-            return ""
+        name = self.fields.text("name", advice="give a short text, results are filed under it")
         if name in (".", "..") or any(c in '/\\:*?"<>|' or ord(c) < 32 for c in name) or name != name.strip():
             self.faults.add(f"The case's name \"{name}\" cannot be a folder's name: use letters, digits, - and _.")
         if len(name) > _LONGEST_NAME:
@@ -110,206 +93,163 @@ class _CaseReader:
         return name
 
     def _ct_and_anatomy(self) -> tuple[Volume | None, NDArray[np.bool_] | None]:
-        ct_path = self._path(self.content, "ct", "The case")
-        ct = self._read(read_ct, ct_path)
-        given = self.content.get("anatomy")
-        if given is None:
-            return ct, None if ct is None else self._collect(lambda: anatomy_by_threshold(ct))
-        if not isinstance(given, dict):
-            self.faults.add('"anatomy" must be an object with "labels" and "values".')
-            return ct, None
-        self._check_keys(given, _ANATOMY_KEYS, '"anatomy"')
-        labels = self._read(read_labels, self._path(given, "labels", '"anatomy"'))
-        values = given.get("values")
-        if not isinstance(values, list) or not values or not all(type(v) is int for v in values):
-            self.faults.add('"values" in "anatomy" must be a list of one or more whole numbers, for example [25, 77].')
-            return ct, None
-        if labels is None:
+        ct = self._read(read_ct, self.fields, "ct")
+        if "anatomy" not in self.fields:
+            return ct, None if ct is None else self.faults.collect(lambda: anatomy_by_threshold(ct))
+        inside = self.fields.inner("anatomy")
+        labels = self._read(read_labels, inside, "labels")
+        advice = "give a list of one or more whole numbers, for example [25, 77]"
+        values: list[int] = inside.checked("values", _are_label_values, advice, [])
+        inside.end()
+        if labels is None or not values:
             return ct, None
         if ct is None:
-            self._collect(lambda: chosen_voxels(labels, values))  # can be judged without the CT
+            self.faults.collect(lambda: chosen_voxels(labels, values))  # can be judged without the CT
             return None, None
-        return ct, self._collect(lambda: anatomy_from_labels(ct, labels, values))
+        return ct, self.faults.collect(lambda: anatomy_from_labels(ct, labels, values))
 
     def _views(self) -> list[View]:
-        given = self.content.get("views")
-        if not given and not self.needs_views:
-            return []
-        if not isinstance(given, list) or not given:
-            self.faults.add('The case has no "views": give a list of one or more X-ray images.')
-            return []
+        entries: list[Any] = self.fields.checked(
+            "views",
+            lambda given: isinstance(given, list) and (given or not self.needs_views),
+            "give a list of one or more X-ray images",
+            [],
+            *([] if self.needs_views else [[]]),
+        )
         views = []
-        for number, entry in enumerate(given):
-            where = f"View {number + 1}"
-            if not isinstance(entry, dict):
-                self.faults.add(f'{where} must be an object with "image" and "camera".')
-                continue
-            view = self._view(entry, where)
-            if len(given) > 1 and not _says_where_it_stands(entry):
-                self.faults.add(
-                    f'{where}: "camera" lacks camera_from_world: with several views, each has to say where it stands.'
-                )
-            if view is not None:
-                views.append(view)
+        for number, entry in enumerate(entries, start=1):
+            fields = JsonFields(entry, f"View {number}", self.faults)
+            view = self._view(fields, number, len(entries)) if isinstance(entry, dict) else None
+            views += [] if view is None else [view]
         return views
 
-    def _view(self, entry: Mapping[str, Any], where: str) -> View | None:
-        self._check_keys(entry, _VIEW_KEYS, where)
-        image = self._read(read_xray_image, self._path(entry, "image", where))
-        carm = self._carm(entry, image, where)
-        polarity = entry.get("polarity", "auto")
-        if polarity not in POLARITIES:
-            self.faults.add(f'{where} has the polarity "{polarity}": give one of {", ".join(POLARITIES)}.')
-            return None
-        mask = self._mask(entry, image, where)
+    def _view(self, fields: JsonFields, number: int, count: int) -> View | None:
+        image = self._read(read_xray_image, fields, "image")
+        camera = None
+        if "camera" in fields:
+            camera = JsonFields(fields.raw("camera"), f'"camera" of view {number}', self.faults)
+        if count > 1 and (camera is None or "camera_from_world" not in camera):
+            self.faults.add(
+                f'View {number}: "camera" lacks camera_from_world: with several views, each has to say where it stands.'
+            )
+        carm, size = self._carm(camera, image, fields.where)
+        polarity = fields.choice("polarity", POLARITIES, "auto")
+        mask = self._mask(fields, image)
+        fields.end()
         if image is None:
             return None
-        said = carm.size if carm is not None else _size_in(entry)
-        if said is not None and said != image.pixels.shape[::-1]:
+        if size is not None and size != image.pixels.shape[::-1]:
             self.faults.add(
-                f"{where} has an image of {image.pixels.shape[1]} x {image.pixels.shape[0]} pixels, but its camera "
-                f"says {said[0]} x {said[1]}: K and size must belong to this very image."
+                f"{fields.where} has an image of {_in_words(image.pixels.shape[::-1])} pixels, but its camera "
+                f"says {_in_words(size)}: K and size must belong to this very image."
             )
         if polarity == "auto" and image.polarity is not None:
             polarity = image.polarity
-        xray = self._collect(lambda: prepare_xray(image.pixels, polarity, mask), where)
+        xray = self.faults.collect(lambda: prepare_xray(image.pixels, polarity, mask), f"{fields.where}: ")
         return None if xray is None or carm is None else View(xray, carm)
 
-    def _carm(self, entry: Mapping[str, Any], image: XRayImage | None, where: str) -> CArm | None:
-        camera = entry.get("camera")
+    def _carm(
+        self, camera: JsonFields | None, image: XRayImage | None, where: str
+    ) -> tuple[CArm | None, tuple[int, int] | None]:
+        """The C-arm that the case or the DICOM tags describe, and the size that it says."""
+        described = None if image is None else image.carm
         if camera is None:
-            if image is not None and image.carm is None:
+            if image is not None and described is None:
                 self.faults.add(
                     f'{where} has no "camera", and its image has no DICOM tags that tell the source-detector '
                     'distance and the detector\'s pixel spacing: give "camera" with "K" and "size".'
                 )
-            return None if image is None else image.carm
-        if not isinstance(camera, dict):
-            self.faults.add(f'{where}: "camera" must be an object with "K" and "size".')
-            return None
-        self._check_keys(camera, _CAMERA_KEYS, f'"camera" of {where[0].lower()}{where[1:]}')
-        described = None if image is None else image.carm
-        if described is not None and not {"K", "size"} & camera.keys():
-            return self._collect(lambda: _standing(described, camera), where)
-        missing = [key for key in ("K", "size") if key not in camera]
-        if missing:
-            self.faults.add(f'{where}: "camera" lacks {" and ".join(missing)}.')
-            return None
-        return self._collect(lambda: carm_of_camera(camera), where)
+            return described, None if described is None else described.size
+        if described is None or "K" in camera or "size" in camera:
+            carm, said = _read_carm(camera, f"{where}: "), camera.raw("size")
+            return carm, (int(said[0]), int(said[1])) if _is_size(said) and min(said) >= 1 else None
+        if "spacing_mm" in camera:
+            self.faults.add(
+                f'{where}: "spacing_mm" stands without "K" and "size": the DICOM tags give all three, leave it out.'
+            )
+        pose = camera.raw("camera_from_world", np.eye(4))
+        camera.end()
+        carm = self.faults.collect(
+            lambda: CArm(described.intrinsics, described.size, pose, described.spacing_mm), f"{where}: "
+        )
+        return carm, described.size
 
-    def _mask(self, entry: Mapping[str, Any], image: XRayImage | None, where: str) -> NDArray[np.bool_] | None:
-        if entry.get("mask") is None:
+    def _mask(self, fields: JsonFields, image: XRayImage | None) -> NDArray[np.bool_] | None:
+        if "mask" not in fields:
             return None
-        mask = self._read(read_mask_image, self._path(entry, "mask", where))
+        mask = self._read(read_mask_image, fields, "mask")
         if mask is None or image is None or mask.shape == image.pixels.shape:
             return mask
         self.faults.add(
-            f"{where} has a mask of {mask.shape[1]} x {mask.shape[0]} pixels and an image of "
-            f"{image.pixels.shape[1]} x {image.pixels.shape[0]}: they must be equal."
+            f"{fields.where} has a mask of {_in_words(mask.shape[::-1])} pixels and an image of "
+            f"{_in_words(image.pixels.shape[::-1])}: they must be equal."
         )
         return None
 
-    def _pose(self, key: str, known_keys: set[str]) -> Matrix | None:
-        given = self.content.get(key)
-        if given is None:
-            return None
-        if not isinstance(given, dict) or "world_from_volume" not in given:
-            self.faults.add(f'"{key}" must be an object with "world_from_volume".')
-            return None
-        self._check_keys(given, known_keys, f'"{key}"')
-        faults = rigid_faults(given["world_from_volume"], f'world_from_volume of "{key}"')
+    def _pose(self, key: str) -> tuple[Matrix | None, NDArray[np.float64] | None]:
+        """A pose, with its landmarks where it is the truth."""
+        if key not in self.fields:
+            return None, None
+        inside = self.fields.inner(key)
+        pose = inside.checked("world_from_volume", lambda _: True, "give 4 rows of 4 numbers", None)
+        landmarks = None
+        if key == "truth" and "landmarks" in inside:
+            landmarks = np.array(inside.points("landmarks", least=1))
+        inside.end()
+        faults: list[str] = [] if pose is None else rigid_faults(pose, f'world_from_volume of "{key}"')
         self.faults.extend(faults)
-        return None if faults else np.array(given["world_from_volume"], dtype=np.float64)
+        return None if faults or pose is None else np.array(pose, dtype=np.float64), landmarks
 
-    def _landmarks(self) -> NDArray[np.float64] | None:
-        truth = self.content.get("truth")
-        if not isinstance(truth, dict) or truth.get("landmarks") is None:
-            return None
-        try:
-            landmarks = np.array(truth["landmarks"], dtype=np.float64)
-        except (TypeError, ValueError):
-            landmarks = np.empty(0)
-        if landmarks.ndim != 2 or landmarks.shape[1] != 3 or not np.isfinite(landmarks).all():
-            self.faults.add('"landmarks" in "truth" must be a list of points [r, a, s] in mm, one or more.')
-            return None
-        return landmarks
+    def _read(self, reader: Callable[[Path], Read], fields: JsonFields, key: str) -> Read | None:
+        name = fields.text(key, advice="give the path of a file, relative to the case file")
+        return self.faults.collect(lambda: reader(self.folder / name)) if name else None
 
-    def _path(self, entry: Mapping[str, Any], key: str, where: str) -> Path | None:
-        given = entry.get(key)
-        if not isinstance(given, str) or not given:
-            self.faults.add(f'{where} has no "{key}": give the path of a file, relative to the case file.')
-            return None
-        return self.folder / given
 
-    def _read(self, reader: Callable[[Path], Read], path: Path | None) -> Read | None:
-        return None if path is None else self._collect(lambda: reader(path))
+def _case_path(path: Path) -> Path:
+    path = Path(path)
+    return path / "case.json" if path.is_dir() else path
 
-    def _collect(self, make: Callable[[], Read], where: str = "") -> Read | None:
-        try:
-            return make()
-        except InputError as error:
-            self.faults.extend(f"{where}: {fault}" if where else fault for fault in error.faults)
-        except OSError as error:
-            self.faults.add(f"The file {error.filename} cannot be read ({error.strerror}): check its path and rights.")
+
+def _camera_of_view(views: Any, path: Path, view: int) -> dict[str, Any]:
+    if not isinstance(views, list) or not all(isinstance(entry, dict) for entry in views):
+        raise InputError(f'"views" in {path} must be a list of objects, each with a "camera".')
+    if view > len(views):
+        raise InputError(f"There is no view {view}: the case {path} has {len(views)}. Choose another --view.")
+    camera = views[view - 1].get("camera")
+    if not isinstance(camera, dict):
+        raise InputError(f'View {view} of {path} has no "camera". Give {_SAID_BY}.')
+    return camera
+
+
+def _read_carm(camera: JsonFields, prefix: str = "") -> CArm | None:
+    """The C-arm of a "camera"; None where it has faults, which are noted."""
+    intrinsics = camera.checked("K", lambda _: True, "give 3 rows of 3 numbers", None)
+    advice = "give [width, height], two whole numbers of pixels"
+    size: list[float] | None = camera.checked("size", _is_size, advice, None)
+    advice = "give two numbers, the pixel spacing along columns and along rows"
+    spacing: list[float] | None = camera.checked("spacing_mm", _is_pair, advice, None, None)
+    pose = camera.raw("camera_from_world", np.eye(4))
+    camera.end()
+    if intrinsics is None:
         return None
-
-    def _check_keys(self, given: Mapping[str, Any], known: set[str], where: str) -> None:
-        for key in given:
-            if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
-                hint = f'did you mean "{near[0]}"?' if near else f"known are {', '.join(sorted(known))}."
-                self.faults.add(f'{where} has the unknown key "{key}": {hint}')
+    # A stand-in for what is already known to be wrong lets the rest be judged as well.
+    width, height = (1, 1) if size is None else (int(size[0]), int(size[1]))
+    pitch = None if spacing is None else (float(spacing[0]), float(spacing[1]))
+    carm = camera.faults.collect(lambda: CArm(intrinsics, (width, height), pose, pitch), prefix)
+    return None if size is None else carm
 
 
-def carm_of_camera(camera: Mapping[str, Any]) -> CArm:
-    """Builds the C-arm of a case's "camera"; InputError lists what is wrong with it."""
-    faults = FaultList()
-    size, spacing = camera["size"], camera.get("spacing_mm")
-    if not _are_numbers(size, 2) or any(n != int(n) for n in size):
-        faults.add('"size" must be [width, height], two whole numbers of pixels.')
-    if spacing is not None and not _are_numbers(spacing, 2):
-        faults.add('"spacing_mm" must be two numbers: the pixel spacing along columns and along rows.')
-    try:
-        # A stand-in for what is already known to be wrong lets the rest be judged as well.
-        good_spacing = None if spacing is None or faults else (float(spacing[0]), float(spacing[1]))
-        good_size = (1, 1) if faults else (int(size[0]), int(size[1]))
-        carm = CArm(camera["K"], good_size, _pose_of(camera), good_spacing)
-    except InputError as error:
-        faults.extend(error.faults)
-    faults.raise_if_any()
-    return carm
+def _is_pair(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
 
 
-def _size_in(view: Mapping[str, Any]) -> tuple[int, int] | None:
-    """The image size that a view's "camera" names; None where that is no size, which is a fault of its own."""
-    camera = view.get("camera")
-    size = camera.get("size") if isinstance(camera, dict) else None
-    if not isinstance(size, list) or not _are_numbers(size, 2) or any(n < 1 or n != int(n) for n in size):
-        return None
-    return int(size[0]), int(size[1])
+def _is_size(value: Any) -> bool:
+    return _is_pair(value) and all(number == int(number) for number in value)
 
 
-def _standing(carm: CArm, camera: Mapping[str, Any]) -> CArm:
-    """The C-arm that the DICOM tags describe, where the case says that it stands."""
-    spacing = camera.get("spacing_mm")
-    if spacing is not None:
-        raise InputError('"spacing_mm" stands without "K" and "size": the DICOM tags give all three, leave it out.')
-    return CArm(carm.intrinsics, carm.size, _pose_of(camera), carm.spacing_mm)
+def _are_label_values(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(type(number) is int for number in value)
 
 
-def _says_where_it_stands(view: Mapping[str, Any]) -> bool:
-    camera = view.get("camera")
-    return isinstance(camera, dict) and camera.get("camera_from_world") is not None
-
-
-def _pose_of(camera: Mapping[str, Any]) -> Matrix:
-    pose = camera.get("camera_from_world")
-    return np.eye(4) if pose is None else pose
-
-
-def _are_numbers(value: object, count: int) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == count
-        and all(isinstance(n, (int, float)) and not isinstance(n, bool) and math.isfinite(n) for n in value)
-    )
+def _in_words(size: tuple[int, ...]) -> str:
+    return "{} x {}".format(*size)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from prostreg.errors import InputError
+from prostreg.json_fields import JsonFields, json_object
 from prostreg.projector.selection import PROJECTORS
-from prostreg.value_checks import is_number, is_whole, unknown_setting
 
 METHODS = ("auto", "cmaes", "prost", "prost+cmaes")
 DEVICES = ("auto", "cpu", "cuda")
@@ -34,6 +32,7 @@ _NUMBERS = {
     "spread_shift_mm": (0.1, 1000.0),
     "spread_depth_mm": (0.1, 2000.0),
 }
+_WHERE = "The configuration"
 
 
 @dataclass(frozen=True)
@@ -88,27 +87,26 @@ class RegistrationConfig:
     patch_radius_px: int = 5
 
     def __post_init__(self) -> None:
-        faults = _faults(asdict(self))
-        if faults:
-            raise InputError(faults)
+        fields = JsonFields(asdict(self), _WHERE)
+        _read(fields)
+        fields.faults.raise_if_any()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; `from_dict` is the way back."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> RegistrationConfig:
+    def from_dict(cls, values: Mapping[str, Any], where: str = _WHERE) -> RegistrationConfig:
         """Settings from plain values; what is missing keeps its default.
 
         Raises:
-            InputError: names every unknown or invalid setting.
+            InputError: names every unknown or invalid setting of ``where``.
         """
-        known = {field.name for field in fields(cls)}
-        faults = [unknown_setting(name, known) for name in values if name not in known]
-        faults += _faults({name: value for name, value in values.items() if name in known})
-        if faults:
-            raise InputError(faults)
-        return cls(**values)
+        fields = JsonFields({**asdict(cls()), **values}, where)
+        read = _read(fields)
+        fields.end()
+        fields.faults.raise_if_any()
+        return cls(**read)
 
     @classmethod
     def from_json_file(cls, path: Path) -> RegistrationConfig:
@@ -117,37 +115,20 @@ class RegistrationConfig:
         Raises:
             InputError: the file cannot be read, or names every unknown or invalid setting.
         """
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"The configuration {path} cannot be read: {error.strerror}.") from error
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"The configuration {path} is not valid JSON: {error}.") from error
-        if not isinstance(values, dict):
-            raise InputError(f"The configuration {path} must hold one JSON object with settings.")
-        return cls.from_dict(values)
+        return cls.from_dict(json_object(path, "configuration"))
 
 
-def _faults(values: Mapping[str, Any]) -> list[str]:
-    """One sentence for each value that is not valid."""
-    faults = []
-    for name, value in values.items():
-        if name in _CHOICES and value not in _CHOICES[name]:
-            faults.append(f"The setting '{name}' is {value!r}: choose one of {', '.join(_CHOICES[name])}.")
-        elif name in _WHOLE_NUMBERS and not is_whole(value, *_WHOLE_NUMBERS[name]):
-            bounds = "{} to {}".format(*_WHOLE_NUMBERS[name])
-            faults.append(f"The setting '{name}' is {value!r}: give a whole number from {bounds}.")
-        elif name in _NUMBERS and not _is_in_range(value, *_NUMBERS[name]):
-            bounds = "{:g} to {:g}".format(*_NUMBERS[name])
-            faults.append(f"The setting '{name}' is {value!r}: give a number from {bounds}.")
-        elif name == "weights" and (not isinstance(value, str) or not value.strip()):
-            faults.append(f"The setting 'weights' is {value!r}: give auto, shipped, adapted, or the name of a file.")
-        elif name == "foreign_weights" and not isinstance(value, bool):
-            faults.append(f"The setting 'foreign_weights' is {value!r}: give true or false.")
-        elif name == "restarts" and value != "auto" and not is_whole(value, 1, 10000):
-            faults.append(f"The setting 'restarts' is {value!r}: give a whole number from 1 to 10000, or 'auto'.")
-    return faults
+def _read(fields: JsonFields) -> dict[str, Any]:
+    """Every setting by its name; faults are noted."""
+    return {
+        **{name: fields.choice(name, choices) for name, choices in _CHOICES.items()},
+        **{name: fields.whole(name, *bounds) for name, bounds in _WHOLE_NUMBERS.items()},
+        **{name: fields.number(name, *bounds) for name, bounds in _NUMBERS.items()},
+        "weights": fields.text("weights", advice="give auto, shipped, adapted, or the name of a file"),
+        "foreign_weights": fields.flag("foreign_weights"),
+        "restarts": fields.checked("restarts", _is_restarts, "give a whole number from 1 to 10000, or 'auto'", "auto"),
+    }
 
 
-def _is_in_range(value: Any, low: float, high: float) -> bool:
-    return is_number(value) and low <= value <= high
+def _is_restarts(value: object) -> bool:
+    return value == "auto" or (type(value) is int and 1 <= value <= 10000)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prostreg.errors import InputError
+from prostreg.json_fields import JsonFields
 from prostreg.simulation.settings import SimulatorSettings
 
 _SETTINGS = {
@@ -66,3 +69,13 @@ def preset(name: str) -> SimulatorSettings:
     if name not in _SETTINGS:
         raise InputError(f"There is no simulator preset '{name}': choose one of {', '.join(PRESETS)}.")
     return _SETTINGS[name]
+
+
+def read_simulator(fields: JsonFields) -> SimulatorSettings:
+    """Reads "simulator": the name of a preset, or an object with settings; ``paper`` where it is missing."""
+    given = fields.raw("simulator", "paper")
+    if isinstance(given, Mapping):
+        settings = fields.faults.collect(lambda: SimulatorSettings.from_dict(given, '"simulator"'))
+        return settings or _SETTINGS["paper"]
+    advice = f"choose one of {', '.join(PRESETS)}, or give an object with settings"
+    return _SETTINGS[fields.checked("simulator", lambda name: name in PRESETS, advice, "paper", "paper")]

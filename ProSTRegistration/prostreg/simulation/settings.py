@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from prostreg.errors import InputError
-from prostreg.value_checks import is_number, is_whole, unknown_setting
+from prostreg.json_fields import JsonFields, json_object
 
 Range = tuple[float, float]
 
@@ -36,6 +34,7 @@ _RANGE_BOUNDS: dict[str, Range] = {
 }
 _SHARES = ("log_share", "inverted_share", "eight_bit_share", "collimation_share", "table_share", "drape_share")
 _WHOLE_NUMBERS = {"bodies": (1, 64), "first_body": (0, 10**6)}
+_WHERE = "The simulator"
 
 
 @dataclass(frozen=True)
@@ -107,28 +106,26 @@ class SimulatorSettings:
     first_body: int = 0
 
     def __post_init__(self) -> None:
-        faults = _faults(asdict(self))
-        if faults:
-            raise InputError(faults)
+        fields = JsonFields(asdict(self), _WHERE)
+        _read(fields)
+        fields.faults.raise_if_any()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; `from_dict` is the way back."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> SimulatorSettings:
+    def from_dict(cls, values: Mapping[str, Any], where: str = _WHERE) -> SimulatorSettings:
         """Settings from plain values; a range may be one number, what is missing keeps its default.
 
         Raises:
-            InputError: names every unknown or invalid setting.
+            InputError: names every unknown or invalid setting of ``where``.
         """
-        known = {field.name for field in fields(cls)}
-        faults = [unknown_setting(name, known, "simulator setting") for name in values if name not in known]
-        plain = {name: _as_range(name, value) for name, value in values.items() if name in known}
-        faults += _faults(plain)
-        if faults:
-            raise InputError(faults)
-        return cls(**plain)
+        fields = JsonFields({**asdict(cls()), **values}, where)
+        read = _read(fields)
+        fields.end()
+        fields.faults.raise_if_any()
+        return cls(**read)
 
     @classmethod
     def from_json_file(cls, path: Path, base: SimulatorSettings | None = None) -> SimulatorSettings:
@@ -137,44 +134,14 @@ class SimulatorSettings:
         Raises:
             InputError: the file cannot be read, or names every unknown or invalid setting.
         """
-        try:
-            values = json.loads(path.read_text(encoding="utf-8-sig"))
-        except OSError as error:
-            raise InputError(f"The simulator settings {path} cannot be read: {error.strerror}.") from error
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"The simulator settings {path} are not valid JSON: {error}.") from error
-        if not isinstance(values, dict):
-            raise InputError(f"The simulator settings {path} must hold one JSON object.")
+        values = json_object(path, "file of simulator settings")
         return cls.from_dict({**({} if base is None else base.to_dict()), **values})
 
 
-def _as_range(name: str, value: Any) -> Any:
-    if name not in _RANGE_BOUNDS:
-        return value
-    if is_number(value):
-        return (value, value)
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _faults(values: Mapping[str, Any]) -> list[str]:
-    """One sentence for each value that is not valid."""
-    faults = []
-    for name, value in values.items():
-        if name in _RANGE_BOUNDS:
-            faults += _range_faults(name, value, *_RANGE_BOUNDS[name])
-        elif name in _SHARES and not (is_number(value) and 0 <= value <= 1):
-            faults.append(f"The simulator setting '{name}' is {value!r}: give a share from 0 to 1.")
-        elif name in _WHOLE_NUMBERS:
-            low, high = _WHOLE_NUMBERS[name]
-            if not is_whole(value, low, high):
-                faults.append(f"The simulator setting '{name}' is {value!r}: give a whole number from {low} to {high}.")
-    return faults
-
-
-def _range_faults(name: str, value: Any, lowest: float, highest: float) -> list[str]:
-    if not isinstance(value, tuple) or len(value) != 2 or not all(is_number(end) for end in value):
-        return [f"The simulator setting '{name}' is {value!r}: give a number, or a range [low, high]."]
-    low, high = value
-    if not lowest <= low <= high <= highest:
-        return [f"The simulator setting '{name}' is {list(value)}: give low <= high from {lowest:g} to {highest:g}."]
-    return []
+def _read(fields: JsonFields) -> dict[str, Any]:
+    """Every setting by its name; faults are noted."""
+    return {
+        **{name: fields.span(name, *bounds) for name, bounds in _RANGE_BOUNDS.items()},
+        **{name: fields.number(name, 0, 1) for name in _SHARES},
+        **{name: fields.whole(name, *bounds) for name, bounds in _WHOLE_NUMBERS.items()},
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.errors import FaultList, InputError
 from prostreg.geometry.standard_views import MAIN_VIEWS
-from prostreg.json_fields import JsonFields
+from prostreg.json_fields import JsonFields, json_object
 from prostreg.prost.networks import NETWORKS
 from prostreg.simulation.pose_draws import DEGREES, PoseDraw, read_pose_draw
-from prostreg.simulation.presets import PRESETS, preset
+from prostreg.simulation.presets import read_simulator
 from prostreg.simulation.settings import SimulatorSettings
 
 Range = tuple[float, float]
@@ -129,30 +127,23 @@ def read_training_config(path: Path) -> TrainingConfig:
     Raises:
         InputError: the file cannot be read, or names every fault in it.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"The configuration {path} cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"The configuration {path} is not valid JSON: {error}.") from error
-    return training_config(content, f"The configuration {path.name}")
+    return training_config(json_object(path, "configuration"), f"The configuration {path.name}")
 
 
-def training_config(content: object, where: str) -> TrainingConfig:
+def training_config(content: Mapping[str, Any], where: str) -> TrainingConfig:
     """A configuration from plain values.
 
     Raises:
         InputError: names every fault; ``where`` says in what.
     """
-    faults = FaultList()
-    fields = JsonFields(content, where, faults)
+    fields = JsonFields(content, where)
     network = fields.inner("network")
-    name, options = network.choice("name", tuple(NETWORKS)), network.raw("options", {})
+    name, options = network.choice("name", tuple(NETWORKS)), network.mapping("options", {})
     network.end()
     config = TrainingConfig(
         title=fields.text("title", ""),
         network=name,
-        options=options if isinstance(options, Mapping) else {},
+        options=options,
         patients=fields.text("patients", ""),
         scene=_read_scene(fields.inner("scene")),
         augmentation=_read_augmentation(fields.inner("augmentation")),
@@ -172,23 +163,23 @@ def training_config(content: object, where: str) -> TrainingConfig:
         validation_xrays=fields.whole("validation_xrays", 1, 10000, 40),
         checkpoint_every_steps=fields.whole("checkpoint_every_steps", 1, 10**9),
         seed=fields.whole("seed", 0, 2**32 - 1, 0),
-        content=content if isinstance(content, Mapping) else {},
+        content=content,
     )
     fields.end()
-    faults.raise_if_any()
+    fields.faults.raise_if_any()
     return config
 
 
 def _read_scene(fields: JsonFields) -> ImagingSetup:
     scene = ImagingSetup(
-        sdd_mm=_range(fields, "sdd_mm", 1.0, 10000.0),
-        isocentre_share=_range(fields, "isocentre_share", 0.05, 0.95),
-        field_mm=_range(fields, "field_mm", 1.0, 2000.0),
+        sdd_mm=fields.span("sdd_mm", 1.0, 10000.0),
+        isocentre_share=fields.span("isocentre_share", 0.05, 0.95),
+        field_mm=fields.span("field_mm", 1.0, 2000.0),
         view=fields.choice("view", MAIN_VIEWS, "AP"),
         truth=read_pose_draw(fields.inner("truth")),
         starts=_read_starts(fields),
-        start_scale=_range(fields, "start_scale", 0.0, 10.0),
-        simulator=_read_simulator(fields),
+        start_scale=fields.span("start_scale", 0.0, 10.0),
+        simulator=read_simulator(fields),
     )
     fields.end()
     return scene
@@ -201,33 +192,12 @@ def _read_starts(fields: JsonFields) -> PoseDraw:
     return starts
 
 
-def _read_simulator(fields: JsonFields) -> SimulatorSettings:
-    given = fields.raw("simulator", "paper")
-    if isinstance(given, str) and given in PRESETS:
-        return preset(given)
-    if not isinstance(given, Mapping):
-        fields.faults.add(f'"simulator" is {given!r}: choose one of {", ".join(PRESETS)}, or give an object.')
-        return preset(PRESETS[0])
-    try:
-        return SimulatorSettings.from_dict(given)
-    except InputError as error:
-        fields.faults.extend(f'"simulator": {fault}' for fault in error.faults)
-        return preset(PRESETS[0])
-
-
 def _read_augmentation(fields: JsonFields) -> Augmentation:
     augmentation = Augmentation(
         share=fields.number("share", 0.0, 1.0),
-        gamma=_range(fields, "gamma", 0.2, 5.0),
-        noise=_range(fields, "noise", 0.0, 1.0),
+        gamma=fields.span("gamma", 0.2, 5.0),
+        noise=fields.span("noise", 0.0, 1.0),
         boxes=fields.whole("boxes", 0, 100),
     )
     fields.end()
     return augmentation
-
-
-def _range(fields: JsonFields, key: str, low: float, high: float) -> Range:
-    first, second = fields.numbers(key, 2)
-    if not low <= first <= second <= high:
-        fields.faults.add(f'"{key}" is [{first:g}, {second:g}]: give low <= high from {low:g} to {high:g}.')
-    return first, second

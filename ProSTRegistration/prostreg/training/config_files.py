@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from prostreg.errors import InputError
+from prostreg.json_fields import json_object
 
 CONFIGS_FOLDER = Path(__file__).resolve().parent / "configs"
 
 
 def config_names() -> tuple[str, ...]:
     """Names of the configurations that come along; lists of patients lie beside them."""
-    contents = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in CONFIGS_FOLDER.glob("*.json")}
+    contents = {file.stem: json_object(file, "configuration") for file in CONFIGS_FOLDER.glob("*.json")}
     return tuple(sorted(name for name, content in contents.items() if isinstance(content.get("patients"), str)))
 
 
@@ -26,7 +26,7 @@ def config_file(name: str) -> Path:
         InputError: there is none.
     """
     file = Path(name)
-    if file.is_file():
+    if file.is_file() or file.suffix == ".json":
         return file
     if name in config_names():
         return CONFIGS_FOLDER / f"{name}.json"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
 
 from prostreg.geometry.frames import transform_points
 from prostreg.geometry.standard_views import nearest_standard_view
+from prostreg.json_fields import json_object
 from prostreg.prost.model import LearnedModel
 from prostreg.registration.case import Case
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
@@ -31,7 +31,7 @@ def adaptation_config(case: Case, model: LearnedModel, seed: int) -> TrainingCon
         model: decides how the parameters are whitened.
         seed: of everything that is drawn.
     """
-    content = json.loads((CONFIGS_FOLDER / "adaptation.json").read_text(encoding="utf-8"))
+    content = json_object(CONFIGS_FOLDER / "adaptation.json", "configuration")
     config = training_config({**content, "seed": seed}, "The configuration of adaptations")
     scene = replace(config.scene, starts=_starts(model))
     return replace(config, scene=_as_in(case, scene) if case.views else scene)

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from prostreg.errors import FaultList, InputError
+from prostreg.errors import InputError
 from prostreg.file_digest import sha256_of
 from prostreg.images.anatomy import anatomy_by_threshold, anatomy_from_labels
 from prostreg.images.reading import read_ct, read_labels
-from prostreg.json_fields import JsonFields
+from prostreg.json_fields import JsonFields, json_object
 from prostreg.training.variants import Patient, Variant, read_variant
 
 NEEDED = ("training", "validation")
@@ -59,14 +59,8 @@ def read_patient_list(path: Path, data_folders: Sequence[Path] = ()) -> tuple[Pa
     Raises:
         InputError: names every fault and every missing file.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"The list of patients {path} cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"The list of patients {path} is not valid JSON: {error}.") from error
-    faults = FaultList()
-    fields = JsonFields(content, f"The list of patients {path.name}", faults)
+    fields = JsonFields(json_object(path, "list of patients"), f"The list of patients {path.name}")
+    faults = fields.faults
     folders = (*data_folders, path.parent)
     entries = tuple(_entry(inside, folders) for inside in fields.inners("patients"))
     fields.end()
@@ -130,7 +124,7 @@ def read_patient(entry: PatientEntry) -> Patient:
 def _entry(fields: JsonFields, folders: Sequence[Path]) -> PatientEntry:
     labels = fields.text("labels", "")
     entry = PatientEntry(
-        name=_name(fields),
+        name=fields.file_name("name"),
         ct=_found(fields.text("ct"), folders),
         sha256=fields.text("sha256", ""),
         labels=_found(labels, folders) if labels else None,
@@ -144,13 +138,6 @@ def _entry(fields: JsonFields, folders: Sequence[Path]) -> PatientEntry:
         fields.faults.add(f'"{entry.name}" has "labels" and no "values": give the label values of the anatomy.')
     fields.end()
     return entry
-
-
-def _name(fields: JsonFields) -> str:
-    name = fields.text("name")
-    if any(not (c.isalnum() or c in "-_.") for c in name):
-        fields.faults.add(f'The name "{name}" stands in file names: use letters, digits, - and _.')
-    return name
 
 
 def _found(name: str, folders: Sequence[Path]) -> Path:

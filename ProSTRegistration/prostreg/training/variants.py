@@ -61,13 +61,11 @@ class Variant:
 
 def read_variant(fields: JsonFields) -> Variant:
     """Reads "completed_at", "mirrored" and "proportions" of a patient's entry; all may be missing."""
-    mirrored = fields.raw("mirrored", False)
-    if not isinstance(mirrored, bool):
-        fields.faults.add(f'"mirrored" is {mirrored!r}: give true or false.')
+    mirrored = fields.flag("mirrored", False)
     i, j, k = fields.numbers("proportions", 3, (1.0, 1.0, 1.0))
     if not all(PROPORTIONS[0] <= factor <= PROPORTIONS[1] for factor in (i, j, k)):
         fields.faults.add(
             f'"proportions" are {[i, j, k]}: give three factors from {PROPORTIONS[0]} to {PROPORTIONS[1]}.'
         )
     completed_at = fields.whole("completed_at", 1, 100000) if "completed_at" in fields else None
-    return Variant(completed_at, mirrored is True, (i, j, k))
+    return Variant(completed_at, mirrored, (i, j, k))

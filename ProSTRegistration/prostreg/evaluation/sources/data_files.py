@@ -29,11 +29,9 @@ class DataFile:
 
 def read_data_file(fields: JsonFields) -> DataFile:
     """Reads ``{"file": ..., "sha256": ..., "origin": ..., "licence": ...}``; only "file" must be there."""
-    file = fields.text("file")
-    sha256 = fields.text("sha256", "")
-    if sha256 and (len(sha256) != 64 or any(c not in "0123456789abcdef" for c in sha256)):
-        fields.faults.add(f'The "sha256" of {file} must be 64 hexadecimal digits in lower case.')
-    data_file = DataFile(file, sha256, fields.text("origin", ""), fields.text("licence", ""))
+    data_file = DataFile(
+        fields.text("file"), fields.sha256("sha256", ""), fields.text("origin", ""), fields.text("licence", "")
+    )
     fields.end()
     return data_file
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, invert_rigid
 from prostreg.geometry.standard_views import STANDARD_VIEWS, standard_view
 from prostreg.json_fields import JsonFields
 from prostreg.simulation.pose_draws import PoseDraw, read_pose_draw
-from prostreg.simulation.presets import PRESETS, preset
+from prostreg.simulation.presets import read_simulator
 from prostreg.simulation.settings import SimulatorSettings
 
 POLARITIES = ("known", "auto")
@@ -97,7 +94,7 @@ def read_imaging_setup(fields: JsonFields) -> ImagingSetup:
         views=_read_views(fields),
         truth=read_pose_draw(fields.inner("truth")),
         anatomy=_read_anatomy(fields),
-        simulator=_read_simulator(fields),
+        simulator=read_simulator(fields),
         is_polarity_known=fields.choice("polarity", POLARITIES, "known") == "known",
     )
 
@@ -118,23 +115,3 @@ def _read_anatomy(fields: JsonFields) -> tuple[int, ...]:
     if "anatomy" in fields and not values:
         fields.faults.add('"anatomy" is empty: give the label values of what is registered.')
     return values
-
-
-def _read_simulator(fields: JsonFields) -> SimulatorSettings:
-    given = fields.raw("simulator", "paper")
-    if isinstance(given, str) and given in PRESETS:
-        return preset(given)
-    if not isinstance(given, Mapping):
-        fields.faults.add(
-            f'"simulator" is {given!r}: choose one of {", ".join(PRESETS)}, or give an object with settings.'
-        )
-        return preset(PRESETS[0])
-    return _settings_of(given, fields)
-
-
-def _settings_of(given: Mapping[str, Any], fields: JsonFields) -> SimulatorSettings:
-    try:
-        return SimulatorSettings.from_dict(given)
-    except InputError as error:
-        fields.faults.extend(f'"simulator": {fault}' for fault in error.faults)
-        return preset(PRESETS[0])

@@ -7,7 +7,6 @@ the other view shows.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +25,7 @@ from prostreg.images.reading import read_ct
 from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.images.xray_reading import read_xray_image
-from prostreg.json_fields import JsonFields
+from prostreg.json_fields import JsonFields, json_object
 from prostreg.registration.case import Case, View
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 
@@ -163,7 +162,7 @@ def _cameras(path: Path) -> tuple[CArm, CArm]:
         InputError: the file is no such geometry.
     """
     try:
-        cameras = json.loads(path.read_text(encoding="utf-8"))["cameras"]
+        cameras = json_object(path, "geometry")["cameras"]
         first, second = (_camera(cameras[name]) for name in CAMERAS)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} does not describe the cameras {' and '.join(CAMERAS)}: {error}.") from None
