@@ -83,6 +83,7 @@ class JsonFields:
 
     def __init__(self, content: object, where: str, faults: FaultList | None = None) -> None:
         self.where, self.faults = where, FaultList() if faults is None else faults
+        self._inside = where[:1].lower() + where[1:]
         self._known: set[str] = set()
         self._is_object = isinstance(content, Mapping)
         self._content: Mapping[str, Any] = content if isinstance(content, Mapping) else {}
@@ -113,8 +114,15 @@ class JsonFields:
         value = self._content[key]
         shown = "null" if value is None else repr(value)
         shown = shown if len(shown) < _LONGEST_SHOWN else f"{shown[: _LONGEST_SHOWN - 3]}..."
-        self.faults.add(f'"{key}" of {self.where[:1].lower()}{self.where[1:]} is {shown}: {advice}.')
+        self.faults.add(f'"{key}" of {self._inside} is {shown}: {advice}.')
         return stand_in
+
+    def judged(self, key: str, faults_of: Callable[[Any, str], list[str]], advice: str, stand_in: Value) -> Value:
+        """The value as it stands, where ``faults_of`` has nothing to say about it under the name that it is given."""
+        value = self.checked(key, lambda _: True, advice, None)
+        faults: list[str] = [] if value is None else faults_of(value, f"{key} of {self._inside}")
+        self.faults.extend(faults)
+        return stand_in if value is None or faults else value
 
     def raw(self, key: str, default: Any = None) -> Any:
         """The value as it stands, whatever it is."""

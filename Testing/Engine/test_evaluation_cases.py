@@ -10,7 +10,6 @@ import pytest
 
 from prostreg.errors import InputError
 from prostreg.evaluation.protocol import Protocol, read_protocol
-from prostreg.evaluation.sources.case_folders import with_cases_of
 from prostreg.evaluation.sources.case_source import CaseSource, make_case_source
 from prostreg.geometry.frames import invert_rigid
 from prostreg.registration.pipeline import mtre_mm
@@ -110,11 +109,11 @@ def test_case_folders_are_taken_in_the_order_of_their_names(protocol: Protocol, 
     for name in ("b", "a"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "case.json").write_text(f'{{"name": "{name}"}}', encoding="utf-8")
-    changed = with_cases_of(protocol, tmp_path)
-    assert [entry["file"] for entry in changed.source["files"]] == ["a/case.json", "b/case.json"]
+    changed = protocol.with_cases_of(tmp_path)
+    assert changed.source == ["a/case.json", "b/case.json"]
     assert len(make_case_source(changed, tmp_path)) == changed.cases == 2
-    assert len(make_case_source(with_cases_of(protocol, tmp_path / "b"), tmp_path / "b")) == 1
+    assert len(make_case_source(protocol.with_cases_of(tmp_path / "b"), tmp_path / "b")) == 1
     (tmp_path / "a" / "case.json").write_text("{}", encoding="utf-8")
-    assert with_cases_of(protocol, tmp_path).version != changed.version
+    assert protocol.with_cases_of(tmp_path).version != changed.version
     with pytest.raises(InputError, match=r"no case\.json"):
-        with_cases_of(protocol, tmp_path / "nothing")
+        protocol.with_cases_of(tmp_path / "nothing")

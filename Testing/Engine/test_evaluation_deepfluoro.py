@@ -53,7 +53,7 @@ def cases_of(path: Path, **source: object) -> DeepFluoroCases:
     """The built-in protocol, with the test file's border and nearer starts."""
     protocol = read_protocol("deepfluoro")
     starts = {"kind": "drawn", "offsets": {name: {"normal": [0, spread]} for name, spread in NEAR.items()}}
-    settings = {"kind": "deepfluoro", **protocol.source, "border_px": BORDER_PX, "data": {"file": path.name}, **source}
+    settings = {**protocol.content["source"], "border_px": BORDER_PX, "data": {"file": path.name}, **source}
     return make_case_source(protocol.with_changes(source=settings, starts=starts), path.parent)
 
 

@@ -24,7 +24,7 @@ from prostreg.evaluation.report.summary import summarise
 from prostreg.evaluation.row_file import RESULTS_FILE, RowFile
 from prostreg.evaluation.rows import Key, Row
 from prostreg.evaluation.runner import run_here
-from prostreg.evaluation.sources.case_folders import case_files, with_cases_of
+from prostreg.evaluation.sources.case_folders import case_files
 from prostreg.evaluation.sources.case_source import CaseSource, make_case_source
 from prostreg.outputs.result_file import output_folder_faults
 from prostreg.parallel import cores
@@ -105,7 +105,7 @@ def _protocol(arguments: argparse.Namespace) -> Protocol:
     if arguments.seed is not None:
         protocol = protocol.with_changes(seed=arguments.seed)
     if folder is not None and protocol.source_kind != "case-folders" and case_files(folder):
-        protocol = with_cases_of(protocol, folder)
+        protocol = protocol.with_cases_of(folder)
         say(f"{folder} holds {protocol.cases} cases: they are evaluated instead of the protocol's own.")
     if arguments.number is not None:
         if protocol.source_kind == "case-folders" and arguments.number > protocol.cases:

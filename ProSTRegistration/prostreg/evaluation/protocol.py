@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import prostreg
-from prostreg.errors import FaultList, InputError
-from prostreg.evaluation.sources.case_source import SOURCE_MODULES, source_module
-from prostreg.evaluation.sources.motion import Motion, read_motion
-from prostreg.evaluation.sources.starts import Starts, read_starts
+from prostreg.errors import InputError
+from prostreg.evaluation.sources.case_folders import CASE_FILE, case_files
+from prostreg.evaluation.sources.case_series import CaseSeries
+from prostreg.evaluation.sources.case_source import read_source
+from prostreg.evaluation.sources.motion import read_motion
+from prostreg.evaluation.sources.starts import read_starts
+from prostreg.file_digest import sha256_of
 from prostreg.json_fields import JsonFields, json_content, json_object
 from prostreg.registration.config import METHODS, RegistrationConfig
 
@@ -34,33 +37,18 @@ class PaperFigure:
 
 
 @dataclass(frozen=True)
-class Protocol:
-    """An evaluation, as its file describes it.
+class Protocol(CaseSeries):
+    """An evaluation, as its file describes it: a series of cases, and what is done with them.
 
     Attributes:
-        source_kind: where the cases come from, one of SOURCE_MODULES.
-        source: the fields of "source" that belong to that kind.
-        starts: how starts are drawn; None where the source or the motion says where to start.
-        motion: of the anatomy over a sequence of frames, each starting at the truth of the one before.
-        cases: how many; a source with fewer gives all it has.
-        seed: case ``n`` derives from (seed, n) and nothing else.
-        landmarks_mm: (n, 3) in the volume frame, over which the mTRE is taken; empty where cases bring their own.
         methods: evaluated unless the user chooses others.
         settings: of the registration, on top of its defaults.
         success_mm: a registration with a smaller mTRE is a success.
         papers: what publications report.
     """
 
-    name: str
     title: str
     description: str
-    source_kind: str
-    source: Mapping[str, Any]
-    starts: Starts | None
-    motion: Motion | None
-    cases: int
-    seed: int
-    landmarks_mm: tuple[tuple[float, float, float], ...]
     methods: tuple[str, ...]
     settings: Mapping[str, Any]
     success_mm: float
@@ -81,6 +69,17 @@ class Protocol:
             InputError: lists what is wrong with them.
         """
         return protocol_from_dict({**self.content, **changes})
+
+    def with_cases_of(self, folder: Path) -> Protocol:
+        """Methods and settings of this protocol on the cases of a folder, instead of its own cases."""
+        files = [
+            {"file": path.relative_to(folder).as_posix(), "sha256": sha256_of(path)} for path in case_files(folder)
+        ]
+        if not files:
+            raise InputError(f"There is no {CASE_FILE} in {folder}, nor in a folder directly inside it.")
+        own = ("starts", "motion", "landmarks_mm", "papers")
+        kept = {key: value for key, value in self.content.items() if key not in own}
+        return protocol_from_dict({**kept, "source": {"kind": "case-folders", "files": files}, "cases": len(files)})
 
 
 _ROW_KEYS = ("name", "source", "starts", "motion", "seed", "landmarks_mm", "settings")
@@ -112,19 +111,14 @@ def protocol_from_dict(content: object) -> Protocol:
     Raises:
         InputError: lists every fault.
     """
-    faults = FaultList()
-    fields = JsonFields(content, "The protocol", faults)
-    source = fields.raw("source")
-    kind = _source_kind(source, faults)
-    inner = {key: value for key, value in source.items() if key != "kind"} if isinstance(source, Mapping) else {}
-    if kind:
-        faults.extend(source_module(kind).source_faults(inner))
+    fields = JsonFields(content, "The protocol")
+    kind, source = read_source(fields.inner("source"))
     protocol = Protocol(
         name=fields.file_name("name"),
         title=fields.text("title"),
         description=fields.text("description", ""),
         source_kind=kind,
-        source=inner,
+        source=source,
         starts=read_starts(fields.inner("starts")) if "starts" in fields else None,
         motion=read_motion(fields.inner("motion")) if "motion" in fields else None,
         cases=fields.whole("cases", 1, MOST_CASES),
@@ -137,23 +131,10 @@ def protocol_from_dict(content: object) -> Protocol:
         content=content if isinstance(content, Mapping) else {},
     )
     if protocol.starts is not None and protocol.motion is not None:
-        faults.add('The protocol has both "starts" and "motion": frames of a motion start at the frame before.')
+        fields.faults.add('The protocol has both "starts" and "motion": frames of a motion start at the frame before.')
     fields.end()
-    faults.raise_if_any()
+    fields.faults.raise_if_any()
     return protocol
-
-
-def _source_kind(source: object, faults: FaultList) -> str:
-    if source is None:
-        return ""  # that it is missing has been noted
-    if not isinstance(source, Mapping):
-        faults.add('"source" must be an object, {...}.')
-        return ""
-    kind = source.get("kind")
-    if kind not in SOURCE_MODULES:
-        faults.add(f'"kind" of "source" is {kind!r}: choose one of {", ".join(SOURCE_MODULES)}.')
-        return ""
-    return str(kind)
 
 
 def _settings(fields: JsonFields) -> Mapping[str, Any]:

@@ -191,14 +191,12 @@ class _CaseReader:
         if key not in self.fields:
             return None, None
         inside = self.fields.inner(key)
-        pose = inside.checked("world_from_volume", lambda _: True, "give 4 rows of 4 numbers", None)
+        pose = inside.judged("world_from_volume", rigid_faults, "give 4 rows of 4 numbers", np.eye(4))
         landmarks = None
         if key == "truth" and "landmarks" in inside:
             landmarks = np.array(inside.points("landmarks", least=1))
         inside.end()
-        faults: list[str] = [] if pose is None else rigid_faults(pose, f'world_from_volume of "{key}"')
-        self.faults.extend(faults)
-        return None if faults or pose is None else np.array(pose, dtype=np.float64), landmarks
+        return np.array(pose, dtype=np.float64), landmarks
 
     def _read(self, reader: Callable[[Path], Read], fields: JsonFields, key: str) -> Read | None:
         name = fields.text(key, advice="give the path of a file, relative to the case file")

@@ -1,24 +1,14 @@
-"""Where the cases of a protocol come from: one registry of kinds."""
+"""Sources of cases: one list of their kinds, each a module that reads and opens its own."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any, Protocol
 
+from prostreg.evaluation.sources import case_folders, deepfluoro, phantom_cases, simulated_cases, wrist_biplane
+from prostreg.evaluation.sources.case_series import CaseSeries
+from prostreg.json_fields import JsonFields
 from prostreg.registration.case import Case
-
-if TYPE_CHECKING:
-    from prostreg.evaluation import protocol as protocols
-
-SOURCE_MODULES = {
-    "simulated": "prostreg.evaluation.sources.simulated_cases",
-    "phantom": "prostreg.evaluation.sources.phantom_cases",
-    "case-folders": "prostreg.evaluation.sources.case_folders",
-    "deepfluoro": "prostreg.evaluation.sources.deepfluoro",
-    "wrist-biplane": "prostreg.evaluation.sources.wrist_biplane",
-}
 
 
 class CaseSource(Protocol):
@@ -36,30 +26,45 @@ class CaseSource(Protocol):
 
 
 class SourceModule(Protocol):
-    """What the module of a kind of source offers."""
+    """A kind of source."""
 
-    def source_faults(self, fields: Mapping[str, Any]) -> list[str]:
-        """What is wrong with the "source" of a protocol, its "kind" left out."""
+    def read_source(self, fields: JsonFields) -> Any:
+        """Reads the "source" of a protocol; faults are noted, and the caller ends the fields."""
         ...
 
-    def make_source(self, protocol: protocols.Protocol, data_folder: Path | None) -> CaseSource:
+    def make_source(self, series: CaseSeries, data_folder: Path | None) -> CaseSource:
         """Opens the source; InputError names every file that is missing or another one than it should be."""
         ...
 
 
-def source_module(kind: str) -> SourceModule:
-    """The module behind a kind of source."""
-    return cast(SourceModule, importlib.import_module(SOURCE_MODULES[kind]))
+SOURCES: dict[str, SourceModule] = {
+    "simulated": simulated_cases,
+    "phantom": phantom_cases,
+    "case-folders": case_folders,
+    "deepfluoro": deepfluoro,
+    "wrist-biplane": wrist_biplane,
+}
 
 
-def make_case_source(protocol: protocols.Protocol, data_folder: Path | None) -> CaseSource:
+def read_source(fields: JsonFields) -> tuple[str, Any]:
+    """The kind of a "source", and what its module read of it; of an unknown kind, nothing can be judged."""
+    kinds = tuple(SOURCES)
+    kind: str = fields.checked("kind", lambda kind: kind in kinds, f"choose one of {', '.join(kinds)}", "")
+    if not kind:
+        return "", None
+    source = SOURCES[kind].read_source(fields)
+    fields.end()
+    return kind, source
+
+
+def make_case_source(series: CaseSeries, data_folder: Path | None) -> CaseSource:
     """Opens the cases of a protocol.
 
     Args:
-        protocol: says which.
+        series: says which.
         data_folder: where its files are; None for a protocol that needs none.
 
     Raises:
         InputError: lists the files that are missing, with where they come from.
     """
-    return source_module(protocol.source_kind).make_source(protocol, data_folder)
+    return SOURCES[series.source_kind].make_source(series, data_folder)

@@ -11,17 +11,15 @@ authors correct for it in their later programs by half a voxel, and so does this
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.errors import FaultList, InputError
-from prostreg.evaluation.protocol import Protocol
+from prostreg.errors import InputError
+from prostreg.evaluation.sources.case_series import CaseSeries
 from prostreg.evaluation.sources.data_files import DataFile, found_files, read_data_file
 from prostreg.evaluation.sources.deepfluoro_file import DeepFluoroFile, StoredImage, StoredVolume
 from prostreg.evaluation.sources.deepfluoro_layout import StoredCamera
@@ -55,37 +53,27 @@ class _Choice:
     half_voxel_shift: bool
 
 
-def source_faults(fields: Mapping[str, Any]) -> list[str]:
-    """What is wrong with a "source" of this kind."""
-    faults = FaultList()
-    _read(fields, faults)
-    return faults.faults
-
-
-def make_source(protocol: Protocol, data_folder: Path | None) -> DeepFluoroCases:
-    """Opens the data set and checks its whole layout.
-
-    Raises:
-        InputError: the file is missing, h5py is, or the protocol has no starts; or all that is wrong in the file.
-    """
-    choice = _read(protocol.source, FaultList())
-    if protocol.starts is None:
-        raise InputError(f'The protocol {protocol.name} has no "starts", and DeepFluoro has none of its own.')
-    (path,) = found_files((choice.data,), data_folder, protocol.name)
-    return DeepFluoroCases(DeepFluoroFile(path), choice, protocol.starts, protocol.seed)
-
-
-def _read(source: Mapping[str, Any], faults: FaultList) -> _Choice:
-    fields = JsonFields(source, '"source"', faults)
-    choice = _Choice(
+def read_source(fields: JsonFields) -> _Choice:
+    """Reads the HDF5 file, and how it is used."""
+    return _Choice(
         read_data_file(fields.inner("data")),
         fields.wholes("labels"),
         fields.whole("border_px", 0, 1000),
         fields.choice("half_voxel_shift", ("corrected", "as stored")) == "corrected",
     )
-    fields.raw("kind", "")
-    fields.end()
-    return choice
+
+
+def make_source(series: CaseSeries, data_folder: Path | None) -> DeepFluoroCases:
+    """Opens the data set and checks its whole layout.
+
+    Raises:
+        InputError: the file is missing, h5py is, or the protocol has no starts; or all that is wrong in the file.
+    """
+    choice: _Choice = series.source
+    if series.starts is None:
+        raise InputError(f'The protocol {series.name} has no "starts", and DeepFluoro has none of its own.')
+    (path,) = found_files((choice.data,), data_folder, series.name)
+    return DeepFluoroCases(DeepFluoroFile(path), choice, series.starts, series.seed)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.errors import FaultList, InputError
-from prostreg.evaluation.protocol import Protocol
+from prostreg.errors import InputError
+from prostreg.evaluation.sources.case_series import CaseSeries
 from prostreg.evaluation.sources.data_files import DataFile, found_files, read_data_file
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
@@ -54,44 +54,31 @@ class WristSource:
     reference_world_from_volume: Matrix
 
 
-def source_faults(fields: Mapping[str, Any]) -> list[str]:
-    """What is wrong with a "source" of this kind."""
-    faults = FaultList()
-    _read(fields, faults)
-    return faults.faults
-
-
-def make_source(protocol: Protocol, data_folder: Path | None) -> WristCases:
-    """Reads the images, the cameras and the bone.
-
-    Raises:
-        InputError: a file is missing or another one than the protocol names, or the protocol has starts of its own.
-    """
-    if protocol.starts is not None or protocol.motion is not None:
-        raise InputError(
-            f"The protocol {protocol.name} has starts or a motion: the wrist's source makes its own starts."
-        )
-    return WristCases(protocol, _read(protocol.source, FaultList()), data_folder)
-
-
-def _read(source: Mapping[str, Any], faults: FaultList) -> WristSource:
-    fields = JsonFields(source, '"source"', faults)
-    fields.raw("kind", "")
+def read_source(fields: JsonFields) -> WristSource:
+    """Reads the files, the distances of the starts, and the reference."""
     images = fields.inner("images")
-    pose = fields.raw("reference_world_from_volume")
-    pose_faults = rigid_faults(pose, '"reference_world_from_volume"') if pose is not None else []
-    faults.extend(pose_faults)
-    read = WristSource(
+    pose = fields.judged("reference_world_from_volume", rigid_faults, "give 4 rows of 4 numbers", np.eye(4))
+    source = WristSource(
         read_data_file(fields.inner("geometry")),
         (read_data_file(images.inner(CAMERAS[0])), read_data_file(images.inner(CAMERAS[1]))),
         read_data_file(fields.inner("bone")),
         fields.number("start_turn_deg", 0.0, 180.0),
         fields.number("start_shift_mm", 0.0, 1000.0),
-        np.eye(4) if pose is None or pose_faults else np.array(pose, dtype=np.float64),
+        np.array(pose, dtype=np.float64),
     )
     images.end()
-    fields.end()
-    return read
+    return source
+
+
+def make_source(series: CaseSeries, data_folder: Path | None) -> WristCases:
+    """Reads the images, the cameras and the bone.
+
+    Raises:
+        InputError: a file is missing or another one than the protocol names, or the protocol has starts of its own.
+    """
+    if series.starts is not None or series.motion is not None:
+        raise InputError(f"The protocol {series.name} has starts or a motion: the wrist's source makes its own starts.")
+    return WristCases(series, data_folder)
 
 
 class WristCases:
@@ -100,44 +87,44 @@ class WristCases:
     Case ``n`` has start ``n // 3`` and the views ``n % 3`` of VIEWS_USED.
 
     Args:
-        protocol: with landmarks.
-        source: its source.
+        series: with landmarks.
         folder: with the files.
     """
 
-    def __init__(self, protocol: Protocol, source: WristSource, folder: Path | None) -> None:
+    def __init__(self, series: CaseSeries, folder: Path | None) -> None:
+        source: WristSource = series.source
         files = (source.geometry, *source.images, source.bone)
-        geometry, first, second, bone = found_files(files, folder, protocol.name)
-        if not protocol.landmarks_mm:
-            raise InputError(f'The protocol {protocol.name} has no "landmarks_mm": the wrist\'s errors need them.')
-        self._protocol, self._source = protocol, source
+        geometry, first, second, bone = found_files(files, folder, series.name)
+        if not series.landmarks_mm:
+            raise InputError(f'The protocol {series.name} has no "landmarks_mm": the wrist\'s errors need them.')
+        self._series, self._source = series, source
         self._ct = read_ct(bone)
         cameras = _cameras(geometry)
         self._views = tuple(wrist_view(path, camera) for path, camera in zip((first, second), cameras, strict=True))
 
     def __len__(self) -> int:
-        return self._protocol.cases
+        return self._series.cases
 
     def case(self, number: int) -> Case:
         """Case ``number``; its truth is the reference."""
         start, chosen = divmod(number, len(VIEWS_USED))
         name = tuple(VIEWS_USED)[chosen]
-        case = replace(self.whole_case(), name=f"{self._protocol.name}-start{start}-{name}")
+        case = replace(self.whole_case(), name=f"{self._series.name}-start{start}-{name}")
         return replace(case, views=self._views[VIEWS_USED[name]], initial_world_from_volume=self._start(case, start))
 
     def whole_case(self) -> Case:
         """Both views, the bone, and the reference as truth; no start."""
         return Case(
-            name=self._protocol.name,
+            name=self._series.name,
             ct=self._ct,
             anatomy=bone_mask(self._ct),
             views=self._views,
             truth_world_from_volume=self._source.reference_world_from_volume,
-            landmarks_mm=np.array(self._protocol.landmarks_mm),
+            landmarks_mm=np.array(self._series.landmarks_mm),
         )
 
     def _start(self, case: Case, start: int) -> Matrix:
-        rng = np.random.default_rng([self._protocol.seed, start])
+        rng = np.random.default_rng([self._series.seed, start])
         axis, direction = (vector / np.linalg.norm(vector) for vector in rng.standard_normal((2, 3)))
         centre = anatomy_centre_mm(anatomy_points_mm(case))
         chart = PoseChart(self._source.reference_world_from_volume, self._views[0].carm.camera_from_world, centre)
