@@ -4,6 +4,8 @@ Nothing is installed or imported with this file. It has to be readable by the Py
 are told what is wrong there.
 """
 
+from __future__ import annotations
+
 import importlib
 import importlib.metadata
 import re
@@ -32,7 +34,7 @@ class EnvironmentFault(InputError):
         details: the end of pip's output, for a report; may be empty.
     """
 
-    def __init__(self, sentence, details=""):
+    def __init__(self, sentence: str, details: str = "") -> None:
         super().__init__(sentence)
         self.details = details
 
@@ -44,15 +46,15 @@ class Requirement:
     text: str
 
     @property
-    def name(self):
+    def name(self) -> str:
         return self.text.partition(">=")[0]
 
     @property
-    def oldest(self):
+    def oldest(self) -> str:
         return self.text.partition(">=")[2]
 
     @property
-    def installed(self):
+    def installed(self) -> str | None:
         """The version that is there, as text; None without one."""
         try:
             return importlib.metadata.version(self.name)
@@ -60,7 +62,7 @@ class Requirement:
             return None
 
     @property
-    def isMet(self):
+    def isMet(self) -> bool:
         return self.installed is not None and _release(self.installed) >= _release(self.oldest)
 
 
@@ -72,26 +74,28 @@ class EnvironmentReport:
     text: str
 
 
-def requirements():
+def requirements() -> list[Requirement]:
     """All that the worker needs beyond what Slicer ships, torch first."""
     lines = (line.strip() for line in REQUIREMENTS_FILE.read_text(encoding="utf-8").splitlines())
     return [Requirement(line) for line in (TORCH_REQUIREMENT, *lines) if line and not line.startswith("#")]
 
 
-def missing():
+def missing() -> list[Requirement]:
     """The requirements that are not installed, or too old; looks at no more than their metadata."""
     importlib.invalidate_caches()
     return [requirement for requirement in requirements() if not requirement.isMet]
 
 
-def versionFault(slicerVersion=None, pythonVersion=None):
+def versionFault(
+    slicerVersion: tuple[int, int] | None = None, pythonVersion: tuple[int, ...] | None = None
+) -> str | None:
     """What is wrong with the version of this application, one sentence; None if it will do.
 
     Args:
         slicerVersion: (major, minor); of the running application if it is None.
         pythonVersion: likewise; Slicer 5.8 has 3.9.
     """
-    pythonVersion = tuple(pythonVersion or sys.version_info)[:2]
+    pythonVersion = (pythonVersion or sys.version_info[:2])[:2]
     slicerVersion = slicerVersion or _slicerVersion()
     if slicerVersion >= OLDEST_SLICER and pythonVersion >= OLDEST_PYTHON:
         return None
@@ -103,7 +107,7 @@ def versionFault(slicerVersion=None, pythonVersion=None):
     )
 
 
-def report(device=None, isRemote=False):
+def report(device: str | None = None, isRemote: bool = False) -> EnvironmentReport:
     """What to show in the panel's line about the environment.
 
     Args:
@@ -123,7 +127,7 @@ def report(device=None, isRemote=False):
     return EnvironmentReport(True, f"Ready: torch {torch}{place}, numba {numba}")
 
 
-def ensure(isRemote=False):
+def ensure(isRemote: bool = False) -> bool:
     """Sees to it that the worker has what it needs: asks, then installs. For handlers, never at import.
 
     Args:
@@ -153,7 +157,7 @@ def ensure(isRemote=False):
     return True
 
 
-def _askAndInstall(lacking):
+def _askAndInstall(lacking: list[Requirement]) -> None:
     names = ", ".join(requirement.name for requirement in lacking)
     if slicer.app.testingEnabled():
         raise EnvironmentFault(f"{names} is missing, and in testing mode nothing is installed.")
@@ -180,7 +184,7 @@ def _askAndInstall(lacking):
         )
 
 
-def _question(lacking, needsTorch):
+def _question(lacking: list[Requirement], needsTorch: bool) -> str:
     packages = "\n".join(f"- {requirement.text}" for requirement in lacking)
     size = "\n\ntorch is a large download, up to 3 GB; it can take some minutes." if needsTorch else ""
     return (
@@ -189,7 +193,7 @@ def _question(lacking, needsTorch):
     )
 
 
-def _lack(requirement):
+def _lack(requirement: Requirement) -> str:
     notes = []
     if requirement.installed:
         notes.append(f"{_short(requirement.installed)} is too old, {requirement.oldest} is needed")
@@ -198,16 +202,16 @@ def _lack(requirement):
     return requirement.name + (f" ({', '.join(notes)})" if notes else "")
 
 
-def _slicerVersion():
+def _slicerVersion() -> tuple[int, int]:
     # slicer-core has no application, and is new enough.
     application = getattr(slicer, "app", None)
     return OLDEST_SLICER if application is None else (int(application.majorVersion), int(application.minorVersion))
 
 
-def _release(version):
+def _release(version: str) -> tuple[int, ...]:
     """The numbers in front: (2, 13, 0) for "2.13.0+cpu"."""
-    return tuple(int(number) for number in re.match(r"[\d.]*\d", version)[0].split("."))
+    return tuple(int(number) for number in re.findall(r"^[\d.]*\d", version)[0].split("."))
 
 
-def _short(version):
+def _short(version: str) -> str:
     return ".".join(map(str, _release(version)[:2]))

@@ -1,11 +1,14 @@
 """Installs Python packages by the means that this version of Slicer has, without touching those that it ships."""
 
+from __future__ import annotations
+
 import importlib.metadata
 import importlib.util
 import os
 import re
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,12 +24,12 @@ class InstallationFailed(Exception):
     """pip ended without success; the text is the end of its output."""
 
 
-def hasPyTorchExtension():
+def hasPyTorchExtension() -> bool:
     """Whether the extension that installs torch is there; it is not loaded."""
     return importlib.util.find_spec("PyTorchUtils") is not None
 
 
-def install(requirements):
+def install(requirements: list[str]) -> None:
     """Installs packages and waits for it.
 
     Args:
@@ -50,7 +53,7 @@ def install(requirements):
             raise InstallationFailed(_endOf(log) or str(error)) from error
 
 
-def _pipInstall(requirements, constraints):
+def _pipInstall(requirements: list[str], constraints: Path) -> None:
     if importlib.util.find_spec("slicer.packaging") is None:
         # Slicer 5.10
         slicer.util.pip_install([*requirements, "-c", str(constraints)])
@@ -60,7 +63,7 @@ def _pipInstall(requirements, constraints):
     pip_ensure(requirements, constraints=str(constraints), prompt_install=False, requester=REQUESTER)
 
 
-def _installTorch(requirement, constraints):
+def _installTorch(requirement: str, constraints: Path) -> None:
     import PyTorchUtils
 
     # The extension hands no constraints on to pip, but pip finds them here. As an address, since spaces separate.
@@ -73,20 +76,20 @@ def _installTorch(requirement, constraints):
         raise InstallationFailed("The extension PyTorch gave no reason.")
 
 
-def _writeConstraints(path, wanted):
+def _writeConstraints(path: Path, wanted: list[str]) -> None:
     """Pins what must not change to the version that is there."""
     kept = [(name, _versionOf(name)) for name in KEPT_PACKAGES if name not in wanted]
     path.write_text("".join(f"{name}=={version}\n" for name, version in kept if version), encoding="utf-8")
 
 
-def _versionOf(name):
+def _versionOf(name: str) -> str | None:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
 
 
-def _endOf(log):
+def _endOf(log: Path) -> str:
     """The last lines that pip meant for people, without the traceback that it adds in its log."""
     if not log.exists():
         return ""
@@ -95,12 +98,12 @@ def _endOf(log):
     return "\n".join(line for line in lines[-DETAIL_LINES:] if line.strip())
 
 
-def _nameIn(requirement):
+def _nameIn(requirement: str) -> str:
     return requirement.partition(">=")[0]
 
 
 @contextmanager
-def _variable(name, value):
+def _variable(name: str, value: str) -> Iterator[None]:
     """Sets an environment variable for a while."""
     before = os.environ.get(name)
     os.environ[name] = value

@@ -3,7 +3,11 @@
 Nothing is computed here: the worker makes a mask of them, so that the application does not wait.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import slicer
@@ -14,6 +18,11 @@ from prostreg.errors import InputError
 from prostreg.geometry.frames import invert_rigid
 from prostreg.images.volume import Volume
 from ProSTRegistrationLib.Nodes.NodeGeometry import volumeFromNode, worldFromNode
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLNode, vtkMRMLSegmentationNode, vtkSegment, vtkSegmentation
+
+    from prostreg.geometry.frames import Matrix
 
 
 @dataclass(frozen=True)
@@ -27,9 +36,9 @@ class AnatomyChoice:
         thresholdHu: for bone; None for the engine's own.
     """
 
-    node: object = None
-    segmentIds: tuple | None = None
-    labelValues: tuple | None = None
+    node: vtkMRMLNode | None = None
+    segmentIds: tuple[str, ...] | None = None
+    labelValues: tuple[int, ...] | None = None
     thresholdHu: float | None = None
 
 
@@ -43,10 +52,10 @@ class LabelPart:
     """
 
     labels: Volume
-    chosen: list | None
+    chosen: list[int] | None
 
 
-def contentKey(node):
+def contentKey(node: vtkMRMLNode | None) -> tuple[object, ...] | None:
     """What tells two states of a volume's or segmentation's content apart; None for no node."""
     if node is None:
         return None
@@ -58,7 +67,7 @@ def contentKey(node):
     return node.GetID(), _imageKey(node.GetImageData())
 
 
-def anatomyLabels(worldFromCt, anatomy):
+def anatomyLabels(worldFromCt: Matrix, anatomy: AnatomyChoice) -> list[LabelPart]:
     """The chosen parts of a segmentation or label map, one LabelPart per image that holds some.
 
     Args:
@@ -68,7 +77,7 @@ def anatomyLabels(worldFromCt, anatomy):
     Raises:
         InputError: nothing is chosen or drawn, or a transform is not rigid.
     """
-    node = anatomy.node
+    node: vtkMRMLNode = anatomy.node
     try:
         ctFromAnatomy = invert_rigid(worldFromCt) @ worldFromNode(node)
         if node.IsA("vtkMRMLSegmentationNode"):
@@ -81,29 +90,31 @@ def anatomyLabels(worldFromCt, anatomy):
         raise InputError([f"Anatomy '{node.GetName()}': {fault}" for fault in error.faults]) from error
 
 
-def _imageKey(image):
+def _imageKey(image: vtk.vtkImageData | None) -> tuple[int, int] | None:
     scalars = image.GetPointData().GetScalars() if image is not None else None
-    return None if scalars is None else (image.GetMTime(), scalars.GetMTime())
+    return None if image is None or scalars is None else (image.GetMTime(), scalars.GetMTime())
 
 
-def _labelmapOf(segment):
+def _labelmapOf(segment: vtkSegment) -> vtk.vtkImageData | None:
     return segment.GetRepresentation(slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName())
 
 
-def _segmentLayers(segmentationNode, segmentIds):
+def _segmentLayers(
+    segmentationNode: vtkMRMLSegmentationNode, segmentIds: Sequence[str] | None
+) -> list[tuple[Volume, list[int]]]:
     """(Volume in the segmentation's frame, label values) per image; segments that do not overlap share one."""
     segmentation = segmentationNode.GetSegmentation()
     chosen = list(segmentation.GetSegmentIDs()) if segmentIds is None else list(segmentIds)
     if not chosen:
         raise InputError("no segment of it is chosen: draw or choose one, or take bone by threshold.")
-    layers = {}
+    layers: dict[vtk.vtkImageData, list[int]] = {}
     for segmentId in chosen:
         image, value = _segmentImage(segmentation, segmentId)
         layers.setdefault(image, []).append(value)
     return [(_labelVolume(image), values) for image, values in layers.items()]
 
 
-def _segmentImage(segmentation, segmentId):
+def _segmentImage(segmentation: vtkSegmentation, segmentId: str) -> tuple[vtk.vtkImageData, int]:
     segment = segmentation.GetSegment(segmentId)
     if segment is None:
         raise InputError(f"it has no segment '{segmentId}': choose another one.")
@@ -118,7 +129,7 @@ def _segmentImage(segmentation, segmentId):
     return image, int(segment.GetLabelValue())
 
 
-def _labelVolume(image):
+def _labelVolume(image: vtk.vtkImageData) -> Volume:
     matrix = vtk.vtkMatrix4x4()
     image.GetImageToWorldMatrix(matrix)
     rasFromIndex = slicer.util.arrayFromVTKMatrix(matrix)
@@ -127,5 +138,5 @@ def _labelVolume(image):
     return Volume(vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1]), rasFromIndex)
 
 
-def _moved(labels, chosen, ctFromAnatomy):
+def _moved(labels: Volume, chosen: list[int] | None, ctFromAnatomy: Matrix) -> LabelPart:
     return LabelPart(Volume(labels.values, ctFromAnatomy @ labels.volume_from_index), chosen)

@@ -1,13 +1,23 @@
 """All registrations of a CT in one table, so that attempts can be compared and gone back to."""
 
+from __future__ import annotations
+
 import json
 import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from prostreg.errors import InputError
 from prostreg.geometry.frames import rigid_faults
 from ProSTRegistrationLib.Nodes.TextTable import cells, setCells
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode
+
+    from prostreg.geometry.frames import Matrix
+    from ProSTRegistrationLib.Nodes.Scene import Scene
 
 ROLE = "attempts"
 COLUMNS = (
@@ -18,8 +28,21 @@ DECISIONS = ("none", "accepted", "rejected")
 NOT_KNOWN = "not known"
 REASONS_BORDER = "; "
 
+Rows = list[dict[str, str]]
+"""Texts by COLUMNS."""
 
-def addAttempt(scene, ctNode, result, start, method, quality, startWorldFromVolume, landmarkErrorMm=None, mtreMm=None):
+
+def addAttempt(
+    scene: Scene,
+    ctNode: vtkMRMLScalarVolumeNode,
+    result: dict[str, Any],
+    start: str,
+    method: str,
+    quality: str,
+    startWorldFromVolume: Matrix,
+    landmarkErrorMm: float | None = None,
+    mtreMm: float | None = None,
+) -> int:
     """Adds a row for a finished registration.
 
     Args:
@@ -47,12 +70,12 @@ def addAttempt(scene, ctNode, result, start, method, quality, startWorldFromVolu
     return number
 
 
-def attempts(scene, ctNode):
+def attempts(scene: Scene, ctNode: vtkMRMLScalarVolumeNode) -> Rows:
     """All attempts of a CT in their order, as dicts of texts by COLUMNS; for people to read."""
     return _rows(scene, ctNode)
 
 
-def attempt(scene, ctNode, number):
+def attempt(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, number: int) -> dict[str, Any]:
     """One attempt as a dict of values.
 
     Returns:
@@ -81,7 +104,7 @@ def attempt(scene, ctNode, number):
     }
 
 
-def decide(scene, ctNode, number, decision):
+def decide(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, number: int, decision: str) -> None:
     """Writes down what a person made of an attempt.
 
     Args:
@@ -97,7 +120,7 @@ def decide(scene, ctNode, number, decision):
     _write(scene, ctNode, rows)
 
 
-def _rows(scene, ctNode):
+def _rows(scene: Scene, ctNode: vtkMRMLScalarVolumeNode) -> Rows:
     node = scene.findOwned(ctNode, ROLE)
     if node is None or node.GetTable() is None:
         return []
@@ -106,19 +129,19 @@ def _rows(scene, ctNode):
     return [row for row in rows if _wholeNumber(row["Attempt"])]
 
 
-def _row(rows, ctNode, number):
+def _row(rows: Rows, ctNode: vtkMRMLScalarVolumeNode, number: int) -> dict[str, str]:
     for row in rows:
         if _wholeNumber(row["Attempt"]) == number:
             return row
     raise InputError(f"There is no attempt {number} of '{ctNode.GetName()}': its table has {len(rows)}.")
 
 
-def _write(scene, ctNode, rows):
+def _write(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, rows: Rows) -> None:
     node = scene.ownedNode(ctNode, ROLE, "vtkMRMLTableNode", f"{ctNode.GetName()} attempts")
     setCells(node, COLUMNS, [[row[name] for name in COLUMNS] for row in rows])
 
 
-def _pose(row, column):
+def _pose(row: dict[str, str], column: str) -> Matrix:
     try:
         pose = np.array(json.loads(row[column]), dtype=np.float64)
     except (ValueError, TypeError):
@@ -128,25 +151,25 @@ def _pose(row, column):
     return pose
 
 
-def _text(value):
+def _text(value: float | None) -> str:
     return NOT_KNOWN if value is None else f"{value:.4g}"
 
 
-def _texts(values):
+def _texts(values: Sequence[float] | None) -> str:
     return NOT_KNOWN if values is None else " ".join(f"{value:.3g}" for value in values)
 
 
-def _value(text):
+def _value(text: str) -> float | None:
     try:
         return float(text)
     except ValueError:
         return None
 
 
-def _values(text):
-    values = tuple(map(_value, text.split()))
-    return values if len(values) == 3 and None not in values else None
+def _values(text: str) -> tuple[float, ...] | None:
+    values = [value for value in map(_value, text.split()) if value is not None]
+    return tuple(values) if len(values) == len(text.split()) == 3 else None
 
 
-def _wholeNumber(text):
+def _wholeNumber(text: str) -> int:
     return int(text) if text.strip().isdecimal() else 0

@@ -3,22 +3,31 @@
 The node's frame is the RAS below its parent transform: an image that is moved takes its C-arm along.
 """
 
+from __future__ import annotations
+
 import json
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import invert_rigid
 from ProSTRegistrationLib.Nodes.NodeGeometry import setIjkToRas, voxelsOf, worldFromNode
 
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode
+
+    from prostreg.geometry.frames import Matrix
+
 CARM_ATTRIBUTE = "ProSTRegistration.CArm"
 SLICE_THICKNESS_MM = 1.0
 LARGEST_SKEW = 1e-6
 
 
-def placeOnDetector(volumeNode, carm):
+def placeOnDetector(volumeNode: vtkMRMLScalarVolumeNode, carm: CArm) -> None:
     """Puts a one-slice volume onto the detector plane of a C-arm in the world, and keeps the C-arm with it.
 
     Column i runs along u, row j along v, the normal points along the beam, away from the source: seen from the
@@ -32,7 +41,7 @@ def placeOnDetector(volumeNode, carm):
     volumeNode.SetAttribute(CARM_ATTRIBUTE, _text(nodeCarm))
 
 
-def cameraFromPixel(carm):
+def cameraFromPixel(carm: CArm) -> Matrix:
     """Maps (u, v, 0) to the place of that pixel's centre on the detector in the camera frame, (4, 4)."""
     fx, skew = carm.intrinsics[0, 0], carm.intrinsics[0, 1]
     if abs(skew) > LARGEST_SKEW * fx:
@@ -45,7 +54,7 @@ def cameraFromPixel(carm):
     return matrix
 
 
-def nodeCarmOf(volumeNode):
+def nodeCarmOf(volumeNode: vtkMRMLScalarVolumeNode) -> CArm:
     """The C-arm of a placed image with the node's own frame as its world.
 
     Raises:
@@ -62,7 +71,7 @@ def nodeCarmOf(volumeNode):
         raise InputError(f"The C-arm kept with '{volumeNode.GetName()}' is damaged: set its geometry again.") from error
 
 
-def carmOf(volumeNode):
+def carmOf(volumeNode: vtkMRMLScalarVolumeNode) -> CArm:
     """The C-arm of a placed image in the world, where its parent transforms have put it.
 
     Raises:
@@ -72,7 +81,7 @@ def carmOf(volumeNode):
     return replace(carm, camera_from_world=carm.camera_from_world @ invert_rigid(worldFromNode(volumeNode)))
 
 
-def pixelsOf(volumeNode):
+def pixelsOf(volumeNode: vtkMRMLScalarVolumeNode) -> NDArray[Any]:
     """A fluoroscopy image's grey values (height, width), as stored; the node's own memory.
 
     Raises:
@@ -86,7 +95,7 @@ def pixelsOf(volumeNode):
     return voxels[0]
 
 
-def _text(carm):
+def _text(carm: CArm) -> str:
     return json.dumps(
         {
             "K": carm.intrinsics.tolist(),

@@ -1,5 +1,7 @@
 """Usual X-ray devices, for images that do not tell their geometry: to begin with, until the device's own are known."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from prostreg.errors import InputError
@@ -32,7 +34,7 @@ PRESETS = {
 }
 
 
-def preset(name, size):
+def preset(name: str, size: tuple[int, int]) -> CArmSettings:
     """CArmSettings of a usual device at angles 0/0 for an image of ``size`` (width, height) that shows its whole field.
 
     Raises:

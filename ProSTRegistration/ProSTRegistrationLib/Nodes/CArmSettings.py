@@ -5,8 +5,12 @@ above the patient and the picture is the standard view "PA". Positive primary an
 patient's left (LAO), positive secondary angles to the head (cranial), as DICOM counts them (PS3.3, C.8.7.5).
 """
 
+from __future__ import annotations
+
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +21,12 @@ from prostreg.geometry.standard_views import standard_view
 from prostreg.json_fields import is_number
 from ProSTRegistrationLib.Nodes import CArmNode
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, pixelsOf
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode
+
+    from prostreg.geometry.frames import Matrix
+    from ProSTRegistrationLib.Nodes.Scene import Scene
 
 SETTINGS_ATTRIBUTE = "ProSTRegistration.CArmSettings"
 SMALLEST_SDD_MM, LARGEST_SDD_MM = 300.0, 3000.0
@@ -48,13 +58,13 @@ class CArmSettings:
 
     sddMm: float
     sodMm: float
-    pixelSizeMm: tuple
-    principalPointPx: tuple | None = None
+    pixelSizeMm: tuple[float, float]
+    principalPointPx: tuple[float, float] | None = None
     primaryAngleDeg: float = 0.0
     secondaryAngleDeg: float = 0.0
-    fixedCameraFromWorld: tuple | None = None
+    fixedCameraFromWorld: tuple[tuple[float, ...], ...] | Matrix | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         faults = FaultList()
         faults.extend(_distanceFaults(self.sddMm, self.sodMm))
         faults.extend(_pixelFaults(self.pixelSizeMm, self.principalPointPx))
@@ -72,12 +82,12 @@ class CArmSettings:
             object.__setattr__(self, "fixedCameraFromWorld", tuple(map(tuple, rows)))
 
     @property
-    def isFixedPose(self):
+    def isFixedPose(self) -> bool:
         """True where the C-arm stands as no angles describe: editing other values keeps where it stands."""
         return self.fixedCameraFromWorld is not None
 
 
-def carmOf(settings, size):
+def carmOf(settings: CArmSettings, size: tuple[int, int]) -> CArm:
     """The C-arm of an image of ``size`` (width, height) in the world.
 
     Raises:
@@ -95,7 +105,7 @@ def carmOf(settings, size):
     )
 
 
-def settingsOfCarm(carm):
+def settingsOfCarm(carm: CArm) -> CArmSettings:
     """The settings of a C-arm in the world; angles where these describe it, else its pose is kept as it is.
 
     Angles describe a camera without roll whose central ray passes the world's origin within 1 mm.
@@ -114,7 +124,7 @@ def settingsOfCarm(carm):
     return CArmSettings(sddMm, sodMm, carm.detector_spacing_mm, principalPointPx, *(angles or (0.0, 0.0)), fixed)
 
 
-def applySettings(scene, volumeNode, settings):
+def applySettings(scene: Scene, volumeNode: vtkMRMLScalarVolumeNode, settings: CArmSettings) -> None:
     """Places a fluoroscopy image by settings and keeps them with it.
 
     Args:
@@ -128,7 +138,7 @@ def applySettings(scene, volumeNode, settings):
     volumeNode.SetAttribute(SETTINGS_ATTRIBUTE, json.dumps(asdict(settings)))
 
 
-def settingsOf(volumeNode):
+def settingsOf(volumeNode: vtkMRMLScalarVolumeNode) -> CArmSettings:
     """The settings of a placed image: those it was placed by, or read off its C-arm where that was changed since.
 
     Raises:
@@ -141,12 +151,12 @@ def settingsOf(volumeNode):
     return settingsOfCarm(carm)
 
 
-def isPlaced(volumeNode):
+def isPlaced(volumeNode: vtkMRMLScalarVolumeNode) -> bool:
     """True if an image has a C-arm."""
     return bool(volumeNode.GetAttribute(CARM_ATTRIBUTE))
 
 
-def _cameraFromWorld(settings):
+def _cameraFromWorld(settings: CArmSettings) -> Matrix:
     if settings.fixedCameraFromWorld is not None:
         return np.array(settings.fixedCameraFromWorld, dtype=np.float64)
     primary, secondary = np.deg2rad((settings.primaryAngleDeg, settings.secondaryAngleDeg))
@@ -157,7 +167,7 @@ def _cameraFromWorld(settings):
     return cameraFromUnturned @ invert_rigid(aboutHeadAxis @ aboutRightAxis)
 
 
-def _anglesOf(cameraFromWorld):
+def _anglesOf(cameraFromWorld: Matrix) -> tuple[float, float] | None:
     """(primary, secondary) in degrees, None for a camera with roll or one that no usual C-arm can reach."""
     right, _, beam = cameraFromWorld[:3, :3]
     if abs(right[2]) > np.sin(np.deg2rad(LARGEST_ROLL_DEG)):
@@ -169,7 +179,7 @@ def _anglesOf(cameraFromWorld):
     return float(np.rad2deg(primary)), float(np.rad2deg(secondary))
 
 
-def _keptSettings(volumeNode):
+def _keptSettings(volumeNode: vtkMRMLScalarVolumeNode) -> CArmSettings | None:
     text = volumeNode.GetAttribute(SETTINGS_ATTRIBUTE)
     if not text:
         return None
@@ -182,7 +192,7 @@ def _keptSettings(volumeNode):
         ) from error
 
 
-def _isSameCarm(first, second):
+def _isSameCarm(first: CArm, second: CArm) -> bool:
     return (
         np.allclose(first.intrinsics, second.intrinsics, rtol=1e-9, atol=1e-6)
         and np.allclose(first.detector_spacing_mm, second.detector_spacing_mm, rtol=1e-6)
@@ -190,7 +200,7 @@ def _isSameCarm(first, second):
     )
 
 
-def _distanceFaults(sddMm, sodMm):
+def _distanceFaults(sddMm: float, sodMm: float) -> Iterator[str]:
     if not _isBetween(sddMm, SMALLEST_SDD_MM, LARGEST_SDD_MM):
         yield (
             f"The distance from source to detector (SDD) is {_shown(sddMm)} mm: give one from {SMALLEST_SDD_MM:g} to"
@@ -203,7 +213,7 @@ def _distanceFaults(sddMm, sodMm):
         )
 
 
-def _pixelFaults(pixelSizeMm, principalPointPx):
+def _pixelFaults(pixelSizeMm: object, principalPointPx: object) -> Iterator[str]:
     sizes = list(pixelSizeMm) if isinstance(pixelSizeMm, (tuple, list)) else []
     if len(sizes) != 2 or not all(_isBetween(size, SMALLEST_PIXEL_MM, LARGEST_PIXEL_MM) for size in sizes):
         yield (
@@ -217,9 +227,9 @@ def _pixelFaults(pixelSizeMm, principalPointPx):
         yield f"The principal point is {_shown(principalPointPx)}: give two numbers (u, v) in pixels."
 
 
-def _isBetween(value, low, high):
+def _isBetween(value: float, low: float, high: float) -> bool:
     return is_number(value) and low <= value <= high
 
 
-def _shown(value):
+def _shown(value: object) -> str:
     return f"{value:g}" if is_number(value) else repr(value)

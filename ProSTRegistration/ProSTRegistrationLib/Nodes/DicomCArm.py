@@ -1,7 +1,11 @@
 """C-arm settings from an X-ray's DICOM tags: what they tell, and what has to be entered."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +22,9 @@ from ProSTRegistrationLib.Nodes.CArmSettings import (
 )
 from ProSTRegistrationLib.Nodes.Scene import OWNER_REFERENCE
 
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode
+
 INSTANCE_UIDS_ATTRIBUTE = "DICOM.instanceUIDs"
 KEYWORDS = {
     "0018,1110": "DistanceSourceToDetector",
@@ -31,6 +38,10 @@ KEYWORDS = {
 """The tags that are read. The detector's own angles (0018,1530) tell how the beam meets it, nothing of the patient."""
 
 
+TagReader = Callable[[str], str | None]
+"""Gives the text of a tag such as "0018,1110"; empty or None where there is none."""
+
+
 @dataclass(frozen=True)
 class DicomSettings:
     """Settings with their origin.
@@ -42,17 +53,17 @@ class DicomSettings:
     """
 
     settings: CArmSettings
-    found: tuple
-    missing: tuple
+    found: tuple[str, ...]
+    missing: tuple[str, ...]
 
     @property
-    def summary(self):
+    def summary(self) -> str:
         """One line for people."""
         found = f"Read from DICOM: {', '.join(self.found)}" if self.found else "DICOM tells nothing about the C-arm"
         return f"{found}; missing: {', '.join(self.missing)}." if self.missing else f"{found}."
 
 
-def settingsFromTags(valueOf, size):
+def settingsFromTags(valueOf: TagReader, size: tuple[int, int]) -> DicomSettings:
     """The settings that an image's tags tell.
 
     Args:
@@ -86,7 +97,7 @@ def settingsFromTags(valueOf, size):
     return DicomSettings(settings, found, tuple(name for name in read if name not in found))
 
 
-def tagReaderOf(volumeNode, dicomDatabase=None):
+def tagReaderOf(volumeNode: vtkMRMLScalarVolumeNode, dicomDatabase: Any | None = None) -> TagReader | None:
     """A function as `settingsFromTags` takes it, for the DICOM file that a volume came from.
 
     A volume made of another one, as a single frame, has the file of that.
@@ -108,12 +119,12 @@ def tagReaderOf(volumeNode, dicomDatabase=None):
     return tagReaderOf(madeOf, dicomDatabase) if madeOf is not None else None
 
 
-def _fileReader(path):
+def _fileReader(path: Path) -> TagReader | None:
     header = read_header(path, list(KEYWORDS.values()))
     if header is None:
         return None
 
-    def valueOf(tag):
+    def valueOf(tag: str) -> str:
         value = value_of(header, KEYWORDS[tag])
         values = [value] if value is None or isinstance(value, (str, float, int)) else value
         return "\\".join(str(entry) for entry in values if entry is not None)
@@ -121,7 +132,7 @@ def _fileReader(path):
     return valueOf
 
 
-def _sodMm(valueOf, sddMm):
+def _sodMm(valueOf: TagReader, sddMm: float | None) -> float | None:
     if sddMm is None:
         return None
     sodMm = _number(valueOf("0018,1111"), 1.0, sddMm - 1.0)
@@ -129,15 +140,15 @@ def _sodMm(valueOf, sddMm):
     return sddMm / magnification if sodMm is None and magnification is not None else sodMm
 
 
-def _pixelSizeMm(text):
+def _pixelSizeMm(text: str | None) -> tuple[float, float] | None:
     sizes = [_number(part, SMALLEST_PIXEL_MM, LARGEST_PIXEL_MM) for part in (text or "").split("\\")]
-    if len(sizes) != 2 or None in sizes:
+    if len(sizes) != 2:
         return None
     betweenRows, betweenColumns = sizes
-    return betweenColumns, betweenRows
+    return None if betweenRows is None or betweenColumns is None else (betweenColumns, betweenRows)
 
 
-def _number(text, low, high):
+def _number(text: str | None, low: float, high: float) -> float | None:
     try:
         value = float(text or "")
     except ValueError:

@@ -1,6 +1,9 @@
 """What a DRR was made of, kept with it: so that none is shown that belongs to another CT, anatomy, C-arm or pose."""
 
+from __future__ import annotations
+
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,11 +11,22 @@ from ProSTRegistrationLib.Nodes.Anatomy import contentKey
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
 
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode
+
+    from prostreg.geometry.frames import Matrix
+    from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
+
 ORIGIN_ATTRIBUTE = "ProSTRegistration.Origin"
 MM_DECIMALS = 3
 
 
-def originOf(ctNode, fluoroscopyNode, anatomy, worldFromVolume):
+def originOf(
+    ctNode: vtkMRMLScalarVolumeNode,
+    fluoroscopyNode: vtkMRMLScalarVolumeNode,
+    anatomy: AnatomyChoice,
+    worldFromVolume: Matrix,
+) -> str:
     """A short text that differs for any two DRRs that may look different.
 
     Args:
@@ -35,11 +49,11 @@ def originOf(ctNode, fluoroscopyNode, anatomy, worldFromVolume):
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def keepOrigin(drrNode, origin):
+def keepOrigin(drrNode: vtkMRMLScalarVolumeNode, origin: str) -> None:
     """Writes down what a DRR was made of."""
     drrNode.SetAttribute(ORIGIN_ATTRIBUTE, origin)
 
 
-def isMadeOf(drrNode, origin):
+def isMadeOf(drrNode: vtkMRMLScalarVolumeNode, origin: str) -> bool:
     """Whether a DRR was made of just this."""
     return drrNode.GetAttribute(ORIGIN_ATTRIBUTE) == origin

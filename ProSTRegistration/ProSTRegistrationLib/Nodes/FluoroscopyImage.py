@@ -1,11 +1,15 @@
 """Makes an image fit to be registered: one frame, grey, and turned as seen from the source."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import slicer
 import vtk
+from numpy.typing import NDArray
 from vtk.util.numpy_support import vtk_to_numpy
 
 from prostreg.errors import InputError
@@ -15,17 +19,22 @@ from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE, marksPx, putMa
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, setIjkToRas, voxelsOf
 from ProSTRegistrationLib.Nodes.Scene import Scene
 
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSequenceBrowserNode
+
+    from prostreg.geometry.frames import Matrix
+
 FLIPPED_ATTRIBUTE = "ProSTRegistration.Flipped"
 LARGEST_CHANNEL_DIFFERENCE = 2
 """Grey pictures that went through a lossy colour format differ by as much."""
 
 
-def isFlipped(volumeNode):
+def isFlipped(volumeNode: vtkMRMLScalarVolumeNode) -> bool:
     """True for an image that flipLeftRight has turned."""
     return volumeNode.GetAttribute(FLIPPED_ATTRIBUTE) == "1"
 
 
-def flipLeftRight(volumeNode):
+def flipLeftRight(volumeNode: vtkMRMLScalarVolumeNode) -> None:
     """Turns an image stored as seen from the detector into one as seen from the source; a second call turns it back.
 
     Its columns are reversed in a copy of its own; principal point and landmarks go with them.
@@ -44,28 +53,29 @@ def flipLeftRight(volumeNode):
     volumeNode.SetAttribute(FLIPPED_ATTRIBUTE, None if isFlipped(volumeNode) else "1")
 
 
-def sizeOf(volumeNode):
+def sizeOf(volumeNode: vtkMRMLScalarVolumeNode | None) -> tuple[int, int]:
     """Numbers of frames and of values per pixel; (0, 0) without an image."""
     image = volumeNode.GetImageData() if volumeNode is not None else None
     return (0, 0) if image is None else (image.GetDimensions()[2], image.GetNumberOfScalarComponents())
 
 
-def isOfRun(volumeNode):
+def isOfRun(volumeNode: vtkMRMLScalarVolumeNode | None) -> bool:
     """True for an image that shows the frames of a sequence in turn: it loses all that was made of it at each step."""
     return volumeNode is not None and _browserOf(volumeNode) is not None
 
 
-def currentFrame(volumeNode):
+def currentFrame(volumeNode: vtkMRMLScalarVolumeNode) -> vtkMRMLScalarVolumeNode:
     """The frame that such an image shows now, as an image of its own beside it.
 
     Returns:
         the volume node; the same one each time for the same frame.
     """
-    number = _browserOf(volumeNode).GetSelectedItemNumber()
+    browser: vtkMRMLSequenceBrowserNode = _browserOf(volumeNode)
+    number = browser.GetSelectedItemNumber()
     return _made(volumeNode, f"frame {number + 1}", voxelsOf(volumeNode)[:1].copy(), ijkToRas(volumeNode))
 
 
-def singleFrame(volumeNode, frameIndex):
+def singleFrame(volumeNode: vtkMRMLScalarVolumeNode, frameIndex: int) -> vtkMRMLScalarVolumeNode:
     """One frame of a multi-frame image (a volume whose slices are frames) as an image of its own beside it.
 
     Args:
@@ -85,7 +95,7 @@ def singleFrame(volumeNode, frameIndex):
     return _made(volumeNode, f"frame {frameIndex + 1}", frames[frameIndex : frameIndex + 1], matrix)
 
 
-def greyCopy(volumeNode):
+def greyCopy(volumeNode: vtkMRMLScalarVolumeNode) -> vtkMRMLScalarVolumeNode:
     """A colour image whose channels are all alike as a grey image beside it.
 
     Returns:
@@ -109,14 +119,14 @@ def greyCopy(volumeNode):
     return _made(volumeNode, "grey", channels[..., 0], ijkToRas(volumeNode))
 
 
-def _browserOf(volumeNode):
+def _browserOf(volumeNode: vtkMRMLScalarVolumeNode) -> vtkMRMLSequenceBrowserNode | None:
     mrmlScene = volumeNode.GetScene()
     count = mrmlScene.GetNumberOfNodesByClass("vtkMRMLSequenceBrowserNode") if mrmlScene is not None else 0
     browsers = (mrmlScene.GetNthNodeByClass(index, "vtkMRMLSequenceBrowserNode") for index in range(count))
     return next((browser for browser in browsers if browser.IsProxyNode(volumeNode.GetID())), None)
 
 
-def _flipCarm(volumeNode):
+def _flipCarm(volumeNode: vtkMRMLScalarVolumeNode) -> None:
     carm = carmOf(volumeNode)
     settings = settingsOf(volumeNode) if volumeNode.GetAttribute(SETTINGS_ATTRIBUTE) else None
     intrinsics = carm.intrinsics.copy()
@@ -134,7 +144,9 @@ def _flipCarm(volumeNode):
         volumeNode.SetAttribute(SETTINGS_ATTRIBUTE, json.dumps(asdict(flipped)))
 
 
-def _made(volumeNode, what, voxels, rasFromIjk):
+def _made(
+    volumeNode: vtkMRMLScalarVolumeNode, what: str, voxels: NDArray[Any], rasFromIjk: Matrix
+) -> vtkMRMLScalarVolumeNode:
     name = f"{volumeNode.GetName()} {what}"
     node = Scene(volumeNode.GetScene()).ownedNode(volumeNode, what, "vtkMRMLScalarVolumeNode", name)
     if node.GetImageData() is None:  # an image made before may have been placed and flipped since

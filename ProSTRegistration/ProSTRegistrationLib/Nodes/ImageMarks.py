@@ -1,16 +1,26 @@
 """Marks on a picture: control points of a markups list that belong to pixels of a placed fluoroscopy image."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import slicer
+from numpy.typing import NDArray
 
 from prostreg.geometry.frames import invert_rigid, transform_points
 from ProSTRegistrationLib.Nodes.CArmNode import cameraFromPixel
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLMarkupsNode
+
+    from prostreg.geometry.carm import CArm
 
 LANDMARKS_ROLE = "landmarks"
 """Of the list that belongs to a CT or an image."""
 
 
-def marksPx(listNode, carm):
+def marksPx(listNode: vtkMRMLMarkupsNode, carm: CArm) -> NDArray[np.float64]:
     """Pixels (n, 2) of a list's control points; NaN for those without a position.
 
     Points beside the detector plane count where the ray from the source through them meets it.
@@ -24,7 +34,7 @@ def marksPx(listNode, carm):
     return carm.project_world(np.reshape(np.array(places, dtype=np.float64), (-1, 3)))
 
 
-def putMarks(listNode, carm, pixels):
+def putMarks(listNode: vtkMRMLMarkupsNode, carm: CArm, pixels: NDArray[np.float64]) -> None:
     """Puts control points onto the detector plane at pixels (n, 2); rows with NaN leave their point alone."""
     worldFromPixel = invert_rigid(carm.camera_from_world) @ cameraFromPixel(carm)
     for number, (u, v) in enumerate(pixels):
@@ -32,7 +42,7 @@ def putMarks(listNode, carm, pixels):
             listNode.SetNthControlPointPositionWorld(number, transform_points(worldFromPixel, (u, v, 0)))
 
 
-def isPlaced(listNode, number):
+def isPlaced(listNode: vtkMRMLMarkupsNode, number: int) -> bool:
     """True for a control point with a position that was chosen; not for the preview under the mouse."""
     status = listNode.GetNthControlPointPositionStatus(number)
     return status == slicer.vtkMRMLMarkupsNode.PositionDefined

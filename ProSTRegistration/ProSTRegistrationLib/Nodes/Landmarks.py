@@ -1,9 +1,15 @@
 """Paired landmarks in CT and X-ray: their lists in the scene, the pose that fits them, the errors that they show."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import slicer
+from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.frames import invert_rigid, transform_points
@@ -11,6 +17,19 @@ from prostreg.geometry.pnp import pose_from_landmarks
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE, isPlaced, marksPx
 from ProSTRegistrationLib.Nodes.NodeGeometry import worldFromNode, worldFromTransform
+
+if TYPE_CHECKING:
+    from slicer import (
+        vtkMRMLLinearTransformNode,
+        vtkMRMLMarkupsFiducialNode,
+        vtkMRMLMarkupsNode,
+        vtkMRMLNode,
+        vtkMRMLScalarVolumeNode,
+    )
+
+    from prostreg.geometry.carm import CArm
+    from prostreg.geometry.frames import Matrix
+    from ProSTRegistrationLib.Nodes.Scene import Scene
 
 REFERENCE_ROLE = "reference"
 LIST_CLASS = "vtkMRMLMarkupsFiducialNode"
@@ -31,12 +50,12 @@ class LandmarkPairs:
         notes: sentences about landmarks that were left out.
     """
 
-    labels: tuple
-    pointsVolumeMm: np.ndarray
-    viewNames: tuple
-    carms: tuple
-    marksPx: tuple
-    notes: tuple
+    labels: tuple[str, ...]
+    pointsVolumeMm: NDArray[np.float64]
+    viewNames: tuple[str, ...]
+    carms: tuple[CArm, ...]
+    marksPx: tuple[NDArray[np.float64], ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -61,14 +80,20 @@ class LandmarkSolution:
         pairs: LandmarkPairs.
     """
 
-    worldFromVolume: np.ndarray
-    rows: tuple
+    worldFromVolume: Matrix
+    rows: tuple[LandmarkRow, ...]
     rmsMm: float
     warning: str | None
     pairs: LandmarkPairs
 
 
-def prepareLandmarkLists(scene, ctNode, fluoroscopyNode, ctViewIds=(), fluoroscopyViewIds=()):
+def prepareLandmarkLists(
+    scene: Scene,
+    ctNode: vtkMRMLScalarVolumeNode,
+    fluoroscopyNode: vtkMRMLScalarVolumeNode,
+    ctViewIds: Sequence[str] = (),
+    fluoroscopyViewIds: Sequence[str] = (),
+) -> tuple[vtkMRMLMarkupsFiducialNode, vtkMRMLMarkupsFiducialNode]:
     """Makes the lists in which the landmarks of a CT and of an image are placed; the same ones at each call.
 
     Args:
@@ -85,12 +110,12 @@ def prepareLandmarkLists(scene, ctNode, fluoroscopyNode, ctViewIds=(), fluorosco
     return ctList, pictureList
 
 
-def landmarkList(scene, owner):
+def landmarkList(scene: Scene, owner: vtkMRMLNode) -> vtkMRMLMarkupsFiducialNode | None:
     """The list of landmarks of a CT or an image; None if none was prepared."""
     return scene.findOwned(owner, LANDMARKS_ROLE)
 
 
-def landmarkPointsMm(ctNode, ctList):
+def landmarkPointsMm(ctNode: vtkMRMLScalarVolumeNode, ctList: vtkMRMLMarkupsNode) -> NDArray[np.float64]:
     """Placed landmarks (n, 3) in the CT's own frame, whatever transforms are above CT and list.
 
     Raises:
@@ -99,7 +124,11 @@ def landmarkPointsMm(ctNode, ctList):
     return _ctPoints(ctNode, ctList)[1]
 
 
-def pairedLandmarks(ctNode, ctList, marked):
+def pairedLandmarks(
+    ctNode: vtkMRMLScalarVolumeNode,
+    ctList: vtkMRMLMarkupsNode,
+    marked: Sequence[tuple[vtkMRMLScalarVolumeNode, vtkMRMLMarkupsNode]],
+) -> LandmarkPairs:
     """Pairs the landmarks of a CT with their marks: by equal labels where there are any, else by their order.
 
     Args:
@@ -113,15 +142,17 @@ def pairedLandmarks(ctNode, ctList, marked):
     faults = FaultList()
     faults.extend(_undefinedFaults(ctList, f"in the CT '{ctNode.GetName()}'"))
     labels, points = faults.collect(lambda: _ctPoints(ctNode, ctList)) or ((), np.zeros((0, 3)))
-    carms, marks, notes = [], [], []
+    carms: list[CArm] = []
+    marks: list[NDArray[np.float64]] = []
+    notes: list[str] = []
     for node, listNode in marked:
-        carm = faults.collect(lambda node=node: carmOf(node))
+        carm = faults.collect(partial(carmOf, node))
         faults.extend(_undefinedFaults(listNode, f"on '{node.GetName()}'"))
         if carm is None:
             continue
         markLabels, pixels = _marks(listNode, carm)
         faults.extend(_outsideFaults(node, carm, markLabels, pixels))
-        partners = faults.collect(lambda node=node, given=markLabels: _partners(labels, given, node.GetName()))
+        partners = faults.collect(partial(_partners, labels, markLabels, node.GetName()))
         if partners is None:
             continue
         carms.append(carm)
@@ -133,7 +164,11 @@ def pairedLandmarks(ctNode, ctList, marked):
     )
 
 
-def solveLandmarks(ctNode, ctList, marked):
+def solveLandmarks(
+    ctNode: vtkMRMLScalarVolumeNode,
+    ctList: vtkMRMLMarkupsNode,
+    marked: Sequence[tuple[vtkMRMLScalarVolumeNode, vtkMRMLMarkupsNode]],
+) -> LandmarkSolution:
     """The pose of a CT that brings its landmarks onto their marks; nothing in the scene is changed.
 
     Args as for pairedLandmarks.
@@ -158,7 +193,7 @@ def solveLandmarks(ctNode, ctList, marked):
     return LandmarkSolution(found.world_from_volume, rows, found.rms_mm, found.warning, pairs)
 
 
-def landmarkErrorMm(worldFromVolume, pairs):
+def landmarkErrorMm(worldFromVolume: Matrix, pairs: LandmarkPairs) -> float | None:
     """Mean distance in mm between posed landmarks and the rays through their marks; None without any mark."""
     distances = []
     points = transform_points(worldFromVolume, pairs.pointsVolumeMm)
@@ -171,7 +206,9 @@ def landmarkErrorMm(worldFromVolume, pairs):
     return float(np.mean(distances)) if distances else None
 
 
-def mtreMm(worldFromVolume, referenceWorldFromVolume, pointsVolumeMm):
+def mtreMm(
+    worldFromVolume: Matrix, referenceWorldFromVolume: Matrix, pointsVolumeMm: NDArray[np.float64]
+) -> float | None:
     """Mean distance in mm between where two poses put points (n, 3) of the CT; None without points."""
     if not len(pointsVolumeMm):
         return None
@@ -179,7 +216,9 @@ def mtreMm(worldFromVolume, referenceWorldFromVolume, pointsVolumeMm):
     return float(np.linalg.norm(first - second, axis=1).mean())
 
 
-def setReferencePose(scene, ctNode, worldFromVolume):
+def setReferencePose(
+    scene: Scene, ctNode: vtkMRMLScalarVolumeNode, worldFromVolume: Matrix
+) -> vtkMRMLLinearTransformNode:
     """Keeps the true pose (4, 4) of a CT, where it is known, in a transform node of its own; returns the node."""
     name = f"{ctNode.GetName()} reference pose"
     node = scene.ownedNode(ctNode, REFERENCE_ROLE, "vtkMRMLLinearTransformNode", name)
@@ -187,7 +226,7 @@ def setReferencePose(scene, ctNode, worldFromVolume):
     return node
 
 
-def referencePose(scene, ctNode):
+def referencePose(scene: Scene, ctNode: vtkMRMLScalarVolumeNode) -> Matrix | None:
     """The true pose world_from_volume (4, 4) of a CT; None where it is not known.
 
     Raises:
@@ -197,7 +236,15 @@ def referencePose(scene, ctNode):
     return None if node is None else worldFromTransform(node, node.GetName())
 
 
-def _preparedList(scene, owner, what, color, glyph, glyphPercent, viewIds):
+def _preparedList(
+    scene: Scene,
+    owner: vtkMRMLNode,
+    what: str,
+    color: tuple[float, float, float],
+    glyph: str,
+    glyphPercent: float,
+    viewIds: Sequence[str],
+) -> vtkMRMLMarkupsFiducialNode:
     isNew = scene.findOwned(owner, LANDMARKS_ROLE) is None
     node = scene.ownedNode(owner, LANDMARKS_ROLE, LIST_CLASS, f"{owner.GetName()} {what}")
     node.SetAndObserveTransformNodeID(owner.GetTransformNodeID())
@@ -212,20 +259,22 @@ def _preparedList(scene, owner, what, color, glyph, glyphPercent, viewIds):
     return node
 
 
-def _ctPoints(ctNode, ctList):
+def _ctPoints(
+    ctNode: vtkMRMLScalarVolumeNode, ctList: vtkMRMLMarkupsNode
+) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     placed = [n for n in range(ctList.GetNumberOfControlPoints()) if isPlaced(ctList, n)]
     worldMm = np.reshape([ctList.GetNthControlPointPositionWorld(n) for n in placed], (-1, 3))
     labels = tuple(ctList.GetNthControlPointLabel(n) for n in placed)
     return labels, transform_points(invert_rigid(worldFromNode(ctNode)), worldMm)
 
 
-def _marks(listNode, carm):
+def _marks(listNode: vtkMRMLMarkupsNode, carm: CArm) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     placed = [n for n in range(listNode.GetNumberOfControlPoints()) if isPlaced(listNode, n)]
     labels = tuple(listNode.GetNthControlPointLabel(n) for n in placed)
     return labels, marksPx(listNode, carm)[placed]
 
 
-def _undefinedFaults(listNode, where):
+def _undefinedFaults(listNode: vtkMRMLMarkupsNode, where: str) -> Iterator[str]:
     undefined = slicer.vtkMRMLMarkupsNode.PositionUndefined
     for number in range(listNode.GetNumberOfControlPoints()):
         if listNode.GetNthControlPointPositionStatus(number) == undefined:
@@ -233,7 +282,7 @@ def _undefinedFaults(listNode, where):
             yield f"Landmark '{label}' {where} has no position: place it, or remove it from the list."
 
 
-def _outsideFaults(node, carm, labels, pixels):
+def _outsideFaults(node: vtkMRMLNode, carm: CArm, labels: Sequence[str], pixels: NDArray[np.float64]) -> Iterator[str]:
     for label, (u, v) in zip(labels, pixels, strict=True):
         if not (-0.5 <= u <= carm.width - 0.5 and -0.5 <= v <= carm.height - 0.5):
             yield (
@@ -242,7 +291,7 @@ def _outsideFaults(node, carm, labels, pixels):
             )
 
 
-def _partners(labels, markLabels, name):
+def _partners(labels: Sequence[str], markLabels: Sequence[str], name: str) -> list[int | None]:
     """Index of the landmark of each mark, None for a mark without one."""
     if not set(filter(None, labels)) & set(filter(None, markLabels)):
         return [n if n < len(labels) else None for n in range(len(markLabels))]
@@ -257,7 +306,7 @@ def _partners(labels, markLabels, name):
     return [labels.index(label) if label and label in labels else None for label in markLabels]
 
 
-def _inOrder(pixels, partners, count):
+def _inOrder(pixels: NDArray[np.float64], partners: Sequence[int | None], count: int) -> NDArray[np.float64]:
     ordered = np.full((count, 2), np.nan)
     for pixel, partner in zip(pixels, partners, strict=True):
         if partner is not None:
@@ -265,7 +314,9 @@ def _inOrder(pixels, partners, count):
     return ordered
 
 
-def _notes(name, labels, markLabels, partners):
+def _notes(
+    name: str, labels: Sequence[str], markLabels: Sequence[str], partners: Sequence[int | None]
+) -> Iterator[str]:
     alone = [label for index, label in enumerate(labels) if index not in partners]
     if alone:
         yield f"Not marked on '{name}' and left out there: {', '.join(alone)}."

@@ -4,16 +4,26 @@ World is the scene's RAS. A volume's own frame (what the engine calls ``volume``
 leads to, before its parent transform.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import slicer
 import vtk
+from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from prostreg.geometry.frames import rigid_faults
 from prostreg.images.volume import Volume
 
+if TYPE_CHECKING:
+    from slicer import vtkMRMLNode, vtkMRMLScalarVolumeNode, vtkMRMLTransformNode
 
-def worldFromNode(node):
+    from prostreg.geometry.frames import Matrix
+
+
+def worldFromNode(node: vtkMRMLNode) -> Matrix:
     """Where the parent transforms of a node put it, rigid (4, 4).
 
     Raises:
@@ -22,7 +32,7 @@ def worldFromNode(node):
     return worldFromTransform(node.GetParentTransformNode(), node.GetName())
 
 
-def worldFromTransform(transformNode, name):
+def worldFromTransform(transformNode: vtkMRMLTransformNode | None, name: str) -> Matrix:
     """What a transform node (or None) does to the node called ``name`` below it, rigid (4, 4).
 
     Raises:
@@ -46,35 +56,35 @@ def worldFromTransform(transformNode, name):
     return worldFromParent
 
 
-def setWorldFromTransform(transformNode, worldFromTransform_):
+def setWorldFromTransform(transformNode: vtkMRMLTransformNode, worldFromTransform_: Matrix) -> None:
     """Sets a transform node so that it and its parents together give this (4, 4) matrix."""
     worldFromParent = worldFromTransform(transformNode.GetParentTransformNode(), transformNode.GetName())
     setMatrix(transformNode, np.linalg.inv(worldFromParent) @ worldFromTransform_)
 
 
-def matrixOf(transformNode):
+def matrixOf(transformNode: vtkMRMLTransformNode) -> Matrix:
     """A transform node's own matrix to its parent, (4, 4)."""
     return slicer.util.arrayFromTransformMatrix(transformNode)
 
 
-def setMatrix(transformNode, parentFromTransform):
+def setMatrix(transformNode: vtkMRMLTransformNode, parentFromTransform: Matrix) -> None:
     """Sets a transform node's own matrix to its parent."""
     transformNode.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(np.asarray(parentFromTransform)))
 
 
-def ijkToRas(volumeNode):
+def ijkToRas(volumeNode: vtkMRMLScalarVolumeNode) -> Matrix:
     """A volume's index-to-RAS matrix (4, 4), without its parent transform."""
     matrix = vtk.vtkMatrix4x4()
     volumeNode.GetIJKToRASMatrix(matrix)
     return slicer.util.arrayFromVTKMatrix(matrix)
 
 
-def setIjkToRas(volumeNode, matrix):
+def setIjkToRas(volumeNode: vtkMRMLScalarVolumeNode, matrix: Matrix) -> None:
     """Sets a volume's index-to-RAS matrix."""
     volumeNode.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(np.asarray(matrix)))
 
 
-def voxelsOf(volumeNode):
+def voxelsOf(volumeNode: vtkMRMLScalarVolumeNode) -> NDArray[Any]:
     """A scalar volume's voxels [k, j, i]; the node's own memory, to be read and not to be kept.
 
     Raises:
@@ -92,7 +102,7 @@ def voxelsOf(volumeNode):
     return slicer.util.arrayFromVolume(volumeNode)
 
 
-def volumeFromNode(volumeNode):
+def volumeFromNode(volumeNode: vtkMRMLScalarVolumeNode) -> Volume:
     """A volume node in its own frame; its voxels are those of voxelsOf.
 
     Raises:

@@ -1,8 +1,15 @@
 """Takes away what was made for a CT or a fluoroscopy image when a person deletes that."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import vtk
 
 from ProSTRegistrationLib.Nodes.Scene import Scene
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLNode, vtkMRMLScene
 
 
 class OwnedNodesRemover:
@@ -12,18 +19,18 @@ class OwnedNodesRemover:
         mrmlScene: vtkMRMLScene.
     """
 
-    def __init__(self, mrmlScene):
+    def __init__(self, mrmlScene: vtkMRMLScene) -> None:
         self._mrmlScene = mrmlScene
-        self._orphans = {}
+        self._orphans: dict[str, list[str]] = {}
 
         # VTK hands out the node only to functions that say so.
         @vtk.calldata_type(vtk.VTK_OBJECT)
-        def aboutToBeRemoved(caller, event, node):
+        def aboutToBeRemoved(caller: object, event: object, node: vtkMRMLNode) -> None:
             if not mrmlScene.IsClosing():
                 self._orphans[node.GetID()] = [owned.GetID() for owned in Scene(mrmlScene).ownedNodes(node)]
 
         @vtk.calldata_type(vtk.VTK_OBJECT)
-        def removed(caller, event, node):
+        def removed(caller: object, event: object, node: vtkMRMLNode) -> None:
             for nodeId in self._orphans.pop(node.GetID(), []):
                 orphan = mrmlScene.GetNodeByID(nodeId)
                 if orphan is not None:
@@ -34,7 +41,7 @@ class OwnedNodesRemover:
             mrmlScene.AddObserver(mrmlScene.NodeRemovedEvent, removed),
         ]
 
-    def stop(self):
+    def stop(self) -> None:
         """No longer watches."""
         for tag in self._tags:
             self._mrmlScene.RemoveObserver(tag)

@@ -1,13 +1,20 @@
 """Writes the numbers of a registration into a table node."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from ProSTRegistrationLib.Nodes.TextTable import cells, setCells
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLTableNode
 
 COLUMNS = ("Quantity", "Value")
 
 
-def fillResultTable(tableNode, result):
+def fillResultTable(tableNode: vtkMRMLTableNode, result: dict[str, Any]) -> None:
     """Replaces a table's content by a result.
 
     Args:
@@ -17,12 +24,12 @@ def fillResultTable(tableNode, result):
     setCells(tableNode, COLUMNS, _rows(result))
 
 
-def tableContent(tableNode):
+def tableContent(tableNode: vtkMRMLTableNode) -> dict[str, str]:
     """A result table as a dict of texts."""
     return {row[COLUMNS[0]]: row[COLUMNS[1]] for row in cells(tableNode)}
 
 
-def _rows(result):
+def _rows(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Case", str(result["name"])
     yield "Status", result["status"]
     yield "Confidence", _number(result["confidence"])
@@ -46,9 +53,9 @@ def _rows(result):
         yield "Warning", warning
 
 
-def _pairs(values):
+def _pairs(values: Mapping[str, object]) -> str:
     return ", ".join(f"{key} = {value}" for key, value in values.items())
 
 
-def _number(value):
+def _number(value: float | None) -> str:
     return "not known" if value is None else f"{value:.6g}"

@@ -3,10 +3,15 @@
 All nodes are found again by their role, so that a scene that was saved and reloaded goes on where it was.
 """
 
+from __future__ import annotations
+
 import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import slicer
+from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
 from ProSTRegistrationLib.Nodes.CArmModels import carmSurfaces
@@ -20,6 +25,20 @@ from ProSTRegistrationLib.Nodes.NodeGeometry import (
     worldFromNode,
 )
 from ProSTRegistrationLib.Nodes.ResultTable import fillResultTable
+
+if TYPE_CHECKING:
+    from slicer import (
+        vtkMRMLLinearTransformNode,
+        vtkMRMLNode,
+        vtkMRMLScalarVolumeNode,
+        vtkMRMLScene,
+        vtkMRMLSubjectHierarchyNode,
+        vtkMRMLTableNode,
+    )
+
+    from prostreg.geometry.carm import CArm
+    from prostreg.geometry.frames import Matrix
+    from prostreg.images.volume import Volume
 
 ROLE_ATTRIBUTE = "ProSTRegistration.Role"
 OWNER_REFERENCE = "ProSTRegistration.Owner"
@@ -37,14 +56,14 @@ class Scene:
         mrmlScene: vtkMRMLScene, slicer.mrmlScene inside the application.
     """
 
-    def __init__(self, mrmlScene):
+    def __init__(self, mrmlScene: vtkMRMLScene) -> None:
         self.mrmlScene = mrmlScene
 
-    def holds(self, node):
+    def holds(self, node: vtkMRMLNode | None) -> bool:
         """True while a node is (still) in this scene."""
         return node is not None and node.GetScene() is self.mrmlScene
 
-    def ct(self, ctNode):
+    def ct(self, ctNode: vtkMRMLScalarVolumeNode) -> tuple[Volume, Matrix]:
         """A CT node as (Volume in its own frame, world_from_volume).
 
         Raises:
@@ -54,9 +73,11 @@ class Scene:
         volume = faults.collect(lambda: volumeFromNode(ctNode))
         worldFromVolume = faults.collect(lambda: worldFromNode(ctNode))
         faults.raise_if_any()
+        assert volume is not None  # or it was raised
+        assert worldFromVolume is not None
         return volume, worldFromVolume
 
-    def fluoroscopy(self, fluoroscopyNode):
+    def fluoroscopy(self, fluoroscopyNode: vtkMRMLScalarVolumeNode) -> tuple[NDArray[Any], CArm]:
         """A placed fluoroscopy node as (pixels, CArm in the world).
 
         Raises:
@@ -66,6 +87,8 @@ class Scene:
         pixels = faults.collect(lambda: pixelsOf(fluoroscopyNode))
         carm = faults.collect(lambda: carmOf(fluoroscopyNode))
         faults.raise_if_any()
+        assert pixels is not None  # or it was raised
+        assert carm is not None
         if pixels.shape[::-1] != carm.size:
             raise InputError(
                 f"'{fluoroscopyNode.GetName()}' has {pixels.shape[1]} x {pixels.shape[0]} pixels, its C-arm says"
@@ -73,7 +96,7 @@ class Scene:
             )
         return pixels, carm
 
-    def placeFluoroscopy(self, fluoroscopyNode, carm):
+    def placeFluoroscopy(self, fluoroscopyNode: vtkMRMLScalarVolumeNode, carm: CArm) -> None:
         """Puts a fluoroscopy image onto the detector plane and shows its C-arm; its landmarks stay on their pixels.
 
         Raises:
@@ -94,12 +117,14 @@ class Scene:
             putMarks(landmarks, carm, marks)
         self._showCarm(fluoroscopyNode)
 
-    def poseTransform(self, ctNode):
+    def poseTransform(self, ctNode: vtkMRMLScalarVolumeNode) -> vtkMRMLLinearTransformNode | None:
         """The transform node that places a CT, None before its first registration."""
         parent = ctNode.GetParentTransformNode()
         return parent if parent is not None and parent.GetAttribute(ROLE_ATTRIBUTE) == "pose" else None
 
-    def setPose(self, ctNode, worldFromVolume, companions=()):
+    def setPose(
+        self, ctNode: vtkMRMLScalarVolumeNode, worldFromVolume: Matrix, companions: Sequence[vtkMRMLNode] = ()
+    ) -> vtkMRMLLinearTransformNode:
         """Moves a CT to a pose by the transform node above it; undoPose takes that back.
 
         Args:
@@ -119,7 +144,7 @@ class Scene:
         setWorldFromTransform(transformNode, worldFromVolume)
         return transformNode
 
-    def undoPose(self, ctNode):
+    def undoPose(self, ctNode: vtkMRMLScalarVolumeNode) -> None:
         """Puts a CT back to where it was before the last setPose; a second call does it again."""
         transformNode = self.poseTransform(ctNode)
         if transformNode is None or not transformNode.GetAttribute(PREVIOUS_ATTRIBUTE):
@@ -128,7 +153,9 @@ class Scene:
         transformNode.SetAttribute(PREVIOUS_ATTRIBUTE, json.dumps(matrixOf(transformNode).tolist()))
         setMatrix(transformNode, previous)
 
-    def showDrr(self, fluoroscopyNode, drr, downsampling=1):
+    def showDrr(
+        self, fluoroscopyNode: vtkMRMLScalarVolumeNode, drr: NDArray[np.float32], downsampling: int = 1
+    ) -> vtkMRMLScalarVolumeNode:
         """Shows a DRR on the plane of its fluoroscopy image.
 
         Args:
@@ -147,13 +174,13 @@ class Scene:
         node.CreateDefaultDisplayNodes()
         return node
 
-    def showResult(self, ctNode, result):
+    def showResult(self, ctNode: vtkMRMLScalarVolumeNode, result: dict[str, Any]) -> vtkMRMLTableNode:
         """Shows the numbers of a result (dict as in result.json) in the CT's table; returns the table node."""
         node = self.ownedNode(ctNode, "result", "vtkMRMLTableNode", f"{ctNode.GetName()} registration")
         fillResultTable(node, result)
         return node
 
-    def gather(self, ctNode, fluoroscopyNodes):
+    def gather(self, ctNode: vtkMRMLScalarVolumeNode, fluoroscopyNodes: Sequence[vtkMRMLScalarVolumeNode]) -> int:
         """Gathers all nodes of a registration in one subject-hierarchy folder; returns the folder's item.
 
         CT and fluoroscopy images that are filed elsewhere already, as under a patient, stay there.
@@ -171,12 +198,12 @@ class Scene:
                 hierarchy.SetItemParent(_item(hierarchy, node), folder)
         return folder
 
-    def ownedNodes(self, owner):
+    def ownedNodes(self, owner: vtkMRMLNode) -> list[vtkMRMLNode]:
         """The nodes that were made for a CT or a fluoroscopy image: its DRR, models, table."""
         nodes = (self.mrmlScene.GetNthNode(index) for index in range(self.mrmlScene.GetNumberOfNodes()))
         return [node for node in nodes if node.GetNodeReference(OWNER_REFERENCE) is owner]
 
-    def ownedNode(self, owner, role, className, name):
+    def ownedNode(self, owner: vtkMRMLNode, role: str, className: str, name: str) -> vtkMRMLNode:
         """The node that has a role for a CT or a fluoroscopy image; made and named at the first call."""
         node = self.findOwned(owner, role)
         if node is not None:
@@ -186,17 +213,19 @@ class Scene:
         node.SetNodeReferenceID(OWNER_REFERENCE, owner.GetID())
         return node
 
-    def removeOwned(self, owner, role):
+    def removeOwned(self, owner: vtkMRMLNode, role: str) -> None:
         """Takes the node that has a role for a CT or a fluoroscopy image out of the scene; nothing if there is none."""
         node = self.findOwned(owner, role)
         if node is not None:
             self.mrmlScene.RemoveNode(node)
 
-    def findOwned(self, owner, role):
+    def findOwned(self, owner: vtkMRMLNode, role: str) -> vtkMRMLNode | None:
         """The node that has a role for a CT or a fluoroscopy image; None if it was not made."""
         return next((node for node in self.ownedNodes(owner) if node.GetAttribute(ROLE_ATTRIBUTE) == role), None)
 
-    def _addPoseTransform(self, ctNode, companions):
+    def _addPoseTransform(
+        self, ctNode: vtkMRMLScalarVolumeNode, companions: Sequence[vtkMRMLNode]
+    ) -> vtkMRMLLinearTransformNode:
         parentId = ctNode.GetTransformNodeID()
         transformNode = self.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", TRANSFORM_NAME)
         transformNode.SetAttribute(ROLE_ATTRIBUTE, "pose")
@@ -207,7 +236,7 @@ class Scene:
             node.SetAndObserveTransformNodeID(transformNode.GetID())
         return transformNode
 
-    def _showCarm(self, fluoroscopyNode):
+    def _showCarm(self, fluoroscopyNode: vtkMRMLScalarVolumeNode) -> None:
         for name, surface in carmSurfaces(nodeCarmOf(fluoroscopyNode)).items():
             label = f"{fluoroscopyNode.GetName()} {name.lower()}"
             node = self.ownedNode(fluoroscopyNode, name.lower(), "vtkMRMLModelNode", label)
@@ -218,7 +247,7 @@ class Scene:
             node.GetDisplayNode().SetLineWidth(2)
 
 
-def _folder(hierarchy, name):
+def _folder(hierarchy: vtkMRMLSubjectHierarchyNode, name: str) -> int:
     sceneItem = hierarchy.GetSceneItemID()
     item = hierarchy.GetItemChildWithName(sceneItem, name)
     if item and hierarchy.GetItemAttribute(item, FOLDER_ATTRIBUTE):
@@ -228,6 +257,6 @@ def _folder(hierarchy, name):
     return item
 
 
-def _item(hierarchy, node):
+def _item(hierarchy: vtkMRMLSubjectHierarchyNode, node: vtkMRMLNode) -> int:
     # In the application every node has its item; outside of it nobody makes them.
     return hierarchy.GetItemByDataNode(node) or hierarchy.CreateItem(hierarchy.GetSceneItemID(), node)

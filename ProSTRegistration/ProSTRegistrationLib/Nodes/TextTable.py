@@ -1,9 +1,17 @@
 """Texts in the cells of a table node, so that saving and reloading a scene keeps them."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
 import vtk
 
+if TYPE_CHECKING:
+    from slicer import vtkMRMLTableNode
 
-def setCells(tableNode, columns, rows):
+
+def setCells(tableNode: vtkMRMLTableNode, columns: Sequence[str], rows: Iterable[Iterable[str]]) -> None:
     """Replaces a table's content.
 
     Args:
@@ -24,7 +32,7 @@ def setCells(tableNode, columns, rows):
     tableNode.SetAndObserveTable(table)
 
 
-def cells(tableNode):
+def cells(tableNode: vtkMRMLTableNode) -> list[dict[str, str]]:
     """The rows of a table as dicts of texts by column name."""
     table = tableNode.GetTable()
     names = [table.GetColumnName(column) for column in range(table.GetNumberOfColumns())]

@@ -1,11 +1,20 @@
 """The lines of a DRR's bone as VTK holds them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import vtk
+from numpy.typing import NDArray
 from vtk.util.numpy_support import numpy_to_vtk
 
+if TYPE_CHECKING:
+    from prostreg.geometry.frames import Matrix
+    from prostreg.outputs.bone_lines import Lines
 
-def linesOnDetector(lines, nodeFromPixel):
+
+def linesOnDetector(lines: Lines, nodeFromPixel: Matrix) -> vtk.vtkPolyData:
     """The engine's Lines as vtkPolyData on the detector plane.
 
     Args:
@@ -23,5 +32,5 @@ def linesOnDetector(lines, nodeFromPixel):
     return data
 
 
-def _ids(values):
+def _ids(values: NDArray[np.integer[Any]]) -> vtk.vtkDataArray:
     return numpy_to_vtk(np.ascontiguousarray(values, dtype=np.int64), deep=True, array_type=vtk.VTK_ID_TYPE)

@@ -4,6 +4,13 @@ Its views are its own: they have their own names and their own group, so that li
 are left alone.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLAbstractViewNode, vtkMRMLLayoutNode, vtkMRMLScene, vtkMRMLViewNode
+
 LAYOUT_ID = 7023
 FLUOROSCOPY_VIEW = "Fluoroscopy"
 DRR_VIEW = "DRR"
@@ -32,7 +39,7 @@ _LAYOUT = """
 </layout>"""
 
 
-def registerCheckLayout(layoutNode):
+def registerCheckLayout(layoutNode: vtkMRMLLayoutNode) -> None:
     """Makes the layout known to a vtkMRMLLayoutNode; doing so again changes nothing."""
     if layoutNode.IsLayoutDescription(LAYOUT_ID):
         layoutNode.SetLayoutDescription(LAYOUT_ID, _description())
@@ -40,7 +47,7 @@ def registerCheckLayout(layoutNode):
         layoutNode.AddLayoutDescription(LAYOUT_ID, _description())
 
 
-def showCheckLayout(layoutNode):
+def showCheckLayout(layoutNode: vtkMRMLLayoutNode) -> None:
     """Changes to the layout and remembers what was shown before."""
     registerCheckLayout(layoutNode)
     current = layoutNode.GetViewArrangement()
@@ -50,7 +57,7 @@ def showCheckLayout(layoutNode):
     layoutNode.SetViewArrangement(LAYOUT_ID)
 
 
-def leaveCheckLayout(layoutNode):
+def leaveCheckLayout(layoutNode: vtkMRMLLayoutNode) -> None:
     """Goes back to what was shown before, or to four views; a layout that was chosen meanwhile stays."""
     previous = layoutNode.GetAttribute(PREVIOUS_ATTRIBUTE)
     layoutNode.RemoveAttribute(PREVIOUS_ATTRIBUTE)
@@ -58,7 +65,7 @@ def leaveCheckLayout(layoutNode):
         layoutNode.SetViewArrangement(int(previous or layoutNode.SlicerLayoutFourUpView))
 
 
-def tidyThreeD(node):
+def tidyThreeD(node: vtkMRMLViewNode) -> None:
     """Leaves out of a 3D view what would hide the C-arm: box and letters; a labelled cube tells the directions."""
     wasModifying = node.StartModify()
     node.SetBoxVisible(False)
@@ -67,13 +74,13 @@ def tidyThreeD(node):
     node.EndModify(wasModifying)
 
 
-def viewNode(mrmlScene, name):
+def viewNode(mrmlScene: vtkMRMLScene, name: str) -> vtkMRMLAbstractViewNode | None:
     """The node of one of the layout's views by its name; None before the layout was shown."""
     className = "vtkMRMLViewNode" if name == CARM_VIEW else "vtkMRMLSliceNode"
     return mrmlScene.GetSingletonNode(name, className)
 
 
-def _description():
+def _description() -> str:
     return _LAYOUT.format(
         fluoroscopy=_view("vtkMRMLSliceNode", FLUOROSCOPY_VIEW, "X-ray", "#E8A33D"),
         drr=_view("vtkMRMLSliceNode", DRR_VIEW, "DRR", "#4FA3D9"),
@@ -81,7 +88,7 @@ def _description():
     )
 
 
-def _view(className, name, label, color):
+def _view(className: str, name: str, label: str, color: str) -> str:
     isSlice = className == "vtkMRMLSliceNode"
     orientation = '<property name="orientation" action="default">Axial</property>\n      ' if isSlice else ""
     return _VIEW.format(

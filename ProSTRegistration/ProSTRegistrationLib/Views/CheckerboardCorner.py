@@ -1,10 +1,21 @@
 """The point by which a checkerboard is dragged: where four tiles meet, kept on the detector plane."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import numpy as np
 import slicer
+from numpy.typing import NDArray
 
 from prostreg.geometry.frames import invert_rigid, transform_points
 from ProSTRegistrationLib.Nodes.CArmNode import cameraFromPixel, nodeCarmOf
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLAbstractViewNode, vtkMRMLScalarVolumeNode
+
+    from ProSTRegistrationLib.Nodes.Scene import Scene
 
 ROLE = "checkerboard corner"
 COLOR = (1.0, 0.8, 0.2)
@@ -22,7 +33,13 @@ class CheckerboardCorner:
         onMoved: called with (u, v) whenever it was moved.
     """
 
-    def __init__(self, scene, fluoroscopyNode, viewNode, onMoved):
+    def __init__(
+        self,
+        scene: Scene,
+        fluoroscopyNode: vtkMRMLScalarVolumeNode,
+        viewNode: vtkMRMLAbstractViewNode,
+        onMoved: Callable[[tuple[float, float]], object],
+    ) -> None:
         self._fluoroscopyNode = fluoroscopyNode
         self._onMoved = onMoved
         self._node = scene.ownedNode(fluoroscopyNode, ROLE, "vtkMRMLMarkupsFiducialNode", "Checkerboard corner")
@@ -35,36 +52,36 @@ class CheckerboardCorner:
         self._tag = self._node.AddObserver(slicer.vtkMRMLMarkupsNode.PointModifiedEvent, self._moved)
 
     @property
-    def pixel(self):
+    def pixel(self) -> tuple[float, float]:
         """(u, v) of the point in the fluoroscopy image, within it."""
         carm = nodeCarmOf(self._fluoroscopyNode)
         pixelFromNode = np.linalg.inv(cameraFromPixel(carm)) @ carm.camera_from_world
         place = transform_points(pixelFromNode, np.array(self._node.GetNthControlPointPosition(0)))
         return tuple(np.clip(place[:2], -0.5, np.array(carm.size) - 0.5))
 
-    def moveTo(self, pixel):
+    def moveTo(self, pixel: tuple[float, float]) -> None:
         """Puts the point to (u, v)."""
         self._node.SetNthControlPointPosition(0, *self._placeOf(pixel))
 
-    def release(self):
+    def release(self) -> None:
         """Hides the point and no longer listens to it."""
         self._node.RemoveObserver(self._tag)
         if self._node.GetDisplayNode():
             self._node.GetDisplayNode().SetVisibility(False)
 
-    def _moved(self, *_):
+    def _moved(self, *_: object) -> None:
         if self._node.GetNumberOfControlPoints() == 1:
             self._onMoved(self.pixel)
 
-    def _middle(self):
+    def _middle(self) -> tuple[float, float]:
         carm = nodeCarmOf(self._fluoroscopyNode)
         return (carm.width - 1) / 2, (carm.height - 1) / 2
 
-    def _placeOf(self, pixel):
+    def _placeOf(self, pixel: tuple[float, float]) -> NDArray[np.float64]:
         carm = nodeCarmOf(self._fluoroscopyNode)
         return transform_points(invert_rigid(carm.camera_from_world) @ cameraFromPixel(carm), (*pixel, 0))
 
-    def _showIn(self, viewNode):
+    def _showIn(self, viewNode: vtkMRMLAbstractViewNode) -> None:
         display = self._node.GetDisplayNode()
         display.SetViewNodeIDs([viewNode.GetID()])
         display.SetSelectedColor(COLOR)

@@ -1,9 +1,13 @@
 """Reads what an overlay compares: a fluoroscopy image as its view shows it, and its DRR."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import slicer
+from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from prostreg.images.polarity import decided_polarity
@@ -11,6 +15,12 @@ from prostreg.images.radiation_field import find_radiation_field
 from prostreg.outputs.overlay_drawing import GENTLEST_SPREAD, averaged
 from ProSTRegistrationLib.Nodes.CArmNode import nodeCarmOf
 from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLDisplayNode, vtkMRMLScalarVolumeNode
+
+    from prostreg.geometry.carm import CArm
+    from ProSTRegistrationLib.Nodes.Scene import Scene
 
 POLARITY_PIXELS = 320
 """Of a larger image, polarity is decided by every second or third pixel and so on, which is quicker."""
@@ -29,10 +39,10 @@ class ComparedImages:
         factor: pixels of the fluoroscopy per pixel of the DRR.
     """
 
-    drr: np.ndarray
-    brightness: np.ndarray
+    drr: NDArray[np.float32]
+    brightness: NDArray[np.float64]
     isBoneBright: bool
-    carm: object
+    carm: CArm
     factor: int
 
 
@@ -43,12 +53,12 @@ class ComparedImagesReader:
         scene: Scene.
     """
 
-    def __init__(self, scene):
+    def __init__(self, scene: Scene) -> None:
         self._scene = scene
-        self._polarity = (None, True)
-        self._brightness = (None, None)
+        self._polarity: tuple[object, bool] = (None, True)
+        self._brightness: tuple[object, NDArray[np.float64]] = (None, np.empty((0, 0)))
 
-    def read(self, fluoroscopyNode):
+    def read(self, fluoroscopyNode: vtkMRMLScalarVolumeNode) -> ComparedImages:
         """The ComparedImages of a placed fluoroscopy image.
 
         Raises:
@@ -65,7 +75,7 @@ class ComparedImagesReader:
             factor=factor,
         )
 
-    def drrNode(self, fluoroscopyNode):
+    def drrNode(self, fluoroscopyNode: vtkMRMLScalarVolumeNode) -> vtkMRMLScalarVolumeNode:
         """The node of the image's DRR.
 
         Raises:
@@ -78,7 +88,7 @@ class ComparedImagesReader:
             f"There is no DRR for '{fluoroscopyNode.GetName()}' yet: set a start pose or register, then look again."
         )
 
-    def _drrOf(self, fluoroscopyNode):
+    def _drrOf(self, fluoroscopyNode: vtkMRMLScalarVolumeNode) -> tuple[NDArray[np.float32], int]:
         node = self.drrNode(fluoroscopyNode)
         drr = slicer.util.arrayFromVolume(node)[0]
         carm = nodeCarmOf(fluoroscopyNode)
@@ -90,7 +100,7 @@ class ComparedImagesReader:
             )
         return drr, factor
 
-    def _isStoredBright(self, fluoroscopyNode, pixels):
+    def _isStoredBright(self, fluoroscopyNode: vtkMRMLScalarVolumeNode, pixels: NDArray[Any]) -> bool:
         key = _version(fluoroscopyNode)
         if self._polarity[0] != key:
             step = max(1, max(pixels.shape) // POLARITY_PIXELS)
@@ -100,7 +110,9 @@ class ComparedImagesReader:
             self._polarity = key, decided_polarity(grey, field, everywhere) == "bone-bright"
         return self._polarity[1]
 
-    def _brightnessOf(self, fluoroscopyNode, pixels, table, factor):
+    def _brightnessOf(
+        self, fluoroscopyNode: vtkMRMLScalarVolumeNode, pixels: NDArray[Any], table: NDArray[np.float64], factor: int
+    ) -> NDArray[np.float64]:
         display = fluoroscopyNode.GetDisplayNode()
         key = (*_version(fluoroscopyNode), display.GetWindow(), display.GetLevel(), tuple(table), factor)
         if self._brightness[0] != key:
@@ -109,7 +121,9 @@ class ComparedImagesReader:
         return self._brightness[1]
 
 
-def displayed(pixels, window, level, tableBrightness):
+def displayed(
+    pixels: NDArray[Any], window: float, level: float, tableBrightness: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """The brightness, 0 to 1, with which a slice view shows grey values.
 
     Args:
@@ -119,17 +133,17 @@ def displayed(pixels, window, level, tableBrightness):
     return np.interp(share, np.linspace(0, 1, len(tableBrightness)), tableBrightness)
 
 
-def displayState(fluoroscopyNode):
+def displayState(fluoroscopyNode: vtkMRMLScalarVolumeNode) -> tuple[object, ...]:
     """What decides how a fluoroscopy image looks: equal as long as it looks the same."""
     display = fluoroscopyNode.GetDisplayNode()
     return display.GetWindow(), display.GetLevel(), display.GetColorNodeID(), display.GetInvertDisplayScalarRange()
 
 
-def _version(volumeNode):
+def _version(volumeNode: vtkMRMLScalarVolumeNode) -> tuple[str, int]:
     return volumeNode.GetID(), volumeNode.GetImageData().GetMTime()
 
 
-def _tableBrightness(display):
+def _tableBrightness(display: vtkMRMLDisplayNode) -> NDArray[np.float64]:
     """Brightness of the view's colours from the darkest grey value to the brightest, (n,)."""
     colorNode = display.GetColorNode()
     table = colorNode.GetLookupTable() if colorNode else None

@@ -1,15 +1,24 @@
 """The DRR alone, as the fluoroscopy beside it: same orientation, same field of view, bone as bright or dark."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import slicer
 
 from ProSTRegistrationLib.Views.SliceView import faceDetector, showLayers
 
+if TYPE_CHECKING:
+    from slicer import vtkMRMLDisplayNode, vtkMRMLScalarVolumeNode, vtkMRMLSliceLogic
+
 OWN_WINDOW_ATTRIBUTE = "ProSTRegistration.OwnWindow"
 BRIGHTEST_PERCENTILE = 99.5
 
 
-def showDrrAlone(sliceLogic, fluoroscopyNode, drrNode):
+def showDrrAlone(
+    sliceLogic: vtkMRMLSliceLogic, fluoroscopyNode: vtkMRMLScalarVolumeNode, drrNode: vtkMRMLScalarVolumeNode
+) -> None:
     """Shows a DRR in the view of a slice logic.
 
     Raises:
@@ -22,7 +31,7 @@ def showDrrAlone(sliceLogic, fluoroscopyNode, drrNode):
         faceDetector(sliceLogic, fluoroscopyNode)
 
 
-def windowDrr(drrNode, isBoneBright):
+def windowDrr(drrNode: vtkMRMLScalarVolumeNode, isBoneBright: bool) -> None:
     """Sets window and level of a DRR to what it shows, unless a person has changed them since.
 
     Args:
@@ -44,5 +53,5 @@ def windowDrr(drrNode, isBoneBright):
     display.EndModify(wasModifying)
 
 
-def _windowText(display):
+def _windowText(display: vtkMRMLDisplayNode) -> str:
     return f"{display.GetWindow():.6g} {display.GetLevel():.6g}"

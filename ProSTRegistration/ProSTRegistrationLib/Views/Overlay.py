@@ -1,10 +1,16 @@
 """Lays a DRR over its fluoroscopy image, in the ways by which a person can judge a registration."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import TYPE_CHECKING
 
+import numpy as np
 import slicer
 import vtk
+from numpy.typing import NDArray
 
 from prostreg.geometry.frames import invert_rigid
 from prostreg.outputs.bone_lines import bone_lines
@@ -23,10 +29,16 @@ from ProSTRegistrationLib.Nodes.CArmNode import cameraFromPixel
 from ProSTRegistrationLib.Nodes.NodeGeometry import setIjkToRas
 from ProSTRegistrationLib.Views.BoneContours import linesOnDetector
 from ProSTRegistrationLib.Views.CheckerboardCorner import CheckerboardCorner
-from ProSTRegistrationLib.Views.ComparedImages import ComparedImagesReader, displayState
+from ProSTRegistrationLib.Views.ComparedImages import ComparedImages, ComparedImagesReader, displayState
 from ProSTRegistrationLib.Views.DrrView import windowDrr
 from ProSTRegistrationLib.Views.OverlayColors import coded, differenceColors, fillTable, greyColors, warmColors
 from ProSTRegistrationLib.Views.SliceView import faceDetector, showLayers
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLColorTableNode, vtkMRMLNode, vtkMRMLScalarVolumeNode, vtkMRMLSliceLogic
+
+    from prostreg.geometry.carm import CArm
+    from ProSTRegistrationLib.Nodes.Scene import Scene
 
 PICTURE_ROLE = "overlay picture"
 COLORS_ROLE = "overlay colours"
@@ -49,8 +61,8 @@ class OverlayKind(Enum):
 @dataclass(frozen=True, eq=False)
 class _Shown:
     kind: OverlayKind
-    fluoroscopyNode: object
-    sliceLogic: object
+    fluoroscopyNode: vtkMRMLScalarVolumeNode
+    sliceLogic: vtkMRMLSliceLogic
     opacity: float
     tilePixels: float
     isFlickerOn: bool = True
@@ -65,16 +77,24 @@ class Overlay:
         scene: Scene.
     """
 
-    def __init__(self, scene):
+    def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._reader = ComparedImagesReader(scene)
-        self._shown = None
-        self._corner = None
-        self._onCorner = None
-        self._matched = None
-        self._observed = []
+        self._shown: _Shown | None = None
+        self._corner: CheckerboardCorner | None = None
+        self._onCorner: Callable[[tuple[float, float]], object] | None = None
+        self._matched: tuple[ComparedImages, NDArray[np.float32]] | None = None
+        self._observed: list[tuple[vtkMRMLNode, int]] = []
 
-    def show(self, kind, fluoroscopyNode, sliceLogic, opacity=0.5, corner=None, tilePixels=None):
+    def show(
+        self,
+        kind: OverlayKind,
+        fluoroscopyNode: vtkMRMLScalarVolumeNode,
+        sliceLogic: vtkMRMLSliceLogic,
+        opacity: float = 0.5,
+        corner: tuple[float, float] | None = None,
+        tilePixels: float | None = None,
+    ) -> None:
         """Shows the overlay of an image with its DRR; what was shown before in this view goes.
 
         Args:
@@ -92,98 +112,100 @@ class Overlay:
         self._stop()
         isNew = sliceLogic.GetSliceCompositeNode().GetBackgroundVolumeID() != fluoroscopyNode.GetID()
         tilePixels = tilePixels or images.carm.width * images.factor / TILES_ACROSS
-        self._shown = _Shown(kind, fluoroscopyNode, sliceLogic, opacity, tilePixels)
+        self._shown = shown = _Shown(kind, fluoroscopyNode, sliceLogic, opacity, tilePixels)
         if isNew:
             faceDetector(sliceLogic, fluoroscopyNode)
-        self._watchDisplay()
+        self._watchDisplay(fluoroscopyNode)
         if kind is OverlayKind.CHECKERBOARD:
             self._corner = CheckerboardCorner(
                 self._scene, fluoroscopyNode, sliceLogic.GetSliceNode(), self._cornerMoved
             )
             if corner is not None:
                 self._corner.moveTo(corner)
-        self._draw(images)
-        self._setLayers()
+        self._draw(shown, images)
+        self._setLayers(shown)
 
-    def refresh(self):
+    def refresh(self) -> None:
         """Shows a DRR that has come since, or another window of the fluoroscopy; nothing where nothing is shown.
 
         Raises:
             InputError: as for show.
         """
-        if self._isAlive():
-            self._draw(self._reader.read(self._shown.fluoroscopyNode))
+        shown = self._alive()
+        if shown is not None:
+            self._draw(shown, self._reader.read(shown.fluoroscopyNode))
 
-    def setOpacity(self, opacity):
+    def setOpacity(self, opacity: float) -> None:
         """Sets the opacity of a blend, 0 to 1."""
-        if self._isAlive():
-            self._shown = replace(self._shown, opacity=opacity)
-            self._setLayers()
+        shown = self._alive()
+        if shown is not None:
+            self._shown = replace(shown, opacity=opacity)
+            self._setLayers(self._shown)
 
-    def setFlickerPhase(self, isDrr):
+    def setFlickerPhase(self, isDrr: bool) -> None:
         """Shows the DRR or the fluoroscopy where both are shown in turn."""
-        if self._isAlive():
-            self._shown = replace(self._shown, isFlickerOn=bool(isDrr))
-            self._setLayers()
+        shown = self._alive()
+        if shown is not None:
+            self._shown = replace(shown, isFlickerOn=bool(isDrr))
+            self._setLayers(self._shown)
 
-    def observeCorner(self, callback):
+    def observeCorner(self, callback: Callable[[tuple[float, float]], object] | None) -> None:
         """Has a function called with (u, v) whenever the checkerboard was dragged; None for no one."""
         self._onCorner = callback
 
-    def hide(self):
+    def hide(self) -> None:
         """Leaves the fluoroscopy alone in the view; what was made stays in the scene for the next time."""
-        shown = self._shown
-        isAlive = self._isAlive()
+        shown = self._alive()
         self._stop()
-        if isAlive:
+        if shown is not None:
             showLayers(shown.sliceLogic, shown.fluoroscopyNode)
 
-    def _stop(self):
+    def _stop(self) -> None:
         for node, tag in self._observed:
             node.RemoveObserver(tag)
         self._observed = []
         if self._corner is not None:
             self._corner.release()
-        if self._isAlive():
-            self._hideContours()
+        shown = self._alive()
+        if shown is not None:
+            self._hideContours(shown)
         self._corner = self._shown = self._matched = None
 
-    def _isAlive(self):
-        return self._shown is not None and self._scene.holds(self._shown.fluoroscopyNode)
-
-    def _draw(self, images):
+    def _alive(self) -> _Shown | None:
         shown = self._shown
+        return shown if shown is not None and self._scene.holds(shown.fluoroscopyNode) else None
+
+    def _draw(self, shown: _Shown, images: ComparedImages) -> None:
         windowDrr(self._reader.drrNode(shown.fluoroscopyNode), images.isBoneBright)
         if shown.kind is OverlayKind.CONTOURS:
-            self._drawContours(images)
+            self._drawContours(shown, images)
         elif shown.kind is OverlayKind.BLEND:
             values = coded(density(images.drr), footprint(images.drr))
             self._setPicture(
-                images.carm, values, f"warm {images.isBoneBright}", lambda: warmColors(images.isBoneBright)
+                shown, images.carm, values, f"warm {images.isBoneBright}", lambda: warmColors(images.isBoneBright)
             )
         elif shown.kind is OverlayKind.DIFFERENCE:
-            self._drawDifference(images)
+            self._drawDifference(shown, images)
         else:
             self._matched = images, like_fluoroscopy(images.drr, images.brightness, images.isBoneBright)
-            self._drawMatched()
+            self._drawMatched(shown, *self._matched)
 
-    def _drawMatched(self):
-        images, brightness = self._matched
-        if self._shown.kind is OverlayKind.FLICKER:
-            self._setPicture(images.carm, coded(brightness), "grey", lambda: greyColors(isTinted=False))
+    def _drawMatched(self, shown: _Shown, images: ComparedImages, brightness: NDArray[np.float32]) -> None:
+        if self._corner is None:
+            self._setPicture(shown, images.carm, coded(brightness), "grey", lambda: greyColors(isTinted=False))
             return
-        corner = [(place + 0.5) / images.factor - 0.5 for place in self._corner.pixel]
-        isDrr = is_tile(brightness.shape, corner, self._shown.tilePixels / images.factor)
-        self._setPicture(images.carm, coded(brightness, isDrr), "tinted", lambda: greyColors(isTinted=True))
+        u, v = ((place + 0.5) / images.factor - 0.5 for place in self._corner.pixel)
+        isDrr = is_tile(brightness.shape, (u, v), shown.tilePixels / images.factor)
+        self._setPicture(shown, images.carm, coded(brightness, isDrr), "tinted", lambda: greyColors(isTinted=True))
 
-    def _drawDifference(self, images):
+    def _drawDifference(self, shown: _Shown, images: ComparedImages) -> None:
         further = factor_to(DIFFERENCE_PIXELS, images.drr.shape)
         drr, brightness = (averaged(image, further) for image in (images.drr, images.brightness))
         shares = 0.5 + 0.5 * difference(drr, brightness, images.isBoneBright)
-        self._setPicture(images.carm.downsampled(further), coded(shares), "difference", differenceColors)
+        self._setPicture(shown, images.carm.downsampled(further), coded(shares), "difference", differenceColors)
 
-    def _drawContours(self, images):
-        owner = self._shown.fluoroscopyNode
+    def _drawContours(self, shown: _Shown, images: ComparedImages) -> None:
+        owner = shown.fluoroscopyNode
         node = self._scene.ownedNode(owner, CONTOURS_ROLE, "vtkMRMLModelNode", f"{owner.GetName()} bone contours")
         nodeFromPixel = invert_rigid(images.carm.camera_from_world) @ cameraFromPixel(images.carm)
         node.SetAndObserveTransformNodeID(owner.GetTransformNodeID())
@@ -191,7 +213,7 @@ class Overlay:
         node.CreateDefaultDisplayNodes()
         display = node.GetDisplayNode()
         wasModifying = display.StartModify()
-        display.SetViewNodeIDs([self._shown.sliceLogic.GetSliceNode().GetID()])
+        display.SetViewNodeIDs([shown.sliceLogic.GetSliceNode().GetID()])
         display.SetColor(CONTOUR_COLOR)
         display.SetSliceIntersectionThickness(CONTOUR_PIXELS)
         display.SetSliceDisplayModeToProjection()
@@ -199,21 +221,28 @@ class Overlay:
         display.SetVisibility(True)
         display.EndModify(wasModifying)
 
-    def _hideContours(self):
-        node = self._scene.findOwned(self._shown.fluoroscopyNode, CONTOURS_ROLE)
+    def _hideContours(self, shown: _Shown) -> None:
+        node = self._scene.findOwned(shown.fluoroscopyNode, CONTOURS_ROLE)
         if node is not None and node.GetDisplayNode():
             node.GetDisplayNode().SetVisibility(False)
 
-    def _setPicture(self, carm, values, tableName, makeTable):
-        owner = self._shown.fluoroscopyNode
-        node = self._picture()
+    def _setPicture(
+        self,
+        shown: _Shown,
+        carm: CArm,
+        values: NDArray[np.uint8],
+        tableName: str,
+        makeTable: Callable[[], NDArray[np.float64]],
+    ) -> None:
+        owner = shown.fluoroscopyNode
+        node = self._picture(owner)
         wasModifying = node.StartModify()
         node.SetAndObserveTransformNodeID(owner.GetTransformNodeID())
         setIjkToRas(node, invert_rigid(carm.camera_from_world) @ cameraFromPixel(carm))
         slicer.util.updateVolumeFromArray(node, values[None])
         node.EndModify(wasModifying)
         node.CreateDefaultDisplayNodes()
-        display, colors = node.GetDisplayNode(), self._colors()
+        display, colors = node.GetDisplayNode(), self._colors(owner)
         if colors.GetAttribute(TABLE_ATTRIBUTE) != tableName:
             colors.SetHideFromEditors(True)
             fillTable(colors, makeTable())
@@ -224,36 +253,38 @@ class Overlay:
         display.SetAndObserveColorNodeID(colors.GetID())
         display.EndModify(wasModifying)
 
-    def _picture(self):
-        owner = self._shown.fluoroscopyNode
+    def _picture(self, owner: vtkMRMLScalarVolumeNode) -> vtkMRMLScalarVolumeNode:
         return self._scene.ownedNode(owner, PICTURE_ROLE, "vtkMRMLScalarVolumeNode", f"{owner.GetName()} overlay")
 
-    def _colors(self):
-        owner = self._shown.fluoroscopyNode
+    def _colors(self, owner: vtkMRMLScalarVolumeNode) -> vtkMRMLColorTableNode:
         return self._scene.ownedNode(owner, COLORS_ROLE, "vtkMRMLColorTableNode", f"{owner.GetName()} overlay colours")
 
-    def _setLayers(self):
-        shown = self._shown
+    def _setLayers(self, shown: _Shown) -> None:
         if shown.kind is OverlayKind.CONTOURS:
             showLayers(shown.sliceLogic, shown.fluoroscopyNode)
             return
         opacities = {OverlayKind.BLEND: shown.opacity, OverlayKind.FLICKER: float(shown.isFlickerOn)}
-        showLayers(shown.sliceLogic, shown.fluoroscopyNode, self._picture(), opacities.get(shown.kind, 1.0))
+        showLayers(
+            shown.sliceLogic,
+            shown.fluoroscopyNode,
+            self._picture(shown.fluoroscopyNode),
+            opacities.get(shown.kind, 1.0),
+        )
 
-    def _watchDisplay(self):
-        node = self._shown.fluoroscopyNode
+    def _watchDisplay(self, node: vtkMRMLScalarVolumeNode) -> None:
         looks = [displayState(node)]
 
-        def look(*_):
-            if self._isAlive() and displayState(node) != looks[0]:
+        def look(*_: object) -> None:
+            if self._alive() is not None and displayState(node) != looks[0]:
                 looks[0] = displayState(node)
                 self.refresh()
 
         display = node.GetDisplayNode()
         self._observed.append((display, display.AddObserver(vtk.vtkCommand.ModifiedEvent, look)))
 
-    def _cornerMoved(self, pixel):
-        if self._isAlive() and self._matched is not None:
-            self._drawMatched()
+    def _cornerMoved(self, pixel: tuple[float, float]) -> None:
+        shown = self._alive()
+        if shown is not None and self._matched is not None:
+            self._drawMatched(shown, *self._matched)
             if self._onCorner is not None:
                 self._onCorner(pixel)

@@ -4,13 +4,24 @@ The lower part is transparent, so that a picture can leave pixels out. A view in
 neighbours: the wider the transparent part, the narrower the dark seam.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLColorTableNode
 
 TRANSPARENT_BELOW = 160
 LOWEST_VALUE = 164
 SIZE = 256
 
-_BRIGHT_BONE = ((0.0, (0.30, 0.12, 0.00)), (0.6, (1.00, 0.55, 0.10)), (1.0, (1.00, 0.92, 0.65)))
+Stops = tuple[tuple[float, tuple[float, float, float]], ...]
+"""Shares with their colour."""
+
+_BRIGHT_BONE: Stops = ((0.0, (0.30, 0.12, 0.00)), (0.6, (1.00, 0.55, 0.10)), (1.0, (1.00, 0.92, 0.65)))
 _DARK_BONE = ((0.0, (1.00, 0.88, 0.70)), (0.4, (0.95, 0.55, 0.15)), (1.0, (0.30, 0.06, 0.00)))
 _GREY = ((0.0, (0.0, 0.0, 0.0)), (1.0, (1.0, 1.0, 1.0)))
 _TINTED_GREY = ((0.0, (0.0, 0.0, 0.0)), (1.0, (1.0, 0.93, 0.76)))
@@ -21,28 +32,28 @@ _DIFFERENCE = (
 )
 
 
-def warmColors(isBoneBright):
+def warmColors(isBoneBright: bool) -> NDArray[np.float64]:
     """For bone density: warm colours in which bone is as bright or dark as in the fluoroscopy."""
     return _table(_BRIGHT_BONE if isBoneBright else _DARK_BONE)
 
 
-def greyColors(isTinted):
+def greyColors(isTinted: bool) -> NDArray[np.float64]:
     """For brightness: grey, with a tint where the picture has to be told from the fluoroscopy beside it."""
     return _table(_TINTED_GREY if isTinted else _GREY)
 
 
-def differenceColors():
+def differenceColors() -> NDArray[np.float64]:
     """For differences: grey in the middle, blue below where only the fluoroscopy shows bone, orange above."""
     return _table(_DIFFERENCE)
 
 
-def coded(shares, isShown=None):
+def coded(shares: NDArray[Any], isShown: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
     """Shares from 0 to 1 as values of a picture, uint8; transparent where they are not shown."""
     values = np.rint(LOWEST_VALUE + (SIZE - 1 - LOWEST_VALUE) * shares).astype(np.uint8)
     return values if isShown is None else np.where(isShown, values, np.uint8(0))
 
 
-def fillTable(colorNode, colors):
+def fillTable(colorNode: vtkMRMLColorTableNode, colors: NDArray[np.float64]) -> None:
     """Puts (256, 4) into a vtkMRMLColorTableNode."""
     wasModifying = colorNode.StartModify()
     colorNode.SetTypeToUser()
@@ -53,7 +64,7 @@ def fillTable(colorNode, colors):
     colorNode.EndModify(wasModifying)
 
 
-def _table(stops):
+def _table(stops: Stops) -> NDArray[np.float64]:
     shares = (np.arange(SIZE) - LOWEST_VALUE) / (SIZE - 1 - LOWEST_VALUE)
     places, colors = zip(*stops, strict=True)
     channels = [np.interp(shares, places, channel) for channel in zip(*colors, strict=True)]

@@ -1,7 +1,17 @@
 """Handles by which a person turns and shifts the CT in the views."""
 
+from __future__ import annotations
 
-def showHandles(transformNode, centreMm, isOn):
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLLinearTransformNode
+
+
+def showHandles(transformNode: vtkMRMLLinearTransformNode, centreMm: NDArray[np.float64], isOn: bool) -> None:
     """Shows or hides the handles of a pose transform.
 
     Args:

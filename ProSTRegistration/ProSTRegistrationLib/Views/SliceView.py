@@ -1,16 +1,26 @@
 """Turns slice views onto the detector: as seen from the source, u to the right and v down."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import slicer
+from numpy.typing import NDArray
 
 from prostreg.geometry.frames import invert_rigid, transform_points
 from ProSTRegistrationLib.Nodes.CArmNode import cameraFromPixel, carmOf
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSliceLogic, vtkMRMLSliceNode
 
 DRR_OPACITY = 0.5
 ORIENTATION = "Detector"
 
 
-def showOverlay(sliceLogic, fluoroscopyNode, drrNode):
+def showOverlay(
+    sliceLogic: vtkMRMLSliceLogic, fluoroscopyNode: vtkMRMLScalarVolumeNode, drrNode: vtkMRMLScalarVolumeNode
+) -> None:
     """Shows a fluoroscopy image with its DRR over it in the view of a slice logic.
 
     Raises:
@@ -20,7 +30,12 @@ def showOverlay(sliceLogic, fluoroscopyNode, drrNode):
     faceDetector(sliceLogic, fluoroscopyNode)
 
 
-def showLayers(sliceLogic, backgroundNode, foregroundNode=None, opacity=0.0):
+def showLayers(
+    sliceLogic: vtkMRMLSliceLogic,
+    backgroundNode: vtkMRMLScalarVolumeNode | None,
+    foregroundNode: vtkMRMLScalarVolumeNode | None = None,
+    opacity: float = 0.0,
+) -> None:
     """Shows one volume, or one over another, in the view of a slice logic; no other view follows."""
     composite = sliceLogic.GetSliceCompositeNode()
     wasModifying = composite.StartModify()
@@ -32,7 +47,7 @@ def showLayers(sliceLogic, backgroundNode, foregroundNode=None, opacity=0.0):
     composite.EndModify(wasModifying)
 
 
-def faceDetector(sliceLogic, fluoroscopyNode):
+def faceDetector(sliceLogic: vtkMRMLSliceLogic, fluoroscopyNode: vtkMRMLScalarVolumeNode) -> None:
     """Turns the view onto the image's detector and fits it in; to be repeated when the view has another size.
 
     Raises:
@@ -53,7 +68,7 @@ def faceDetector(sliceLogic, fluoroscopyNode):
     sliceNode.UpdateMatrices()
 
 
-def _namePreset(sliceNode, axes):
+def _namePreset(sliceNode: vtkMRMLSliceNode, axes: NDArray[np.float64]) -> None:
     # A view that was turned by hand finds back to the detector; and MRML logs an error when it loads an unnamed one.
     if sliceNode.HasSliceOrientationPreset(ORIENTATION):
         sliceNode.RemoveSliceOrientationPreset(ORIENTATION)

@@ -5,13 +5,30 @@ point is off centre, the camera aims at the detector's middle, which MRML keeps 
 window, which it does not: the detector then looks slightly keystoned, and all still fits.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import slicer
 import vtk
+from numpy.typing import NDArray
 
 from ProSTRegistrationLib.Nodes.CArmModels import detectorCornersMm, detectorSurface, sourceMm
 from ProSTRegistrationLib.Nodes.CArmNode import nodeCarmOf
 from ProSTRegistrationLib.Nodes.Scene import ROLE_ATTRIBUTE, Scene
+
+if TYPE_CHECKING:
+    from slicer import (
+        vtkMRMLAbstractViewNode,
+        vtkMRMLCameraNode,
+        vtkMRMLScalarVolumeNode,
+        vtkMRMLViewNode,
+        vtkMRMLVolumePropertyNode,
+        vtkMRMLVolumeRenderingDisplayNode,
+    )
+
+    from prostreg.geometry.carm import CArm
 
 PICTURE_ROLE = "detector picture"
 BONE_ROLE = "bone rendering"
@@ -29,7 +46,7 @@ MARGIN = 1.05
 OUTSIDE_ANGLE_DEG = 30.0
 
 
-def cameraOf(viewNode):
+def cameraOf(viewNode: vtkMRMLViewNode) -> vtkMRMLCameraNode:
     """The vtkMRMLCameraNode of a 3D view; made where the view has none yet."""
     scene = viewNode.GetScene()
     node = slicer.vtkMRMLViewLogic.GetCameraNode(scene, viewNode.GetLayoutName())
@@ -41,7 +58,7 @@ def cameraOf(viewNode):
     return node
 
 
-def lookFromSource(cameraNode, carm, viewAspect=1.0):
+def lookFromSource(cameraNode: vtkMRMLCameraNode, carm: CArm, viewAspect: float = 1.0) -> None:
     """Puts a camera into the X-ray source, looking at the detector, which just fits into the view.
 
     Args:
@@ -59,7 +76,7 @@ def lookFromSource(cameraNode, carm, viewAspect=1.0):
     _aim(cameraNode, source, middle, up, 2 * np.degrees(np.arctan(MARGIN * widest)))
 
 
-def lookAtCArm(cameraNode, carm):
+def lookAtCArm(cameraNode: vtkMRMLCameraNode, carm: CArm) -> None:
     """Puts a camera beside a C-arm, so that source, beam and detector are all seen, the patient's front up."""
     source, corners = sourceMm(carm), detectorCornersMm(carm)
     beam = _unit(corners.mean(axis=0) - source)
@@ -76,7 +93,9 @@ def lookAtCArm(cameraNode, carm):
     _aim(cameraNode, middle + distance * direction, middle, up, OUTSIDE_ANGLE_DEG)
 
 
-def showDetectorPicture(fluoroscopyNode, viewNode, isOn):
+def showDetectorPicture(
+    fluoroscopyNode: vtkMRMLScalarVolumeNode, viewNode: vtkMRMLAbstractViewNode, isOn: bool
+) -> None:
     """Shows a fluoroscopy image on its detector in one 3D view, with window and level as in the slice views.
 
     To be called again in a scene that was reloaded: pictures on models are not saved.
@@ -103,7 +122,7 @@ def showDetectorPicture(fluoroscopyNode, viewNode, isOn):
     display.EndModify(wasModifying)
 
 
-def showVolumeRendering(ctNode, viewNode, isOn):
+def showVolumeRendering(ctNode: vtkMRMLScalarVolumeNode, viewNode: vtkMRMLAbstractViewNode, isOn: bool) -> None:
     """Shows the bone of a CT in one 3D view; it moves with the CT."""
     displays = (ctNode.GetNthDisplayNode(index) for index in range(ctNode.GetNumberOfDisplayNodes()))
     display = next((node for node in displays if node and node.GetAttribute(ROLE_ATTRIBUTE) == BONE_ROLE), None)
@@ -114,7 +133,7 @@ def showVolumeRendering(ctNode, viewNode, isOn):
         display.SetVisibility(isOn)
 
 
-def _addBoneDisplay(ctNode):
+def _addBoneDisplay(ctNode: vtkMRMLScalarVolumeNode) -> vtkMRMLVolumeRenderingDisplayNode:
     mrmlScene, className = ctNode.GetScene(), "vtkMRMLGPURayCastVolumeRenderingDisplayNode"
     colors = Scene(mrmlScene).ownedNode(
         ctNode, BONE_COLORS_ROLE, "vtkMRMLVolumePropertyNode", f"{ctNode.GetName()} bone colours"
@@ -128,7 +147,7 @@ def _addBoneDisplay(ctNode):
     return display
 
 
-def _setBoneColors(propertyNode):
+def _setBoneColors(propertyNode: vtkMRMLVolumePropertyNode) -> None:
     opacity, slope, color = vtk.vtkPiecewiseFunction(), vtk.vtkPiecewiseFunction(), vtk.vtkColorTransferFunction()
     for hu, value in OPACITY_OF_HU:
         opacity.AddPoint(hu, value)
@@ -147,7 +166,13 @@ def _setBoneColors(propertyNode):
     shading.SetSpecular(0.15)
 
 
-def _aim(cameraNode, position, focalPoint, up, angleDeg):
+def _aim(
+    cameraNode: vtkMRMLCameraNode,
+    position: NDArray[np.float64],
+    focalPoint: NDArray[np.float64],
+    up: NDArray[np.float64],
+    angleDeg: float,
+) -> None:
     wasModifying = cameraNode.StartModify()
     cameraNode.SetParallelProjection(False)
     cameraNode.SetPosition(*position)
@@ -158,5 +183,5 @@ def _aim(cameraNode, position, focalPoint, up, angleDeg):
     cameraNode.ResetClippingRange()
 
 
-def _unit(vector):
+def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
     return vector / np.linalg.norm(vector)

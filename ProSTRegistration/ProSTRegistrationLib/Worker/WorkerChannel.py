@@ -1,11 +1,19 @@
 """The client's end of a connection to the worker: never blocks, moves bytes only in poll()."""
 
+from __future__ import annotations
+
 import errno
 import time
 from collections import deque
+from typing import TYPE_CHECKING, Any
 
 from prostreg.worker.handshake import MAX_PAYLOAD_BEFORE_PROOF, Handshake, HandshakeError
 from prostreg.worker.protocol import MAX_PAYLOAD_BYTES, MessageDecoder, MessageFault, encode
+
+if TYPE_CHECKING:
+    import socket
+
+    from prostreg.worker.protocol import Arrays, Message
 
 RECEIVE_BYTES = 1 << 20
 WAIT_S = 0.0005
@@ -23,21 +31,21 @@ class WorkerChannel:
         token: the secret that both sides know.
     """
 
-    def __init__(self, connection, token):
+    def __init__(self, connection: socket.socket, token: str) -> None:
         self._socket = connection
         self._socket.setblocking(False)
         self._handshake = Handshake("client", token)
         self._decoder = MessageDecoder(MAX_PAYLOAD_BEFORE_PROOF)
-        self._outgoing = deque()
-        self._lost = None
+        self._outgoing: deque[memoryview] = deque()
+        self._lost: str | None = None
         self.send(self._handshake.opening)
 
     @property
-    def isProven(self):
+    def isProven(self) -> bool:
         """True once the worker has shown that it knows the token; only then may requests be sent."""
         return self._handshake.done
 
-    def send(self, header, arrays=None):
+    def send(self, header: dict[str, Any], arrays: Arrays | None = None) -> None:
         """Puts a message into the queue; poll() sends it.
 
         Raises:
@@ -45,7 +53,7 @@ class WorkerChannel:
         """
         self._outgoing.extend(memoryview(buffer) for buffer in encode(header, arrays))
 
-    def poll(self, budget_s):
+    def poll(self, budget_s: float) -> list[Message | MessageFault]:
         """Sends and receives what is possible now; stays up to ``budget_s`` while there is something left to send.
 
         Returns:
@@ -67,10 +75,10 @@ class WorkerChannel:
             raise ChannelLost(self._lost)
         return items
 
-    def close(self):
+    def close(self) -> None:
         self._socket.close()
 
-    def _receive(self):
+    def _receive(self) -> None:
         while not self._lost:
             try:
                 data = self._socket.recv(RECEIVE_BYTES)
@@ -85,7 +93,7 @@ class WorkerChannel:
                 self._lost = "it closed the connection"
             self._decoder.feed(data)
 
-    def _transmit(self):
+    def _transmit(self) -> None:
         while self._outgoing and not self._lost:
             try:
                 sent = self._socket.send(self._outgoing[0])
@@ -100,7 +108,7 @@ class WorkerChannel:
             else:
                 self._outgoing[0] = self._outgoing[0][sent:]
 
-    def _understood(self):
+    def _understood(self) -> list[Message | MessageFault]:
         items = []
         while (item := self._decoder.next()) is not None:
             if self.isProven:
@@ -109,7 +117,7 @@ class WorkerChannel:
                 self._prove(item)
         return items
 
-    def _prove(self, item):
+    def _prove(self, item: Message | MessageFault) -> None:
         if isinstance(item, MessageFault):
             raise ChannelLost(item.text)
         try:

@@ -4,15 +4,26 @@ Call poll() from a timer, every 20 ms or so; all callbacks come from there. A wo
 request with a clear error and is started again by the next request.
 """
 
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from __future__ import annotations
 
-from prostreg.worker.protocol import MessageFault
-from ProSTRegistrationLib.Worker.WorkerChannel import ChannelLost
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from prostreg.worker.protocol import Arrays, Message, MessageFault
+from ProSTRegistrationLib.Worker.WorkerChannel import ChannelLost, WorkerChannel
 from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
 
+if TYPE_CHECKING:
+    from ProSTRegistrationLib.Worker.WorkerSource import RemoteWorker
+
 SEND_BUDGET_S = 0.01
+
+Content = dict[str, Any]
+OnReply = Callable[[Content, Arrays], object]
+OnProgress = Callable[[Content], object]
+OnError = Callable[["WorkerError"], object]
 
 
 class WorkerError(Exception):
@@ -25,7 +36,7 @@ class WorkerError(Exception):
         details: traceback or the end of the worker's log, for a report; may be empty.
     """
 
-    def __init__(self, kind, faults, details=""):
+    def __init__(self, kind: str, faults: Iterable[str], details: str = "") -> None:
         self.kind = kind
         self.faults = list(faults)
         self.details = details
@@ -34,14 +45,14 @@ class WorkerError(Exception):
 
 @dataclass
 class _Request:
-    header: dict
-    arrays: dict
-    onReply: Callable
-    onProgress: Callable
-    onError: Callable
+    header: Content
+    arrays: Arrays
+    onReply: OnReply
+    onProgress: OnProgress
+    onError: OnError
 
 
-def _ignore(*_):
+def _ignore(*_: object) -> None:
     return None
 
 
@@ -55,27 +66,28 @@ class WorkerClient:
         generation: counts the workers started so far; what an earlier one had loaded is gone.
     """
 
-    def __init__(self, source=None):
+    def __init__(self, source: LocalWorker | RemoteWorker | None = None) -> None:
         self.source = source or LocalWorker()
         self.generation = 0
         self._isStarted = False
-        self._channel = None
-        self._requests = {}
-        self._unsent = deque()
-        self._inbox = deque()
+        self._channel: WorkerChannel | None = None
+        self._startFault: str | None = None
+        self._requests: dict[int, _Request] = {}
+        self._unsent: deque[int] = deque()
+        self._inbox: deque[Message | MessageFault] = deque()
         self._lastId = 0
 
     @property
-    def isConnected(self):
+    def isConnected(self) -> bool:
         """True while a worker is there and has proved itself."""
         return self._channel is not None
 
     @property
-    def hasPending(self):
+    def hasPending(self) -> bool:
         """True while an answer is outstanding."""
         return bool(self._requests)
 
-    def start(self):
+    def start(self) -> None:
         """Starts the worker if there is none; returns at once."""
         if self._isStarted:
             return
@@ -87,7 +99,15 @@ class WorkerClient:
         except OSError as error:
             self._startFault = f"it could not be started: {error}"
 
-    def request(self, command, arrays=None, onReply=_ignore, onProgress=_ignore, onError=_ignore, **fields):
+    def request(
+        self,
+        command: str,
+        arrays: Arrays | None = None,
+        onReply: OnReply = _ignore,
+        onProgress: OnProgress = _ignore,
+        onError: OnError = _ignore,
+        **fields: object,
+    ) -> int:
         """Asks the worker for something; starts it if need be.
 
         Args:
@@ -108,12 +128,12 @@ class WorkerClient:
         self.start()
         return self._lastId
 
-    def cancel(self):
+    def cancel(self) -> None:
         """Asks the worker to end the running registration; that request is then answered with the best so far."""
         if self.hasPending:
             self.request("cancel")
 
-    def stop(self):
+    def stop(self) -> None:
         """Ends the worker (a remote one is only left); pending requests are dropped without a callback."""
         self._requests.clear()
         self._inbox.clear()
@@ -121,15 +141,15 @@ class WorkerClient:
         self._disconnect()
         self.source.discardLog()
 
-    def restart(self):
+    def restart(self) -> None:
         """Ends the worker, so that the next request starts another; pending requests fail."""
         self._lose("it was ended to start anew")
 
-    def logTail(self):
+    def logTail(self) -> str:
         """The last lines of the worker's log, for messages."""
         return self.source.logTail()
 
-    def poll(self):
+    def poll(self) -> None:
         """Moves bytes and calls the callbacks that are due."""
         if self._isStarted:
             try:
@@ -139,7 +159,7 @@ class WorkerClient:
                 self._lose(str(loss))
         self._deliver()
 
-    def _exchange(self):
+    def _exchange(self) -> None:
         if self._startFault:
             raise ChannelLost(self._startFault)
         if self._channel is None:
@@ -147,22 +167,22 @@ class WorkerClient:
             if self._channel is None:
                 return
         while self._unsent:
-            self._transmit(self._unsent.popleft())
+            self._transmit(self._channel, self._unsent.popleft())
         self._inbox.extend(self._channel.poll(SEND_BUDGET_S))
 
-    def _transmit(self, requestId):
+    def _transmit(self, channel: WorkerChannel, requestId: int) -> None:
         request = self._requests.get(requestId)
         if request is None:
             return
         try:
-            self._channel.send(request.header, request.arrays)
+            channel.send(request.header, request.arrays)
         except ValueError as error:
             del self._requests[requestId]
             request.onError(WorkerError("input", [str(error)]))
         else:
             request.arrays = {}
 
-    def _deliver(self):
+    def _deliver(self) -> None:
         # Taken one by one, so that a callback that raises costs no other its call.
         while self._inbox:
             item = self._inbox.popleft()
@@ -171,9 +191,9 @@ class WorkerClient:
                 return
             self._dispatch(item)
 
-    def _dispatch(self, message):
+    def _dispatch(self, message: Message) -> None:
         event, content = message.header.get("event"), message.header.get("content", {})
-        request = self._requests.get(message.header.get("id"))
+        request = self._requests.get(message.header.get("id", 0))
         if request is None:
             return
         if event == "progress":
@@ -188,7 +208,7 @@ class WorkerClient:
             faults = content.get("faults", ["The worker gave no reason."])
             request.onError(WorkerError(content.get("kind", "defect"), faults, content.get("traceback", "")))
 
-    def _lose(self, reason):
+    def _lose(self, reason: str) -> None:
         details = self.logTail()
         self._disconnect()
         text = (
@@ -200,7 +220,7 @@ class WorkerClient:
         for request in failed.values():
             request.onError(WorkerError("lost", [text], details))
 
-    def _disconnect(self):
+    def _disconnect(self) -> None:
         if self._channel is not None:
             self._channel.close()
             self._channel = None

@@ -4,18 +4,36 @@ Voxels go out straight from the nodes' memory, a few milliseconds at a time: not
 large the CT is. What changed on the way has another key by then and is sent again with the next request.
 """
 
+from __future__ import annotations
+
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels, contentKey
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, worldFromNode
 
+if TYPE_CHECKING:
+    from slicer import vtkMRMLNode, vtkMRMLScalarVolumeNode
+
+    from prostreg.geometry.carm import CArm
+    from prostreg.geometry.frames import Matrix
+    from prostreg.worker.protocol import Arrays
+    from ProSTRegistrationLib.Nodes.Scene import Scene
+    from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient, WorkerError
+
 BONE_BY_THRESHOLD = AnatomyChoice()
+
+Key = tuple[object, ...]
+_Keys = tuple[Key, Key, list[Key]]
+"""Of CT, anatomy and views."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +42,7 @@ class LoadedIds:
 
     ct: str
     anatomy: str
-    views: tuple
+    views: tuple[str, ...]
 
 
 @dataclass
@@ -32,9 +50,9 @@ class _Step:
     """One request still to be made; ``fields`` is asked when the ids of earlier steps are known."""
 
     command: str
-    arrays: dict
-    fields: Callable
-    keys: list
+    arrays: Arrays
+    fields: Callable[[], dict[str, Any]]
+    keys: Sequence[Key]
     answer: str
 
 
@@ -42,11 +60,11 @@ class _Step:
 class _Load:
     """One call of load()."""
 
-    ctNode: object
-    fluoroscopyNodes: list
+    ctNode: vtkMRMLScalarVolumeNode
+    fluoroscopyNodes: list[vtkMRMLScalarVolumeNode]
     anatomy: AnatomyChoice
-    onLoaded: Callable
-    onError: Callable
+    onLoaded: Callable[[LoadedIds], object]
+    onError: Callable[[InputError | WorkerError], object]
 
 
 class WorkerData:
@@ -57,15 +75,22 @@ class WorkerData:
         client: WorkerClient.
     """
 
-    def __init__(self, scene, client):
+    def __init__(self, scene: Scene, client: WorkerClient) -> None:
         self._scene = scene
         self._client = client
-        self._ids = {}
-        self._generation = None
+        self._ids: dict[Key, str] = {}
+        self._generation: int | None = None
         self._isSending = False
-        self._waiting = deque()
+        self._waiting: deque[_Load] = deque()
 
-    def load(self, ctNode, fluoroscopyNodes, anatomy, onLoaded, onError):
+    def load(
+        self,
+        ctNode: vtkMRMLScalarVolumeNode,
+        fluoroscopyNodes: Sequence[vtkMRMLScalarVolumeNode],
+        anatomy: AnatomyChoice,
+        onLoaded: Callable[[LoadedIds], object],
+        onError: Callable[[InputError | WorkerError], object],
+    ) -> None:
         """Sends what the worker does not have yet; loads that come meanwhile wait for their turn.
 
         Args:
@@ -86,11 +111,11 @@ class WorkerData:
         else:
             self._carryOut(load, *plan)
 
-    def forget(self):
+    def forget(self) -> None:
         """Makes the next load send everything again."""
         self._ids.clear()
 
-    def _carryOut(self, load, keys, steps):
+    def _carryOut(self, load: _Load, keys: _Keys, steps: list[_Step]) -> None:
         if not steps:
             ctKey, anatomyKey, viewKeys = keys
             views = tuple(self._ids[key] for key in viewKeys)
@@ -98,14 +123,14 @@ class WorkerData:
             return
         self._isSending = True
 
-        def sent(content, arrays):
+        def sent(content: dict[str, Any], arrays: Arrays) -> None:
             answer = content[steps[0].answer]
             self._ids.update(zip(steps[0].keys, answer if isinstance(answer, list) else [answer], strict=True))
             self._isSending = False
             self._carryOut(load, keys, steps[1:])
             self._takeNext()
 
-        def failed(error):
+        def failed(error: WorkerError) -> None:
             self._isSending = False
             if error.kind == "lost":
                 # What they were planned with is gone; they are as lost as the one that was under way.
@@ -118,7 +143,7 @@ class WorkerData:
         step = steps[0]
         self._client.request(step.command, step.arrays, onReply=sent, onError=failed, **step.fields())
 
-    def _takeNext(self):
+    def _takeNext(self) -> None:
         while self._waiting and not self._isSending:
             load = self._waiting.popleft()
             try:
@@ -126,29 +151,32 @@ class WorkerData:
             except InputError as error:
                 load.onError(error)
 
-    def _plan(self, load):
+    def _plan(self, load: _Load) -> tuple[_Keys, list[_Step]]:
         """The keys of all data and the steps that bring the missing ones, or every fault."""
         ctNode, anatomy, faults = load.ctNode, load.anatomy, FaultList()
-        ct, worldFromVolume = faults.collect(lambda: self._scene.ct(ctNode)) or (None, None)
-        views = [faults.collect(lambda node=node: self._scene.fluoroscopy(node)) for node in load.fluoroscopyNodes]
-        steps, ctKey, anatomyKey = [], None, None
-        if ct is not None:
-            ctKey = ("ct", contentKey(ctNode), ijkToRas(ctNode).tobytes())
+        placed = faults.collect(lambda: self._scene.ct(ctNode))
+        views = [faults.collect(partial(self._scene.fluoroscopy, node)) for node in load.fluoroscopyNodes]
+        steps: list[_Step] = []
+        if placed is not None:
+            ct, worldFromVolume = placed
+            ctKey: Key = ("ct", contentKey(ctNode), ijkToRas(ctNode).tobytes())
             if ctKey not in self._ids:
                 fields = {"volume_from_index": ct.volume_from_index.tolist()}
                 steps.append(_Step("load_ct", {"ct": ct.values}, lambda: fields, [ctKey], "ct"))
             anatomyKey = faults.collect(lambda: _anatomyKey(ctKey, worldFromVolume, anatomy))
             if anatomyKey is not None and anatomyKey not in self._ids:
-                step = faults.collect(lambda: self._anatomyStep(worldFromVolume, ctKey, anatomyKey, anatomy))
-                steps.append(step)
+                step = faults.collect(partial(self._anatomyStep, worldFromVolume, ctKey, anatomyKey, anatomy))
+                steps += [] if step is None else [step]
         faults.raise_if_any()
-        viewKeys = [_viewKey(node, carm) for node, (_, carm) in zip(load.fluoroscopyNodes, views, strict=True)]
-        missing = [(key, *view) for key, view in zip(viewKeys, views, strict=True) if key not in self._ids]
+        assert anatomyKey is not None  # or it was raised
+        seen = [view for view in views if view is not None]
+        viewKeys = [_viewKey(node, carm) for node, (_, carm) in zip(load.fluoroscopyNodes, seen, strict=True)]
+        missing = [(key, *view) for key, view in zip(viewKeys, seen, strict=True) if key not in self._ids]
         if missing:
             steps.append(_viewStep(missing))
         return (ctKey, anatomyKey, viewKeys), steps
 
-    def _anatomyStep(self, worldFromVolume, ctKey, anatomyKey, anatomy):
+    def _anatomyStep(self, worldFromVolume: Matrix, ctKey: Key, anatomyKey: Key, anatomy: AnatomyChoice) -> _Step:
         parts = [] if anatomy.node is None else anatomyLabels(worldFromVolume, anatomy)
         arrays = {f"labels{number}": part.labels.values for number, part in enumerate(parts)}
         labels = [
@@ -164,7 +192,7 @@ class WorkerData:
         )
 
 
-def _anatomyKey(ctKey, worldFromVolume, anatomy):
+def _anatomyKey(ctKey: Key, worldFromVolume: Matrix, anatomy: AnatomyChoice) -> Key:
     if anatomy.node is None:
         return ("anatomy", ctKey, anatomy.thresholdHu)
     volumeFromAnatomy = np.linalg.inv(worldFromVolume) @ worldFromNode(anatomy.node)
@@ -172,12 +200,12 @@ def _anatomyKey(ctKey, worldFromVolume, anatomy):
     return ("anatomy", ctKey, contentKey(anatomy.node), place, anatomy.segmentIds, anatomy.labelValues)
 
 
-def _viewKey(node, carm):
+def _viewKey(node: vtkMRMLNode, carm: CArm) -> Key:
     place = np.round(carm.camera_from_world, 9).tobytes()
     return ("view", contentKey(node), node.GetAttribute(CARM_ATTRIBUTE), place)
 
 
-def _viewStep(missing):
+def _viewStep(missing: list[tuple[Key, NDArray[Any], CArm]]) -> _Step:
     cameras = [
         {
             "K": carm.intrinsics.tolist(),

@@ -1,5 +1,7 @@
 """Where a worker comes from: a child process started here, or one that waits on another machine."""
 
+from __future__ import annotations
+
 import os
 import secrets
 import shutil
@@ -9,6 +11,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 import prostreg
 from prostreg.worker.protocol import TOKEN_VARIABLE
@@ -29,15 +32,15 @@ class LocalWorker:
         logFolder: folder for the worker's log file; the system's temporary one if it is None.
     """
 
-    def __init__(self, interpreter=None, logFolder=None):
+    def __init__(self, interpreter: str | None = None, logFolder: str | None = None) -> None:
         self._interpreter = interpreter or shutil.which("PythonSlicer") or sys.executable
         self._logFolder = logFolder
-        self._process = None
-        self._listener = None
-        self._candidates = []
-        self.logPath = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._listener: socket.socket | None = None
+        self._candidates: list[WorkerChannel] = []
+        self.logPath: Path | None = None
 
-    def start(self):
+    def start(self) -> None:
         """Starts the process and returns at once."""
         self._token = secrets.token_hex(32)
         self._deadline = time.monotonic() + STARTUP_LIMIT_S
@@ -55,7 +58,7 @@ class LocalWorker:
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0) | BELOW_APPLICATION,
             )
 
-    def poll(self):
+    def poll(self) -> WorkerChannel | None:
         """The channel to the worker once it has connected and proved itself, None until then.
 
         Raises:
@@ -74,13 +77,13 @@ class LocalWorker:
                 self._candidates.remove(candidate)
                 self._stopListening()
                 return candidate
-        if self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is not None:
             raise ChannelLost(f"it ended while starting{self.howItEnded()}")
         if time.monotonic() > self._deadline:
             raise ChannelLost(f"it did not answer within {STARTUP_LIMIT_S:.0f} s")
         return None
 
-    def end(self):
+    def end(self) -> None:
         """Sees to it that the process is gone; its channel has to be closed already."""
         self._stopListening()
         if self._process is None:
@@ -91,31 +94,31 @@ class LocalWorker:
             self._process.kill()
             self._process.wait()
 
-    def howItEnded(self):
+    def howItEnded(self) -> str:
         """A few words to append to a message: the exit code, where there is one."""
         if self._process is None or self._process.poll() is None:
             return ""
         return f" (exit code {self._process.returncode})"
 
-    def logTail(self):
+    def logTail(self) -> str:
         """The last lines of the worker's log."""
         if self.logPath is None or not self.logPath.exists():
             return ""
         return "\n".join(self.logPath.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:])
 
-    def discardLog(self):
+    def discardLog(self) -> None:
         """Removes the log file; for the end of the application."""
         if self.logPath is not None:
             self.logPath.unlink(missing_ok=True)
             self.logPath = None
 
-    def _openLog(self):
+    def _openLog(self) -> BinaryIO:
         handle, path = tempfile.mkstemp(prefix="prostreg-worker-", suffix=".log", dir=self._logFolder)
         self.discardLog()
         self.logPath = Path(path)
         return os.fdopen(handle, "wb")
 
-    def _environment(self):
+    def _environment(self) -> dict[str, str]:
         engineFolder = str(Path(prostreg.__file__).parent.parent)
         searchPath = [engineFolder, *filter(None, [os.environ.get("PYTHONPATH")])]
         return {
@@ -126,7 +129,7 @@ class LocalWorker:
             "PYTHONIOENCODING": "utf-8",
         }
 
-    def _accept(self):
+    def _accept(self) -> None:
         while self._listener is not None:
             try:
                 connection, _ = self._listener.accept()
@@ -135,7 +138,7 @@ class LocalWorker:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._candidates.append(WorkerChannel(connection, self._token))
 
-    def _stopListening(self):
+    def _stopListening(self) -> None:
         for candidate in self._candidates:
             candidate.close()
         self._candidates.clear()
@@ -153,14 +156,14 @@ class RemoteWorker:
         token: the value of PROSTREG_WORKER_TOKEN on its machine.
     """
 
-    logPath = None
+    logPath: Path | None = None
 
-    def __init__(self, host, port, token):
+    def __init__(self, host: str, port: int, token: str) -> None:
         self._address = (host, port)
         self._token = token
-        self._channel = None
+        self._channel: WorkerChannel | None = None
 
-    def start(self):
+    def start(self) -> None:
         """Begins to connect and returns at once."""
         connection = socket.socket()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -169,12 +172,13 @@ class RemoteWorker:
         self._deadline = time.monotonic() + STARTUP_LIMIT_S
         self._channel = WorkerChannel(connection, self._token)
 
-    def poll(self):
+    def poll(self) -> WorkerChannel | None:
         """The channel once the worker has proved itself, None until then.
 
         Raises:
             ChannelLost: nothing answers there, or it does not know the token.
         """
+        assert self._channel is not None, "start() comes first"
         self._channel.poll(0)
         if self._channel.isProven:
             return self._channel
@@ -182,18 +186,18 @@ class RemoteWorker:
             raise ChannelLost(f"it did not answer within {STARTUP_LIMIT_S:.0f} s")
         return None
 
-    def end(self):
+    def end(self) -> None:
         """Leaves the worker running for the next client."""
         if self._channel is not None:
             self._channel.close()
             self._channel = None
 
-    def howItEnded(self):
+    def howItEnded(self) -> str:
         return f" (at {self._address[0]}:{self._address[1]})"
 
-    def logTail(self):
+    def logTail(self) -> str:
         """Nothing: the log of that worker is on its own machine."""
         return ""
 
-    def discardLog(self):
+    def discardLog(self) -> None:
         """Does nothing, for the same reason."""

@@ -61,7 +61,7 @@ def density(drr: Image) -> Image:
     return np.asarray(np.clip(drr / max(top, GENTLEST_SPREAD), 0, 1))
 
 
-def like_fluoroscopy(drr: Image, brightness: Image, is_bone_bright: bool) -> Image:
+def like_fluoroscopy(drr: Image, brightness: NDArray[np.floating], is_bone_bright: bool) -> Image:
     """A DRR with the shading and contrast of the fluoroscopy image beside it, as brightness.
 
     Shading, which soft tissue and the beam make, comes from the fluoroscopy; all detail comes from the DRR. So edges
@@ -82,7 +82,7 @@ def like_fluoroscopy(drr: Image, brightness: Image, is_bone_bright: bool) -> Ima
     return np.clip(_enlarged(shading - gain * drr_shading, drr.shape, factor) + np.float32(gain) * drr, 0, 1)
 
 
-def difference(drr: Image, brightness: Image, is_bone_bright: bool) -> Image:
+def difference(drr: Image, brightness: NDArray[np.floating], is_bone_bright: bool) -> Image:
     """How much more bone the DRR shows than the fluoroscopy, -1 to 1; 0 where they agree and beside the DRR's bone.
 
     Args: as for like_fluoroscopy; best reduced to DIFFERENCE_PIXELS before.
@@ -123,7 +123,7 @@ def blurred(image: NDArray[Any], sigma_pixels: float) -> Image:
     return smooth
 
 
-def _edges(image: Image) -> Image:
+def _edges(image: NDArray[np.floating]) -> Image:
     width = image.shape[1]
     return blurred(image, NOISE_WIDTH * width) - blurred(image, EDGE_WIDTH * width)
 
