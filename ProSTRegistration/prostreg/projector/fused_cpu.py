@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,15 +9,10 @@ from prostreg.geometry.carm import CArm
 from prostreg.images.volume import Volume
 from prostreg.parallel import cores, run_all
 from prostreg.projector.occupancy import occupancy_cells
-from prostreg.projector.plane_march import make_project_rows
+from prostreg.projector.plane_march import project_rows
 from prostreg.projector.rays import index_rays, padded_index_from_volume, padded_values
 
 ROWS_PER_TASK = 16
-
-
-@cache
-def _kernel(with_derivative: bool) -> Callable[..., None]:
-    return make_project_rows(with_derivative)
 
 
 class FusedCpuProjector:
@@ -70,13 +62,11 @@ class FusedCpuProjector:
     ) -> None:
         index_from_camera, source = index_rays(self._index_from_volume, camera_from_volume)
         camera_from_pixel = np.linalg.inv(carm.intrinsics)
-        kernel = _kernel(derivative is not None)
-        output = np.empty((0, 6, 0, 0), dtype=np.float32) if derivative is None else derivative
 
         def work(task: tuple[tuple[int, int], tuple[int, int]]) -> None:
-            kernel(
+            project_rows(
                 self._values, self._cells, self._strides, self._cell_strides, self._size, index_from_camera,
-                source, camera_from_pixel, *task, images, output,
+                source, camera_from_pixel, *task, images, derivative,
             )  # fmt: skip
 
         run_all(work, _tasks(len(images), carm.height))

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
-_compiled = numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+from prostreg.compilation import compiled
 
 
-@_compiled
+@compiled
 def patch_grad_ncc_scores(
     images: Any, weight: Any, fixed: Any, fixed_mean: Any, fixed_variance: Any, inverse_cover: Any, counts: Any,
     edge: int, stride: int, damping: float, flat: float, scores: Any,
@@ -46,7 +45,7 @@ def patch_grad_ncc_scores(
         scores[index] = agreement / np.sqrt(structure * max(2.0 * counts.sum(), 1.0))
 
 
-@_compiled
+@compiled
 def _sobel(image: Any, weight: Any, gradients: Any) -> None:
     half, quarter = np.float32(0.5), np.float32(0.25)
     for row in range(1, image.shape[0] - 1):
@@ -60,7 +59,7 @@ def _sobel(image: Any, weight: Any, gradients: Any) -> None:
             gradients[1, row, column] = half * (lower - upper) * weight[row, column]
 
 
-@_compiled
+@compiled
 def _direction_sums(
     moving: Any, fixed: Any, fixed_mean: Any, fixed_variance: Any, inverse_cover: Any, counts: Any,
     edge: int, stride: int, damping: float, flat: float,
@@ -87,7 +86,7 @@ def _direction_sums(
     return agreement, structure
 
 
-@_compiled
+@compiled
 def _column_sums(moving: Any, fixed: Any, first: int, edge: int, sums: Any) -> None:
     """Sums of m, m^2 and m f over ``edge`` rows from ``first``, for each column."""
     sums[:] = 0
@@ -99,7 +98,7 @@ def _column_sums(moving: Any, fixed: Any, first: int, edge: int, sums: Any) -> N
             sums[2, column] += value * fixed[row, column]
 
 
-@_compiled
+@compiled
 def _row_of_patches(
     sums: Any, fixed_mean: Any, inverse_cover: Any, counts: Any, edge: int, stride: int, variance: Any, covariance: Any
 ) -> float:

@@ -1,0 +1,50 @@
+"""Kernels compiled by numba, whose machine code is kept on disk from one process to the next."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numba
+from numba.core.caching import FunctionCache
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as machine code: without the GIL, with fast arithmetic, kept beside its file or in the user's cache.
+
+    Only functions of a module's top level are found again. One that closes over another kernel has a new key in every
+    process: make such a choice by an argument that may be None, which numba compiles apart.
+    """
+    kernel: Any = numba.njit(nogil=True, fastmath=True, error_model="numpy")(function)
+    # numba raises a RuntimeError where no folder can be written; the machine code then lasts as long as the process.
+    with contextlib.suppress(RuntimeError, OSError):
+        kernel._cache = _DispensableCache(function)
+    return kernel  # type: ignore[no-any-return]
+
+
+class _DispensableCache:
+    """numba's cache of one kernel, whose damaged files are made anew and whose full disk keeps nothing."""
+
+    _all: ClassVar[list[FunctionCache]] = []
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._cache: Any = FunctionCache(function)
+        self._all.append(self._cache)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cache, name)
+
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        try:
+            return self._cache.load_overload(signature, target_context)
+        except Exception:  # Reading a damaged file may raise anything.
+            # All kernels are made anew, because stored callers name the stored kernels that they call.
+            for cache in self._all:
+                with contextlib.suppress(OSError):
+                    cache.flush()
+            return None
+
+    def save_overload(self, signature: Any, result: Any) -> None:
+        with contextlib.suppress(OSError):
+            self._cache.save_overload(signature, result)
