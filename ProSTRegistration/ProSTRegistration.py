@@ -1,6 +1,9 @@
 """The Slicer module as Slicer finds it. The work is done in ProSTRegistrationLib and, behind it, prostreg."""
 
+from __future__ import annotations
+
 import sys
+from typing import Any
 
 if sys.version_info < (3, 10):
     # Before anything that an older Python cannot read, so that the error log has a sentence.
@@ -27,7 +30,7 @@ from ProSTRegistrationLib.Views.CheckLayout import registerCheckLayout
 class ProSTRegistration(ScriptedLoadableModule):
     """What Slicer shows about the module, without loading anything heavy."""
 
-    def __init__(self, parent):
+    def __init__(self, parent: Any) -> None:
         super().__init__(parent)
         self.parent.title = _("ProST Registration (2D/3D)")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Registration")]
@@ -52,14 +55,14 @@ IEEE Transactions on Medical Imaging 43(1), 275-285, 2024, doi 10.1109/TMI.2023.
         slicer.app.connect("startupCompleted()", introduce)
 
 
-def introduce():
+def introduce() -> None:
     """Makes samples and layout known once the application is up: scenes may have been saved with that layout."""
     registerSampleData(loadSample)
     if slicer.app.layoutManager() is not None:
         registerCheckLayout(slicer.app.layoutManager().layoutLogic().GetLayoutNode())
 
 
-def loadSample(kind):
+def loadSample(kind: str) -> None:
     """Loads a sample ("spine" or "phantom") in the background, in the module's panel."""
     slicer.util.selectModule("ProSTRegistration")
     slicer.util.getModuleWidget("ProSTRegistration").panel.images.loadSample(kind)
@@ -68,11 +71,11 @@ def loadSample(kind):
 class ProSTRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """Loads the panel and follows the scene's life."""
 
-    def __init__(self, parent=None):
+    def __init__(self, parent: Any | None = None) -> None:
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
 
-    def setup(self):
+    def setup(self) -> None:
         super().setup()
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/ProSTRegistration.ui"))
         self.layout.addWidget(uiWidget)
@@ -85,27 +88,27 @@ class ProSTRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
         self.showParameterNode()
 
-    def cleanup(self):
+    def cleanup(self) -> None:
         self.removeObservers()
         self.panel.stop()
 
-    def enter(self):
+    def enter(self) -> None:
         self.showParameterNode()
         self.panel.enter()
 
-    def exit(self):
+    def exit(self) -> None:
         self.panel.leave()
 
-    def onSceneStartClose(self, caller, event):
+    def onSceneStartClose(self, caller: object, event: object) -> None:
         self.panel.closeScene()
 
-    def onSceneEndClose(self, caller, event):
+    def onSceneEndClose(self, caller: object, event: object) -> None:
         self.showParameterNode()
 
-    def onSceneEndImport(self, caller, event):
+    def onSceneEndImport(self, caller: object, event: object) -> None:
         self.showParameterNode()
 
-    def showParameterNode(self):
+    def showParameterNode(self) -> None:
         """Shows the scene's parameter node, which is made if the scene has none."""
         self.panel.setParameters(self.logic.getParameterNode())
 
@@ -113,21 +116,22 @@ class ProSTRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 class ProSTRegistrationLogic(ScriptedLoadableModuleLogic):
     """The use cases without a panel: ``registration`` is a ProSTRegistrationLib.Logic."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.registration = Logic(slicer.mrmlScene)
 
-    def getParameterNode(self):
-        return ProSTRegistrationParameterNode(super().getParameterNode())
+    def getParameterNode(self) -> ProSTRegistrationParameterNode:
+        # Its decorator, of which mypy knows nothing, lets it take the node.
+        return ProSTRegistrationParameterNode(super().getParameterNode())  # type: ignore[call-arg]
 
 
 class ProSTRegistrationTest(ScriptedLoadableModuleTest):
     """Reload and Test: the module comes up with an empty scene. What it does is tested in Testing/."""
 
-    def setUp(self):
+    def setUp(self) -> None:
         slicer.mrmlScene.Clear()
 
-    def runTest(self):
+    def runTest(self) -> None:
         self.setUp()
         widget = slicer.util.getModuleWidget("ProSTRegistration")
         self.assertFalse(widget.ui.registerButton.enabled)

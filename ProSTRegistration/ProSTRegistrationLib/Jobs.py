@@ -3,13 +3,25 @@
 Nothing in the scene changes before a task has succeeded.
 """
 
+from __future__ import annotations
+
 import abc
 import enum
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from prostreg.errors import InputError
 from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode
+
+    from prostreg.geometry.frames import Matrix
+    from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
+    from ProSTRegistrationLib.Worker.WorkerClient import OnFailure, OnProgress, WorkerClient
+    from ProSTRegistrationLib.Worker.WorkerData import LoadedIds, WorkerData
 
 
 class JobState(enum.Enum):
@@ -31,7 +43,9 @@ class Callbacks:
         onError: called with an InputError or WorkerError; str() of it is written for people.
     """
 
-    def __init__(self, onProgress=None, onDone=None, onError=None):
+    def __init__(
+        self, onProgress: OnProgress | None = None, onDone: OnProgress | None = None, onError: OnFailure | None = None
+    ) -> None:
         self.onProgress = onProgress or _ignore
         self.onDone = onDone or _ignore
         self.onError = onError or _ignore
@@ -52,7 +66,15 @@ class Job(abc.ABC):
     running = JobState.REGISTERING
     taskName = "registration"
 
-    def __init__(self, data, client, nodes, anatomy, callbacks, onEnd):
+    def __init__(
+        self,
+        data: WorkerData,
+        client: WorkerClient,
+        nodes: Sequence[vtkMRMLScalarVolumeNode],
+        anatomy: AnatomyChoice,
+        callbacks: Callbacks,
+        onEnd: Callable[[], object],
+    ) -> None:
         self.ctNode, *self.fluoroscopyNodes = nodes
         self.anatomy = anatomy
         self.state = JobState.LOADING
@@ -60,7 +82,7 @@ class Job(abc.ABC):
         self._callbacks, self._onEnd = callbacks, onEnd
         self._isOver = False
 
-    def start(self):
+    def start(self) -> None:
         """Brings the data into the worker, then runs.
 
         Raises:
@@ -68,39 +90,39 @@ class Job(abc.ABC):
         """
         self._load(mayRetry=True)
 
-    def cancel(self):
+    def cancel(self) -> None:
         """Asks for an early end; before the task has begun it ends at once."""
         if self.state is JobState.LOADING:
             self.fail(WorkerError("stopped", [f"The {self.taskName} was cancelled before it began."]))
         elif self.state is self.running:
             self._client.cancel()
 
-    def fail(self, error):
+    def fail(self, error: InputError | WorkerError) -> None:
         """Ends the task with an error."""
         if not self._isOver:
             self._end()
             self._callbacks.onError(error)
 
-    def abandon(self):
+    def abandon(self) -> None:
         """Ends the task without telling anybody; for the end of scene or application."""
         if not self._isOver:
             self._end()
             self._client.cancel()
 
-    def loseNodes(self):
+    def loseNodes(self) -> None:
         """Ends the task because what it works on has left the scene."""
         self._client.cancel()
         self.fail(InputError(f"The CT or its images were removed from the scene: the {self.taskName} was ended."))
 
     @abc.abstractmethod
-    def _request(self, ids):
+    def _request(self, ids: LoadedIds) -> None:
         """Sends the task's request by self._ask."""
 
     @abc.abstractmethod
-    def _finish(self, ids, content):
+    def _finish(self, ids: LoadedIds, content: dict[str, Any]) -> None:
         """Makes something of the worker's answer and ends the task."""
 
-    def _ask(self, ids, command, **fields):
+    def _ask(self, ids: LoadedIds, command: str, **fields: Any) -> None:
         self._client.request(
             command,
             onReply=lambda content, arrays: None if self._isOver else self._finish(ids, content),
@@ -109,21 +131,21 @@ class Job(abc.ABC):
             **fields,
         )
 
-    def _succeed(self, result):
+    def _succeed(self, result: dict[str, Any]) -> None:
         if not self._isOver:
             self._end()
             self._callbacks.onDone(result)
 
-    def _load(self, mayRetry):
+    def _load(self, mayRetry: bool) -> None:
         self._mayRetry = mayRetry
         self._data.load(self.ctNode, self.fluoroscopyNodes, self.anatomy, self._loaded, self.fail)
 
-    def _loaded(self, ids):
+    def _loaded(self, ids: LoadedIds) -> None:
         if not self._isOver:
             self.state = self.running
             self._request(ids)
 
-    def _failedRequest(self, error):
+    def _failedRequest(self, error: WorkerError) -> None:
         if error.kind == "not-loaded" and self._mayRetry and not self._isOver:
             # The worker keeps only the last few CTs and images.
             self._data.forget()
@@ -132,7 +154,7 @@ class Job(abc.ABC):
         else:
             self.fail(error)
 
-    def _end(self):
+    def _end(self) -> None:
         self._isOver = True
         self._onEnd()
 
@@ -149,20 +171,20 @@ class AdaptationJob(Job):
     running = JobState.ADAPTING
     taskName = "adaptation"
 
-    def __init__(self, *args, minutes, seed, worldFromVolume):
+    def __init__(self, *args: Any, minutes: float, seed: int, worldFromVolume: Matrix) -> None:
         super().__init__(*args)
         self._minutes, self._seed, self._worldFromVolume = minutes, seed, worldFromVolume
 
-    def _request(self, ids):
+    def _request(self, ids: LoadedIds) -> None:
         self._ask(
             ids, "adapt", ct=ids.ct, anatomy=ids.anatomy, view=ids.views[0] if ids.views else None,
             initial=None if self._worldFromVolume is None else np.asarray(self._worldFromVolume).tolist(),
             minutes=self._minutes, seed=self._seed, name=self.ctNode.GetName(),
         )  # fmt: skip
 
-    def _finish(self, ids, content):
+    def _finish(self, ids: LoadedIds, content: dict[str, Any]) -> None:
         self._succeed(content)
 
 
-def _ignore(*_):
+def _ignore(*_: object) -> None:
     return None

@@ -4,13 +4,27 @@ At most one request is under way. What is asked for meanwhile is remembered as o
 never more than one rendering behind, however fast the hand.
 """
 
+from __future__ import annotations
+
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from ProSTRegistrationLib.Nodes.DrrOrigin import keepOrigin, originOf
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode
+
+    from prostreg.geometry.frames import Matrix
+    from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
+    from ProSTRegistrationLib.Nodes.Scene import Scene
+    from ProSTRegistrationLib.Worker.WorkerClient import OnFailure, WorkerClient, WorkerError
+    from ProSTRegistrationLib.Worker.WorkerData import LoadedIds, WorkerData
 
 PREVIEW_PIXELS = 192
 FULL_PIXELS = 768
@@ -21,10 +35,10 @@ REST_S = 0.3
 class _Wish:
     """Where the CT shall be shown, and in which images, the most wanted first."""
 
-    ctNode: object
-    fluoroscopyNodes: tuple
-    anatomy: object
-    worldFromVolume: np.ndarray
+    ctNode: vtkMRMLScalarVolumeNode
+    fluoroscopyNodes: tuple[vtkMRMLScalarVolumeNode, ...]
+    anatomy: AnatomyChoice
+    worldFromVolume: Matrix
 
 
 class LiveDrr:
@@ -39,16 +53,24 @@ class LiveDrr:
         shown: number of DRRs shown so far.
     """
 
-    def __init__(self, scene, client, data):
+    def __init__(self, scene: Scene, client: WorkerClient, data: WorkerData) -> None:
         self.shown = 0
         self._scene, self._client, self._data = scene, client, data
-        self._wish = None
-        self._previewsLeft, self._fullLeft = [], []
+        self._wish: _Wish | None = None
+        self._previewsLeft: list[vtkMRMLScalarVolumeNode] = []
+        self._fullLeft: list[vtkMRMLScalarVolumeNode] = []
         self._isBusy = False
         self._lastChange_s = 0.0
-        self._onError = _ignore
+        self._onError: OnFailure = _ignore
 
-    def follow(self, ctNode, fluoroscopyNodes, anatomy, worldFromVolume, onError=None):
+    def follow(
+        self,
+        ctNode: vtkMRMLScalarVolumeNode,
+        fluoroscopyNodes: Sequence[vtkMRMLScalarVolumeNode],
+        anatomy: AnatomyChoice,
+        worldFromVolume: Matrix,
+        onError: OnFailure | None = None,
+    ) -> None:
         """Asks for DRRs of a CT at a pose; an earlier wish is forgotten.
 
         Args:
@@ -61,31 +83,30 @@ class LiveDrr:
         self._lastChange_s = time.monotonic()
         self._next()
 
-    def poll(self):
+    def poll(self) -> None:
         """Begins the large DRRs when nothing has moved for a while; called with the client's poll."""
         self._next()
 
-    def forget(self):
+    def forget(self) -> None:
         """Drops the wish; an answer that is still under way is not shown."""
         self._wish = None
         self._previewsLeft, self._fullLeft = [], []
 
-    def _next(self):
+    def _next(self) -> None:
         if self._isBusy or self._wish is None:
             return
         if self._previewsLeft:
-            self._ask(self._previewsLeft.pop(0), PREVIEW_PIXELS)
+            self._ask(self._wish, self._previewsLeft.pop(0), PREVIEW_PIXELS)
         elif self._fullLeft and time.monotonic() - self._lastChange_s >= REST_S:
-            self._ask(self._fullLeft.pop(0), FULL_PIXELS)
+            self._ask(self._wish, self._fullLeft.pop(0), FULL_PIXELS)
 
-    def _ask(self, fluoroscopyNode, mostPixels):
-        wish = self._wish
+    def _ask(self, wish: _Wish, fluoroscopyNode: vtkMRMLScalarVolumeNode, mostPixels: int) -> None:
         if not (self._scene.holds(wish.ctNode) and self._scene.holds(fluoroscopyNode)):
             return
         factor = downsamplingOf(fluoroscopyNode, mostPixels)
         self._isBusy = True
 
-        def render(ids):
+        def render(ids: LoadedIds) -> None:
             # Loading takes a while the first time; the hand has moved on meanwhile.
             latest = self._wish if self._wish and self._wish.ctNode is wish.ctNode else wish
             origin = originOf(wish.ctNode, fluoroscopyNode, wish.anatomy, latest.worldFromVolume)
@@ -100,7 +121,9 @@ class LiveDrr:
         except InputError as error:
             self._failed(error)
 
-    def _show(self, fluoroscopyNode, drr, factor, origin):
+    def _show(
+        self, fluoroscopyNode: vtkMRMLScalarVolumeNode, drr: NDArray[np.float32], factor: int, origin: str
+    ) -> None:
         self._isBusy = False
         if self._wish is not None and self._scene.holds(fluoroscopyNode):
             try:
@@ -110,7 +133,7 @@ class LiveDrr:
                 self._failed(error)
         self._next()
 
-    def _failed(self, error):
+    def _failed(self, error: InputError | WorkerError) -> None:
         self._isBusy = False
         kind = getattr(error, "kind", "input")
         if kind == "not-loaded":
@@ -120,10 +143,10 @@ class LiveDrr:
             self._onError(error)
 
 
-def downsamplingOf(fluoroscopyNode, mostPixels=FULL_PIXELS):
+def downsamplingOf(fluoroscopyNode: vtkMRMLScalarVolumeNode, mostPixels: int = FULL_PIXELS) -> int:
     """The whole factor that makes an image's longer side about as long as that, or leaves it as it is."""
     return max(1, round(max(fluoroscopyNode.GetImageData().GetDimensions()) / mostPixels))
 
 
-def _ignore(*_):
+def _ignore(*_: object) -> None:
     return None

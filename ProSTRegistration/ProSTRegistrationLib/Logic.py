@@ -4,6 +4,12 @@ Call poll() from a timer; all callbacks come from there. Nothing in the scene ch
 succeeded: one that fails or is cancelled, or whose worker dies, leaves the pose as it was.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 from prostreg.errors import InputError
 from ProSTRegistrationLib.Jobs import AdaptationJob, Callbacks, JobState
 from ProSTRegistrationLib.LiveDrr import LiveDrr
@@ -11,6 +17,14 @@ from ProSTRegistrationLib.Nodes.Scene import Scene
 from ProSTRegistrationLib.RegistrationJob import RegistrationJob
 from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
 from ProSTRegistrationLib.Worker.WorkerData import BONE_BY_THRESHOLD, WorkerData
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene
+
+    from ProSTRegistrationLib.Jobs import Job
+    from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
+    from ProSTRegistrationLib.Worker.WorkerClient import OnError, OnFailure, OnProgress
+    from ProSTRegistrationLib.Worker.WorkerData import LoadedIds
 
 
 class Logic:
@@ -24,19 +38,19 @@ class Logic:
         live: LiveDrr.
     """
 
-    def __init__(self, mrmlScene, client=None):
+    def __init__(self, mrmlScene: vtkMRMLScene, client: WorkerClient | None = None) -> None:
         self.scene = Scene(mrmlScene)
         self.client = client or WorkerClient()
         self._data = WorkerData(self.scene, self.client)
         self.live = LiveDrr(self.scene, self.client, self._data)
-        self._job = None
+        self._job: Job | None = None
 
     @property
-    def state(self):
+    def state(self) -> JobState:
         """JobState of the current long task."""
         return self._job.state if self._job else JobState.IDLE
 
-    def poll(self):
+    def poll(self) -> None:
         """Lets the worker's answers in; call it every 20 ms or so."""
         self.client.poll()
         self.live.poll()
@@ -44,9 +58,16 @@ class Logic:
             self._job.loseNodes()
 
     def register(
-        self, ctNode, fluoroscopyNodes, anatomy=BONE_BY_THRESHOLD, config=None, everywhere=False,
-        onProgress=None, onDone=None, onError=None,
-    ):  # fmt: skip
+        self,
+        ctNode: vtkMRMLScalarVolumeNode,
+        fluoroscopyNodes: Sequence[vtkMRMLScalarVolumeNode],
+        anatomy: AnatomyChoice = BONE_BY_THRESHOLD,
+        config: dict[str, Any] | None = None,
+        everywhere: bool = False,
+        onProgress: OnProgress | None = None,
+        onDone: OnProgress | None = None,
+        onError: OnFailure | None = None,
+    ) -> None:
         """Starts to register a CT to one or more placed fluoroscopy images, from where the CT lies now.
 
         Args:
@@ -71,9 +92,16 @@ class Logic:
         )
 
     def adapt(
-        self, ctNode, fluoroscopyNodes, anatomy=BONE_BY_THRESHOLD, minutes=10.0, seed=0,
-        onProgress=None, onDone=None, onError=None,
-    ):  # fmt: skip
+        self,
+        ctNode: vtkMRMLScalarVolumeNode,
+        fluoroscopyNodes: Sequence[vtkMRMLScalarVolumeNode],
+        anatomy: AnatomyChoice = BONE_BY_THRESHOLD,
+        minutes: float = 10.0,
+        seed: int = 0,
+        onProgress: OnProgress | None = None,
+        onDone: OnProgress | None = None,
+        onError: OnFailure | None = None,
+    ) -> None:
         """Starts to adapt the network to a CT; the fluoroscopy images tell the C-arm and may be missing.
 
         Args:
@@ -96,14 +124,20 @@ class Logic:
             worldFromVolume=worldFromVolume if fluoroscopyNodes else None,
         )
 
-    def askAdapted(self, ctNode, anatomy, onAnswer, onError=None):
+    def askAdapted(
+        self,
+        ctNode: vtkMRMLScalarVolumeNode,
+        anatomy: AnatomyChoice,
+        onAnswer: OnProgress,
+        onError: OnFailure | None = None,
+    ) -> None:
         """Asks whether the network was adapted to a CT and anatomy; the answer is a dict with ``exists``.
 
         Raises:
             InputError: every fault of the nodes.
         """
 
-        def ask(ids):
+        def ask(ids: LoadedIds) -> None:
             self.client.request(
                 "adapted", onReply=lambda content, _: onAnswer(content), onError=failed, ct=ids.ct, anatomy=ids.anatomy
             )
@@ -111,34 +145,41 @@ class Logic:
         failed = onError or (lambda error: None)
         self._data.load(ctNode, [], anatomy, ask, failed)
 
-    def checkEngine(self, device, onAnswer, onError):
+    def checkEngine(self, device: str, onAnswer: OnProgress, onError: OnError) -> None:
         """Has the worker compute something small on a device; the answer is a dict with ``verdict``."""
         self.client.request("check", onReply=lambda content, _: onAnswer(content), onError=onError, device=device)
 
-    def makeSample(self, kind, folder, onAnswer, onError):
+    def makeSample(self, kind: str, folder: Path, onAnswer: OnProgress, onError: OnError) -> None:
         """Has the worker write a sample case ("spine" or "phantom"); the answer is a dict with ``case``, a path."""
         self.client.request(
             "sample", onReply=lambda content, _: onAnswer(content), onError=onError, kind=kind, folder=str(folder)
         )
 
-    def cancel(self):
+    def cancel(self) -> None:
         """Ends the running task; the scene stays as it is."""
         if self._job is not None:
             self._job.cancel()
 
-    def abandon(self):
+    def abandon(self) -> None:
         """Ends all that is under way without a word; for the end of a scene."""
         self.live.forget()
         if self._job is not None:
             self._job.abandon()
 
-    def stop(self):
+    def stop(self) -> None:
         """Ends the worker; for the end of the application."""
         self._job = None
         self.live.forget()
         self.client.stop()
 
-    def _start(self, jobClass, nodes, anatomy, callbacks, **details):
+    def _start(
+        self,
+        jobClass: type[Job],
+        nodes: Sequence[vtkMRMLScalarVolumeNode],
+        anatomy: AnatomyChoice,
+        callbacks: Callbacks,
+        **details: Any,
+    ) -> None:
         if self._job is not None:
             raise InputError(f"A {self._job.taskName} is running: cancel it or wait for its end.")
         job = jobClass(self._data, self.client, nodes, anatomy, callbacks, self._forgetJob, **details)
@@ -149,9 +190,9 @@ class Logic:
             self._job = None
             raise
 
-    def _forgetJob(self):
+    def _forgetJob(self) -> None:
         self._job = None
 
-    def _isWanted(self, job):
+    def _isWanted(self, job: Job) -> bool:
         images = job.fluoroscopyNodes
         return self.scene.holds(job.ctNode) and (not images or any(self.scene.holds(node) for node in images))

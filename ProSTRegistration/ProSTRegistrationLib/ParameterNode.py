@@ -23,7 +23,7 @@ class Method(enum.Enum):
     PROST = "prost"
     PROST_CMAES = "prost+cmaes"
 
-    def label(self):
+    def label(self) -> str:
         """What the panel calls it."""
         return {
             Method.AUTO: _("Automatic: search until it convinces"),
@@ -40,7 +40,7 @@ class Quality(enum.Enum):
     NORMAL = "normal"
     THOROUGH = "thorough"
 
-    def label(self):
+    def label(self) -> str:
         """What the panel calls it."""
         return {
             Quality.QUICK: _("Quick: up to 20 s"),
@@ -48,7 +48,7 @@ class Quality(enum.Enum):
             Quality.THOROUGH: _("Thorough: up to 4 min"),
         }[self]
 
-    def settings(self):
+    def settings(self) -> dict[str, float]:
         """The engine's settings for it."""
         return {
             Quality.QUICK: {"time_limit_s": 20.0, "most_restarts": 8},
@@ -64,7 +64,7 @@ class Device(enum.Enum):
     CPU = "cpu"
     CUDA = "cuda"
 
-    def label(self):
+    def label(self) -> str:
         """What the panel calls it."""
         return {
             Device.AUTO: _("Automatic"),
@@ -87,7 +87,7 @@ class StandardView(enum.Enum):
     RIGHT_ILIAC = "right iliac oblique"
     LEFT_ILIAC = "left iliac oblique"
 
-    def label(self):
+    def label(self) -> str:
         """What the panel calls it."""
         return {
             StandardView.AP: _("AP (beam enters at the front)"),
@@ -112,7 +112,7 @@ class OverlayChoice(enum.Enum):
     DIFFERENCE = OverlayKind.DIFFERENCE.value
     FLICKER = OverlayKind.FLICKER.value
 
-    def label(self):
+    def label(self) -> str:
         """What the panel calls it."""
         return {
             OverlayChoice.BLEND: _("Blend: DRR in warm colour"),
@@ -122,7 +122,7 @@ class OverlayChoice(enum.Enum):
             OverlayChoice.FLICKER: _("Flicker"),
         }[self]
 
-    def kind(self):
+    def kind(self) -> OverlayKind:
         """OverlayKind for the views."""
         return OverlayKind(self.value)
 

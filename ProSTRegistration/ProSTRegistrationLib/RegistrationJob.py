@@ -1,11 +1,23 @@
 """A registration as the Slicer side sees it: after its end, DRRs are asked for and all is written in one go."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from ProSTRegistrationLib.Jobs import Job, JobState
 from ProSTRegistrationLib.LiveDrr import downsamplingOf
 from ProSTRegistrationLib.Nodes.DrrOrigin import keepOrigin, originOf
+
+if TYPE_CHECKING:
+    from prostreg.geometry.frames import Matrix
+    from prostreg.worker.protocol import Arrays
+    from ProSTRegistrationLib.Nodes.Scene import Scene
+    from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
+    from ProSTRegistrationLib.Worker.WorkerData import LoadedIds
 
 
 class RegistrationJob(Job):
@@ -17,23 +29,25 @@ class RegistrationJob(Job):
         worldFromVolume: the start pose (4, 4); None to search everywhere.
     """
 
-    def __init__(self, *args, scene, config, worldFromVolume):
+    def __init__(self, *args: Any, scene: Scene, config: dict[str, Any], worldFromVolume: Matrix | None) -> None:
         super().__init__(*args)
         self._scene, self._config, self._worldFromVolume = scene, config, worldFromVolume
-        self._result, self._drrs, self._inputs = None, {}, None
+        self._result: dict[str, Any] = {}
+        self._drrs: dict[int, tuple[NDArray[np.float32], int]] = {}
+        self._inputs: list[str] = []
 
-    def start(self):
+    def start(self) -> None:
         self._inputs = self._inputsNow()
         super().start()
 
-    def _request(self, ids):
+    def _request(self, ids: LoadedIds) -> None:
         initial = None if self._worldFromVolume is None else self._worldFromVolume.tolist()
         self._ask(
             ids, "register", name=self.ctNode.GetName(), ct=ids.ct, anatomy=ids.anatomy, views=list(ids.views),
             initial=initial, config=self._config,
         )  # fmt: skip
 
-    def _finish(self, ids, content):
+    def _finish(self, ids: LoadedIds, content: dict[str, Any]) -> None:
         self._result = content
         if self._inputsNow() != self._inputs:
             text = (
@@ -48,7 +62,7 @@ class RegistrationJob(Job):
         self.state = JobState.SHOWING
         self._requestDrr(ids, 0)
 
-    def _requestDrr(self, ids, index):
+    def _requestDrr(self, ids: LoadedIds, index: int) -> None:
         # One after the other: of renders that wait together only the last would be answered.
         if self._isOver:
             return
@@ -59,11 +73,11 @@ class RegistrationJob(Job):
         # As large as the views show it: overlays of larger ones would keep the application waiting.
         factor = downsamplingOf(self.fluoroscopyNodes[index])
 
-        def rendered(content, arrays):
+        def rendered(content: dict[str, Any], arrays: Arrays) -> None:
             self._drrs[index] = arrays["drr"], factor
             self._requestDrr(ids, index + 1)
 
-        def failed(error):
+        def failed(error: WorkerError) -> None:
             if error.kind == "superseded":
                 self._requestDrr(ids, index)
                 return
@@ -75,7 +89,7 @@ class RegistrationJob(Job):
             world_from_volume=self._result["world_from_volume"], downsampling=factor,
         )  # fmt: skip
 
-    def _inputsNow(self):
+    def _inputsNow(self) -> list[str]:
         """What the result will belong to: a digest for each X-ray that is there; faults where one cannot be used."""
         images = filter(self._scene.holds, self.fluoroscopyNodes)
         try:
@@ -83,7 +97,7 @@ class RegistrationJob(Job):
         except InputError as error:
             return error.faults
 
-    def _write(self):
+    def _write(self) -> None:
         """Writes everything into the scene, or leaves the pose as it was and says why."""
         if not self._scene.holds(self.ctNode):
             return
@@ -97,7 +111,7 @@ class RegistrationJob(Job):
             return
         self._succeed(self._result)
 
-    def _fillScene(self):
+    def _fillScene(self) -> None:
         scene, result = self._scene, self._result
         pose = np.array(result["world_from_volume"])
         nodes = [node for node in self.fluoroscopyNodes if scene.holds(node)]

@@ -1,11 +1,15 @@
 """The samples: their entries in Slicer's SampleData module, and a sample case's way into the scene."""
 
+from __future__ import annotations
+
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
@@ -16,6 +20,20 @@ from prostreg.registration.case_file import read_case
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, carmOf
 from ProSTRegistrationLib.Nodes.CaseNodes import addCt, addFluoroscopies, addVolume, readImages
 from ProSTRegistrationLib.Nodes.Landmarks import prepareLandmarkLists, setReferencePose
+
+if TYPE_CHECKING:
+    from slicer import (
+        vtkMRMLLabelMapVolumeNode,
+        vtkMRMLMarkupsFiducialNode,
+        vtkMRMLNode,
+        vtkMRMLScalarVolumeNode,
+        vtkMRMLScene,
+    )
+
+    from prostreg.geometry.frames import Matrix
+    from prostreg.images.volume import Volume
+    from prostreg.registration.case import Case
+    from ProSTRegistrationLib.Nodes.Scene import Scene
 
 CATEGORY = "ProST Registration"
 SAMPLES = {
@@ -32,9 +50,9 @@ class SampleLoader:
     """What SampleData calls when somebody chooses a sample; two of the same kind read alike."""
 
     kind: str
-    load: Callable = field(repr=False, compare=False)
+    load: Callable[[str], object] = field(repr=False, compare=False)
 
-    def __call__(self, source):
+    def __call__(self, source: object) -> None:
         self.load(self.kind)
 
 
@@ -50,14 +68,14 @@ class SampleNodes:
         landmarks: list of the CT's landmarks; None without any.
     """
 
-    ct: object
-    anatomy: object
-    parts: list
-    fluoroscopy: object
-    landmarks: object
+    ct: vtkMRMLScalarVolumeNode
+    anatomy: vtkMRMLLabelMapVolumeNode | None
+    parts: list[str]
+    fluoroscopy: vtkMRMLScalarVolumeNode
+    landmarks: vtkMRMLMarkupsFiducialNode | None
 
 
-def registerSampleData(load):
+def registerSampleData(load: Callable[[str], object]) -> None:
     """Adds the samples to the SampleData module, where there is one. Loads nothing.
 
     Args:
@@ -80,7 +98,7 @@ def registerSampleData(load):
         )
 
 
-def loadSampleCase(scene, casePath):
+def loadSampleCase(scene: Scene, casePath: Path) -> SampleNodes:
     """Adds a case to the scene: images, labels, landmarks, the CT at its start pose and, apart, its true pose.
 
     The world is turned so that the patient lies on the back in it, with the isocentre at its origin.
@@ -98,18 +116,28 @@ def loadSampleCase(scene, casePath):
     case, images = read_case(casePath), readImages(casePath)
     if case.initial_world_from_volume is None or case.truth_world_from_volume is None:
         raise InputError(f"The case {casePath} is no sample: it lacks a start pose or the true pose.")
+    start, truth = case.initial_world_from_volume, case.truth_world_from_volume
     given = json_object(casePath, "case file").get("anatomy")
     labels = read_labels(casePath.parent / given["labels"]) if given else None
     before = _nodeIds(scene.mrmlScene)
     try:
-        return _addSample(scene, case, images, labels, [str(value) for value in given["values"]] if given else [])
+        parts = [str(value) for value in given["values"]] if given else []
+        return _addSample(scene, case, start, truth, images, labels, parts)
     except Exception:
         _removeSince(scene.mrmlScene, before)
         raise
 
 
-def _addSample(scene, case, images, labels, parts):
-    worldFromCase = _supineWorldFrom(case)
+def _addSample(
+    scene: Scene,
+    case: Case,
+    start: Matrix,
+    truth: Matrix,
+    images: Sequence[NDArray[Any]],
+    labels: Volume | None,
+    parts: list[str],
+) -> SampleNodes:
+    worldFromCase = _supineWorldFrom(case, truth)
     ctNode = addCt(scene, case)
     carms = [_movedCarm(view.carm, worldFromCase) for view in case.views]
     fluoroscopyNodes = addFluoroscopies(scene, case.name, images, carms)
@@ -119,8 +147,8 @@ def _addSample(scene, case, images, labels, parts):
             scene.mrmlScene, f"{case.name} labels", labels.values, labels.volume_from_index, "vtkMRMLLabelMapVolumeNode"
         )
     companions = [] if anatomyNode is None else [anatomyNode]
-    scene.setPose(ctNode, worldFromCase @ case.initial_world_from_volume, companions)
-    setReferencePose(scene, ctNode, worldFromCase @ case.truth_world_from_volume)
+    scene.setPose(ctNode, worldFromCase @ start, companions)
+    setReferencePose(scene, ctNode, worldFromCase @ truth)
     landmarkNode = None
     if case.landmarks_mm is not None:
         landmarkNode, _ = prepareLandmarkLists(scene, ctNode, fluoroscopyNodes[0])
@@ -129,7 +157,7 @@ def _addSample(scene, case, images, labels, parts):
     return SampleNodes(ctNode, anatomyNode, parts, fluoroscopyNodes[0], landmarkNode)
 
 
-def _fillLandmarks(node, pointsMm):
+def _fillLandmarks(node: vtkMRMLNode, pointsMm: NDArray[np.float64]) -> None:
     for point in pointsMm:
         node.AddControlPoint(*point)
     # Dozens of known points: they measure the error, and would hide the bone.
@@ -137,10 +165,10 @@ def _fillLandmarks(node, pointsMm):
     node.GetDisplayNode().SetVisibility(False)
 
 
-def _supineWorldFrom(case):
+def _supineWorldFrom(case: Case, truth: Matrix) -> Matrix:
     """(4, 4) from the case's world to one in which angles describe the C-arm and the patient lies almost straight."""
     carm = case.views[0].carm
-    cameraFromVolume = carm.camera_from_world @ case.truth_world_from_volume
+    cameraFromVolume = carm.camera_from_world @ truth
     points = case.ct.corners_mm() if case.landmarks_mm is None else case.landmarks_mm
     depthMm = transform_points(cameraFromVolume, points.mean(axis=0))[2]
     toTheRight = cameraFromVolume[0, :3]
@@ -151,16 +179,16 @@ def _supineWorldFrom(case):
     return invert_rigid(carmOf(settings, carm.size).camera_from_world) @ carm.camera_from_world
 
 
-def _movedCarm(carm, worldFromCase):
+def _movedCarm(carm: CArm, worldFromCase: Matrix) -> CArm:
     cameraFromWorld = carm.camera_from_world @ invert_rigid(worldFromCase)
     return CArm(carm.intrinsics, carm.size, cameraFromWorld, carm.spacing_mm)
 
 
-def _nodeIds(mrmlScene):
+def _nodeIds(mrmlScene: vtkMRMLScene) -> set[str]:
     return {mrmlScene.GetNthNode(index).GetID() for index in range(mrmlScene.GetNumberOfNodes())}
 
 
-def _removeSince(mrmlScene, before):
+def _removeSince(mrmlScene: vtkMRMLScene, before: set[str]) -> None:
     nodes = [mrmlScene.GetNthNode(index) for index in range(mrmlScene.GetNumberOfNodes())]
     for node in nodes:
         # Slicer makes singletons, as the subject hierarchy, for the whole scene.

@@ -3,14 +3,19 @@
 ``python -m ProSTRegistrationLib.SceneFile RESULT_DIR CASE_JSON OUT.mrb``
 """
 
+from __future__ import annotations
+
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import SimpleITK as sitk
+from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from prostreg.json_fields import json_object
@@ -18,18 +23,23 @@ from prostreg.outputs.result_file import RESULT_FILE, drr_file_names
 from prostreg.registration.case_file import read_case
 from ProSTRegistrationLib.Nodes.CaseNodes import addCt, addFluoroscopies, readImages
 
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene
+
+    from prostreg.registration.case import Case
+
 
 @dataclass(frozen=True)
 class FinishedCase:
     """A case with its result: result as in result.json, per view the grey values and DRR (height, width)."""
 
-    case: object
-    result: dict
-    images: list
-    drrs: list
+    case: Case
+    result: dict[str, Any]
+    images: list[NDArray[Any]]
+    drrs: list[NDArray[np.float32]]
 
 
-def readFinishedCase(resultFolder, casePath):
+def readFinishedCase(resultFolder: Path, casePath: Path) -> FinishedCase:
     """Reads a case file and the folder of its result.
 
     Raises:
@@ -46,7 +56,7 @@ def readFinishedCase(resultFolder, casePath):
     return FinishedCase(case, result, images, drrs)
 
 
-def buildScene(mrmlScene, finished):
+def buildScene(mrmlScene: vtkMRMLScene, finished: FinishedCase) -> None:
     """Fills an empty scene with a finished case, as the module itself would have left it."""
     from ProSTRegistrationLib.Nodes.Scene import Scene
 
@@ -62,7 +72,7 @@ def buildScene(mrmlScene, finished):
     _showFirstImage(mrmlScene, fluoroscopyNodes[0], drrNodes[0])
 
 
-def writeSceneFile(resultFolder, casePath, scenePath):
+def writeSceneFile(resultFolder: Path, casePath: Path, scenePath: Path) -> None:
     """Writes the scene; the file appears complete or not at all.
 
     Raises:
@@ -81,7 +91,7 @@ def writeSceneFile(resultFolder, casePath, scenePath):
         ) from error
 
 
-def _saveScene(finished, path):
+def _saveScene(finished: FinishedCase, path: Path) -> None:
     try:
         from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
     except ImportError as error:
@@ -92,7 +102,9 @@ def _saveScene(finished, path):
             raise InputError(f"MRML could not write the scene {path.name}: is the disk full?")
 
 
-def _showFirstImage(mrmlScene, fluoroscopyNode, drrNode):
+def _showFirstImage(
+    mrmlScene: vtkMRMLScene, fluoroscopyNode: vtkMRMLScalarVolumeNode, drrNode: vtkMRMLScalarVolumeNode
+) -> None:
     """The red slice view opens with the overlay."""
     import slicer
 
@@ -105,14 +117,14 @@ def _showFirstImage(mrmlScene, fluoroscopyNode, drrNode):
     showOverlay(sliceLogic, fluoroscopyNode, drrNode)
 
 
-def _readDrr(path):
+def _readDrr(path: Path) -> NDArray[np.float32]:
     try:
         return sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
     except RuntimeError as error:
         raise InputError(f"The DRR {path} cannot be read: register the case again.") from error
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m ProSTRegistrationLib.SceneFile", description=__doc__)
     parser.add_argument("resultFolder", type=Path, metavar="RESULT_DIR")

@@ -1,18 +1,27 @@
 """What the choices of the parameter node mean for the logic."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode
+
+    from ProSTRegistrationLib.ParameterNode import ProSTRegistrationParameterNode
 
 NO_PART = ""
 """Stands for 'none of them' in a list of parts, whose emptiness means all."""
 
 
-def fluoroscopyNodes(parameters):
+def fluoroscopyNodes(parameters: ProSTRegistrationParameterNode) -> list[vtkMRMLScalarVolumeNode]:
     """The chosen X-ray images, the first one first, each once."""
     chosen = (parameters.fluoroscopy, parameters.secondView, parameters.thirdView)
     return list(dict.fromkeys(node for node in chosen if node is not None))
 
 
-def anatomyChoice(parameters):
+def anatomyChoice(parameters: ProSTRegistrationParameterNode) -> AnatomyChoice:
     """AnatomyChoice of the panel."""
     node = parameters.anatomy
     if node is None:
@@ -24,7 +33,7 @@ def anatomyChoice(parameters):
     return AnatomyChoice(node, labelValues=None if chosen is None else tuple(int(part) for part in chosen))
 
 
-def registrationConfig(parameters):
+def registrationConfig(parameters: ProSTRegistrationParameterNode) -> dict[str, Any]:
     """The engine's settings that the panel's choices stand for, as a dict."""
     config = {
         "method": parameters.method.value,

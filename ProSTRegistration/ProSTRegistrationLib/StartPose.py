@@ -1,12 +1,24 @@
 """Where a registration starts: standard views, the CT as it lay in the isocentre, and six sliders. Without torch."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 import vtk
+from numpy.typing import ArrayLike, NDArray
 
 from prostreg.errors import InputError
 from prostreg.geometry.frames import invert_rigid, transform_points
 from prostreg.geometry.standard_views import STANDARD_VIEWS, standard_view
 from ProSTRegistrationLib.Nodes.LabelSamples import chosenIndices, sampled
+
+if TYPE_CHECKING:
+    from prostreg.geometry.carm import CArm
+    from prostreg.geometry.frames import Matrix
+    from prostreg.images.volume import Volume
+    from ProSTRegistrationLib.Nodes.Anatomy import LabelPart
 
 SLIDERS = ("shift u mm", "shift v mm", "depth mm", "tilt about u deg", "tilt about v deg", "in-plane deg")
 DENSE_HU = 150.0
@@ -14,7 +26,7 @@ SPECKS = 0.005
 """This share of dense voxels is left out at each end of each axis: the table, metal, noise."""
 
 
-def standardViewPose(carm, name, centreMm, sodMm):
+def standardViewPose(carm: CArm, name: str, centreMm: NDArray[np.float64], sodMm: float) -> Matrix:
     """world_from_volume (4, 4) of a CT that a C-arm shows in a standard view, wherever it stands.
 
     Args:
@@ -31,7 +43,7 @@ def standardViewPose(carm, name, centreMm, sodMm):
     return invert_rigid(carm.camera_from_world) @ standard_view(name, centreMm, sodMm)
 
 
-def placedAtIsocentre(carm, centreMm, sodMm):
+def placedAtIsocentre(carm: CArm, centreMm: NDArray[np.float64], sodMm: float) -> Matrix:
     """world_from_volume (4, 4) of a CT that lies as the patient does, with a point of it (3,) in the isocentre.
 
     The C-arm's angles then say how it is seen: at 0/0 it is the standard view "PA".
@@ -42,7 +54,7 @@ def placedAtIsocentre(carm, centreMm, sodMm):
     return worldFromVolume
 
 
-def anatomyCentreMm(ct, parts=()):
+def anatomyCentreMm(ct: Volume, parts: Sequence[LabelPart] = ()) -> NDArray[np.float64]:
     """The middle (3,) of what is registered, in the CT's own frame.
 
     Args:
@@ -77,13 +89,13 @@ class PoseSliders:
         centreMm: the anatomy's centre (3,) in the CT's own frame.
     """
 
-    def __init__(self, worldFromVolume, carm, centreMm):
+    def __init__(self, worldFromVolume: Matrix, carm: CArm, centreMm: NDArray[np.float64]) -> None:
         self._cameraFromWorld = carm.camera_from_world
         self._cameraFromVolume = carm.camera_from_world @ np.asarray(worldFromVolume, dtype=np.float64)
         self._centreMm = transform_points(self._cameraFromVolume, centreMm)
         self._axes = _axesAlong(self._centreMm)
 
-    def poseAt(self, values):
+    def poseAt(self, values: ArrayLike) -> Matrix:
         """world_from_volume (4, 4) at six numbers."""
         values = np.asarray(values, dtype=np.float64)
         motion = np.eye(4)
@@ -91,7 +103,7 @@ class PoseSliders:
         motion[:3, 3] = self._centreMm + self._axes @ values[:3] - motion[:3, :3] @ self._centreMm
         return invert_rigid(self._cameraFromWorld) @ motion @ self._cameraFromVolume
 
-    def valuesOf(self, worldFromVolume):
+    def valuesOf(self, worldFromVolume: Matrix) -> NDArray[np.float64]:
         """The six numbers of a pose (4, 4); angles up to 180 degrees."""
         motion = self._cameraFromWorld @ worldFromVolume @ invert_rigid(self._cameraFromVolume)
         shiftMm = motion[:3, 3] + motion[:3, :3] @ self._centreMm - self._centreMm
@@ -99,7 +111,7 @@ class PoseSliders:
         return np.concatenate([self._axes.T @ shiftMm, self._axes.T @ turnDeg])
 
 
-def _axesAlong(centreMm):
+def _axesAlong(centreMm: NDArray[np.float64]) -> NDArray[np.float64]:
     """(3, 3) whose columns are the camera's axes, tilted so that the third points to the centre."""
     ray = centreMm / np.linalg.norm(centreMm)
     across = np.cross([0.0, 0.0, 1.0], ray)
@@ -107,7 +119,7 @@ def _axesAlong(centreMm):
     return np.eye(3) if sine < 1e-12 else _rotation(across / sine * np.arctan2(sine, ray[2]))
 
 
-def _rotation(vector):
+def _rotation(vector: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rotation matrix of a rotation vector in rad."""
     angle = float(np.linalg.norm(vector))
     axis = vector / angle if angle > 0 else np.array([0.0, 0.0, 1.0])
@@ -116,7 +128,7 @@ def _rotation(vector):
     return matrix
 
 
-def _rotationVector(rotation):
+def _rotationVector(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rotation vector in rad of a rotation matrix, with an angle up to pi."""
     quaternion = np.zeros(4)
     vtk.vtkMath.Matrix3x3ToQuaternion(np.ascontiguousarray(rotation), quaternion)
@@ -125,7 +137,7 @@ def _rotationVector(rotation):
     return 2 * np.arctan2(length, quaternion[0]) / length * quaternion[1:] if length > 0 else np.zeros(3)
 
 
-def _boxMm(part, indices):
+def _boxMm(part: LabelPart, indices: NDArray[np.intp]) -> NDArray[np.float64]:
     """Corners (8, 3) in the CT's frame of the box around indices (n, 3) of a LabelPart."""
     box = np.stack([indices.min(axis=0), indices.max(axis=0)])
     corners = [[box[bit, axis] for axis, bit in enumerate(bits)] for bits in np.ndindex(2, 2, 2)]

@@ -16,6 +16,7 @@ from ProSTRegistrationLib.Worker.WorkerChannel import ChannelLost, WorkerChannel
 from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
 
 if TYPE_CHECKING:
+    from prostreg.errors import InputError
     from ProSTRegistrationLib.Worker.WorkerSource import RemoteWorker
 
 SEND_BUDGET_S = 0.01
@@ -24,6 +25,8 @@ Content = dict[str, Any]
 OnReply = Callable[[Content, Arrays], object]
 OnProgress = Callable[[Content], object]
 OnError = Callable[["WorkerError"], object]
+OnFailure = Callable[["InputError | WorkerError"], object]
+"""What hears of a request that failed, and of nodes that cannot be used."""
 
 
 class WorkerError(Exception):
@@ -106,7 +109,7 @@ class WorkerClient:
         onReply: OnReply = _ignore,
         onProgress: OnProgress = _ignore,
         onError: OnError = _ignore,
-        **fields: object,
+        **fields: Any,
     ) -> int:
         """Asks the worker for something; starts it if need be.
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from prostreg.geometry.frames import Matrix
     from prostreg.worker.protocol import Arrays
     from ProSTRegistrationLib.Nodes.Scene import Scene
-    from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient, WorkerError
+    from ProSTRegistrationLib.Worker.WorkerClient import OnFailure, WorkerClient, WorkerError
 
 BONE_BY_THRESHOLD = AnatomyChoice()
 
@@ -64,7 +64,7 @@ class _Load:
     fluoroscopyNodes: list[vtkMRMLScalarVolumeNode]
     anatomy: AnatomyChoice
     onLoaded: Callable[[LoadedIds], object]
-    onError: Callable[[InputError | WorkerError], object]
+    onError: OnFailure
 
 
 class WorkerData:
@@ -89,7 +89,7 @@ class WorkerData:
         fluoroscopyNodes: Sequence[vtkMRMLScalarVolumeNode],
         anatomy: AnatomyChoice,
         onLoaded: Callable[[LoadedIds], object],
-        onError: Callable[[InputError | WorkerError], object],
+        onError: OnFailure,
     ) -> None:
         """Sends what the worker does not have yet; loads that come meanwhile wait for their turn.
 
