@@ -28,8 +28,9 @@ setup: $(READY)
 demo: $(READY)
 	$(BIN)/prostreg demo --out demo-output $(DEMO_FLAGS)
 
+# One process per core, at most four: each needs up to 2 GB. A file's tests stay together, because they share what is dear to make.
 test: lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --numprocesses=logical --maxprocesses=4 --dist=loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check
