@@ -186,7 +186,7 @@ class TestBadRequests:
         error = ask(client, "render", view=3, ct=loaded["ct"], world_from_volume=[[1]], downsampling=0).error
         assert error.kind == "input"
         assert len(error.faults) == 3
-        assert "world_from_volume has shape 1x1" in str(error)
+        assert "world_from_volume of the request has shape 1x1" in str(error)
 
     def test_unknown_ids_and_commands(self, client, loaded):
         fields = {"world_from_volume": np.eye(4).tolist(), "view": loaded["view"]}
@@ -243,7 +243,7 @@ class TestErrors:
             commands: ClassVar = {"render": lambda message: 1 / 0, "load_ct": lambda message: ({"ct": "7"}, {})}
 
         class BrokenWorker(Worker):
-            def _make_engine(self):
+            def _make_commands(self):
                 return BrokenEngine()
 
         worker = BrokenWorker(stays=True)

@@ -84,7 +84,7 @@ class TestAdapting:
         error = worker.error("adapt", ct=patient["ct"], anatomy=3, initial=[[1]], minutes=241, seed=-1, view=[])
         assert error.kind == "input"
         assert len(error.faults) == 5
-        assert "minutes is 241; it must be a number from 0.05 to 240" in str(error)
+        assert '"minutes" of the request is 241: give a number from 0.05 to 240' in str(error)
         assert worker.error("adapt", **{**patient, "ct": "gone"}).kind == "not-loaded"
 
 

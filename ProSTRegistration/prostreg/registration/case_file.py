@@ -58,7 +58,7 @@ def read_camera(path: Path, view: int = 1) -> CArm:
     if "K" not in camera and "size" not in camera:
         raise InputError(f'{where} lacks "K" and "size". Give {_SAID_BY}.')
     fields = JsonFields(camera, where)
-    carm = _read_carm(fields, f"{where}: ")
+    carm = read_carm(fields, f"{where}: ")
     fields.faults.raise_if_any()
     if carm is None:
         raise AssertionError("a camera that cannot be made is a fault")
@@ -161,7 +161,7 @@ class _CaseReader:
                 )
             return described, None if described is None else described.size
         if described is None or "K" in camera or "size" in camera:
-            carm, said = _read_carm(camera, f"{where}: "), camera.raw("size")
+            carm, said = read_carm(camera, f"{where}: "), camera.raw("size")
             return carm, (int(said[0]), int(said[1])) if _is_size(said) and min(said) >= 1 else None
         if "spacing_mm" in camera:
             self.faults.add(
@@ -219,8 +219,8 @@ def _camera_of_view(views: Any, path: Path, view: int) -> dict[str, Any]:
     return camera
 
 
-def _read_carm(camera: JsonFields, prefix: str = "") -> CArm | None:
-    """The C-arm of a "camera"; None where it has faults, which are noted."""
+def read_carm(camera: JsonFields, prefix: str) -> CArm | None:
+    """The C-arm of a "camera", whose fields end here; None where it has faults, which are noted behind ``prefix``."""
     intrinsics = camera.checked("K", lambda _: True, "give 3 rows of 3 numbers", None)
     advice = "give [width, height], two whole numbers of pixels"
     size: list[float] | None = camera.checked("size", _is_size, advice, None)

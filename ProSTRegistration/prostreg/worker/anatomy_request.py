@@ -21,7 +21,7 @@ class AnatomyRequest:
     """
 
     def __init__(self, fields: Fields) -> None:
-        self._threshold_hu = fields.number("threshold_hu")
+        self._threshold_hu = fields.number("threshold_hu", -1e6, 1e6) if "threshold_hu" in fields else None
         self._mask = fields.optional_array("mask", 3)
         self._labels = [
             (Volume(fields.array(f"labels{number}", 3), volume_from_index), values)

@@ -22,7 +22,7 @@ from prostreg.free_memory import refuse_too_large
 from prostreg.geometry.carm import CArm
 from prostreg.images.attenuation import attenuation_from_hu, moving_volume
 from prostreg.images.volume import Volume
-from prostreg.images.xray_preparation import prepare_xray
+from prostreg.images.xray_preparation import PolarityChoice, prepare_xray
 from prostreg.images.xray_reading import pixel_faults
 from prostreg.outputs.result_file import result_to_dict
 from prostreg.projector.selection import Projector, make_projector
@@ -34,7 +34,7 @@ from prostreg.registration.pipeline import register
 from prostreg.registration.result import Progress
 from prostreg.samples.sample_files import KINDS, make_sample
 from prostreg.worker.anatomy_request import AnatomyRequest
-from prostreg.worker.fields import Fields, PolarityChoice
+from prostreg.worker.fields import Fields
 from prostreg.worker.loaded import Recent
 from prostreg.worker.protocol import Message
 from prostreg.worker.self_check import self_check
@@ -131,7 +131,7 @@ class Commands:
         integrals, and ``K`` and ``size`` of what was rendered.
         """
         fields = Fields(message)
-        world_from_volume, factor = fields.rigid("world_from_volume"), fields.count("downsampling", 1, 1, 64)
+        world_from_volume, factor = fields.rigid("world_from_volume"), fields.whole("downsampling", 1, 64, 1)
         ct_id, anatomy_id, view_id = (fields.optional_text(name) for name in ("ct", "anatomy", "view"))
         fields.raise_if_any()
         full_carm = self._views.get(view_id, "view").carm
@@ -159,8 +159,8 @@ class Commands:
     def register(self, message: Message, tell: Tell, is_cancelled: IsCancelled) -> Reply:
         """Registers ``ct`` to ``views`` from the pose ``initial`` (null: from everywhere) with settings ``config``."""
         fields = Fields(message)
-        initial, settings = fields.optional_rigid("initial"), fields.settings("config")
-        name, view_ids = fields.text("name", "registration"), fields.ids("views")
+        initial, settings = fields.optional_rigid("initial"), fields.mapping("config", {})
+        name, view_ids = fields.text("name", "") or "registration", fields.ids("views")
         ct, anatomy = self._patient(fields)
         config = RegistrationConfig.from_dict(settings)
         views = tuple(self._views.get(view_id, "view") for view_id in view_ids)
@@ -183,8 +183,8 @@ class Commands:
 
         fields = Fields(message)
         initial, view_id = fields.optional_rigid("initial"), fields.optional_text("view")
-        minutes = fields.number_within("minutes", USUAL_MINUTES, LEAST_MINUTES, MOST_MINUTES)
-        seed, name = fields.count("seed", 0, 0, 2**32 - 1), fields.text("name", "the patient")
+        minutes = fields.number("minutes", LEAST_MINUTES, MOST_MINUTES, USUAL_MINUTES)
+        seed, name = fields.whole("seed", 0, 2**32 - 1, 0), fields.text("name", "") or "the patient"
         ct, anatomy = self._patient(fields)
         views = () if view_id is None else (self._views.get(view_id, "view"),)
         case = Case(name, ct, anatomy, views, initial)
@@ -193,9 +193,8 @@ class Commands:
     def sample(self, message: Message, tell: Tell, is_cancelled: IsCancelled) -> Reply:
         """Writes the sample case of a ``kind`` into ``folder``; answers ``case``, its path, and ``attribution``."""
         fields = Fields(message)
-        kind, folder = fields.choice("kind", KINDS, KINDS[0]), fields.text("folder", "")
-        if not folder:
-            fields.add("The field folder of the request is empty: say where the sample shall be written.")
+        kind = fields.choice("kind", KINDS, KINDS[0])
+        folder = fields.text("folder", advice="say where the sample shall be written")
         fields.raise_if_any()
         return make_sample(kind, Path(folder), lambda text: tell({"message": text}), is_cancelled), {}
 
