@@ -222,9 +222,7 @@ class JsonFields:
         if key not in self:
             if self._is_object:
                 self.faults.add(f'{self.where} lacks "{key}".')
-            inside = JsonFields({}, f'"{key}"', FaultList())
-            inside._is_object = False
-            return inside
+            return JsonFields({}, f'"{key}"')  # what it lacks in turn is nobody's concern
         return JsonFields(self._content[key], f'"{key}"', self.faults)
 
     def inners(self, key: str, default: Any = _REQUIRED) -> list[JsonFields]:

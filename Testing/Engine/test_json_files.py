@@ -84,6 +84,20 @@ def test_every_door_says_what_is_wrong_with_a_file(
     assert "defect" not in told
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 400])
+@pytest.mark.parametrize(
+    ("door", "key"), [("register --config", "time_limit_s"), ("simulate --settings", "gamma"), ("train CONFIG", "clip")]
+)
+def test_numbers_that_are_not_finite_are_told_by_key_and_file(
+    capsys: pytest.CaptureFixture[str], door: str, key: str, number: str
+) -> None:
+    Path("file.json").write_text(f'{{"{key}": {number}}}', encoding="utf-8")
+    assert main([word.replace("FILE", "file.json") for word in DOORS[door][0]]) == 2
+    told = [line for line in capsys.readouterr().err.splitlines() if f'"{key}"' in line]
+    assert len(told) == 1
+    assert "file.json is " in told[0]
+
+
 def test_numbers_that_no_integer_holds_are_no_defect() -> None:
     Path("file.json").write_text('{"a": ' + "9" * 5000 + ', "b": 9007199254740993}', encoding="utf-8")
     content = json_content(Path("file.json"), "case file")

@@ -115,7 +115,7 @@ class RegistrationConfig:
         Raises:
             InputError: the file cannot be read, or names every unknown or invalid setting.
         """
-        return cls.from_dict(json_object(path, "configuration"))
+        return cls.from_dict(json_object(path, "configuration"), f"{_WHERE} {path.name}")
 
 
 def _read(fields: JsonFields) -> dict[str, Any]:

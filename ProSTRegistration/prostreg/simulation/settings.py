@@ -135,7 +135,7 @@ class SimulatorSettings:
             InputError: the file cannot be read, or names every unknown or invalid setting.
         """
         values = json_object(path, "file of simulator settings")
-        return cls.from_dict({**({} if base is None else base.to_dict()), **values})
+        return cls.from_dict({**({} if base is None else base.to_dict()), **values}, f"{_WHERE} in {path.name}")
 
 
 def _read(fields: JsonFields) -> dict[str, Any]:
