@@ -57,6 +57,8 @@ def test_json_and_plain_numbers(tmp_path):
     np.savetxt(tmp_path / "pose.txt", pose, fmt="%.17g")
     np.testing.assert_array_equal(read_pose(tmp_path / "result.json"), pose)
     np.testing.assert_array_equal(read_pose(tmp_path / "pose.txt"), pose)
+    (tmp_path / "notepad.txt").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "pose.txt").read_bytes())
+    np.testing.assert_array_equal(read_pose(tmp_path / "notepad.txt"), pose)
 
 
 @pytest.mark.parametrize(
