@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prostreg.errors import InputError
-from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
+from ProSTRegistrationLib.Worker.WorkerClient import WorkerError, ignore
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
@@ -46,9 +46,9 @@ class Callbacks:
     def __init__(
         self, onProgress: OnProgress | None = None, onDone: OnProgress | None = None, onError: OnFailure | None = None
     ) -> None:
-        self.onProgress = onProgress or _ignore
-        self.onDone = onDone or _ignore
-        self.onError = onError or _ignore
+        self.onProgress = onProgress or ignore
+        self.onDone = onDone or ignore
+        self.onError = onError or ignore
 
 
 class Job(abc.ABC):
@@ -184,7 +184,3 @@ class AdaptationJob(Job):
 
     def _finish(self, ids: LoadedIds, content: dict[str, Any]) -> None:
         self._succeed(content)
-
-
-def _ignore(*_: object) -> None:
-    return None

@@ -1,7 +1,7 @@
 """DRRs that follow the CT while a person or a search moves it: small ones at once, large ones when it rests.
 
 At most one request is under way. What is asked for meanwhile is remembered as one wish, the latest; so the picture is
-never more than one rendering behind, however fast the hand.
+never more than one rendering behind, however fast the hand. What is under way already is not asked for again.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from ProSTRegistrationLib.Nodes.DrrOrigin import keepOrigin, originOf
+from ProSTRegistrationLib.Worker.WorkerClient import ignore
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
@@ -33,12 +34,13 @@ REST_S = 0.3
 
 @dataclass(frozen=True, eq=False)
 class _Wish:
-    """Where the CT shall be shown, and in which images, the most wanted first."""
+    """Where the CT shall be shown, and in which images, the most wanted first; what their DRRs will be made of."""
 
     ctNode: vtkMRMLScalarVolumeNode
     fluoroscopyNodes: tuple[vtkMRMLScalarVolumeNode, ...]
     anatomy: AnatomyChoice
     worldFromVolume: Matrix
+    origins: tuple[str, ...]
 
 
 class LiveDrr:
@@ -61,7 +63,7 @@ class LiveDrr:
         self._fullLeft: list[vtkMRMLScalarVolumeNode] = []
         self._isBusy = False
         self._lastChange_s = 0.0
-        self._onError: OnFailure = _ignore
+        self._onError: OnFailure = ignore
 
     def follow(
         self,
@@ -69,16 +71,25 @@ class LiveDrr:
         fluoroscopyNodes: Sequence[vtkMRMLScalarVolumeNode],
         anatomy: AnatomyChoice,
         worldFromVolume: Matrix,
-        onError: OnFailure | None = None,
+        onError: OnFailure = ignore,
     ) -> None:
-        """Asks for DRRs of a CT at a pose; an earlier wish is forgotten.
+        """Asks for DRRs of a CT at a pose; an earlier wish is forgotten, and one for the same goes on.
 
         Args:
             worldFromVolume: rigid (4, 4).
             onError: called with an InputError or WorkerError.
         """
-        self._wish = _Wish(ctNode, tuple(fluoroscopyNodes), anatomy, np.array(worldFromVolume))
-        self._onError = onError or _ignore
+        self._onError = onError
+        try:
+            origins = tuple(originOf(ctNode, node, anatomy, worldFromVolume) for node in fluoroscopyNodes)
+        except InputError as error:
+            self.forget()
+            onError(error)
+            return
+        isUnderWay = self._isBusy or self._previewsLeft or self._fullLeft
+        if isUnderWay and self._wish is not None and self._wish.origins == origins:
+            return
+        self._wish = _Wish(ctNode, tuple(fluoroscopyNodes), anatomy, np.array(worldFromVolume), origins)
         self._previewsLeft, self._fullLeft = list(fluoroscopyNodes), list(fluoroscopyNodes)
         self._lastChange_s = time.monotonic()
         self._next()
@@ -121,9 +132,7 @@ class LiveDrr:
         except InputError as error:
             self._failed(error)
 
-    def _show(
-        self, fluoroscopyNode: vtkMRMLScalarVolumeNode, drr: NDArray[np.float32], factor: int, origin: str
-    ) -> None:
+    def _show(self, fluoroscopyNode: vtkMRMLScalarVolumeNode, drr: NDArray[Any], factor: int, origin: str) -> None:
         self._isBusy = False
         if self._wish is not None and self._scene.holds(fluoroscopyNode):
             try:
@@ -146,7 +155,3 @@ class LiveDrr:
 def downsamplingOf(fluoroscopyNode: vtkMRMLScalarVolumeNode, mostPixels: int = FULL_PIXELS) -> int:
     """The whole factor that makes an image's longer side about as long as that, or leaves it as it is."""
     return max(1, round(max(fluoroscopyNode.GetImageData().GetDimensions()) / mostPixels))
-
-
-def _ignore(*_: object) -> None:
-    return None

@@ -17,7 +17,7 @@ from prostreg.geometry.frames import invert_rigid, transform_points
 from prostreg.images.reading import read_labels
 from prostreg.json_fields import json_object
 from prostreg.registration.case_file import read_case
-from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, carmOf
+from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, carmOfSettings
 from ProSTRegistrationLib.Nodes.CaseNodes import addCt, addFluoroscopies, addVolume, readImages
 from ProSTRegistrationLib.Nodes.Landmarks import prepareLandmarkLists, setReferencePose
 
@@ -176,7 +176,7 @@ def _supineWorldFrom(case: Case, truth: Matrix) -> Matrix:
     settings = CArmSettings(
         carm.sdd_mm, float(np.round(depthMm / SOD_STEP_MM) * SOD_STEP_MM), (1.0, 1.0), primaryAngleDeg=angleDeg
     )
-    return invert_rigid(carmOf(settings, carm.size).camera_from_world) @ carm.camera_from_world
+    return invert_rigid(carmOfSettings(settings, carm.size).camera_from_world) @ carm.camera_from_world
 
 
 def _movedCarm(carm: CArm, worldFromCase: Matrix) -> CArm:

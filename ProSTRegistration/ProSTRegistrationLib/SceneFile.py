@@ -64,8 +64,6 @@ def buildScene(mrmlScene: vtkMRMLScene, finished: FinishedCase) -> None:
     ctNode = addCt(scene, case)
     fluoroscopyNodes = addFluoroscopies(scene, case.name, finished.images, [view.carm for view in case.views])
     drrNodes = [scene.showDrr(node, drr) for node, drr in zip(fluoroscopyNodes, finished.drrs, strict=True)]
-    if case.initial_world_from_volume is not None:
-        scene.setPose(ctNode, case.initial_world_from_volume)
     scene.setPose(ctNode, np.array(finished.result["world_from_volume"]))
     scene.showResult(ctNode, finished.result)
     scene.gather(ctNode, fluoroscopyNodes)

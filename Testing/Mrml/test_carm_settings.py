@@ -10,12 +10,12 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import invert_rigid
 from prostreg.geometry.standard_views import standard_view
 from ProSTRegistrationLib.Nodes import CArmNode
-from ProSTRegistrationLib.Nodes.CArmPresets import PRESETS, preset
+from ProSTRegistrationLib.Nodes.CArmPresets import PRESETS, presetSettings
 from ProSTRegistrationLib.Nodes.CArmSettings import (
     SETTINGS_ATTRIBUTE,
     CArmSettings,
     applySettings,
-    carmOf,
+    carmOfSettings,
     isPlaced,
     settingsOf,
     settingsOfCarm,
@@ -36,7 +36,7 @@ def cameraFromCtAtIsocentre(settings):
     """camera_from_volume of a CT whose centre was shifted into the isocentre without turning it."""
     worldFromVolume = np.eye(4)
     worldFromVolume[:3, 3] = -CENTRE_MM
-    return carmOf(settings, SIZE).camera_from_world @ worldFromVolume
+    return carmOfSettings(settings, SIZE).camera_from_world @ worldFromVolume
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_detector_goes_where_dicom_says(scene, xray, primary, secondary, towards
 
 def test_pixels_of_points_in_closed_form():
     # Seen from behind a supine patient: 50 mm to the right and 20 mm towards the feet, as deep as the isocentre.
-    carm = carmOf(replace(SETTINGS, primaryAngleDeg=0.0, secondaryAngleDeg=0.0), SIZE)
+    carm = carmOfSettings(replace(SETTINGS, primaryAngleDeg=0.0, secondaryAngleDeg=0.0), SIZE)
     magnification = 1020 / 620
     expected = 60.5 + 50 * magnification / 0.30, 71.25 + 20 * magnification / 0.45
     assert np.allclose(carm.project_world((50, 0, -20)), expected)
@@ -83,14 +83,14 @@ def test_pixels_of_points_in_closed_form():
 @pytest.mark.parametrize("angles", [(0, 0), (25, -10), (-135.5, 40), (180, 0), (10, 90), (-60, -89)])
 def test_settings_are_read_off_a_camera(angles):
     settings = replace(SETTINGS, primaryAngleDeg=float(angles[0]), secondaryAngleDeg=float(angles[1]))
-    found = settingsOfCarm(carmOf(settings, SIZE))
+    found = settingsOfCarm(carmOfSettings(settings, SIZE))
     assert not found.isFixedPose
     assert np.allclose((found.primaryAngleDeg, found.secondaryAngleDeg, found.sddMm, found.sodMm), (*angles, 1020, 620))
     assert np.allclose(found.pixelSizeMm + found.principalPointPx, (0.30, 0.45, 60.5, 71.25))
 
 
 def test_image_centre_stays_the_image_centre():
-    assert settingsOfCarm(carmOf(replace(SETTINGS, principalPointPx=None), SIZE)).principalPointPx is None
+    assert settingsOfCarm(carmOfSettings(replace(SETTINGS, principalPointPx=None), SIZE)).principalPointPx is None
 
 
 def test_settings_survive_saving(headless, scene, xray, tmp_path):
@@ -120,11 +120,11 @@ class TestGeneralCamera:
         found = settingsOf(xray)
         assert found.isFixedPose
         assert 0 < found.sodMm < found.sddMm == 1000
-        assert np.allclose(carmOf(found, SIZE).intrinsics, CArmNode.carmOf(xray).intrinsics)
+        assert np.allclose(carmOfSettings(found, SIZE).intrinsics, CArmNode.carmOf(xray).intrinsics)
 
     @pytest.mark.parametrize(("shiftMm", "rollDeg", "isFixed"), [(0.5, 0, False), (2, 0, True), (0, 1, True)])
     def test_small_misses_are_forgiven(self, rotation, shiftMm, rollDeg, isFixed):
-        carm = carmOf(SETTINGS, SIZE)
+        carm = carmOfSettings(SETTINGS, SIZE)
         moved = rotation((0, 0, 1), rollDeg, (shiftMm, 0, 0)) @ carm.camera_from_world
         assert settingsOfCarm(replace(carm, camera_from_world=moved)).isFixedPose is isFixed
 
@@ -190,14 +190,14 @@ class TestPresets:
     @pytest.mark.parametrize("name", PRESETS)
     @pytest.mark.parametrize("size", [(1024, 1024), (512, 384), (1536, 1536)])
     def test_field_fills_the_longer_side(self, name, size):
-        settings = preset(name, size)
+        settings = presetSettings(name, size)
         assert np.isclose(settings.pixelSizeMm[0] * max(size), PRESETS[name].fieldMm)
-        assert carmOf(settings, size).principal_point == ((size[0] - 1) / 2, (size[1] - 1) / 2)
+        assert carmOfSettings(settings, size).principal_point == ((size[0] - 1) / 2, (size[1] - 1) / 2)
 
     def test_nine_inches_on_1024_pixels(self):
         name = "Mobile C-arm, 9 inch intensifier, 1024 px"
-        assert np.allclose(preset(name, (1024, 1024)).pixelSizeMm, 9 * 25.4 / 1024, rtol=2e-3)
+        assert np.allclose(presetSettings(name, (1024, 1024)).pixelSizeMm, 9 * 25.4 / 1024, rtol=2e-3)
 
     def test_unknown_name_lists_the_known(self):
         with pytest.raises(InputError, match=r"no C-arm preset 'X'.*Angiography, flat panel 40 cm"):
-            preset("X", (10, 10))
+            presetSettings("X", (10, 10))

@@ -129,8 +129,6 @@ def test_registration_moves_the_ct_and_shows_drr_and_numbers(logic, scene, patie
     assert drr.shape == (112, 112)
     assert np.corrcoef(drr.ravel(), -np.log(slicer.util.arrayFromVolume(xray)[0] / 4000.0 + 1e-3).ravel())[0, 1] > 0.5
     assert np.allclose(ijkToRas(drrNode), ijkToRas(xray))
-    scene.undoPose(ctNode)
-    assert np.allclose(scene.ct(ctNode)[1], start)
 
 
 def test_cancel_leaves_the_pose(logic, headless, patient):

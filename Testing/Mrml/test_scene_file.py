@@ -61,8 +61,8 @@ def run(folder, scene="scene.mrb"):
     return subprocess.run([*command, folder / scene], capture_output=True, text=True)
 
 
-def test_scene_shows_the_result_and_keeps_the_start(finished, headless):
-    folder, start, found, hu = finished
+def test_scene_shows_the_result(finished, headless):
+    folder, _, found, hu = finished
     outcome = run(folder)
     assert (outcome.returncode, outcome.stdout, outcome.stderr) == (0, "", "")
     assert headless.load(folder / "scene.mrb")
@@ -84,8 +84,6 @@ def test_scene_shows_the_result_and_keeps_the_start(finished, headless):
     (red,) = [node for node in nodesOf(headless.scene, "vtkMRMLSliceCompositeNode") if node.GetLayoutName() == "Red"]
     assert red.GetBackgroundVolumeID() == first.GetID()
     assert red.GetForegroundVolumeID() == headless.scene.GetFirstNodeByName("case-7 fluoroscopy DRR").GetID()
-    scene.undoPose(ctNode)
-    assert np.allclose(scene.ct(ctNode)[1], start, atol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from prostreg.geometry.frames import transform_points
 from prostreg.geometry.standard_views import STANDARD_VIEWS, standard_view
 from prostreg.images.volume import Volume
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels
-from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, carmOf
+from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, carmOfSettings
 from ProSTRegistrationLib.StartPose import (
     SLIDERS,
     PoseSliders,
@@ -36,7 +36,7 @@ def test_unknown_view(obliqueCarm):
 
 
 def test_patient_in_the_isocentre_is_seen_by_the_angles():
-    carm = carmOf(CArmSettings(1000.0, 600.0, (0.3, 0.3), None, 90.0, 0.0), (100, 100))
+    carm = carmOfSettings(CArmSettings(1000.0, 600.0, (0.3, 0.3), None, 90.0, 0.0), (100, 100))
     pose = placedAtIsocentre(carm, CENTRE_MM, 600.0)
     assert np.allclose(pose[:3, :3], np.eye(3))
     assert np.allclose(transform_points(pose, CENTRE_MM), 0, atol=1e-9)

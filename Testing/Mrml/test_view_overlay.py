@@ -11,6 +11,8 @@ from prostreg.images.volume import Volume
 from prostreg.outputs.overlay import GAP, HEADER, MARGIN, TITLE, OverlayView, draw_overlay, panel_size
 from prostreg.projector.selection import make_projector
 from prostreg.registration.result import Result
+from ProSTRegistrationLib.Nodes.CArmNode import carmOf
+from ProSTRegistrationLib.Nodes.ImageMarks import marksPx
 from ProSTRegistrationLib.Nodes.Scene import Scene
 from ProSTRegistrationLib.Views.DrrView import showDrrAlone
 from ProSTRegistrationLib.Views.Overlay import Overlay, OverlayKind
@@ -210,10 +212,14 @@ def test_opacity_and_flicker_need_no_new_picture(scene, fluoroscopyNode, drr, sl
     assert scene.findOwned(fluoroscopyNode, "overlay picture").GetImageData().GetMTime() == made
 
 
+def cornerPx(scene, fluoroscopyNode):
+    """(u, v) of the checkerboard's corner."""
+    return marksPx(scene.findOwned(fluoroscopyNode, "checkerboard corner"), carmOf(fluoroscopyNode))[0]
+
+
 def test_corner_is_dragged_with_the_mouse(scene, fluoroscopyNode, drr, sliceLogic, offscreenViews):
     scene.showDrr(fluoroscopyNode, drr)
-    overlay, places = Overlay(scene), []
-    overlay.observeCorner(places.append)
+    overlay = Overlay(scene)
     overlay.show(OverlayKind.CHECKERBOARD, fluoroscopyNode, sliceLogic, tilePixels=40)
     middle = ((SIZE[0] - 1) / 2, (SIZE[1] - 1) / 2)
     before = _grab(offscreenViews, sliceLogic)
@@ -222,7 +228,9 @@ def test_corner_is_dragged_with_the_mouse(scene, fluoroscopyNode, drr, sliceLogi
 
     # The view is 240 high and shows 120 pixels of 0.45 mm; they are 0.3 mm wide.
     pitch = 120 * 0.45 / SIZE[1]
-    np.testing.assert_allclose(places[-1], (79.5 + 30 * pitch / 0.3, 59.5 - 20 * pitch / 0.45), atol=1.5)
+    np.testing.assert_allclose(
+        cornerPx(scene, fluoroscopyNode), (79.5 + 30 * pitch / 0.3, 59.5 - 20 * pitch / 0.45), atol=1.5
+    )
     assert (np.abs(_grab(offscreenViews, sliceLogic) - before).max(axis=-1) > 5).mean() > 0.2
     offscreenViews.drag(sliceLogic.GetSliceNode(), (middle[0] + 30, middle[1] - 20), middle)
     assert (np.abs(_grab(offscreenViews, sliceLogic) - before).max(axis=-1) > 5).mean() < 0.05
@@ -247,16 +255,13 @@ def test_corner_is_seen_in_its_view_alone_and_not_after_hiding(
 def test_corner_stays_where_it_was_left(scene, fluoroscopyNode, drr, sliceLogic, addTransform, rotation):
     fluoroscopyNode.SetAndObserveTransformNodeID(addTransform(rotation((1, 1, 0), 40, (5, 6, 7))).GetID())
     scene.showDrr(fluoroscopyNode, drr)
-    overlay, places = Overlay(scene), []
+    overlay = Overlay(scene)
     overlay.show(OverlayKind.CHECKERBOARD, fluoroscopyNode, sliceLogic, corner=(20.0, 90.0))
     overlay.show(OverlayKind.CONTOURS, fluoroscopyNode, sliceLogic)
 
     overlay.show(OverlayKind.CHECKERBOARD, fluoroscopyNode, sliceLogic)
 
-    overlay.observeCorner(places.append)
-    corner = scene.findOwned(fluoroscopyNode, "checkerboard corner")
-    corner.InvokeEvent(slicer.vtkMRMLMarkupsNode.PointModifiedEvent)
-    np.testing.assert_allclose(places[-1], (20, 90), atol=1e-6)
+    np.testing.assert_allclose(cornerPx(scene, fluoroscopyNode), (20, 90), atol=1e-6)
 
 
 def test_zoom_is_kept_while_kinds_change(scene, fluoroscopyNode, drr, sliceLogic):

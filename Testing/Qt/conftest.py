@@ -27,7 +27,7 @@ from prostreg.images.attenuation import attenuation_from_hu
 from prostreg.images.volume import Volume
 from prostreg.projector.selection import make_projector
 from ProSTRegistrationLib import Logic
-from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, applySettings, carmOf
+from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, applySettings, carmOfSettings
 from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
 from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
 from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
@@ -245,7 +245,7 @@ def patient(addVolume, bones, driver, panelWidget):
     panel = panelWidget.panel
     ct = addVolume(bones, "CT", (2.0, 1.8, 2.5))
     settings = CArmSettings(1000.0, 700.0, (1.6, 1.6))
-    carm = carmOf(settings, (112, 112))
+    carm = carmOfSettings(settings, (112, 112))
     volume = Volume(attenuation_from_hu(bones.astype(np.float32)), np.diag([2.0, 1.8, 2.5, 1.0]))
     truth = np.eye(4)
     truth[:3, 3] = -volume.centre_mm

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 CARM_ATTRIBUTE = "ProSTRegistration.CArm"
 SLICE_THICKNESS_MM = 1.0
 LARGEST_SKEW = 1e-6
+CARMS_KEPT = 64
+"""Some images with their DRRs in two sizes: each is asked for many times while a hand moves the CT."""
 
 
 def placeOnDetector(volumeNode: vtkMRMLScalarVolumeNode, carm: CArm) -> None:
@@ -36,9 +39,19 @@ def placeOnDetector(volumeNode: vtkMRMLScalarVolumeNode, carm: CArm) -> None:
     Raises:
         InputError: the image's axes are skewed, or a parent transform of the node is not rigid.
     """
-    nodeCarm = replace(carm, camera_from_world=carm.camera_from_world @ worldFromNode(volumeNode))
-    setIjkToRas(volumeNode, invert_rigid(nodeCarm.camera_from_world) @ cameraFromPixel(nodeCarm))
-    volumeNode.SetAttribute(CARM_ATTRIBUTE, _text(nodeCarm))
+    _place(volumeNode, replace(carm, camera_from_world=carm.camera_from_world @ worldFromNode(volumeNode)))
+
+
+def placeOnSameDetector(
+    volumeNode: vtkMRMLScalarVolumeNode, fluoroscopyNode: vtkMRMLScalarVolumeNode, downsampling: int
+) -> None:
+    """Puts a one-slice volume onto the detector plane of a placed image, each pixel over a block of that image's.
+
+    Raises:
+        InputError: the image was never placed, or its C-arm is damaged.
+    """
+    volumeNode.SetAndObserveTransformNodeID(fluoroscopyNode.GetTransformNodeID())
+    _place(volumeNode, nodeCarmOf(fluoroscopyNode, downsampling))
 
 
 def cameraFromPixel(carm: CArm) -> Matrix:
@@ -54,21 +67,13 @@ def cameraFromPixel(carm: CArm) -> Matrix:
     return matrix
 
 
-def nodeCarmOf(volumeNode: vtkMRMLScalarVolumeNode) -> CArm:
-    """The C-arm of a placed image with the node's own frame as its world.
+def nodeCarmOf(volumeNode: vtkMRMLScalarVolumeNode, downsampling: int = 1) -> CArm:
+    """The C-arm of a placed image, averaged over blocks of pixels, with the node's own frame as its world.
 
     Raises:
         InputError: the node was never placed, or its C-arm is damaged.
     """
-    text = volumeNode.GetAttribute(CARM_ATTRIBUTE)
-    if not text:
-        raise InputError(f"'{volumeNode.GetName()}' has no C-arm: set its geometry first.")
-    try:
-        content = json.loads(text)
-        spacing = content["spacing_mm"] and tuple(content["spacing_mm"])
-        return CArm(content["K"], tuple(content["size"]), np.array(content["camera_from_world"]), spacing)
-    except (ValueError, KeyError, TypeError, InputError) as error:
-        raise InputError(f"The C-arm kept with '{volumeNode.GetName()}' is damaged: set its geometry again.") from error
+    return _keptCarm(volumeNode, downsampling, np.eye(4))
 
 
 def carmOf(volumeNode: vtkMRMLScalarVolumeNode) -> CArm:
@@ -77,8 +82,7 @@ def carmOf(volumeNode: vtkMRMLScalarVolumeNode) -> CArm:
     Raises:
         InputError: as for nodeCarmOf, or a parent transform is not rigid.
     """
-    carm = nodeCarmOf(volumeNode)
-    return replace(carm, camera_from_world=carm.camera_from_world @ invert_rigid(worldFromNode(volumeNode)))
+    return _keptCarm(volumeNode, 1, worldFromNode(volumeNode))
 
 
 def pixelsOf(volumeNode: vtkMRMLScalarVolumeNode) -> NDArray[Any]:
@@ -93,6 +97,35 @@ def pixelsOf(volumeNode: vtkMRMLScalarVolumeNode) -> NDArray[Any]:
             f"'{volumeNode.GetName()}' has {voxels.shape[0]} frames: choose one of them as an image of its own."
         )
     return voxels[0]
+
+
+def _place(volumeNode: vtkMRMLScalarVolumeNode, nodeCarm: CArm) -> None:
+    setIjkToRas(volumeNode, invert_rigid(nodeCarm.camera_from_world) @ cameraFromPixel(nodeCarm))
+    volumeNode.SetAttribute(CARM_ATTRIBUTE, _text(nodeCarm))
+
+
+def _keptCarm(volumeNode: vtkMRMLScalarVolumeNode, downsampling: int, place: Matrix) -> CArm:
+    text = volumeNode.GetAttribute(CARM_ATTRIBUTE)
+    if not text:
+        raise InputError(f"'{volumeNode.GetName()}' has no C-arm: set its geometry first.")
+    try:
+        return _built(text, downsampling, place.tobytes())
+    except (ValueError, KeyError, TypeError, InputError) as error:
+        raise InputError(f"The C-arm kept with '{volumeNode.GetName()}' is damaged: set its geometry again.") from error
+
+
+@lru_cache(maxsize=CARMS_KEPT)
+def _built(text: str, downsampling: int, place: bytes) -> CArm:
+    """The C-arm of an attribute's text, in the world around a node at a place (16 numbers). Nobody can change it."""
+    content = json.loads(text)
+    spacing = content["spacing_mm"] and tuple(content["spacing_mm"])
+    cameraFromNode, worldFromNode = np.array(content["camera_from_world"]), np.frombuffer(place).reshape(4, 4)
+    carm = CArm(content["K"], tuple(content["size"]), cameraFromNode @ invert_rigid(worldFromNode), spacing)
+    if downsampling > 1:
+        carm = carm.downsampled(downsampling)
+    for matrix in (carm.intrinsics, carm.camera_from_world):
+        matrix.setflags(write=False)
+    return carm
 
 
 def _text(carm: CArm) -> str:

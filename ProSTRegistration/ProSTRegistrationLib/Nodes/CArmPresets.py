@@ -34,7 +34,7 @@ PRESETS = {
 }
 
 
-def preset(name: str, size: tuple[int, int]) -> CArmSettings:
+def presetSettings(name: str, size: tuple[int, int]) -> CArmSettings:
     """CArmSettings of a usual device at angles 0/0 for an image of ``size`` (width, height) that shows its whole field.
 
     Raises:

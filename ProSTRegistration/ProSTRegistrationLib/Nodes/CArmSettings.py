@@ -19,8 +19,7 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import invert_rigid, rigid_faults
 from prostreg.geometry.standard_views import standard_view
 from prostreg.json_fields import is_number
-from ProSTRegistrationLib.Nodes import CArmNode
-from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, pixelsOf
+from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, carmOf, pixelsOf
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
@@ -87,7 +86,7 @@ class CArmSettings:
         return self.fixedCameraFromWorld is not None
 
 
-def carmOf(settings: CArmSettings, size: tuple[int, int]) -> CArm:
+def carmOfSettings(settings: CArmSettings, size: tuple[int, int]) -> CArm:
     """The C-arm of an image of ``size`` (width, height) in the world.
 
     Raises:
@@ -134,7 +133,7 @@ def applySettings(scene: Scene, volumeNode: vtkMRMLScalarVolumeNode, settings: C
         InputError: the image or a transform above it cannot be used; nothing is changed then.
     """
     pixels = pixelsOf(volumeNode)
-    scene.placeFluoroscopy(volumeNode, carmOf(settings, pixels.shape[::-1]))
+    scene.placeFluoroscopy(volumeNode, carmOfSettings(settings, pixels.shape[::-1]))
     volumeNode.SetAttribute(SETTINGS_ATTRIBUTE, json.dumps(asdict(settings)))
 
 
@@ -144,9 +143,9 @@ def settingsOf(volumeNode: vtkMRMLScalarVolumeNode) -> CArmSettings:
     Raises:
         InputError: the image was never placed, or what is kept with it is damaged.
     """
-    carm = CArmNode.carmOf(volumeNode)
+    carm = carmOf(volumeNode)
     kept = _keptSettings(volumeNode)
-    if kept is not None and _isSameCarm(carmOf(kept, carm.size), carm):
+    if kept is not None and _isSameCarm(carmOfSettings(kept, carm.size), carm):
         return kept
     return settingsOfCarm(carm)
 

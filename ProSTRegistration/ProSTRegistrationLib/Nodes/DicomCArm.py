@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prostreg.images.dicom_tags import is_dicom, read_header, value_of
-from ProSTRegistrationLib.Nodes.CArmPresets import PRESETS, preset
+from ProSTRegistrationLib.Nodes.CArmPresets import PRESETS, presetSettings
 from ProSTRegistrationLib.Nodes.CArmSettings import (
     LARGEST_ANGLE_DEG,
     LARGEST_PIXEL_MM,
@@ -74,7 +74,7 @@ def settingsFromTags(valueOf: TagReader, size: tuple[int, int]) -> DicomSettings
     Returns:
         DicomSettings. Texts that cannot be read and values that no device has count as missing.
     """
-    usual = preset(next(iter(PRESETS)), size)
+    usual = presetSettings(next(iter(PRESETS)), size)
     sddMm = _number(valueOf("0018,1110"), SMALLEST_SDD_MM, LARGEST_SDD_MM)
     sodMm = _sodMm(valueOf, sddMm)
     pixelSizeMm = _pixelSizeMm(valueOf("0018,1164")) or _pixelSizeMm(valueOf("0018,7022"))

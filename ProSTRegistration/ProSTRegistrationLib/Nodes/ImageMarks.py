@@ -30,7 +30,7 @@ def marksPx(listNode: vtkMRMLMarkupsNode, carm: CArm) -> NDArray[np.float64]:
         carm: CArm in the world.
     """
     numbers = range(listNode.GetNumberOfControlPoints())
-    places = [listNode.GetNthControlPointPositionWorld(n) if isPlaced(listNode, n) else [np.nan] * 3 for n in numbers]
+    places = [listNode.GetNthControlPointPositionWorld(n) if isMarked(listNode, n) else [np.nan] * 3 for n in numbers]
     return carm.project_world(np.reshape(np.array(places, dtype=np.float64), (-1, 3)))
 
 
@@ -42,7 +42,7 @@ def putMarks(listNode: vtkMRMLMarkupsNode, carm: CArm, pixels: NDArray[np.float6
             listNode.SetNthControlPointPositionWorld(number, transform_points(worldFromPixel, (u, v, 0)))
 
 
-def isPlaced(listNode: vtkMRMLMarkupsNode, number: int) -> bool:
+def isMarked(listNode: vtkMRMLMarkupsNode, number: int) -> bool:
     """True for a control point with a position that was chosen; not for the preview under the mouse."""
     status = listNode.GetNthControlPointPositionStatus(number)
     return status == slicer.vtkMRMLMarkupsNode.PositionDefined

@@ -15,7 +15,7 @@ from prostreg.errors import FaultList, InputError
 from prostreg.geometry.frames import invert_rigid, transform_points
 from prostreg.geometry.pnp import pose_from_landmarks
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
-from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE, isPlaced, marksPx
+from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE, isMarked, marksPx
 from ProSTRegistrationLib.Nodes.NodeGeometry import worldFromNode, worldFromTransform
 
 if TYPE_CHECKING:
@@ -262,14 +262,14 @@ def _preparedList(
 def _ctPoints(
     ctNode: vtkMRMLScalarVolumeNode, ctList: vtkMRMLMarkupsNode
 ) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    placed = [n for n in range(ctList.GetNumberOfControlPoints()) if isPlaced(ctList, n)]
+    placed = [n for n in range(ctList.GetNumberOfControlPoints()) if isMarked(ctList, n)]
     worldMm = np.reshape([ctList.GetNthControlPointPositionWorld(n) for n in placed], (-1, 3))
     labels = tuple(ctList.GetNthControlPointLabel(n) for n in placed)
     return labels, transform_points(invert_rigid(worldFromNode(ctNode)), worldMm)
 
 
 def _marks(listNode: vtkMRMLMarkupsNode, carm: CArm) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    placed = [n for n in range(listNode.GetNumberOfControlPoints()) if isPlaced(listNode, n)]
+    placed = [n for n in range(listNode.GetNumberOfControlPoints()) if isMarked(listNode, n)]
     labels = tuple(listNode.GetNthControlPointLabel(n) for n in placed)
     return labels, marksPx(listNode, carm)[placed]
 

@@ -5,7 +5,6 @@ All nodes are found again by their role, so that a scene that was saved and relo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +14,9 @@ from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
 from ProSTRegistrationLib.Nodes.CArmModels import carmSurfaces
-from ProSTRegistrationLib.Nodes.CArmNode import carmOf, nodeCarmOf, pixelsOf, placeOnDetector
+from ProSTRegistrationLib.Nodes.CArmNode import carmOf, nodeCarmOf, pixelsOf, placeOnDetector, placeOnSameDetector
 from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE, marksPx, putMarks
-from ProSTRegistrationLib.Nodes.NodeGeometry import (
-    matrixOf,
-    setMatrix,
-    setWorldFromTransform,
-    volumeFromNode,
-    worldFromNode,
-)
+from ProSTRegistrationLib.Nodes.NodeGeometry import setWorldFromTransform, volumeFromNode, worldFromNode
 from ProSTRegistrationLib.Nodes.ResultTable import fillResultTable
 
 if TYPE_CHECKING:
@@ -42,7 +35,6 @@ if TYPE_CHECKING:
 
 ROLE_ATTRIBUTE = "ProSTRegistration.Role"
 OWNER_REFERENCE = "ProSTRegistration.Owner"
-PREVIOUS_ATTRIBUTE = "ProSTRegistration.PreviousMatrix"
 FOLDER_ATTRIBUTE = "ProSTRegistration.Folder"
 DRR_ROLE = "drr"
 TRANSFORM_NAME = "CT to C-arm"
@@ -125,7 +117,7 @@ class Scene:
     def setPose(
         self, ctNode: vtkMRMLScalarVolumeNode, worldFromVolume: Matrix, companions: Sequence[vtkMRMLNode] = ()
     ) -> vtkMRMLLinearTransformNode:
-        """Moves a CT to a pose by the transform node above it; undoPose takes that back.
+        """Moves a CT to a pose by the transform node above it, which changes once.
 
         Args:
             worldFromVolume: rigid (4, 4).
@@ -140,18 +132,8 @@ class Scene:
         """
         worldFromNode(ctNode)
         transformNode = self.poseTransform(ctNode) or self._addPoseTransform(ctNode, companions)
-        transformNode.SetAttribute(PREVIOUS_ATTRIBUTE, json.dumps(matrixOf(transformNode).tolist()))
         setWorldFromTransform(transformNode, worldFromVolume)
         return transformNode
-
-    def undoPose(self, ctNode: vtkMRMLScalarVolumeNode) -> None:
-        """Puts a CT back to where it was before the last setPose; a second call does it again."""
-        transformNode = self.poseTransform(ctNode)
-        if transformNode is None or not transformNode.GetAttribute(PREVIOUS_ATTRIBUTE):
-            return
-        previous = np.array(json.loads(transformNode.GetAttribute(PREVIOUS_ATTRIBUTE)))
-        transformNode.SetAttribute(PREVIOUS_ATTRIBUTE, json.dumps(matrixOf(transformNode).tolist()))
-        setMatrix(transformNode, previous)
 
     def showDrr(
         self, fluoroscopyNode: vtkMRMLScalarVolumeNode, drr: NDArray[np.float32], downsampling: int = 1
@@ -167,8 +149,7 @@ class Scene:
         name = f"{fluoroscopyNode.GetName()} DRR"
         node = self.ownedNode(fluoroscopyNode, DRR_ROLE, "vtkMRMLScalarVolumeNode", name)
         wasModifying = node.StartModify()
-        node.SetAndObserveTransformNodeID(fluoroscopyNode.GetTransformNodeID())
-        placeOnDetector(node, carmOf(fluoroscopyNode).downsampled(downsampling))
+        placeOnSameDetector(node, fluoroscopyNode, downsampling)
         slicer.util.updateVolumeFromArray(node, np.asarray(drr, dtype=np.float32)[np.newaxis])
         node.EndModify(wasModifying)
         node.CreateDefaultDisplayNodes()

@@ -4,7 +4,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, pixelsOf
-from ProSTRegistrationLib.Nodes.CArmPresets import PRESETS, preset
+from ProSTRegistrationLib.Nodes.CArmPresets import PRESETS, presetSettings
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, applySettings, isPlaced, settingsOf
 from ProSTRegistrationLib.Nodes.DicomCArm import settingsFromTags, tagReaderOf
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, isFlipped
@@ -99,7 +99,7 @@ class CArmStep:
         self._fault = ""
         self._ui.flipCheckBox.checked = isFlipped(node)
         if not self._panel.attempt(lambda: self._fillFrom(node), self._setFault):
-            self._show(preset(next(iter(PRESETS)), self._size(node)))
+            self._show(presetSettings(next(iter(PRESETS)), self._size(node)))
 
     def _fillFrom(self, node):
         if isPlaced(node):
@@ -110,7 +110,7 @@ class CArmStep:
         size = self._size(node)
         reader = tagReaderOf(node, slicer.dicomDatabase)
         if reader is None:
-            self._show(preset(next(iter(PRESETS)), size))
+            self._show(presetSettings(next(iter(PRESETS)), size))
             self._note = _("The image does not tell its geometry; these are values of a usual C-arm.")
             return
         found = settingsFromTags(reader, size)
@@ -149,7 +149,7 @@ class CArmStep:
     def _presetChosen(self, index):
         node = self.node
         if node is not None and index >= 0:
-            self._show(preset(list(PRESETS)[index], self._size(node)))
+            self._show(presetSettings(list(PRESETS)[index], self._size(node)))
             self._panel.refreshSoon()
 
     def _flip(self):

@@ -88,6 +88,7 @@ class CheckStep:
         if not panel.start.isReady or panel.register.isRegistering:
             return
         if not panel.parameters.liveDrr:
+            panel.logic.live.forget()
             self._removeDrrs()
             return
         panel.attempt(lambda: self._follow(panel.scene.ct(panel.ctNode)[1]), self._sayFault)

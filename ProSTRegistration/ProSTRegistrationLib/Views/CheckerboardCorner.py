@@ -30,7 +30,7 @@ class CheckerboardCorner:
         scene: Scene.
         fluoroscopyNode: a placed image.
         viewNode: the slice view in which the point can be seen and dragged.
-        onMoved: called with (u, v) whenever it was moved.
+        onMoved: called without arguments whenever it was moved.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class CheckerboardCorner:
         scene: Scene,
         fluoroscopyNode: vtkMRMLScalarVolumeNode,
         viewNode: vtkMRMLAbstractViewNode,
-        onMoved: Callable[[tuple[float, float]], object],
+        onMoved: Callable[[], object],
     ) -> None:
         self._fluoroscopyNode = fluoroscopyNode
         self._onMoved = onMoved
@@ -71,7 +71,7 @@ class CheckerboardCorner:
 
     def _moved(self, *_: object) -> None:
         if self._node.GetNumberOfControlPoints() == 1:
-            self._onMoved(self.pixel)
+            self._onMoved()
 
     def _middle(self) -> tuple[float, float]:
         carm = nodeCarmOf(self._fluoroscopyNode)

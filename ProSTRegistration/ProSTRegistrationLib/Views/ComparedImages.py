@@ -71,7 +71,7 @@ class ComparedImagesReader:
             drr=drr,
             brightness=self._brightnessOf(fluoroscopyNode, pixels, table, factor),
             isBoneBright=self._isStoredBright(fluoroscopyNode, pixels) == bool(table[-1] >= table[0]),
-            carm=nodeCarmOf(fluoroscopyNode).downsampled(factor),
+            carm=nodeCarmOf(fluoroscopyNode, factor),
             factor=factor,
         )
 
@@ -93,7 +93,7 @@ class ComparedImagesReader:
         drr = slicer.util.arrayFromVolume(node)[0]
         carm = nodeCarmOf(fluoroscopyNode)
         factor = max(1, round(carm.intrinsics[0, 0] / nodeCarmOf(node).intrinsics[0, 0]))
-        if carm.downsampled(factor).size != drr.shape[::-1]:
+        if nodeCarmOf(fluoroscopyNode, factor).size != drr.shape[::-1]:
             raise InputError(
                 f"The DRR of '{fluoroscopyNode.GetName()}' was made for another geometry of the C-arm: set a start pose"
                 " or register again."

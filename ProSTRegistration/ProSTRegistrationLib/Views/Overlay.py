@@ -25,7 +25,7 @@ from prostreg.outputs.overlay_drawing import (
     is_tile,
     like_fluoroscopy,
 )
-from ProSTRegistrationLib.Nodes.CArmNode import cameraFromPixel
+from ProSTRegistrationLib.Nodes.CArmNode import cameraFromPixel, nodeCarmOf
 from ProSTRegistrationLib.Nodes.NodeGeometry import setIjkToRas
 from ProSTRegistrationLib.Views.BoneContours import linesOnDetector
 from ProSTRegistrationLib.Views.CheckerboardCorner import CheckerboardCorner
@@ -82,7 +82,6 @@ class Overlay:
         self._reader = ComparedImagesReader(scene)
         self._shown: _Shown | None = None
         self._corner: CheckerboardCorner | None = None
-        self._onCorner: Callable[[tuple[float, float]], object] | None = None
         self._matched: tuple[ComparedImages, NDArray[np.float32]] | None = None
         self._observed: list[tuple[vtkMRMLNode, int]] = []
 
@@ -149,10 +148,6 @@ class Overlay:
             self._shown = replace(shown, isFlickerOn=bool(isDrr))
             self._setLayers(self._shown)
 
-    def observeCorner(self, callback: Callable[[tuple[float, float]], object] | None) -> None:
-        """Has a function called with (u, v) whenever the checkerboard was dragged; None for no one."""
-        self._onCorner = callback
-
     def hide(self) -> None:
         """Leaves the fluoroscopy alone in the view; what was made stays in the scene for the next time."""
         shown = self._alive()
@@ -202,7 +197,8 @@ class Overlay:
         further = factor_to(DIFFERENCE_PIXELS, images.drr.shape)
         drr, brightness = (averaged(image, further) for image in (images.drr, images.brightness))
         shares = 0.5 + 0.5 * difference(drr, brightness, images.isBoneBright)
-        self._setPicture(shown, images.carm.downsampled(further), coded(shares), "difference", differenceColors)
+        carm = nodeCarmOf(shown.fluoroscopyNode, images.factor * further)
+        self._setPicture(shown, carm, coded(shares), "difference", differenceColors)
 
     def _drawContours(self, shown: _Shown, images: ComparedImages) -> None:
         owner = shown.fluoroscopyNode
@@ -282,9 +278,7 @@ class Overlay:
         display = node.GetDisplayNode()
         self._observed.append((display, display.AddObserver(vtk.vtkCommand.ModifiedEvent, look)))
 
-    def _cornerMoved(self, pixel: tuple[float, float]) -> None:
+    def _cornerMoved(self) -> None:
         shown = self._alive()
         if shown is not None and self._matched is not None:
             self._drawMatched(shown, *self._matched)
-            if self._onCorner is not None:
-                self._onCorner(pixel)

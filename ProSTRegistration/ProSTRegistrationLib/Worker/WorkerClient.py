@@ -55,8 +55,8 @@ class _Request:
     onError: OnError
 
 
-def _ignore(*_: object) -> None:
-    return None
+def ignore(*_: object) -> None:
+    """Stands for a callback of someone who does not want to hear."""
 
 
 class WorkerClient:
@@ -106,9 +106,9 @@ class WorkerClient:
         self,
         command: str,
         arrays: Arrays | None = None,
-        onReply: OnReply = _ignore,
-        onProgress: OnProgress = _ignore,
-        onError: OnError = _ignore,
+        onReply: OnReply = ignore,
+        onProgress: OnProgress = ignore,
+        onError: OnError = ignore,
         **fields: Any,
     ) -> int:
         """Asks the worker for something; starts it if need be.
