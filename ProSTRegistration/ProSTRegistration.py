@@ -121,8 +121,7 @@ class ProSTRegistrationLogic(ScriptedLoadableModuleLogic):
         self.registration = Logic(slicer.mrmlScene)
 
     def getParameterNode(self) -> ProSTRegistrationParameterNode:
-        # Its decorator, of which mypy knows nothing, lets it take the node.
-        return ProSTRegistrationParameterNode(super().getParameterNode())  # type: ignore[call-arg]
+        return ProSTRegistrationParameterNode(super().getParameterNode())
 
 
 class ProSTRegistrationTest(ScriptedLoadableModuleTest):

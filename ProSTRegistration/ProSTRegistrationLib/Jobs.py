@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prostreg.errors import InputError
-from ProSTRegistrationLib.Worker.WorkerClient import WorkerError, ignore
+from ProSTRegistrationLib.Worker.WorkerClient import OnFailure, OnProgress, WorkerClient, WorkerError, ignore
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
 
     from prostreg.geometry.frames import Matrix
     from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
-    from ProSTRegistrationLib.Worker.WorkerClient import OnFailure, OnProgress, WorkerClient
     from ProSTRegistrationLib.Worker.WorkerData import LoadedIds, WorkerData
 
 

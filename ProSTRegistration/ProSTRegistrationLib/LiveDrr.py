@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from ProSTRegistrationLib.Nodes.DrrOrigin import keepOrigin, originOf
-from ProSTRegistrationLib.Worker.WorkerClient import ignore
+from ProSTRegistrationLib.Worker.WorkerClient import OnFailure, WorkerClient, WorkerError, ignore
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from prostreg.geometry.frames import Matrix
     from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
     from ProSTRegistrationLib.Nodes.Scene import Scene
-    from ProSTRegistrationLib.Worker.WorkerClient import OnFailure, WorkerClient, WorkerError
     from ProSTRegistrationLib.Worker.WorkerData import LoadedIds, WorkerData
 
 PREVIEW_PIXELS = 192

@@ -11,20 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prostreg.errors import InputError
-from ProSTRegistrationLib.Jobs import AdaptationJob, Callbacks, JobState
+from ProSTRegistrationLib.Jobs import AdaptationJob, Callbacks, Job, JobState
 from ProSTRegistrationLib.LiveDrr import LiveDrr
 from ProSTRegistrationLib.Nodes.Scene import Scene
 from ProSTRegistrationLib.RegistrationJob import RegistrationJob
-from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
-from ProSTRegistrationLib.Worker.WorkerData import BONE_BY_THRESHOLD, WorkerData
+from ProSTRegistrationLib.Worker.WorkerClient import OnError, OnFailure, OnProgress, WorkerClient
+from ProSTRegistrationLib.Worker.WorkerData import BONE_BY_THRESHOLD, LoadedIds, WorkerData
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene
 
-    from ProSTRegistrationLib.Jobs import Job
     from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
-    from ProSTRegistrationLib.Worker.WorkerClient import OnError, OnFailure, OnProgress
-    from ProSTRegistrationLib.Worker.WorkerData import LoadedIds
 
 
 class Logic:

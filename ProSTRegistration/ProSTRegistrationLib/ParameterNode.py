@@ -1,7 +1,7 @@
 """What the panel keeps in the scene: saved with it, loaded with it, undone with it."""
 
 import enum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from slicer import (
     vtkMRMLLabelMapVolumeNode,
@@ -141,6 +141,15 @@ class ProSTRegistrationParameterNode:
         ctLandmarks, xrayLandmarks: paired by name or order; the latter lie on ``fluoroscopy``.
         timeLimitS: 0 for what the quality says.
     """
+
+    if TYPE_CHECKING:  # what the decorator gives it
+        parameterNode: Any
+
+        def __init__(self, parameterNode: Any) -> None: ...
+
+        def connectGui(self, gui: object) -> int: ...
+
+        def disconnectGui(self, tag: int) -> None: ...
 
     ct: vtkMRMLScalarVolumeNode
     anatomy: vtkMRMLSegmentationNode | vtkMRMLLabelMapVolumeNode | None

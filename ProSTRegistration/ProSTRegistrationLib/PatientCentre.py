@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ProSTRegistrationLib.Nodes.Anatomy import anatomyLabels, contentKey
+from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels, contentKey
 from ProSTRegistrationLib.StartPose import anatomyCentreMm
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
 
-    from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
     from ProSTRegistrationLib.Nodes.Scene import Scene
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
-from prostreg.geometry.frames import invert_rigid, transform_points
+from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
 from prostreg.images.reading import read_labels
 from prostreg.json_fields import json_object
 from prostreg.registration.case_file import read_case
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
         vtkMRMLScene,
     )
 
-    from prostreg.geometry.frames import Matrix
     from prostreg.images.volume import Volume
     from prostreg.registration.case import Case
     from ProSTRegistrationLib.Nodes.Scene import Scene

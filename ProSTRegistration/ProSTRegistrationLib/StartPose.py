@@ -10,13 +10,12 @@ import vtk
 from numpy.typing import ArrayLike, NDArray
 
 from prostreg.errors import InputError
-from prostreg.geometry.frames import invert_rigid, transform_points
+from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
 from prostreg.geometry.standard_views import STANDARD_VIEWS, standard_view
 from ProSTRegistrationLib.Nodes.LabelSamples import chosenIndices, sampled
 
 if TYPE_CHECKING:
     from prostreg.geometry.carm import CArm
-    from prostreg.geometry.frames import Matrix
     from prostreg.images.volume import Volume
     from ProSTRegistrationLib.Nodes.Anatomy import LabelPart
 

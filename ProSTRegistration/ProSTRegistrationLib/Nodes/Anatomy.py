@@ -15,14 +15,12 @@ import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 
 from prostreg.errors import InputError
-from prostreg.geometry.frames import invert_rigid
+from prostreg.geometry.frames import Matrix, invert_rigid
 from prostreg.images.volume import Volume
 from ProSTRegistrationLib.Nodes.NodeGeometry import volumeFromNode, worldFromNode
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLNode, vtkMRMLSegmentationNode, vtkSegment, vtkSegmentation
-
-    from prostreg.geometry.frames import Matrix
 
 
 @dataclass(frozen=True)

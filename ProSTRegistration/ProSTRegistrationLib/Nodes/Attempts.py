@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prostreg.errors import InputError
-from prostreg.geometry.frames import rigid_faults
+from prostreg.geometry.frames import Matrix, rigid_faults
 from ProSTRegistrationLib.Nodes.TextTable import cells, setCells
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
 
-    from prostreg.geometry.frames import Matrix
     from ProSTRegistrationLib.Nodes.Scene import Scene
 
 ROLE = "attempts"

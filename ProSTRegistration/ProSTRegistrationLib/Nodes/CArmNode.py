@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
-from prostreg.geometry.frames import invert_rigid
+from prostreg.geometry.frames import Matrix, invert_rigid
 from ProSTRegistrationLib.Nodes.NodeGeometry import setIjkToRas, voxelsOf, worldFromNode
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
 
-    from prostreg.geometry.frames import Matrix
 
 CARM_ATTRIBUTE = "ProSTRegistration.CArm"
 SLICE_THICKNESS_MM = 1.0

@@ -16,7 +16,7 @@ import numpy as np
 
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm import CArm
-from prostreg.geometry.frames import invert_rigid, rigid_faults
+from prostreg.geometry.frames import Matrix, invert_rigid, rigid_faults
 from prostreg.geometry.standard_views import standard_view
 from prostreg.json_fields import is_number
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, carmOf, pixelsOf
@@ -24,7 +24,6 @@ from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, carmOf, pixelsOf
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
 
-    from prostreg.geometry.frames import Matrix
     from ProSTRegistrationLib.Nodes.Scene import Scene
 
 SETTINGS_ATTRIBUTE = "ProSTRegistration.CArmSettings"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ProSTRegistrationLib.Nodes.Anatomy import contentKey
+from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, contentKey
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
 
     from prostreg.geometry.frames import Matrix
-    from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
 
 ORIGIN_ATTRIBUTE = "ProSTRegistration.Origin"
 MM_DECIMALS = 3

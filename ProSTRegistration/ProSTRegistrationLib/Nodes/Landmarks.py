@@ -12,7 +12,7 @@ import slicer
 from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
-from prostreg.geometry.frames import invert_rigid, transform_points
+from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
 from prostreg.geometry.pnp import pose_from_landmarks
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE, isMarked, marksPx
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     )
 
     from prostreg.geometry.carm import CArm
-    from prostreg.geometry.frames import Matrix
     from ProSTRegistrationLib.Nodes.Scene import Scene
 
 REFERENCE_ROLE = "reference"

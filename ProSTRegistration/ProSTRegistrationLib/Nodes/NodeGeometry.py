@@ -14,13 +14,11 @@ import vtk
 from numpy.typing import NDArray
 
 from prostreg.errors import InputError
-from prostreg.geometry.frames import rigid_faults
+from prostreg.geometry.frames import Matrix, rigid_faults
 from prostreg.images.volume import Volume
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLNode, vtkMRMLScalarVolumeNode, vtkMRMLTransformNode
-
-    from prostreg.geometry.frames import Matrix
 
 
 def worldFromNode(node: vtkMRMLNode) -> Matrix:

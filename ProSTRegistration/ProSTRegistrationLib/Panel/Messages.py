@@ -1,5 +1,9 @@
 """How the panel talks: status lines, verdicts and their colours."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from slicer.i18n import tr as _
 
 MISSING_STYLE = "color: #8a5a00;"
@@ -15,7 +19,7 @@ VERDICTS = {
 MOVED_COLORS = ("#6b7078", "#ffffff")
 
 
-def showStatus(label, text, style=MISSING_STYLE):
+def showStatus(label: Any, text: str, style: str = MISSING_STYLE) -> None:
     """Shows a text in a status line, which takes no room without one."""
     if label.text != text:
         label.text = text
@@ -23,12 +27,12 @@ def showStatus(label, text, style=MISSING_STYLE):
     label.setVisible(bool(text))
 
 
-def verdictWord(status):
+def verdictWord(status: str) -> str:
     """A result's status as a word for the panel."""
     return {"accepted": _("Trusted"), "uncertain": _("Uncertain"), "failed": _("Failed")}.get(status, status)
 
 
-def secondsText(seconds):
+def secondsText(seconds: float | None) -> str:
     """A duration for people."""
     if seconds is None:
         return ""

@@ -1,13 +1,16 @@
 """A result in words, colours and a table row."""
 
+from __future__ import annotations
+
 import html
+from typing import Any
 
 from slicer.i18n import tr as _
 
 from ProSTRegistrationLib.Panel.Messages import MOVED_COLORS, VERDICTS, verdictWord
 
 
-def verdictText(attempt, isMoved):
+def verdictText(attempt: dict[str, Any] | None, isMoved: bool) -> str:
     """The verdict as rich text: a word on its colour, and how sure it is; "" without an attempt.
 
     Args:
@@ -23,7 +26,7 @@ def verdictText(attempt, isMoved):
     return _bar(colors, verdictWord(attempt["status"]), sure)
 
 
-def detailsText(attempt):
+def detailsText(attempt: dict[str, Any] | None) -> str:
     """Reasons, expected error and landmarks as rich text."""
     if attempt is None:
         return ""
@@ -37,12 +40,12 @@ def detailsText(attempt):
     return "<br>".join(lines)
 
 
-def attemptHeadings():
+def attemptHeadings() -> list[str]:
     """Headings of the table of attempts."""
     return [_("#"), _("Verdict"), _("Sure"), _("± mm"), _("Start"), _("Method"), _("Time"), _("Decision")]
 
 
-def attemptCells(row):
+def attemptCells(row: dict[str, str]) -> list[str]:
     """A row of the table of attempts (texts by column name) as texts for the panel."""
     decisions = {"accepted": _("accepted"), "rejected": _("rejected")}
     return [
@@ -57,14 +60,14 @@ def attemptCells(row):
     ]
 
 
-def _bar(colors, word, text):
+def _bar(colors: tuple[str, str], word: str, text: str) -> str:
     background, ink = colors
     big = f'<span style="color: {ink}; font-size: large; font-weight: bold;">{html.escape(word)}</span>'
     small = f'<span style="color: {ink};"> &nbsp; {html.escape(text)}</span>'
     return f'<table width="100%" cellpadding="6"><tr><td bgcolor="{background}">{big}{small}</td></tr></table>'
 
 
-def _expectedError(attempt):
+def _expectedError(attempt: dict[str, Any]) -> list[str]:
     shifts, turns = attempt["shiftErrorMm"], attempt["turnErrorDeg"]
     if attempt["expectedErrorMm"] is None or shifts is None or turns is None:
         return []
@@ -83,7 +86,7 @@ def _expectedError(attempt):
     ]
 
 
-def _rounded(text, digits):
+def _rounded(text: str, digits: int) -> str:
     """A cell's number for people; "" where it is not known or was edited into something else."""
     try:
         return f"{float(text):.{digits}f}"
@@ -91,5 +94,5 @@ def _rounded(text, digits):
         return ""
 
 
-def _number(value):
+def _number(value: float) -> str:
     return f"{value:.1f}" if value < 10 else f"{value:.0f}"

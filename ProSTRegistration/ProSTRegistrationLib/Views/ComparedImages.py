@@ -14,13 +14,12 @@ from prostreg.images.polarity import decided_polarity
 from prostreg.images.radiation_field import find_radiation_field
 from prostreg.outputs.overlay_drawing import GENTLEST_SPREAD, averaged
 from ProSTRegistrationLib.Nodes.CArmNode import nodeCarmOf
-from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE
+from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE, Scene
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLDisplayNode, vtkMRMLScalarVolumeNode
 
     from prostreg.geometry.carm import CArm
-    from ProSTRegistrationLib.Nodes.Scene import Scene
 
 POLARITY_PIXELS = 320
 """Of a larger image, polarity is decided by every second or third pixel and so on, which is quicker."""

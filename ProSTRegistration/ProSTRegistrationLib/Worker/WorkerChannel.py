@@ -8,12 +8,11 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from prostreg.worker.handshake import MAX_PAYLOAD_BEFORE_PROOF, Handshake, HandshakeError
-from prostreg.worker.protocol import MAX_PAYLOAD_BYTES, MessageDecoder, MessageFault, encode
+from prostreg.worker.protocol import MAX_PAYLOAD_BYTES, Arrays, Message, MessageDecoder, MessageFault, encode
 
 if TYPE_CHECKING:
     import socket
 
-    from prostreg.worker.protocol import Arrays, Message
 
 RECEIVE_BYTES = 1 << 20
 WAIT_S = 0.0005

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from prostreg.worker.protocol import Arrays, Message, MessageFault
 from ProSTRegistrationLib.Worker.WorkerChannel import ChannelLost, WorkerChannel
-from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
+from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker, RemoteWorker
 
 if TYPE_CHECKING:
     from prostreg.errors import InputError
-    from ProSTRegistrationLib.Worker.WorkerSource import RemoteWorker
 
 SEND_BUDGET_S = 0.01
 
