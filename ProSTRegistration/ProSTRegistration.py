@@ -26,6 +26,8 @@ from ProSTRegistrationLib.ParameterNode import ProSTRegistrationParameterNode
 from ProSTRegistrationLib.SampleDataSets import registerSampleData
 from ProSTRegistrationLib.Views.CheckLayout import registerCheckLayout
 
+LIBRARY = ("ProSTRegistrationLib", "prostreg")
+
 
 class ProSTRegistration(ScriptedLoadableModule):
     """What Slicer shows about the module, without loading anything heavy."""
@@ -68,12 +70,19 @@ def loadSample(kind: str) -> None:
     slicer.util.getModuleWidget("ProSTRegistration").panel.images.loadSample(kind)
 
 
+def forgetLibrary():
+    """Has the next import read the library's files anew, and those of the engine that Slicer has loaded."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in LIBRARY]:
+        del sys.modules[name]
+
+
 class ProSTRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """Loads the panel and follows the scene's life."""
 
     def __init__(self, parent: Any | None = None) -> None:
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
+        self.panel = None
 
     def setup(self) -> None:
         super().setup()
@@ -90,14 +99,25 @@ class ProSTRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def cleanup(self) -> None:
         self.removeObservers()
-        self.panel.stop()
+        # None where setup failed, or after a reload that failed.
+        panel, self.panel = self.panel, None
+        if panel is not None:
+            panel.stop()
 
     def enter(self) -> None:
-        self.showParameterNode()
-        self.panel.enter()
+        if self.panel is not None:
+            self.showParameterNode()
+            self.panel.enter()
 
     def exit(self) -> None:
-        self.panel.leave()
+        if self.panel is not None:
+            self.panel.leave()
+
+    def onReload(self) -> None:
+        """Loads the whole library anew for the developer's button, which by itself reads this file only."""
+        self.cleanup()
+        forgetLibrary()
+        super().onReload()
 
     def onSceneStartClose(self, caller: object, event: object) -> None:
         self.panel.closeScene()

@@ -3,6 +3,7 @@
 import os
 import sys
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -34,12 +35,28 @@ from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
 from SlicerFacade.Driving import Driver
 from SlicerFacade.Installation import installed
 
+LIBRARY = ("ProSTRegistrationLib", "prostreg")
+
 
 @pytest.fixture
 def facade():
     """Slicer's Python in place, with a scene, a main window and nothing loaded."""
-    with HeadlessScene() as headless, installed(headless) as made:
+    with libraryKept(), HeadlessScene() as headless, installed(headless) as made:
         yield made
+
+
+@contextmanager
+def libraryKept():
+    """Brings back the modules of the library that tests have imported: a reload drops them."""
+
+    def loaded():
+        return {name: module for name, module in sys.modules.items() if name.partition(".")[0] in LIBRARY}
+
+    before = loaded()
+    yield
+    for name in loaded():
+        del sys.modules[name]
+    sys.modules.update(before)
 
 
 @pytest.fixture

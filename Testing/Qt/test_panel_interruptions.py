@@ -153,5 +153,6 @@ def test_module_reloaded_during_a_registration(driver, facade, ready, panelWidge
     fresh = facade.moduleManager.module("ProSTRegistration").widgetRepresentation().self().panel
     assert fresh is not panel
     assert fresh.ctNode is ct
-    assert fresh.logic.state is JobState.IDLE
+    assert fresh.logic.state.value == JobState.IDLE.value
+    assert not fresh.register.isBusy
     finish(driver, fresh)
