@@ -196,12 +196,13 @@ def _anatomyKey(ctKey: Key, worldFromVolume: Matrix, anatomy: AnatomyChoice) -> 
     if anatomy.node is None:
         return ("anatomy", ctKey, anatomy.thresholdHu)
     volumeFromAnatomy = np.linalg.inv(worldFromVolume) @ worldFromNode(anatomy.node)
-    place = np.round(volumeFromAnatomy, 6).tobytes()
+    # Adding 0 turns -0 into 0, which look different as bytes.
+    place = (np.round(volumeFromAnatomy, 6) + 0.0).tobytes()
     return ("anatomy", ctKey, contentKey(anatomy.node), place, anatomy.segmentIds, anatomy.labelValues)
 
 
 def _viewKey(node: vtkMRMLNode, carm: CArm) -> Key:
-    place = np.round(carm.camera_from_world, 9).tobytes()
+    place = (np.round(carm.camera_from_world, 9) + 0.0).tobytes()
     return ("view", contentKey(node), node.GetAttribute(CARM_ATTRIBUTE), place)
 
 

@@ -1,0 +1,142 @@
+"""From evidence to a verdict: the limits that the decision records argue for, each at and around its value."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+
+from prostreg.registration.acceptance import judge, needs_mirror_check
+from prostreg.registration.confidence import confidence_model, features, precise_enough
+from prostreg.registration.evidence import Evidence
+
+GOOD = Evidence(confirmed=0.7, patches=100.0, seen=0.9, runner_up=0.0, agreement=0.0, restarts=2.0, surprise=1.0)
+FIRST_REASON = "{share} of the projected bone's structure is confirmed by the image; such results are right with a"
+
+
+def with_confidence(probability: float) -> Evidence:
+    """Evidence for which the model gives just this probability."""
+    model = confidence_model()
+    confirmed = brentq(lambda x: model.probability(replace(GOOD, confirmed=x)) - probability, 0.0, 1.0, xtol=1e-14)
+    return replace(GOOD, confirmed=confirmed)
+
+
+@pytest.mark.parametrize(
+    ("confidence", "status"),
+    [
+        (0.999, "accepted"), (0.801, "accepted"), (0.799, "uncertain"), (0.5, "uncertain"), (0.41, "uncertain"),
+        (0.201, "uncertain"), (0.199, "failed"), (0.02, "failed"),
+    ],
+)  # fmt: skip
+def test_results_are_accepted_from_80_percent_and_failed_below_20(confidence, status):
+    verdict = judge(with_confidence(confidence))
+    assert verdict.status == status
+    assert verdict.confidence == pytest.approx(confidence, abs=1e-6)
+    assert f"probability of {confidence:.1%}" in verdict.reasons[0]
+
+
+def test_the_tutorial_promises_the_limits_of_the_shipped_model():
+    model = confidence_model()
+    assert (model.accepted_from, model.failed_below, model.error_inflation) == (0.8, 0.2, 2.847)
+
+
+@pytest.mark.parametrize(("confidence", "status"), [(0.95, "uncertain"), (0.5, "uncertain"), (0.1, "failed")])
+def test_a_run_that_was_stopped_is_never_accepted_and_keeps_its_confidence(confidence, status):
+    evidence = with_confidence(confidence)
+    verdict = judge(evidence, is_checked=False)
+    assert verdict.status == status
+    assert verdict.confidence == judge(evidence).confidence
+    assert (verdict.reasons != judge(evidence).reasons) == (confidence > 0.8)
+
+
+@pytest.mark.parametrize("confidence", [0.99, 0.5, 0.1])
+@pytest.mark.parametrize("is_checked", [True, False])
+def test_a_mirrored_image_that_fits_better_is_uncertain_with_20_percent_at_most(confidence, is_checked):
+    evidence = with_confidence(confidence)
+    verdict = judge(evidence, evidence.confirmed + 1e-6, is_checked)
+    assert verdict.status == "uncertain"
+    assert verdict.confidence == pytest.approx(min(confidence, 0.2), abs=1e-6)
+    assert verdict.reasons[0].startswith("the mirrored image fits better")
+    assert "flip it back and register again" in verdict.reasons[0]
+    assert verdict.reasons[1:] == judge(evidence).reasons
+
+
+@pytest.mark.parametrize("mirrored", [None, -1.0, 0.0, 0.3])
+def test_a_mirrored_image_that_fits_no_better_changes_nothing(mirrored):
+    evidence = replace(GOOD, confirmed=0.45)
+    assert judge(evidence, mirrored) == judge(evidence)
+    assert judge(evidence, evidence.confirmed) == judge(evidence)
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "is_needed"),
+    [(0.7, False), (0.551, False), (0.549, True), (0.45, True), (0.3, True), (0.1, False)],
+)
+def test_the_mirror_check_is_made_up_to_055_of_results_that_would_not_fail(confirmed, is_needed):
+    assert needs_mirror_check(replace(GOOD, confirmed=confirmed)) is is_needed
+
+
+def test_nothing_of_the_anatomy_in_the_image_is_a_failure_whatever_the_rest_says():
+    for patches in (0.0, -1.0):
+        verdict = judge(replace(GOOD, patches=patches))
+        assert (verdict.status, verdict.confidence) == ("failed", 0.0)
+        assert verdict.reasons == ("the anatomy does not appear in the image",)
+        assert not needs_mirror_check(replace(GOOD, patches=patches, confirmed=0.4))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"runner_up": 0.6 * 0.7 + 0.001}, "another place explains the image nearly as well (42% confirmed)"),
+        ({"seen": 0.499}, "only 50% of the anatomy lies inside the image"),
+        ({"expected_mtre_mm": 3.01}, "even at the right place the image leaves about 3 mm open"),
+        ({"agreement": 1.0}, "1 more searches ended at the same place"),
+    ],
+)
+def test_what_else_weighs_is_said_beyond_its_limit_and_not_before(change, words):
+    name = next(iter(change))
+    assert judge(GOOD).reasons[1:] == ()
+    assert judge(replace(GOOD, **change)).reasons[1:] == (words,)
+    nearly = {"runner_up": 0.6 * 0.7 - 0.001, "seen": 0.5, "expected_mtre_mm": 2.99, "agreement": 0.0}[name]
+    assert judge(replace(GOOD, **{name: nearly})).reasons[1:] == ()
+
+
+def test_the_first_reason_is_the_score_and_what_it_is_worth():
+    verdict = judge(replace(GOOD, confirmed=0.7))
+    assert verdict.reasons[0].startswith(FIRST_REASON.format(share="70%"))
+
+
+def test_the_probability_is_the_logistic_of_the_weighed_features():
+    model = confidence_model()
+    evidence = Evidence(0.37, 30.0, 0.6, 0.2, 2.0, 5.0, 1.7, 0.0)
+    weights = {"confirmed": 20.4368, "chance": -13.846, "rivalry": -0.8788, "surprise": -0.2865}
+    values = {"confirmed": 0.37, "chance": 1 / np.sqrt(30.0), "rivalry": 0.2 / 0.37, "surprise": 1.7}
+    logit = -4.542 + sum(weights[name] * values[name] for name in weights)
+    assert model.probability(evidence) == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-12)
+    assert all(features(evidence)[name] == pytest.approx(value) for name, value in values.items())
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "value"),
+    [
+        ({"runner_up": 9.0}, "rivalry", 2.0), ({"runner_up": -1.0}, "rivalry", 0.0), ({"patches": 0.3}, "chance", 1.0),
+        ({"confirmed": -0.1, "runner_up": 0.1}, "rivalry", 2.0),
+    ],
+)  # fmt: skip
+def test_features_stay_within_their_bounds(change, name, value):
+    assert features(replace(GOOD, **change))[name] == pytest.approx(value)
+
+
+@pytest.mark.parametrize(("expected_mm", "share"), [(0.0, 1.0), (5.0, 1 - np.exp(-4)), (10.0, 1 - np.exp(-1))])
+def test_an_expected_error_of_10_mm_leaves_63_percent(expected_mm, share):
+    assert precise_enough(expected_mm) == pytest.approx(share)
+    evidence = replace(GOOD, expected_mtre_mm=expected_mm)
+    model = confidence_model()
+    assert model.probability(evidence) == pytest.approx(share * model.probability(GOOD))
+
+
+def test_an_expected_error_can_cost_a_good_score_its_trust():
+    assert judge(replace(GOOD, expected_mtre_mm=2.0)).status == "accepted"
+    assert judge(replace(GOOD, expected_mtre_mm=9.0)).status == "uncertain"

@@ -1,0 +1,131 @@
+"""What the panel says of a result, for every verdict there is: the one sentence that must never be wrong."""
+
+import re
+
+import pytest
+
+RESULT = {
+    "number": 3, "status": "accepted", "confidence": 0.93, "reasons": [], "expectedErrorMm": None,
+    "shiftErrorMm": None, "turnErrorDeg": None, "mtreMm": None, "landmarkErrorMm": None,
+}  # fmt: skip
+WORDS = {"accepted": "Trusted", "uncertain": "Uncertain", "failed": "Failed"}
+COLORS = {"accepted": "#1b7f4d", "uncertain": "#b97a00", "failed": "#b3261e"}
+NOT_JUDGED_COLOR = "#6b7078"
+ROW = {
+    "Attempt": "7", "Status": "accepted", "Confidence %": "93.4", "Expected error mm": "1.26", "Start": "landmarks",
+    "Method": "auto", "Quality": "normal", "Seconds": "12.6", "Decision": "none",
+}  # fmt: skip
+
+
+@pytest.fixture
+def verdict(facade):
+    from ProSTRegistrationLib.Panel import Verdict
+
+    return Verdict
+
+
+def plainText(richText):
+    """What a person reads, in one line."""
+    return " ".join(re.sub("<[^>]*>", " ", richText).replace("&nbsp;", " ").split())
+
+
+@pytest.mark.parametrize("status", WORDS)
+def test_only_an_accepted_result_is_called_trusted_and_each_verdict_has_its_own_word_and_colour(verdict, status):
+    for confidence, percent in ((0.0, 0), (0.2, 20), (0.504, 50), (0.93, 93), (0.996, 100), (1.0, 100)):
+        shown = verdict.verdictText({**RESULT, "status": status, "confidence": confidence}, isMoved=False)
+        assert plainText(shown) == f"{WORDS[status]} {percent} % sure that it is right within 10 mm"
+        assert f'bgcolor="{COLORS[status]}"' in shown
+        assert ("Trusted" in shown) == (status == "accepted")
+        assert all(color not in shown for other, color in COLORS.items() if other != status)
+        assert shown.count("#ffffff") == 2
+
+
+@pytest.mark.parametrize("status", WORDS)
+def test_a_moved_ct_takes_its_verdict_with_it(verdict, status):
+    shown = verdict.verdictText({**RESULT, "status": status}, isMoved=True)
+    assert plainText(shown) == ("Not judged The CT was moved after attempt 3. Click the attempt to put it back.")
+    assert f'bgcolor="{NOT_JUDGED_COLOR}"' in shown
+    assert "93" not in shown
+
+
+def test_nothing_is_said_without_a_result(verdict):
+    for isMoved in (False, True):
+        assert verdict.verdictText(None, isMoved) == ""
+    assert verdict.detailsText(None) == ""
+
+
+def test_a_status_nobody_knows_looks_like_a_failure_and_an_unknown_confidence_like_none(verdict):
+    shown = verdict.verdictText({**RESULT, "status": "edited <b>", "confidence": None}, isMoved=False)
+    assert f'bgcolor="{COLORS["failed"]}"' in shown
+    assert "edited &lt;b&gt;" in shown
+    assert "0 % sure" in shown
+
+
+def test_the_word_of_a_verdict(verdict):
+    assert {status: verdict.verdictWord(status) for status in WORDS} == WORDS
+
+
+def test_each_fact_of_a_result_has_its_line(verdict):
+    assert verdict.detailsText(RESULT) == ""
+    several = {**RESULT, "reasons": ["62 % confirmed", "another <place>"]}
+    assert verdict.detailsText(several).split("<br>") == ["62 % confirmed.", "Another &lt;place&gt;."]
+    assert plainText(verdict.detailsText({**RESULT, "mtreMm": 1.26})) == "mTRE 1.3 mm against the known pose."
+    landmarks = plainText(verdict.detailsText({**RESULT, "landmarkErrorMm": 12.4}))
+    assert landmarks == "Landmarks lie 12 mm from their rays on average."
+    # Where an error is 0 it is known, and said.
+    assert plainText(verdict.detailsText({**RESULT, "mtreMm": 0.0})) == "mTRE 0.0 mm against the known pose."
+    assert plainText(verdict.detailsText({**RESULT, "landmarkErrorMm": 0.0})).startswith("Landmarks lie 0.0 mm")
+
+
+@pytest.mark.parametrize(
+    ("shifts", "turns", "words"),
+    [
+        ((0.4, 0.2, 2.5), (0.3, 0.1, 0.7), "0.4 mm across, 2.5 mm in depth; 0.3° tilt, 0.7° in the picture."),
+        ((0.2, 0.4, 0.1), (0.1, 0.3, 0.0), "0.4 mm across, 0.1 mm in depth; 0.3° tilt, 0.0° in the picture."),
+        ((9.94, 1.0, 10.4), (9.96, 1.0, 12.6), "9.9 mm across, 10 mm in depth; 10.0° tilt, 13° in the picture."),
+    ],
+)
+def test_the_expected_error_names_the_worse_of_two_directions(verdict, shifts, turns, words):
+    result = {**RESULT, "expectedErrorMm": 3.14, "shiftErrorMm": shifts, "turnErrorDeg": turns}
+    assert plainText(verdict.detailsText(result)) == f"Expected error 3.1 mm; {words}".replace("mm;", "mm:", 1)
+    for missing in ("expectedErrorMm", "shiftErrorMm", "turnErrorDeg"):
+        assert verdict.detailsText({**result, missing: None}) == ""
+
+
+def test_reasons_come_first_and_all_lines_are_there_together(verdict):
+    result = {
+        **RESULT, "reasons": ["why"], "expectedErrorMm": 1.0, "shiftErrorMm": (1, 1, 1), "turnErrorDeg": (1, 1, 1),
+        "mtreMm": 2.0, "landmarkErrorMm": 3.0,
+    }  # fmt: skip
+    starts = [line[:10] for line in map(plainText, verdict.detailsText(result).split("<br>"))]
+    assert starts == ["Why.", "Expected e", "mTRE 2.0 m", "Landmarks "]
+
+
+@pytest.mark.parametrize("status", WORDS)
+def test_a_row_of_attempts_says_the_same_as_the_verdict(verdict, status):
+    cells = dict(zip(verdict.attemptHeadings(), verdict.attemptCells({**ROW, "Status": status}), strict=True))
+    assert cells == {
+        "#": "7", "Verdict": WORDS[status], "Sure": "93 %", "± mm": "1.3", "Start": "landmarks",
+        "Method": "auto, normal", "Time": "13 s", "Decision": "",
+    }  # fmt: skip
+
+
+def test_a_row_shows_a_decision_only_where_one_was_made(verdict):
+    shown = {
+        decision: verdict.attemptCells({**ROW, "Decision": decision})[-1]
+        for decision in ("none", "accepted", "rejected", "scribbled")
+    }
+    assert shown == {"none": "", "accepted": "accepted", "rejected": "rejected", "scribbled": ""}
+
+
+def test_a_number_that_was_edited_away_is_left_out(verdict):
+    cells = verdict.attemptCells({**ROW, "Expected error mm": "not known", "Confidence %": "?"})
+    assert cells[3] == ""
+    assert cells[2].strip() == "%"
+
+
+def test_durations_are_told_in_seconds_up_to_a_minute_and_a_half(facade):
+    from ProSTRegistrationLib.Panel.Messages import secondsText
+
+    spoken = {seconds: secondsText(seconds) for seconds in (None, 0.4, 59.6, 89.4, 90, 149, 151)}
+    assert list(spoken.values()) == ["", "0 s", "60 s", "89 s", "2 min", "2 min", "3 min"]
