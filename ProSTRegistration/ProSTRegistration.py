@@ -70,7 +70,7 @@ def loadSample(kind: str) -> None:
     slicer.util.getModuleWidget("ProSTRegistration").panel.images.loadSample(kind)
 
 
-def forgetLibrary():
+def forgetLibrary() -> None:
     """Has the next import read the library's files anew, and those of the engine that Slicer has loaded."""
     for name in [name for name in sys.modules if name.partition(".")[0] in LIBRARY]:
         del sys.modules[name]
@@ -82,7 +82,7 @@ class ProSTRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
     def __init__(self, parent: Any | None = None) -> None:
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
-        self.panel = None
+        self.panel: Panel | None = None
 
     def setup(self) -> None:
         super().setup()
@@ -120,7 +120,8 @@ class ProSTRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         super().onReload()
 
     def onSceneStartClose(self, caller: object, event: object) -> None:
-        self.panel.closeScene()
+        if self.panel is not None:
+            self.panel.closeScene()
 
     def onSceneEndClose(self, caller: object, event: object) -> None:
         self.showParameterNode()
@@ -130,7 +131,8 @@ class ProSTRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def showParameterNode(self) -> None:
         """Shows the scene's parameter node, which is made if the scene has none."""
-        self.panel.setParameters(self.logic.getParameterNode())
+        if self.panel is not None:
+            self.panel.setParameters(self.logic.getParameterNode())
 
 
 class ProSTRegistrationLogic(ScriptedLoadableModuleLogic):

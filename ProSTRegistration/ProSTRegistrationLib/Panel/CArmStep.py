@@ -1,5 +1,9 @@
 """Step 2: where source and detector of each X-ray image stand."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import slicer
 from slicer.i18n import tr as _
 
@@ -9,6 +13,11 @@ from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, applySettings,
 from ProSTRegistrationLib.Nodes.DicomCArm import settingsFromTags, tagReaderOf
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, isFlipped
 from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, PLAIN_STYLE, showStatus
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode
+
+    from ProSTRegistrationLib.Panel.Panel import Panel
 
 
 class CArmStep:
@@ -21,10 +30,11 @@ class CArmStep:
         panel: Panel.
     """
 
-    def __init__(self, panel):
+    def __init__(self, panel: Panel) -> None:
         self._panel, self._ui = panel, panel.ui
-        self._shown, self._note, self._fault = None, "", ""
-        self._fixedPose = None
+        self._note, self._fault = "", ""
+        self._shown: object = None
+        self._fixedPose: Any = None
         ui = self._ui
         for name in PRESETS:
             ui.presetComboBox.addItem(name)
@@ -35,19 +45,19 @@ class CArmStep:
         ui.flipCheckBox.connect("clicked(bool)", lambda checked: self._flip())
 
     @property
-    def node(self):
+    def node(self) -> vtkMRMLScalarVolumeNode:
         """The image whose C-arm is shown; None without one."""
         nodes = self._panel.fluoroscopyNodes
         index = self._ui.carmImageComboBox.currentIndex
         return nodes[index] if 0 <= index < len(nodes) else (nodes[0] if nodes else None)
 
     @property
-    def isReady(self):
+    def isReady(self) -> bool:
         """True when all images are placed."""
         nodes = self._panel.fluoroscopyNodes
         return bool(nodes) and all(isPlaced(node) for node in nodes)
 
-    def refresh(self):
+    def refresh(self) -> None:
         """Brings widgets up to date; a draft is kept while its image stays the same."""
         self._listImages()
         node = self.node
@@ -65,14 +75,14 @@ class CArmStep:
             self._panel.observe(image, "ModifiedEvent", self._panel.refreshSoon)
         showStatus(self._ui.carmStatusLabel, *self._status(isUsable))
 
-    def place(self):
+    def place(self) -> None:
         """Places the image by the values in the fields."""
         if self._panel.attempt(lambda: applySettings(self._panel.scene, self.node, self._settings()), self._setFault):
             self._panel.start.startWhereThePatientLies()
             self._panel.check.showViews()
         self._panel.refreshSoon()
 
-    def _status(self, isUsable):
+    def _status(self, isUsable: bool) -> tuple[str, str]:
         if not isUsable:
             return _("Choose CT and X-ray image first."), MISSING_STYLE
         if self._fault:
@@ -83,7 +93,7 @@ class CArmStep:
             return f"{self._note}\n{missing}".strip(), MISSING_STYLE
         return self._note, PLAIN_STYLE
 
-    def _listImages(self):
+    def _listImages(self) -> None:
         comboBox = self._ui.carmImageComboBox
         names = [node.GetName() for node in self._panel.fluoroscopyNodes]
         if [comboBox.itemText(row) for row in range(comboBox.count)] != names:
@@ -95,13 +105,13 @@ class CArmStep:
         for widget in (self._ui.carmImageLabel, comboBox):
             widget.setVisible(len(names) > 1)
 
-    def _fill(self, node):
+    def _fill(self, node: vtkMRMLScalarVolumeNode) -> None:
         self._fault = ""
         self._ui.flipCheckBox.checked = isFlipped(node)
         if not self._panel.attempt(lambda: self._fillFrom(node), self._setFault):
             self._show(presetSettings(next(iter(PRESETS)), self._size(node)))
 
-    def _fillFrom(self, node):
+    def _fillFrom(self, node: vtkMRMLScalarVolumeNode) -> None:
         if isPlaced(node):
             settings = settingsOf(node)
             self._show(settings)
@@ -117,7 +127,7 @@ class CArmStep:
         self._show(found.settings)
         self._note = found.summary
 
-    def _show(self, settings):
+    def _show(self, settings: CArmSettings) -> None:
         ui = self._ui
         width, height = self._size(self.node)
         principalPoint = settings.principalPointPx or ((width - 1) / 2, (height - 1) / 2)
@@ -134,7 +144,7 @@ class CArmStep:
         ):
             widget.value = value
 
-    def _settings(self):
+    def _settings(self) -> CArmSettings:
         ui = self._ui
         return CArmSettings(
             sddMm=ui.sddSpinBox.value,
@@ -146,22 +156,22 @@ class CArmStep:
             fixedCameraFromWorld=self._fixedPose,
         )
 
-    def _presetChosen(self, index):
+    def _presetChosen(self, index: int) -> None:
         node = self.node
         if node is not None and index >= 0:
             self._show(presetSettings(list(PRESETS)[index], self._size(node)))
             self._panel.refreshSoon()
 
-    def _flip(self):
+    def _flip(self) -> None:
         node = self.node
         if node is not None:
             self._panel.attempt(lambda: flipLeftRight(node), self._setFault)
             self._panel.refreshSoon()
 
-    def _setFault(self, text):
+    def _setFault(self, text: str) -> None:
         self._fault = text
 
-    def _editable(self):
+    def _editable(self) -> tuple[Any, ...]:
         ui = self._ui
         return (
             ui.presetComboBox, ui.sddSpinBox, ui.sodSpinBox, ui.pixelSizeUSpinBox, ui.pixelSizeVSpinBox,
@@ -170,5 +180,5 @@ class CArmStep:
         )  # fmt: skip
 
     @staticmethod
-    def _size(node):
+    def _size(node: vtkMRMLScalarVolumeNode) -> tuple[int, int]:
         return pixelsOf(node).shape[::-1]

@@ -1,6 +1,9 @@
 """Step 5: how good is it, and is it kept."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import qt
@@ -16,6 +19,13 @@ from ProSTRegistrationLib.Panel.CheckViews import CheckViews
 from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, showStatus
 from ProSTRegistrationLib.Panel.Verdict import attemptCells, attemptHeadings, detailsText, verdictText
 
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode
+
+    from prostreg.geometry.frames import Matrix
+    from ProSTRegistrationLib.Panel.Panel import Panel
+    from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
+
 SEEDS = 1_000_000
 SAME_POSE = 1e-3
 
@@ -24,9 +34,9 @@ SAME_POSE = 1e-3
 class _Running:
     """A registration under way: of which CT, from where, and in what words the table tells it."""
 
-    ctNode: object
-    worldFromVolume: np.ndarray
-    words: dict
+    ctNode: vtkMRMLScalarVolumeNode
+    worldFromVolume: Matrix
+    words: dict[str, str]
 
 
 class CheckStep:
@@ -36,11 +46,14 @@ class CheckStep:
         panel: Panel.
     """
 
-    def __init__(self, panel):
+    def __init__(self, panel: Panel) -> None:
         self._panel, self._ui = panel, panel.ui
-        self._viewsText, self._fault, self._failedFor = "", "", None
+        self._viewsText, self._fault = "", ""
+        self._failedFor: list[str] | None = None
         self._views = CheckViews(panel, self._tellOfViews)
-        self._running, self._current, self._isFilling = None, None, False
+        self._running: _Running | None = None
+        self._current: int | None = None
+        self._isFilling = False
         ui = self._ui
         ui.acceptButton.connect("clicked(bool)", lambda checked: self._decide("accepted"))
         ui.rejectButton.connect("clicked(bool)", lambda checked: self._decide("rejected"))
@@ -52,7 +65,7 @@ class CheckStep:
         ui.attemptsTable.horizontalHeader().setStretchLastSection(True)
         ui.attemptsTable.connect("cellClicked(int,int)", lambda row, column: self._showAttempt(row))
 
-    def refresh(self):
+    def refresh(self) -> None:
         """Brings widgets up to date."""
         panel, ui = self._panel, self._ui
         known = attempts(panel.scene, panel.ctNode) if panel.ctNode is not None else []
@@ -76,13 +89,13 @@ class CheckStep:
         else:
             showStatus(ui.checkStatusLabel, self._viewsText or missing, MISSING_STYLE)
 
-    def showViews(self):
+    def showViews(self) -> None:
         """Brings up the layout for checking, and a DRR to check."""
         self._panel.refresh()
         self._views.show()
         self.followPose()
 
-    def followPose(self):
+    def followPose(self) -> None:
         """Has the DRR follow the CT where no search moves it; takes it away where the live DRR is off."""
         panel = self._panel
         if not panel.start.isReady or panel.register.isRegistering:
@@ -93,7 +106,7 @@ class CheckStep:
             return
         panel.attempt(lambda: self._follow(panel.scene.ct(panel.ctNode)[1]), self._sayFault)
 
-    def _renewDrr(self):
+    def _renewDrr(self) -> None:
         """No DRR stays that was made of another CT, anatomy, C-arm or pose than those of now."""
         panel = self._panel
         if not self._views.isShown or not panel.start.isReady or panel.register.isRegistering:
@@ -105,17 +118,17 @@ class CheckStep:
         if (isOld or isMissing) and list(origins.values()) != self._failedFor:
             self.followPose()
 
-    def _origins(self):
+    def _origins(self) -> dict[vtkMRMLScalarVolumeNode, str]:
         """What the DRR of each X-ray has to be made of, now."""
         panel = self._panel
         pose = panel.scene.ct(panel.ctNode)[1]
         return {node: originOf(panel.ctNode, node, panel.anatomy, pose) for node in panel.fluoroscopyNodes}
 
-    def _removeDrrs(self):
+    def _removeDrrs(self) -> None:
         for node in self._panel.fluoroscopyNodes:
             self._panel.scene.removeOwned(node, DRR_ROLE)
 
-    def beginAttempt(self):
+    def beginAttempt(self) -> None:
         """Notes where a registration begins."""
         panel, parameters = self._panel, self._panel.parameters
         self._fault = ""
@@ -126,16 +139,17 @@ class CheckStep:
             {"start": startedBy, "method": parameters.method.value, "quality": parameters.quality.value},
         )
 
-    def showBestSoFar(self, progress):
+    def showBestSoFar(self, progress: dict[str, Any]) -> None:
         """Shows the DRR of the best pose of a running search; the CT stays where it is."""
         if self._panel.parameters.liveDrr and self._views.isShown:
             self._follow(np.array(progress["world_from_volume"]))
 
-    def endAttempt(self, result):
+    def endAttempt(self, result: dict[str, Any] | None) -> None:
         """Adds a result to the table; None for a task that brought none."""
         panel, running, self._running = self._panel, self._running, None
         panel.logic.live.forget()
-        if result is not None and result.get("stopped") != "cancelled" and panel.scene.holds(running.ctNode):
+        isHere = running is not None and panel.scene.holds(running.ctNode)
+        if running and isHere and result is not None and result.get("stopped") != "cancelled":
             pose = np.array(result["world_from_volume"])
             self._current = addAttempt(
                 panel.scene,
@@ -152,28 +166,28 @@ class CheckStep:
             self.followPose()
         panel.refreshSoon()
 
-    def leave(self):
+    def leave(self) -> None:
         """Brings the former layout back."""
         self._views.leave()
 
-    def closeScene(self):
+    def closeScene(self) -> None:
         """Forgets what the scene held."""
         self._current = self._running = self._failedFor = None
         self._viewsText = self._fault = ""
         self._views.forget()
 
-    def stop(self):
+    def stop(self) -> None:
         """For the end of the module."""
         self._views.stop()
 
-    def _follow(self, worldFromVolume):
+    def _follow(self, worldFromVolume: Matrix) -> None:
         panel = self._panel
         self._failedFor, self._fault = None, ""
         first = panel.carm.node
         nodes = [first, *(node for node in panel.fluoroscopyNodes if node is not first)]
         panel.logic.live.follow(panel.ctNode, nodes, panel.anatomy, worldFromVolume, self._liveFailed)
 
-    def _mtreMm(self, worldFromVolume):
+    def _mtreMm(self, worldFromVolume: Matrix) -> float | None:
         """Against the known pose of a sample, over the landmarks in its CT."""
         panel = self._panel
         reference, ctList = referencePose(panel.scene, panel.ctNode), panel.parameters.ctLandmarks
@@ -181,10 +195,12 @@ class CheckStep:
             return None
         return mtreMm(worldFromVolume, reference, landmarkPointsMm(panel.ctNode, ctList))
 
-    def _decide(self, decision):
+    def _decide(self, decision: str) -> None:
         panel, shown = self._panel, self._attempt()
+        if shown is None:
+            return
 
-        def keep():
+        def keep() -> None:
             pose = shown["startWorldFromVolume" if decision == "rejected" else "worldFromVolume"]
             panel.scene.setPose(panel.ctNode, pose)
             decide(panel.scene, panel.ctNode, shown["number"], decision)
@@ -192,17 +208,19 @@ class CheckStep:
         panel.attempt(keep, self._sayFault)
         panel.refreshSoon()
 
-    def _redo(self):
+    def _redo(self) -> None:
         panel, shown = self._panel, self._attempt()
+        if shown is None:
+            return
 
-        def again():
+        def again() -> None:
             panel.scene.setPose(panel.ctNode, shown["startWorldFromVolume"])
             panel.parameters.seed = (panel.parameters.seed + 1) % SEEDS
             panel.register.register()
 
         panel.attempt(again, self._sayFault)
 
-    def _attempt(self):
+    def _attempt(self) -> dict[str, Any] | None:
         """The attempt that is shown; None where there is none that can be read."""
         panel = self._panel
         if panel.ctNode is None or self._current is None:
@@ -213,14 +231,14 @@ class CheckStep:
             self._sayFault("\n".join(error.faults))
             return None
 
-    def _isMoved(self, shown):
+    def _isMoved(self, shown: dict[str, Any] | None) -> bool:
         """Whether the CT no longer lies where a result that could be kept has put it."""
         panel = self._panel
         if shown is None or shown["status"] == "failed" or not panel.start.isReady or panel.register.isRegistering:
             return False
         return not np.allclose(panel.scene.ct(panel.ctNode)[1], shown["worldFromVolume"], atol=SAME_POSE)
 
-    def _showAttempt(self, row):
+    def _showAttempt(self, row: int) -> None:
         panel = self._panel
         known = attempts(panel.scene, panel.ctNode)
         if self._isFilling or row >= len(known) or panel.register.isBusy:
@@ -231,7 +249,7 @@ class CheckStep:
             panel.attempt(lambda: panel.scene.setPose(panel.ctNode, shown["worldFromVolume"]), self._sayFault)
         panel.refreshSoon()
 
-    def _fillTable(self, known):
+    def _fillTable(self, known: list[dict[str, str]]) -> None:
         table = self._ui.attemptsTable
         self._isFilling = True
         table.setRowCount(len(known))
@@ -246,17 +264,17 @@ class CheckStep:
         table.setVisible(bool(known))
         self._isFilling = False
 
-    def _tellOfViews(self, text):
+    def _tellOfViews(self, text: str) -> None:
         if text != self._viewsText:
             self._viewsText = text
             self._panel.refreshSoon()
 
-    def _sayFault(self, text):
+    def _sayFault(self, text: str) -> None:
         if text and text != self._fault:
             self._fault = text
             self._panel.refreshSoon()
 
-    def _liveFailed(self, error):
+    def _liveFailed(self, error: InputError | WorkerError) -> None:
         """Rather no DRR than an old one; another is tried when something changes."""
         panel = self._panel
         self._sayFault("\n".join(error.faults))

@@ -1,5 +1,10 @@
 """Step 5, the views: the overlay on the X-ray, the DRR beside it, the C-arm in 3D."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import qt
 import slicer
 from slicer.i18n import tr as _
@@ -29,6 +34,11 @@ from ProSTRegistrationLib.Views.SourceView import (
     showVolumeRendering,
 )
 
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSliceLogic
+
+    from ProSTRegistrationLib.Panel.Panel import Panel
+
 SLICE_VIEWS = (FLUOROSCOPY_VIEW, DRR_VIEW)
 FLICKER_MS = 450
 OPACITY_STEP = 10.0
@@ -42,12 +52,13 @@ class CheckViews:
         say: called with a text for the status line of the step, "" if there is nothing to say.
     """
 
-    def __init__(self, panel, say):
+    def __init__(self, panel: Panel, say: Callable[[str], object]) -> None:
         self._panel, self._ui, self._say = panel, panel.ui, say
         self._overlay = Overlay(panel.scene)
-        self._shown = None
-        self._isDrrPhase, self._sizes = True, None
-        self._in3D, self._note = (None, None), ""
+        self._shown: tuple[Any, ...] | None = None
+        self._sizes: list[tuple[int, int]] = []
+        self._isDrrPhase, self._note = True, ""
+        self._in3D: tuple[Any, Any] = (None, None)
         self._flicker = qt.QTimer()
         self._flicker.setInterval(FLICKER_MS)
         self._flicker.connect("timeout()", self._flip)
@@ -57,17 +68,17 @@ class CheckViews:
         self._shortcuts = self._makeShortcuts() if slicer.util.mainWindow() is not None else []
 
     @property
-    def isShown(self):
+    def isShown(self) -> bool:
         """True while the layout of the check is shown."""
         return self._ui.checkViewsButton.checked
 
-    def show(self):
+    def show(self) -> None:
         """Brings up the layout while the module is in front; nothing changes where it is up already."""
         if self._panel.isEntered:
             self._ui.checkViewsButton.checked = True
             self.refresh()
 
-    def refresh(self):
+    def refresh(self) -> None:
         """Brings the views up to date with the chosen images, their DRRs and the overlay's settings."""
         node = self._node()
         isReady = node is not None and self._panel.start.isReady
@@ -82,32 +93,32 @@ class CheckViews:
         else:
             self._flicker.stop()
 
-    def leave(self):
+    def leave(self) -> None:
         """Brings the former layout back."""
         self._ui.checkViewsButton.checked = False
 
-    def forget(self):
+    def forget(self) -> None:
         """The scene is gone, and with it what was shown."""
         self._flicker.stop()
         self._overlay.hide()
         self._shown, self._in3D = None, (None, None)
         self.leave()
 
-    def stop(self):
+    def stop(self) -> None:
         """For the end of the module."""
         self.forget()
         for shortcut in self._shortcuts:
             shortcut.setEnabled(False)
             shortcut.deleteLater()
 
-    def _node(self):
+    def _node(self) -> vtkMRMLScalarVolumeNode:
         return self._panel.carm.node if self._panel.parameters is not None else None
 
-    def _isLayoutUp(self):
+    def _isLayoutUp(self) -> bool:
         layoutManager = slicer.app.layoutManager()
         return layoutManager is not None and layoutManager.layout == LAYOUT_ID
 
-    def _toggled(self, isOn):
+    def _toggled(self, isOn: bool) -> None:
         layoutManager = slicer.app.layoutManager()
         if layoutManager is None:  # Slicer without a main window has no views
             self._ui.checkViewsButton.checked = False
@@ -124,7 +135,7 @@ class CheckViews:
         self._clear3D()
         leaveCheckLayout(layoutNode)
 
-    def _show(self, node):
+    def _show(self, node: vtkMRMLScalarVolumeNode) -> None:
         parameters, drrNode = self._panel.parameters, self._panel.scene.findOwned(node, DRR_ROLE)
         choice = parameters.overlayKind
         self._panel.observe(self._panel.scene.mrmlScene, "NodeAddedEvent", self._nodeCame)
@@ -148,7 +159,9 @@ class CheckViews:
         else:
             self._flicker.stop()
 
-    def _showOverlay(self, node, drrNode, choice):
+    def _showOverlay(
+        self, node: vtkMRMLScalarVolumeNode, drrNode: vtkMRMLScalarVolumeNode | None, choice: OverlayChoice
+    ) -> None:
         sliceLogic = self._sliceLogic(FLUOROSCOPY_VIEW)
         self._overlay.hide()
         if drrNode is None:
@@ -161,32 +174,33 @@ class CheckViews:
         showDrrAlone(self._sliceLogic(DRR_VIEW), node, drrNode)
         self._note = ""
 
-    def _nodeCame(self, *_args):
+    def _nodeCame(self, *_args: object) -> None:
         isWaiting = self._shown is not None and not self._shown[1]
         if isWaiting:
             self._panel.refreshSoon()
 
-    def _drrChanged(self, *_args):
+    def _drrChanged(self, *_args: object) -> None:
         if self.isShown and self._shown is not None:
             self._panel.attempt(self._overlay.refresh, self._say)
 
-    def _sliceLogic(self, name):
+    def _sliceLogic(self, name: str) -> vtkMRMLSliceLogic:
         return slicer.app.layoutManager().sliceWidget(name).sliceLogic()
 
-    def _viewChanged(self, *_args):
+    def _viewChanged(self, *_args: object) -> None:
         """Fits the images again when a view has got another size, which it does some time after it was made."""
-        sizes = [viewNode(self._panel.scene.mrmlScene, name).GetDimensions()[:2] for name in SLICE_VIEWS]
+        views = [viewNode(self._panel.scene.mrmlScene, name) for name in SLICE_VIEWS]
+        sizes = [view.GetDimensions()[:2] for view in views if view is not None]
         if sizes != self._sizes:
             self._sizes = sizes
             qt.QTimer.singleShot(0, self._faceDetector)
 
-    def _faceDetector(self):
+    def _faceDetector(self) -> None:
         node = self._node()
         if self.isShown and node is not None and isPlaced(node):
             for name in SLICE_VIEWS:
                 faceDetector(self._sliceLogic(name), node)
 
-    def _showIn3D(self, node):
+    def _showIn3D(self, node: vtkMRMLScalarVolumeNode) -> None:
         """Shows the CT's bone and the X-ray on its detector in 3D, and takes those of another CT or X-ray away."""
         self._clear3D()
         view = viewNode(self._panel.scene.mrmlScene, CARM_VIEW)
@@ -196,7 +210,7 @@ class CheckViews:
             showDetectorPicture(node, view, True)
             self._in3D = (self._panel.ctNode, node)
 
-    def _clear3D(self):
+    def _clear3D(self) -> None:
         view = viewNode(self._panel.scene.mrmlScene, CARM_VIEW)
         ctNode, node = self._in3D
         self._in3D = (None, None)
@@ -205,35 +219,35 @@ class CheckViews:
         if view is not None and self._panel.scene.holds(node) and isPlaced(node):
             showDetectorPicture(node, view, False)
 
-    def _aimCamera(self):
+    def _aimCamera(self) -> None:
         view, node = viewNode(self._panel.scene.mrmlScene, CARM_VIEW), self._node()
         if view is None or node is None or not self._panel.start.isReady:
             return
         aim = lookFromSource if self._ui.sourceViewButton.checked else lookAtCArm
         self._panel.attempt(lambda: aim(cameraOf(view), carmOf(node)), self._say)
 
-    def _flip(self):
+    def _flip(self) -> None:
         self._isDrrPhase = not self._isDrrPhase
         self._overlay.setFlickerPhase(self._isDrrPhase)
 
-    def _makeShortcuts(self):
+    def _makeShortcuts(self) -> list[Any]:
         return [
             *(self._shortcut(f"Alt+{number}", choice) for number, choice in enumerate(OverlayChoice, start=1)),
             self._key("Alt+Left", lambda: self._addOpacity(-OPACITY_STEP)),
             self._key("Alt+Right", lambda: self._addOpacity(OPACITY_STEP)),
         ]
 
-    def _shortcut(self, key, choice):
+    def _shortcut(self, key: str, choice: OverlayChoice) -> Any:
         return self._key(key, lambda: self._choose(choice))
 
-    def _key(self, key, action):
+    def _key(self, key: str, action: Callable[[], object]) -> Any:
         shortcut = qt.QShortcut(qt.QKeySequence(key), slicer.util.mainWindow())
         shortcut.connect("activated()", lambda: action() if self.isShown else None)
         return shortcut
 
-    def _choose(self, choice):
+    def _choose(self, choice: OverlayChoice) -> None:
         self._panel.parameters.overlayKind = choice
 
-    def _addOpacity(self, step):
+    def _addOpacity(self, step: float) -> None:
         parameters = self._panel.parameters
         parameters.overlayOpacity = min(100.0, max(0.0, parameters.overlayOpacity + step))

@@ -1,5 +1,10 @@
 """Step 1: which CT, which part of it, which X-ray images."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import qt
 from slicer.i18n import tr as _
@@ -14,6 +19,11 @@ from ProSTRegistrationLib.Panel.Messages import showStatus
 from ProSTRegistrationLib.Panel.SampleLoading import SampleLoading
 from ProSTRegistrationLib.Selection import NO_PART
 
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode
+
+    from ProSTRegistrationLib.Panel.Panel import Panel
+
 
 class ImagesStep:
     """Chooses nodes; everything but the list of parts is bound to the parameter node.
@@ -22,23 +32,26 @@ class ImagesStep:
         panel: Panel.
     """
 
-    def __init__(self, panel):
+    def __init__(self, panel: Panel) -> None:
         self._panel, self._ui = panel, panel.ui
-        self._isFilling, self._shownParts, self._judged = False, None, (None, [])
+        self._isFilling = False
+        self._shownParts: object = None
+        self._judged: tuple[object, list[str]] = (None, [])
         self._samples = SampleLoading(panel, self._say)
         self._ui.partsList.connect("itemChanged(QListWidgetItem*)", self._partChanged)
         self._ui.sampleButton.connect("clicked(bool)", lambda checked: self.loadSample("spine"))
         self._ui.phantomButton.connect("clicked(bool)", lambda checked: self.loadSample("phantom"))
         self._ui.frameButton.connect("clicked(bool)", lambda checked: self._useInstead(self._frame))
         self._ui.greyButton.connect("clicked(bool)", lambda checked: self._useInstead(greyCopy))
-        self._message, self._found = ("", None), None
+        self._message: tuple[str, object] = ("", None)
+        self._found: list[str] | None = None
 
     @property
-    def isReady(self):
+    def isReady(self) -> bool:
         """True when CT and X-ray images had nothing wrong with them but their geometry at the last refresh."""
         return self._found == []
 
-    def refresh(self):
+    def refresh(self) -> None:
         """Brings widgets up to date."""
         parameters, ui = self._panel.parameters, self._ui
         self._found = self._faults()
@@ -66,23 +79,23 @@ class ImagesStep:
             self._message = "", self._choice()
         showStatus(ui.imagesStatusLabel, self._message[0] or "\n".join(self._found))
 
-    def loadSample(self, kind):
+    def loadSample(self, kind: str) -> None:
         """Begins to load a sample, "spine" or "phantom"."""
         self._samples.start(kind)
 
     @property
-    def isLoading(self):
+    def isLoading(self) -> bool:
         """True while a sample is made or read."""
         return self._samples.isRunning
 
-    def _faults(self):
+    def _faults(self) -> list[str]:
         parameters = self._panel.parameters
         faults = imageFaults(parameters.ct, self._panel.fluoroscopyNodes, needsCArm=False)
         if list(parameters.anatomyParts) == [NO_PART]:
             return [*faults, _("Choose at least one part of the anatomy.")]
         return faults or self._anatomyFaults()
 
-    def _anatomyFaults(self):
+    def _anatomyFaults(self) -> list[str]:
         """Looked for again only when something has changed: it takes a moment."""
         ctNode, anatomy = self._panel.ctNode, self._panel.anatomy
         try:
@@ -93,21 +106,21 @@ class ImagesStep:
             self._judged = state, anatomyFaults(ctNode, anatomy)
         return self._judged[1]
 
-    def _placeOfAnatomy(self):
+    def _placeOfAnatomy(self) -> bytes | None:
         node = self._panel.anatomy.node
         if node is None:
             return None
         ctFromAnatomy = np.linalg.inv(worldFromNode(self._panel.ctNode)) @ worldFromNode(node)
         return np.round(ctFromAnatomy, 3).tobytes()
 
-    def _watchAnatomy(self):
+    def _watchAnatomy(self) -> None:
         """Segments that are drawn or painted change what is registered."""
         node = self._panel.parameters.anatomy
         if node is not None and node.IsA("vtkMRMLSegmentationNode"):
             for event in ("SegmentAdded", "SegmentRemoved", "SourceRepresentationModified"):
                 self._panel.observe(node.GetSegmentation(), event, self._panel.refreshSoon)
 
-    def _fillParts(self):
+    def _fillParts(self) -> None:
         parameters = self._panel.parameters
         chosen = set(parameters.anatomyParts)
         shown = (contentKey(parameters.anatomy), frozenset(chosen))
@@ -124,7 +137,7 @@ class ImagesStep:
                 partsList.scrollToItem(item)
         self._isFilling = False
 
-    def _addPart(self, name, key, isChosen):
+    def _addPart(self, name: str, key: str, isChosen: bool) -> Any:
         item = qt.QListWidgetItem(name)
         item.setData(qt.Qt.UserRole, key)
         item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable)
@@ -132,7 +145,7 @@ class ImagesStep:
         self._ui.partsList.addItem(item)
         return item
 
-    def _partChanged(self, item):
+    def _partChanged(self, item: Any) -> None:
         if self._isFilling:
             return
         parameters, partsList = self._panel.parameters, self._ui.partsList
@@ -145,22 +158,22 @@ class ImagesStep:
         isAll = len(chosen) == len(items)
         parameters.anatomyParts = [] if isAll else chosen or [NO_PART]
 
-    def _frame(self, node):
+    def _frame(self, node: vtkMRMLScalarVolumeNode) -> vtkMRMLScalarVolumeNode:
         return currentFrame(node) if isOfRun(node) else singleFrame(node, self._ui.frameSpinBox.value - 1)
 
-    def _useInstead(self, makeImage):
+    def _useInstead(self, makeImage: Callable[[vtkMRMLScalarVolumeNode], vtkMRMLScalarVolumeNode]) -> None:
         """Chooses an image that is made of the chosen X-ray."""
         parameters = self._panel.parameters
 
-        def make():
+        def make() -> None:
             parameters.fluoroscopy = makeImage(parameters.fluoroscopy)
 
         self._panel.attempt(make, self._say)
 
-    def _say(self, text):
+    def _say(self, text: str) -> None:
         self._message = text, self._choice()
         self._panel.refreshSoon()
 
-    def _choice(self):
+    def _choice(self) -> tuple[object, ...]:
         """What a message is about: it goes when something else is chosen."""
         return self._panel.ctNode, tuple(self._panel.fluoroscopyNodes)

@@ -1,6 +1,10 @@
 """The panel as a whole: its five steps, what they share, and when they are brought up to date."""
 
+from __future__ import annotations
+
 import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import qt
 from slicer.i18n import tr as _
@@ -14,6 +18,13 @@ from ProSTRegistrationLib.Panel.ImagesStep import ImagesStep
 from ProSTRegistrationLib.Panel.RegisterStep import RegisterStep
 from ProSTRegistrationLib.Panel.StartPoseStep import StartPoseStep
 from ProSTRegistrationLib.Selection import anatomyChoice, fluoroscopyNodes
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode
+
+    from ProSTRegistrationLib.Logic import Logic
+    from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
+    from ProSTRegistrationLib.ParameterNode import ProSTRegistrationParameterNode
 
 POLL_INTERVAL_MS = 15
 
@@ -31,11 +42,12 @@ class Panel(VTKObservationMixin):
         isEntered: True while the module is in front.
     """
 
-    def __init__(self, ui, logic):
+    def __init__(self, ui: Any, logic: Logic) -> None:
         super().__init__()
         self.ui, self.logic, self.scene = ui, logic, logic.scene
-        self.parameters = None
-        self._guiTag, self._isStale, self.isEntered = None, False, False
+        # Steps are brought up to date, and can be clicked, only while there is one.
+        self.parameters: ProSTRegistrationParameterNode = None  # type: ignore[assignment]
+        self._guiTag, self._isStale, self.isEntered = 0, False, False
         self._remover = OwnedNodesRemover(self.scene.mrmlScene)
         self.images, self.carm = ImagesStep(self), CArmStep(self)
         self.start, self.register = StartPoseStep(self), RegisterStep(self)
@@ -46,37 +58,37 @@ class Panel(VTKObservationMixin):
         self._timer.connect("timeout()", self._poll)
         self._timer.start()
 
-    def setParameters(self, parameters):
+    def setParameters(self, parameters: ProSTRegistrationParameterNode | None) -> None:
         """Shows another parameter node, or none."""
         if self.parameters is not None:
             self.parameters.disconnectGui(self._guiTag)
             self.removeObservers()
-        self.parameters = parameters
+        self.parameters = parameters  # type: ignore[assignment]
         if parameters is not None:
             self._guiTag = parameters.connectGui(self.ui)
             self.observe(parameters.parameterNode, "ModifiedEvent", self.refreshSoon)
         self.refresh()
 
-    def observe(self, node, event, callback):
+    def observe(self, node: Any, event: str, callback: Callable[..., object]) -> None:
         """Calls back without arguments at an event of a node, once however often it is asked for."""
         number = getattr(node, event, event)
         if not self.hasObserver(node, number, callback):
             self.addObserver(node, number, callback)
 
-    def refreshSoon(self, *_):
+    def refreshSoon(self, *_: object) -> None:
         """Brings the panel up to date when the events at hand are done, once for all of them."""
         if not self._isStale:
             self._isStale = True
             qt.QTimer.singleShot(0, self._refreshIfStale)
 
-    def refresh(self):
+    def refresh(self) -> None:
         """Brings all steps up to date."""
         self._isStale = False
         if self.parameters is not None:
             for step in self.steps:
                 step.refresh()
 
-    def stop(self):
+    def stop(self) -> None:
         """For the end of the module."""
         self.leave()
         self._timer.stop()
@@ -85,39 +97,39 @@ class Panel(VTKObservationMixin):
         self.setParameters(None)
         self.logic.stop()
 
-    def enter(self):
+    def enter(self) -> None:
         """For when the module comes to the front."""
         self.isEntered = True
         self.register.lookAtEnvironment()
 
-    def closeScene(self):
+    def closeScene(self) -> None:
         """Ends what is under way because the scene goes."""
         self.logic.abandon()
         self.check.closeScene()
         self.setParameters(None)
 
-    def leave(self):
+    def leave(self) -> None:
         """Takes handles and place mode out of the views; for when another module comes to the front."""
         self.isEntered = False
         self.start.leave()
         self.check.leave()
 
     @property
-    def ctNode(self):
+    def ctNode(self) -> vtkMRMLScalarVolumeNode:
         """The chosen CT, None without."""
         return self.parameters.ct if self.parameters is not None else None
 
     @property
-    def fluoroscopyNodes(self):
+    def fluoroscopyNodes(self) -> list[vtkMRMLScalarVolumeNode]:
         """The chosen X-ray images."""
         return fluoroscopyNodes(self.parameters) if self.parameters is not None else []
 
     @property
-    def anatomy(self):
+    def anatomy(self) -> AnatomyChoice:
         """AnatomyChoice."""
         return anatomyChoice(self.parameters)
 
-    def attempt(self, action, say):
+    def attempt(self, action: Callable[[], object], say: Callable[[str], object]) -> bool:
         """Does something that the user asked for; tells faults by ``say`` instead of raising.
 
         Args:
@@ -139,9 +151,9 @@ class Panel(VTKObservationMixin):
         say("")
         return True
 
-    def _refreshIfStale(self):
+    def _refreshIfStale(self) -> None:
         if self._isStale:
             self.refresh()
 
-    def _poll(self):
+    def _poll(self) -> None:
         self.logic.poll()

@@ -1,6 +1,10 @@
 """Step 4: register, adapt, cancel; what the engine needs and how far it is."""
 
+from __future__ import annotations
+
 import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
 
@@ -9,6 +13,11 @@ from ProSTRegistrationLib.Jobs import JobState
 from ProSTRegistrationLib.Nodes.Anatomy import contentKey
 from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, PLAIN_STYLE, secondsText, showStatus
 from ProSTRegistrationLib.Selection import registrationConfig
+
+if TYPE_CHECKING:
+    from prostreg.errors import InputError
+    from ProSTRegistrationLib.Panel.Panel import Panel
+    from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
 
 PROGRESS_STEPS = 1000
 
@@ -20,10 +29,12 @@ class RegisterStep:
         panel: Panel.
     """
 
-    def __init__(self, panel):
+    def __init__(self, panel: Panel) -> None:
         self._panel, self._ui = panel, panel.ui
         self._message, self._style = "", PLAIN_STYLE
-        self._task, self._adapted, self._asked, self._engineText = "", (None, ""), None, ""
+        self._task, self._engineText = "", ""
+        self._adapted: tuple[object, str] = (None, "")
+        self._asked: object = None
         ui = self._ui
         ui.registerButton.connect("clicked(bool)", lambda checked: self._registerOrCancel())
         ui.adaptButton.connect("clicked(bool)", lambda checked: self._adaptOrCancel())
@@ -33,16 +44,16 @@ class RegisterStep:
         self._isComplete = False
 
     @property
-    def isBusy(self):
+    def isBusy(self) -> bool:
         """True while a long task runs."""
         return self._panel.logic.state is not JobState.IDLE
 
     @property
-    def isRegistering(self):
+    def isRegistering(self) -> bool:
         """True while a search runs that will move the CT."""
         return self.isBusy and self._task == "register"
 
-    def refresh(self):
+    def refresh(self) -> None:
         """Brings widgets up to date."""
         ui, state = self._ui, self._panel.logic.state
         isRegistering, isReady = self.isRegistering, self._panel.start.isReady
@@ -63,19 +74,19 @@ class RegisterStep:
             self._askAdapted()
         ui.environmentLabel.text = self._engineText
 
-    def makeReady(self):
+    def makeReady(self) -> bool:
         """Installs what the worker lacks, after asking; True if it can work now."""
         isThere = self._panel.attempt(self._ensureEnvironment, self._sayFault)
         self.lookAtEnvironment()
         return isThere
 
-    def lookAtEnvironment(self):
+    def lookAtEnvironment(self) -> None:
         """Says in the Environment line what is there and what is missing."""
         report = Environment.report()
         self._isComplete, self._engineText = report.isReady, report.text
         self._panel.refreshSoon()
 
-    def register(self):
+    def register(self) -> None:
         """Registers from where the CT lies now."""
         panel = self._panel
         if not self.makeReady():
@@ -95,18 +106,18 @@ class RegisterStep:
             _("Bringing the images to the engine…"),
         )
 
-    def say(self, text, style=PLAIN_STYLE):
+    def say(self, text: str, style: str = PLAIN_STYLE) -> None:
         """Shows a line below the button."""
         self._message, self._style = text, style
         self._panel.refreshSoon()
 
-    def _registerOrCancel(self):
+    def _registerOrCancel(self) -> None:
         if self.isBusy:
             self._cancel()
         else:
             self.register()
 
-    def _adaptOrCancel(self):
+    def _adaptOrCancel(self) -> None:
         panel = self._panel
         if self.isBusy:
             self._cancel()
@@ -129,17 +140,17 @@ class RegisterStep:
             _("Bringing the CT to the engine…"),
         )
 
-    def _start(self, begin, message):
+    def _start(self, begin: Callable[[], object], message: str) -> None:
         self._ui.progressBar.value = 0
         if self._panel.attempt(begin, self._sayFault):
             self._panel.check.beginAttempt()
             self.say(message)
 
-    def _cancel(self):
+    def _cancel(self) -> None:
         self.say(_("Cancelling…"))
         self._panel.logic.cancel()
 
-    def _progressed(self, progress):
+    def _progressed(self, progress: dict[str, Any]) -> None:
         self._ui.progressBar.value = round(PROGRESS_STEPS * progress["fraction"])
         parts = [progress["message"]]
         if progress.get("score") is not None:
@@ -150,7 +161,7 @@ class RegisterStep:
         if self._task == "register":
             self._panel.check.showBestSoFar(progress)
 
-    def _done(self, result):
+    def _done(self, result: dict[str, Any]) -> None:
         if result.get("stopped") == "cancelled":
             self.say(_("Cancelled; the start pose is unchanged."))
         elif result["status"] == "failed":
@@ -159,29 +170,29 @@ class RegisterStep:
             self.say(_("Done in {time}. Look at the overlay in step 5.").format(time=secondsText(result["seconds"])))
         self._panel.check.endAttempt(result)
 
-    def _failed(self, error):
+    def _failed(self, error: InputError | WorkerError) -> None:
         if getattr(error, "kind", "") == "stopped":
             self.say(_("Cancelled; nothing was changed."))
         else:
             self.say("\n".join(error.faults), FAULT_STYLE)
-            if getattr(error, "details", ""):
+            if isinstance(error, WorkerError) and error.details:
                 logging.error("ProSTRegistration: %s", error.details)
         self._panel.check.endAttempt(None)
 
-    def _adaptedDone(self, answer):
+    def _adaptedDone(self, answer: dict[str, Any]) -> None:
         self.say(_("The network is adapted to this patient."))
         self._panel.check.endAttempt(None)
         self._adapted, self._asked = (None, ""), None
         self._panel.refreshSoon()
 
-    def _patient(self):
+    def _patient(self) -> tuple[object, ...] | None:
         """What weights are adapted to."""
         if self._panel.ctNode is None:
             return None
         anatomy = self._panel.anatomy
         return contentKey(self._panel.ctNode), contentKey(anatomy.node), anatomy
 
-    def _askAdapted(self):
+    def _askAdapted(self) -> None:
         """Asks whether adapted weights exist, once for each CT and anatomy."""
         panel, patient = self._panel, self._patient()
         isWanted = patient is not None and not self._ui.adaptGroup.collapsed and panel.images.isReady
@@ -195,7 +206,7 @@ class RegisterStep:
             self._sayFault,
         )
 
-    def _tellAdapted(self, patient, answer):
+    def _tellAdapted(self, patient: object, answer: dict[str, Any]) -> None:
         if answer["exists"]:
             text = _("Adapted to this CT and anatomy: {title}").format(title=answer["title"])
         else:
@@ -205,21 +216,21 @@ class RegisterStep:
         self._adapted = patient, text
         self._panel.refreshSoon()
 
-    def _ensureEnvironment(self):
+    def _ensureEnvironment(self) -> None:
         if Environment.ensure():
             self._panel.logic.client.restart()
 
-    def _checkEngine(self):
+    def _checkEngine(self) -> None:
         if self.makeReady():
             self._engineText = _("Checking…")
             device = self._panel.parameters.device.value
             self._panel.logic.checkEngine(device, self._tellEngine, self._failed)
             self._panel.refreshSoon()
 
-    def _tellEngine(self, answer):
+    def _tellEngine(self, answer: dict[str, Any]) -> None:
         self._engineText = answer["verdict"]
         self._panel.refreshSoon()
 
-    def _sayFault(self, text):
+    def _sayFault(self, text: str) -> None:
         if text:
             self.say(text, FAULT_STYLE)

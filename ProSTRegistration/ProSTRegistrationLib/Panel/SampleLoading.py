@@ -1,12 +1,23 @@
 """Loads a sample case in the background, step by step, and chooses its nodes."""
 
+from __future__ import annotations
+
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import slicer
 from slicer.i18n import tr as _
 
 from ProSTRegistrationLib.SampleDataSets import loadSampleCase
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode
+
+    from prostreg.errors import InputError
+    from ProSTRegistrationLib.Panel.Panel import Panel
+    from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
 
 
 class SampleLoading:
@@ -17,11 +28,11 @@ class SampleLoading:
         say: called with a text for the status line; "" when there is nothing to say.
     """
 
-    def __init__(self, panel, say):
+    def __init__(self, panel: Panel, say: Callable[[str], object]) -> None:
         self._panel, self._say = panel, say
         self.isRunning = False
 
-    def start(self, kind):
+    def start(self, kind: str) -> None:
         """Begins to make a sample ("spine" or "phantom"); ends by choosing its nodes."""
         if self.isRunning or not self._panel.register.makeReady():
             return
@@ -34,11 +45,11 @@ class SampleLoading:
         )
         self._panel.logic.makeSample(kind, folder, self._made, self._failed)
 
-    def _made(self, answer):
+    def _made(self, answer: dict[str, Any]) -> vtkMRMLScalarVolumeNode:
         self.isRunning = False
         self._panel.attempt(lambda: self._load(answer["case"]), self._say)
 
-    def _load(self, casePath):
+    def _load(self, casePath: str) -> None:
         nodes = loadSampleCase(self._panel.scene, Path(casePath))
         parameters = self._panel.parameters
         with slicer.util.NodeModify(parameters.parameterNode):
@@ -49,6 +60,6 @@ class SampleLoading:
             parameters.sliderReference = ""
         self._panel.check.showViews()
 
-    def _failed(self, error):
+    def _failed(self, error: InputError | WorkerError) -> None:
         self.isRunning = False
         self._say(str(error))

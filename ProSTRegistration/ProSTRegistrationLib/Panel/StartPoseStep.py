@@ -1,9 +1,13 @@
 """Step 3: where the search begins."""
 
+from __future__ import annotations
+
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 import slicer
+from numpy.typing import NDArray
 from slicer.i18n import tr as _
 
 from prostreg.errors import InputError
@@ -15,6 +19,12 @@ from ProSTRegistrationLib.PatientCentre import PatientCentre
 from ProSTRegistrationLib.StartPose import PoseSliders, placedAtIsocentre, standardViewPose
 from ProSTRegistrationLib.Views.PoseHandles import showHandles
 
+if TYPE_CHECKING:
+    from slicer import vtkMRMLLinearTransformNode
+
+    from prostreg.geometry.frames import Matrix
+    from ProSTRegistrationLib.Panel.Panel import Panel
+
 
 class StartPoseStep:
     """Moves the CT by standard views, handles, sliders and landmarks; the live DRR follows.
@@ -23,10 +33,10 @@ class StartPoseStep:
         panel: Panel.
     """
 
-    def __init__(self, panel):
+    def __init__(self, panel: Panel) -> None:
         self._panel, self._ui = panel, panel.ui
         self._fault, self._note, self._isShowing = "", "", False
-        self._handled = None
+        self._handled: vtkMRMLLinearTransformNode | None = None
         self._centre = PatientCentre()
         self._landmarks = LandmarksGroup(panel, self)
         ui = self._ui
@@ -39,11 +49,11 @@ class StartPoseStep:
         ui.handlesCheckBox.connect("toggled(bool)", lambda checked: self._showHandles())
 
     @property
-    def isReady(self):
+    def isReady(self) -> bool:
         """True when the CT can be moved in front of the images, and registered to them."""
         return self._panel.images.isReady and self._panel.carm.isReady
 
-    def refresh(self):
+    def refresh(self) -> None:
         """Brings widgets up to date."""
         isReady = self.isReady and not self._panel.register.isRegistering
         ui = self._ui
@@ -60,7 +70,7 @@ class StartPoseStep:
             status = (_("Choose the images and place every X-ray first."), MISSING_STYLE)
         showStatus(ui.startStatusLabel, *status)
 
-    def startWhereThePatientLies(self):
+    def startWhereThePatientLies(self) -> None:
         """Puts a CT that was never moved into the isocentre, as the C-arm's angles see a supine patient."""
         panel = self._panel
         if self.isReady and panel.ctNode.GetParentTransformNode() is None:
@@ -68,18 +78,18 @@ class StartPoseStep:
             pose = placedAtIsocentre(carm, self.centreMm(), settingsOf(panel.fluoroscopyNodes[0]).sodMm)
             self.begin(pose, _("C-arm's angles"))
 
-    def setStandardView(self):
+    def setStandardView(self) -> None:
         """Shows the CT as in a usual radiograph."""
         view = self._panel.parameters.standardView
 
-        def move():
+        def move() -> None:
             node = self._panel.fluoroscopyNodes[0]
             pose = standardViewPose(carmOf(node), view.value, self.centreMm(), settingsOf(node).sodMm)
             self.begin(pose, view.label())
 
         self._panel.attempt(move, self.tellFault)
 
-    def begin(self, worldFromVolume, startedBy):
+    def begin(self, worldFromVolume: Matrix, startedBy: str) -> None:
         """Starts anew from a pose: the sliders count from here.
 
         Args:
@@ -92,7 +102,7 @@ class StartPoseStep:
         self._note = ""
         self._move(worldFromVolume)
 
-    def centreMm(self):
+    def centreMm(self) -> NDArray[np.float64]:
         """The anatomy's centre (3,) in the CT's own frame.
 
         Raises:
@@ -100,36 +110,36 @@ class StartPoseStep:
         """
         return self._centre.of(self._panel.scene, self._panel.ctNode, self._panel.anatomy)
 
-    def landmarkErrorMm(self, worldFromVolume):
+    def landmarkErrorMm(self, worldFromVolume: Matrix) -> float | None:
         """Mean distance of the landmarks from their rays at a pose; None without pairs."""
         return self._landmarks.errorMm(worldFromVolume)
 
-    def tellFault(self, text):
+    def tellFault(self, text: str) -> None:
         """Shows what went wrong; "" if nothing did."""
         self._fault = text
         self._panel.refreshSoon()
 
-    def tellNote(self, text):
+    def tellNote(self, text: str) -> None:
         """Shows a remark on the start pose."""
         self._note = text
         self._panel.refreshSoon()
 
-    def leave(self):
+    def leave(self) -> None:
         """Takes the handles out of the views and ends marking."""
         self._ui.handlesCheckBox.checked = False
         self._landmarks.stopMarking()
 
-    def _move(self, worldFromVolume):
+    def _move(self, worldFromVolume: Matrix) -> None:
         panel = self._panel
         companions = [node for node in (panel.parameters.anatomy, panel.parameters.ctLandmarks) if node is not None]
         panel.scene.setPose(panel.ctNode, worldFromVolume, companions)
 
-    def _slid(self, index, value):
+    def _slid(self, index: int, value: float) -> None:
         """Moves the CT along one axis; the other five numbers stay as exact as they are."""
         if self._isShowing or not self.isReady:
             return
 
-        def move():
+        def move() -> None:
             sliders = self._poseSliders()
             values = sliders.valuesOf(self._pose())
             values[index] = value
@@ -138,11 +148,11 @@ class StartPoseStep:
 
         self._panel.attempt(move, self.tellFault)
 
-    def _moved(self, *_args):
+    def _moved(self, *_args: object) -> None:
         self._panel.refreshSoon()
         self._panel.check.followPose()
 
-    def _showValues(self):
+    def _showValues(self) -> None:
         """Brings the sliders to where the CT is."""
         try:
             values = self._poseSliders().valuesOf(self._pose())
@@ -155,10 +165,10 @@ class StartPoseStep:
                 slider.value = float(np.clip(value, slider.minimum, slider.maximum))
         self._isShowing = False
 
-    def _poseSliders(self):
+    def _poseSliders(self) -> PoseSliders:
         return PoseSliders(self._reference(), carmOf(self._panel.fluoroscopyNodes[0]), self.centreMm())
 
-    def _reference(self):
+    def _reference(self) -> Matrix:
         """What the sliders count from: for a CT that is new here, where it lies."""
         kept = json.loads(self._panel.parameters.sliderReference or "{}")
         if kept.get("ct") != self._panel.ctNode.GetID():
@@ -166,31 +176,31 @@ class StartPoseStep:
             return self._pose()
         return np.array(kept["world_from_volume"])
 
-    def _keepReference(self, worldFromVolume):
+    def _keepReference(self, worldFromVolume: Matrix) -> None:
         content = {"ct": self._panel.ctNode.GetID(), "world_from_volume": np.asarray(worldFromVolume).tolist()}
         self._panel.parameters.sliderReference = json.dumps(content)
 
-    def _pose(self):
+    def _pose(self) -> Matrix:
         return self._panel.scene.ct(self._panel.ctNode)[1]
 
-    def _showHandles(self):
+    def _showHandles(self) -> None:
         """Shows handles on the CT where they are wanted, and takes those of another CT away."""
         panel, isOn = self._panel, self._ui.handlesCheckBox.checked
 
-        def show():
+        def show() -> None:
             if isOn and panel.scene.poseTransform(panel.ctNode) is None:
                 self._move(self._pose())
             transformNode = panel.scene.poseTransform(panel.ctNode) if isOn else None
             if transformNode is self._handled:
                 return
             if panel.scene.holds(self._handled):
-                showHandles(self._handled, (0, 0, 0), False)
+                showHandles(self._handled, np.zeros(3), False)
             self._handled = transformNode
             if transformNode is not None:
                 showHandles(transformNode, self.centreMm(), True)
 
         panel.attempt(show, self._tellHandlesFault)
 
-    def _tellHandlesFault(self, text):
+    def _tellHandlesFault(self, text: str) -> None:
         if text:
             self.tellFault(text)
