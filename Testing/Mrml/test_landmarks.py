@@ -11,10 +11,9 @@ from prostreg.geometry.frames import invert_rigid, transform_points
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, cameraFromPixel, carmOf
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight
 from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
-from ProSTRegistrationLib.Nodes.ImageMarks import marksPx
+from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE, marksPx
 from ProSTRegistrationLib.Nodes.Landmarks import (
     landmarkErrorMm,
-    landmarkList,
     landmarkPointsMm,
     mtreMm,
     pairedLandmarks,
@@ -90,7 +89,7 @@ class TestLists:
         ctList.GetDisplayNode().SetSelectedColor(1, 0, 0)
         assert prepareLandmarkLists(scene, ctNode, xray, *views) == (ctList, pictureList)
         assert ctList.GetDisplayNode().GetSelectedColor() == (1, 0, 0)
-        assert landmarkList(scene, ctNode) is ctList
+        assert scene.findOwned(ctNode, LANDMARKS_ROLE) is ctList
 
     def test_points_placed_one_after_the_other_have_equal_labels(self, lists):
         for node in lists:

@@ -109,11 +109,6 @@ def prepareLandmarkLists(
     return ctList, pictureList
 
 
-def landmarkList(scene: Scene, owner: vtkMRMLNode) -> vtkMRMLMarkupsFiducialNode | None:
-    """The list of landmarks of a CT or an image; None if none was prepared."""
-    return scene.findOwned(owner, LANDMARKS_ROLE)
-
-
 def landmarkPointsMm(ctNode: vtkMRMLScalarVolumeNode, ctList: vtkMRMLMarkupsNode) -> NDArray[np.float64]:
     """Placed landmarks (n, 3) in the CT's own frame, whatever transforms are above CT and list.
 

@@ -5,6 +5,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from prostreg.errors import InputError
+from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE
 from ProSTRegistrationLib.Nodes.Landmarks import (
     landmarkErrorMm,
     pairedLandmarks,
@@ -16,7 +17,7 @@ from ProSTRegistrationLib.Views.CheckLayout import DRR_VIEW, FLUOROSCOPY_VIEW, v
 
 
 class LandmarksGroup:
-    """Landmarks in the CT and in the first X-ray image.
+    """Landmarks in the CT and in the chosen X-ray images: marks of all of them count.
 
     Args:
         panel: Panel.
@@ -29,7 +30,8 @@ class LandmarksGroup:
         ui.ctLandmarksButton.connect("toggled(bool)", lambda isOn: self._mark(isOn, ui.ctLandmarksButton))
         ui.xrayLandmarksButton.connect("toggled(bool)", lambda isOn: self._mark(isOn, ui.xrayLandmarksButton))
         ui.solveLandmarksButton.connect("clicked(bool)", lambda checked: self._solve())
-        headings = [_("Landmark"), _("Off, px"), _("Off, mm")]
+        self._markedImage = None
+        headings = [_("Landmark"), _("X-ray"), _("Off, px"), _("Off, mm")]
         ui.landmarksTable.setColumnCount(len(headings))
         ui.landmarksTable.setHorizontalHeaderLabels(headings)
         ui.landmarksTable.horizontalHeader().setStretchLastSection(True)
@@ -42,17 +44,20 @@ class LandmarksGroup:
         self._dropListsOfOthers()
         for button in (ui.ctLandmarksButton, ui.xrayLandmarksButton):
             button.enabled = isReady
-        bothLists = parameters.ctLandmarks is not None and parameters.xrayLandmarks is not None
-        ui.solveLandmarksButton.enabled = isReady and bothLists
+        if self._markedImage is not self._panel.carm.node:
+            # Clicks would go on into the list of an image that is no longer shown.
+            ui.xrayLandmarksButton.checked = False
+        hasBoth = parameters.ctLandmarks is not None and bool(self._marked())
+        ui.solveLandmarksButton.enabled = isReady and hasBoth
 
     def errorMm(self, worldFromVolume):
         """Mean distance of the landmarks from their rays at a pose; None without pairs that can be used."""
         panel, parameters = self._panel, self._panel.parameters
-        if parameters.ctLandmarks is None or parameters.xrayLandmarks is None:
+        if parameters.ctLandmarks is None:
             return None
         try:
-            marked = [(panel.fluoroscopyNodes[0], parameters.xrayLandmarks)]
-            return landmarkErrorMm(worldFromVolume, pairedLandmarks(panel.ctNode, parameters.ctLandmarks, marked))
+            pairs = pairedLandmarks(panel.ctNode, parameters.ctLandmarks, self._marked())
+            return landmarkErrorMm(worldFromVolume, pairs)
         except InputError:  # said where they are solved; a result needs no landmarks
             return None
 
@@ -61,18 +66,29 @@ class LandmarksGroup:
         self._ui.ctLandmarksButton.checked = False
         self._ui.xrayLandmarksButton.checked = False
 
+    def _marked(self):
+        """Each chosen X-ray image that has marks, with their list: the chosen one for the first, else its own."""
+        panel = self._panel
+        lists = [panel.scene.findOwned(node, LANDMARKS_ROLE) for node in panel.fluoroscopyNodes]
+        lists[:1] = [panel.parameters.xrayLandmarks] if lists else []
+        listed = [pair for pair in zip(panel.fluoroscopyNodes, lists, strict=True) if pair[1] is not None]
+        # One without marks is used where there is no other: solving says then what is missing.
+        return [pair for pair in listed if pair[1].GetNumberOfControlPoints()] or listed[:1]
+
     def _mark(self, isOn, button):
-        ui, parameters = self._ui, self._panel.parameters
+        ui = self._ui
         if not isOn:
             if not (ui.ctLandmarksButton.checked or ui.xrayLandmarksButton.checked):
                 self._placeMode(None)
+            self._panel.refreshSoon()
             return
         other = ui.xrayLandmarksButton if button is ui.ctLandmarksButton else ui.ctLandmarksButton
         other.checked = False
-        self._prepare()
+        ctList, xrayList = self._prepare()
         if button is ui.xrayLandmarksButton:
+            self._markedImage = self._panel.carm.node
             self._panel.check.showViews()
-        self._placeMode(parameters.ctLandmarks if button is ui.ctLandmarksButton else parameters.xrayLandmarks)
+        self._placeMode(ctList if button is ui.ctLandmarksButton else xrayList)
 
     def _dropListsOfOthers(self):
         """Lists that were made for another CT or X-ray are no longer chosen."""
@@ -85,15 +101,16 @@ class LandmarksGroup:
                 setattr(parameters, name, None)
 
     def _prepare(self):
-        """Makes the lists that are not chosen yet."""
-        panel = self._panel
+        """(list of the CT, list of the X-ray that is shown): those that are chosen; others are made."""
+        panel, parameters = self._panel, self._panel.parameters
+        image = panel.carm.node
         views = [viewNode(panel.scene.mrmlScene, name) for name in (FLUOROSCOPY_VIEW, DRR_VIEW)]
         viewIds = [view.GetID() for view in views if view is not None]
-        ctList, xrayList = prepareLandmarkLists(
-            panel.scene, panel.ctNode, panel.fluoroscopyNodes[0], fluoroscopyViewIds=viewIds
-        )
-        panel.parameters.ctLandmarks = panel.parameters.ctLandmarks or ctList
-        panel.parameters.xrayLandmarks = panel.parameters.xrayLandmarks or xrayList
+        ctList, xrayList = prepareLandmarkLists(panel.scene, panel.ctNode, image, fluoroscopyViewIds=viewIds)
+        parameters.ctLandmarks = parameters.ctLandmarks or ctList
+        if image is panel.fluoroscopyNodes[0]:
+            xrayList = parameters.xrayLandmarks = parameters.xrayLandmarks or xrayList
+        return parameters.ctLandmarks, xrayList
 
     def _placeMode(self, listNode):
         """Lets clicks in the views add points to a list; ends that without one."""
@@ -121,8 +138,7 @@ class LandmarksGroup:
             parent = panel.ctNode.GetParentTransformNode()
             where = parent.GetName() if parent is not None else _("no transform")
             raise InputError(text.format(name=parameters.ctLandmarks.GetName(), transform=where))
-        marked = [(panel.fluoroscopyNodes[0], parameters.xrayLandmarks)]
-        solution = solveLandmarks(panel.ctNode, parameters.ctLandmarks, marked)
+        solution = solveLandmarks(panel.ctNode, parameters.ctLandmarks, self._marked())
         self._fillTable(solution.rows)
         if solution.warning:
             raise InputError(solution.warning)
@@ -135,6 +151,7 @@ class LandmarksGroup:
         table = self._ui.landmarksTable
         table.setRowCount(len(rows))
         for number, row in enumerate(rows):
-            for column, text in enumerate((row.label, f"{row.residualPx:.1f}", f"{row.residualMm:.1f}")):
+            for column, text in enumerate((row.label, row.view, f"{row.residualPx:.1f}", f"{row.residualMm:.1f}")):
                 table.setItem(number, column, qt.QTableWidgetItem(text))
+        table.setColumnHidden(1, len({row.view for row in rows}) < 2)
         table.setVisible(bool(rows))

@@ -1,0 +1,106 @@
+"""Step 3, paired landmarks: marks in every chosen X-ray count."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import slicer
+
+from prostreg.geometry.frames import transform_points
+from ProSTRegistrationLib.Nodes.CArmNode import carmOf
+from ProSTRegistrationLib.Nodes.CArmSettings import applySettings, settingsOf
+from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
+
+POINTS_MM = ((20, 30, 40), (60, 30, 50), (40, 70, 60), (50, 50, 90), (30, 60, 20), (75, 65, 75))
+"""In the CT's own frame."""
+
+
+@pytest.fixture
+def twoViews(driver, patient, addVolume):
+    """A panel with a second X-ray from the side, landmarks placed in the CT, and the pose to be found."""
+    panel, ct, first = patient
+    second = addVolume(slicer.util.arrayFromVolume(first).copy(), "Side")
+    panel.ui.moreViewsGroup.collapsed = False
+    driver.pump()
+    driver.choose(panel.ui.secondViewSelector, second)
+    applySettings(panel.scene, second, dataclasses.replace(settingsOf(first), primaryAngleDeg=70.0))
+    panel.ui.landmarksGroup.collapsed = False
+    driver.pump()
+    driver.click(panel.ui.ctLandmarksButton)
+    truth = panel.scene.ct(ct)[1].copy()
+    truth[:3, 3] += (3.0, 8.0, -6.0)
+    for number, point in enumerate(POINTS_MM, start=1):
+        place = transform_points(panel.scene.ct(ct)[1], point)
+        panel.parameters.ctLandmarks.AddControlPointWorld(list(place), str(number))
+    driver.click(panel.ui.ctLandmarksButton)
+    return panel, ct, (first, second), truth
+
+
+def mark(driver, panel, image, truth, offPx=(0.0, 0.0)):
+    """Marks all landmarks on the X-ray that is chosen as the one shown; the last of them off by some pixels."""
+    driver.choose(panel.ui.carmImageComboBox, image.GetName())
+    driver.click(panel.ui.xrayLandmarksButton)
+    placed = slicer.app.applicationLogic().GetSelectionNode().GetActivePlaceNodeID()
+    marks = slicer.mrmlScene.GetNodeByID(placed)
+    for number, point in enumerate(POINTS_MM, start=1):
+        pixel = carmOf(image).project_world(transform_points(truth, point))
+        pixel = pixel + np.array(offPx) * (number == len(POINTS_MM))
+        marks.AddControlPointWorld(list(transform_points(ijkToRas(image), (*pixel, 0))), str(number))
+    driver.click(panel.ui.xrayLandmarksButton)
+
+
+def rows(panel):
+    table = panel.ui.landmarksTable
+    return [[table.item(row, column).text() for column in range(4)] for row in range(table.rowCount)]
+
+
+def test_marks_in_both_xrays_give_the_pose_and_a_residual_each(driver, twoViews):
+    panel, ct, images, truth = twoViews
+    for image in images:
+        mark(driver, panel, image, truth)
+    driver.click(panel.ui.solveLandmarksButton)
+    assert "Landmarks agree to 0.0 mm" in panel.ui.startStatusLabel.text
+    assert np.allclose(panel.scene.ct(ct)[1], truth, atol=0.05)
+    assert [row[:2] for row in rows(panel)] == [
+        [str(number), image.GetName()] for image in images for number in range(1, len(POINTS_MM) + 1)
+    ]
+    assert not panel.ui.landmarksTable.isColumnHidden(1)
+
+
+def test_a_mark_that_is_off_in_the_second_xray_stands_in_its_row(driver, twoViews):
+    panel, ct, images, truth = twoViews
+    mark(driver, panel, images[0], truth)
+    mark(driver, panel, images[1], truth, offPx=(0.0, 9.0))
+    driver.click(panel.ui.solveLandmarksButton)
+    offPx = [float(row[2]) for row in rows(panel)]
+    assert np.argmax(offPx) == len(offPx) - 1
+    assert offPx[-1] > 3.0
+    off = panel.start.landmarkErrorMm(truth)
+    assert 0.1 < off < 2.0
+    panel.parameters.secondView = None
+    driver.pump()
+    assert panel.start.landmarkErrorMm(truth) < 1e-3
+    driver.click(panel.ui.solveLandmarksButton)
+    assert np.allclose(panel.scene.ct(ct)[1], truth, atol=0.05)
+    assert panel.ui.landmarksTable.isColumnHidden(1)
+
+
+def test_marks_in_the_second_xray_alone_are_enough(driver, twoViews):
+    panel, ct, images, truth = twoViews
+    before = panel.scene.ct(ct)[1]
+    driver.click(panel.ui.solveLandmarksButton)
+    assert "Not marked on 'X-ray'" in panel.ui.startStatusLabel.text
+    assert np.array_equal(panel.scene.ct(ct)[1], before)
+    mark(driver, panel, images[1], truth)
+    assert panel.parameters.xrayLandmarks.GetNumberOfControlPoints() == 0
+    driver.click(panel.ui.solveLandmarksButton)
+    assert np.allclose(panel.scene.ct(ct)[1], truth, atol=0.05)
+
+
+def test_marking_ends_when_another_xray_is_shown(driver, twoViews):
+    panel, _, images, _ = twoViews
+    driver.choose(panel.ui.carmImageComboBox, images[1].GetName())
+    driver.click(panel.ui.xrayLandmarksButton)
+    assert panel.ui.xrayLandmarksButton.checked
+    driver.choose(panel.ui.carmImageComboBox, images[0].GetName())
+    assert not panel.ui.xrayLandmarksButton.checked
