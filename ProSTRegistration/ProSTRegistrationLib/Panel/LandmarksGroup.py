@@ -1,5 +1,10 @@
 """Step 3, paired landmarks: marking them, the pose that fits them, how far each is off."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import qt
 import slicer
 from slicer.i18n import tr as _
@@ -15,6 +20,14 @@ from ProSTRegistrationLib.Nodes.Landmarks import (
 from ProSTRegistrationLib.Nodes.Scene import OWNER_REFERENCE
 from ProSTRegistrationLib.Views.CheckLayout import DRR_VIEW, FLUOROSCOPY_VIEW, viewNode
 
+if TYPE_CHECKING:
+    from slicer import vtkMRMLMarkupsNode, vtkMRMLScalarVolumeNode
+
+    from prostreg.geometry.frames import Matrix
+    from ProSTRegistrationLib.Nodes.Landmarks import LandmarkRow
+    from ProSTRegistrationLib.Panel.Panel import Panel
+    from ProSTRegistrationLib.Panel.StartPoseStep import StartPoseStep
+
 
 class LandmarksGroup:
     """Landmarks in the CT and in the chosen X-ray images: marks of all of them count.
@@ -24,7 +37,7 @@ class LandmarksGroup:
         startPose: StartPoseStep, which takes the pose and tells faults.
     """
 
-    def __init__(self, panel, startPose):
+    def __init__(self, panel: Panel, startPose: StartPoseStep) -> None:
         self._panel, self._startPose, self._ui = panel, startPose, panel.ui
         ui = self._ui
         ui.ctLandmarksButton.connect("toggled(bool)", lambda isOn: self._mark(isOn, ui.ctLandmarksButton))
@@ -38,7 +51,7 @@ class LandmarksGroup:
         ui.landmarksTable.verticalHeader().setVisible(False)
         ui.landmarksTable.setVisible(False)
 
-    def refresh(self, isReady):
+    def refresh(self, isReady: bool) -> None:
         """Brings widgets up to date."""
         parameters, ui = self._panel.parameters, self._ui
         self._dropListsOfOthers()
@@ -50,7 +63,7 @@ class LandmarksGroup:
         hasBoth = parameters.ctLandmarks is not None and bool(self._marked())
         ui.solveLandmarksButton.enabled = isReady and hasBoth
 
-    def errorMm(self, worldFromVolume):
+    def errorMm(self, worldFromVolume: Matrix) -> float | None:
         """Mean distance of the landmarks from their rays at a pose; None without pairs that can be used."""
         panel, parameters = self._panel, self._panel.parameters
         if parameters.ctLandmarks is None:
@@ -61,21 +74,23 @@ class LandmarksGroup:
         except InputError:  # said where they are solved; a result needs no landmarks
             return None
 
-    def stopMarking(self):
+    def stopMarking(self) -> None:
         """Ends marking in both lists."""
         self._ui.ctLandmarksButton.checked = False
         self._ui.xrayLandmarksButton.checked = False
 
-    def _marked(self):
+    def _marked(self) -> list[tuple[vtkMRMLScalarVolumeNode, vtkMRMLMarkupsNode]]:
         """Each chosen X-ray image that has marks, with their list: the chosen one for the first, else its own."""
         panel = self._panel
-        lists = [panel.scene.findOwned(node, LANDMARKS_ROLE) for node in panel.fluoroscopyNodes]
+        lists: list[vtkMRMLMarkupsNode] = [
+            panel.scene.findOwned(node, LANDMARKS_ROLE) for node in panel.fluoroscopyNodes
+        ]
         lists[:1] = [panel.parameters.xrayLandmarks] if lists else []
         listed = [pair for pair in zip(panel.fluoroscopyNodes, lists, strict=True) if pair[1] is not None]
         # One without marks is used where there is no other: solving says then what is missing.
         return [pair for pair in listed if pair[1].GetNumberOfControlPoints()] or listed[:1]
 
-    def _mark(self, isOn, button):
+    def _mark(self, isOn: bool, button: Any) -> None:
         ui = self._ui
         if not isOn:
             if not (ui.ctLandmarksButton.checked or ui.xrayLandmarksButton.checked):
@@ -90,7 +105,7 @@ class LandmarksGroup:
             self._panel.check.showViews()
         self._placeMode(ctList if button is ui.ctLandmarksButton else xrayList)
 
-    def _dropListsOfOthers(self):
+    def _dropListsOfOthers(self) -> None:
         """Lists that were made for another CT or X-ray are no longer chosen."""
         panel, parameters = self._panel, self._panel.parameters
         images = panel.fluoroscopyNodes
@@ -100,7 +115,7 @@ class LandmarksGroup:
             if madeFor is not None and madeFor is not owner:
                 setattr(parameters, name, None)
 
-    def _prepare(self):
+    def _prepare(self) -> tuple[vtkMRMLMarkupsNode, vtkMRMLMarkupsNode]:
         """(list of the CT, list of the X-ray that is shown): those that are chosen; others are made."""
         panel, parameters = self._panel, self._panel.parameters
         image = panel.carm.node
@@ -112,7 +127,7 @@ class LandmarksGroup:
             xrayList = parameters.xrayLandmarks = parameters.xrayLandmarks or xrayList
         return parameters.ctLandmarks, xrayList
 
-    def _placeMode(self, listNode):
+    def _placeMode(self, listNode: vtkMRMLMarkupsNode | None) -> None:
         """Lets clicks in the views add points to a list; ends that without one."""
         applicationLogic = slicer.app.applicationLogic()
         interaction = applicationLogic.GetInteractionNode()
@@ -124,11 +139,11 @@ class LandmarksGroup:
         selection.SetActivePlaceNodeID(listNode.GetID())
         interaction.SwitchToPersistentPlaceMode()
 
-    def _solve(self):
+    def _solve(self) -> None:
         self.stopMarking()
         self._panel.attempt(self._solveAndMove, self._startPose.tellFault)
 
-    def _solveAndMove(self):
+    def _solveAndMove(self) -> None:
         panel, parameters = self._panel, self._panel.parameters
         if parameters.ctLandmarks.GetTransformNodeID() != panel.ctNode.GetTransformNodeID():
             text = _(
@@ -147,7 +162,7 @@ class LandmarksGroup:
         text = _("Landmarks agree to {rms} mm (root mean square).").format(rms=f"{solution.rmsMm:.1f}")
         self._startPose.tellNote(f"{text} {notes}".strip())
 
-    def _fillTable(self, rows):
+    def _fillTable(self, rows: Sequence[LandmarkRow]) -> None:
         table = self._ui.landmarksTable
         table.setRowCount(len(rows))
         for number, row in enumerate(rows):
