@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import time
@@ -14,8 +15,10 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 
+from Patience import PATIENCE_S
 from prostreg.geometry.carm import CArm
 from prostreg.images.volume import Volume
+from prostreg.registration import everywhere, monitor
 from prostreg.training.config_files import config_file
 from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient, WorkerError
 from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
@@ -75,10 +78,16 @@ def write_training() -> Callable[..., Path]:
     return write
 
 
+@pytest.fixture
+def count_looks_as_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registration's clock that is a second later at every look: time limits mean the same work on every machine."""
+    clock = SimpleNamespace(perf_counter=itertools.count().__next__)
+    for module in (everywhere, monitor):
+        monkeypatch.setattr(module, "time", clock)
+
+
 class WorkerUser:
     """Drives a real worker process as the application does, and waits for its answers."""
-
-    PATIENCE_S = 120.0
 
     def __init__(self, log_folder: Path) -> None:
         self.client = WorkerClient(LocalWorker(sys.executable, log_folder))
@@ -97,7 +106,7 @@ class WorkerUser:
         return answer
 
     def pump(self, condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + self.PATIENCE_S
+        deadline = time.monotonic() + PATIENCE_S
         while not condition():
             assert time.monotonic() < deadline, f"no answer; the worker's log:\n{self.client.logTail()}"
             self.client.poll()

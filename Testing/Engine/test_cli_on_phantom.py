@@ -104,7 +104,7 @@ class TestRegister:
         assert (tmp_path / "phantom-demo" / "result.json").is_file()
 
     def test_the_time_limit_ends_it_with_the_best_so_far(self, case_file, tmp_path, capsys):
-        code = main(["register", str(case_file), "--out", str(tmp_path), "--time-limit", "0.5", "--json"])
+        code = main(["register", str(case_file), "--out", str(tmp_path), "--time-limit", "0.1", "--json"])
         assert code == 4
         result = json.loads(capsys.readouterr().out)["results"][0]
         assert result["stopped"] == "time limit"

@@ -18,6 +18,7 @@ import pytest
 import torch
 from PIL import Image
 
+from Patience import PATIENCE_S
 from prostreg.cli.main import main
 from prostreg.geometry.chart import PARAMETERS
 from prostreg.prost.model import load_model
@@ -28,7 +29,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 STEPS = 40
-SECONDS = 240
 WEIGHTS = "prost-light.safetensors"
 
 WriteTraining = Callable[..., Path]
@@ -176,7 +176,7 @@ def started(*arguments: object) -> subprocess.Popen[str]:
 
 def wait_for_change(file: Path, since: int = 0) -> None:
     """Waits until a file is there, or is another one than the one that was changed at ``since``."""
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + PATIENCE_S
     while not (file.is_file() and file.stat().st_mtime_ns > since) and time.monotonic() < deadline:
         time.sleep(0.005)
 
@@ -189,7 +189,7 @@ def test_a_stopped_and_a_killed_run_end_as_if_nothing_had_happened(
     process = started(*arguments)
     wait_for_change(checkpoint)
     process.send_signal(signal.SIGINT)
-    printed, said = process.communicate(timeout=SECONDS)
+    printed, said = process.communicate(timeout=PATIENCE_S)
     report = json.loads(printed)
     assert (process.returncode, report["complete"]) == (4, False)
     stopped_after = torch.load(checkpoint, weights_only=True)["step"]
@@ -201,7 +201,7 @@ def test_a_stopped_and_a_killed_run_end_as_if_nothing_had_happened(
     process = started(*arguments)
     wait_for_change(checkpoint, before)
     process.kill()
-    process.communicate(timeout=SECONDS)
+    process.communicate(timeout=PATIENCE_S)
     killed_after = torch.load(checkpoint, weights_only=True)["step"]
     assert stopped_after < killed_after < STEPS
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates, median_filter
 from scipy.spatial.transform import Rotation
 
+from Patience import PATIENCE_S
 from prostreg.errors import InputError
 from prostreg.evaluation.protocol import read_protocol
 from prostreg.evaluation.sources.case_source import make_case_source
@@ -194,7 +195,7 @@ def test_volume_and_labels_are_the_phantom_in_ras(path: Path, phantom: Phantom) 
 
 
 def test_registration_finds_the_stored_truth(path: Path) -> None:
-    result = register(cases_of(path).case(1), RegistrationConfig(method="cmaes", seed=1, time_limit_s=60))
+    result = register(cases_of(path).case(1), RegistrationConfig(method="cmaes", seed=1, time_limit_s=PATIENCE_S))
     assert result.mtre_mm is not None
     assert result.mtre_mm < 1.0
 

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from Patience import PATIENCE_S
 from prostreg.cli.main import main
 from prostreg.samples.demo_case import write_phantom_case
 
 CASES = 2
 COMMAND = ["evaluate", "--protocol", "phantom", "--number", str(CASES), "--json"]
-SECONDS = 240
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, dict[str, Any], str]:
@@ -79,7 +79,7 @@ def test_a_killed_run_goes_on_where_it_was(finished: Path, tmp_path: Path, capsy
         [sys.executable, "-m", "prostreg", *COMMAND, "--out", str(tmp_path)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + PATIENCE_S
     while not (results.exists() and results.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)

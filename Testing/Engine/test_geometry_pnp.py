@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from Patience import PATIENCE_S
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import invert_rigid, transform_points
@@ -174,4 +175,4 @@ class TestFaults:
 
 def test_it_needs_neither_torch_nor_scipy():
     code = "import sys; sys.modules.update(torch=None, scipy=None); import prostreg.geometry.pnp"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE_S)

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from Patience import PATIENCE_S
 from prostreg.geometry.frames import transform_points
 from prostreg.geometry.standard_views import MAIN_VIEWS, STANDARD_VIEWS, nearest_standard_view, standard_view
 
@@ -61,4 +62,4 @@ def test_poses_are_sorted_into_the_main_views_alone(name):
 
 def test_views_need_no_torch():
     code = "import sys; sys.modules['torch'] = None; import prostreg.geometry.standard_views"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE_S)

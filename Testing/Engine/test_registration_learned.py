@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d
 
+from Patience import PATIENCE_S
 from prostreg.errors import WeightsError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PARAMETERS, PoseChart
@@ -36,7 +37,14 @@ from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 
 SPREAD = np.array([*np.deg2rad([20.0] * 3), 30.0, 30.0, 60.0])
 PIXELS = 64
-QUICK = {"search_pixels": 32, "judge_pixels": 48, "polish_pixels": 64, "population": 24, "generations": 12}
+QUICK = {
+    "search_pixels": 32,
+    "judge_pixels": 48,
+    "polish_pixels": 64,
+    "population": 24,
+    "generations": 12,
+    "time_limit_s": PATIENCE_S,
+}
 
 
 class SmoothDifference(ProSTNetwork):

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from Patience import PATIENCE_S
 from prostreg.errors import DeviceError
 from prostreg.training.fabric_hardware import chosen_device
 
@@ -20,7 +21,6 @@ pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("lightning_fabric") is None, reason="needs Lightning Fabric: pip install .[training]"
 )
 
-SECONDS = 240
 STEPS = 3
 
 SCRIPT = """
@@ -69,7 +69,9 @@ def test_processes_learn_from_different_batches_and_have_equal_weights(
     file = write_training(tmp_path, steps=STEPS, validate_every_steps=100)
     script, out = tmp_path / "script.py", tmp_path / "out"
     script.write_text(SCRIPT, encoding="utf-8")
-    subprocess.run([sys.executable, str(script), str(file), str(out)], check=True, timeout=SECONDS, env=environment())
+    subprocess.run(
+        [sys.executable, str(script), str(file), str(out)], check=True, timeout=PATIENCE_S, env=environment()
+    )
     first, second = (torch.load(out / f"rank{rank}.pt", weights_only=True) for rank in (0, 1))
     for name, value in first["state"].items():
         assert value.isfinite().all()
@@ -88,7 +90,7 @@ def test_the_command_speaks_once_for_all_its_processes(write_training: Callable[
     command = [sys.executable, "-m", "prostreg", "train", str(file), "--out", str(tmp_path / "out")]
     done = subprocess.run(
         [*command, "--device", "cpu", "--devices", "2", "--json"],
-        capture_output=True, text=True, check=False, timeout=SECONDS, env=environment(),
+        capture_output=True, text=True, check=False, timeout=PATIENCE_S, env=environment(),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)

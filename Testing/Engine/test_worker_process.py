@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from Patience import PATIENCE_S
 from prostreg.geometry.carm import CArm
 from prostreg.images.attenuation import attenuation_from_hu
 from prostreg.images.volume import Volume
@@ -23,8 +24,6 @@ from prostreg.worker.dispatcher import Worker
 from prostreg.worker.protocol import MAGIC, PREAMBLE, TOKEN_VARIABLE
 from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
 from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker, RemoteWorker
-
-PATIENCE_S = 90.0
 
 
 class Answers:
@@ -134,10 +133,9 @@ def loaded(client, ct, drr):
 
 def test_start_does_not_block_and_status_comes_before_the_engine_is_there(tmp_path):
     client = WorkerClient(LocalWorker(sys.executable, tmp_path))
-    began = time.monotonic()
     answers = begin(client, "status")
     client.poll()
-    assert time.monotonic() - began < 1.0
+    assert not client.isConnected
     pump(client, lambda: answers.done)
     assert answers.reply["versions"]["torch"]
     assert answers.reply["state"] in ("starting", "ready")

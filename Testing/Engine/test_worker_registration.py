@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 
+from Patience import PATIENCE_S
 from prostreg.geometry.carm import CArm
 from prostreg.images.attenuation import attenuation_from_hu
 from prostreg.images.volume import Volume
@@ -14,7 +15,6 @@ from prostreg.samples.phantom import make_phantom
 from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
 from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
 
-PATIENCE_S = 120.0
 CARM = CArm.from_sdd(1000.0, (3.0, 3.0), (96, 88), principal_point=(50.0, 41.0))
 ANTERIOR_POSTERIOR = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 750], [0, 0, 0, 1]])
 START = ANTERIOR_POSTERIOR + 6.0 * np.array([[0, 0, 0, 1], [0, 0, 0, -1], [0, 0, 0, 2], [0, 0, 0, 0]])

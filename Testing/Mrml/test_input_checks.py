@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import slicer
 
+from Patience import PATIENCE_S
 from prostreg.geometry.carm import CArm
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE
@@ -15,8 +16,6 @@ from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, matrixOf
 from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
 from ProSTRegistrationLib.Worker.WorkerData import BONE_BY_THRESHOLD, WorkerData
 from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
-
-PATIENCE_S = 120.0
 
 
 @pytest.fixture

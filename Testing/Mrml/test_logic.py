@@ -10,6 +10,7 @@ import pytest
 import slicer
 from SyntheticBones import bonesHu
 
+from Patience import PATIENCE_S
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import invert_rigid, transform_points
@@ -26,9 +27,8 @@ from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
 from ProSTRegistrationLib.Worker.WorkerData import BONE_BY_THRESHOLD
 from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
 
-PATIENCE_S = 120.0
 SPREADS = {"spread_rotation_deg": 5.0, "spread_shift_mm": 6.0, "spread_depth_mm": 8.0}
-QUICK = {"method": "cmaes", "seed": 1, **SPREADS}
+QUICK = {"method": "cmaes", "seed": 1, "time_limit_s": PATIENCE_S, **SPREADS}
 LONG = {**QUICK, "restarts": 64}
 
 

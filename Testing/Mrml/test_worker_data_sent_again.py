@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import slicer
 
+from Patience import PATIENCE_S
 from prostreg.geometry.carm import CArm
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
@@ -15,7 +16,6 @@ from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
 from ProSTRegistrationLib.Worker.WorkerData import WorkerData
 from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
 
-PATIENCE_S = 300.0
 ALL = ["load_ct", "load_anatomy", "load_views"]
 
 

@@ -24,6 +24,7 @@ except ImportError as error:
 import slicer
 from SyntheticBones import bonesHu
 
+from Patience import PATIENCE_S
 from prostreg.images.attenuation import attenuation_from_hu
 from prostreg.images.volume import Volume
 from prostreg.projector.selection import make_projector
@@ -233,7 +234,9 @@ def lastingClient(tmp_path_factory):
 def panelWidget(driver, lastingClient, monkeypatch):
     """The module's widget object, its panel in front, with a real worker that other tests use too."""
     monkeypatch.setattr(Logic, "WorkerClient", lambda: lastingClient)
-    return driver.load(Path(__file__).parents[2] / "ProSTRegistration" / "ProSTRegistration.py")
+    widget = driver.load(Path(__file__).parents[2] / "ProSTRegistration" / "ProSTRegistration.py")
+    widget.panel.parameters.timeLimitS = PATIENCE_S
+    return widget
 
 
 @pytest.fixture(scope="session")

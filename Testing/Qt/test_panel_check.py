@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import slicer
 
+from Patience import PATIENCE_S
 from ProSTRegistrationLib.Nodes.Attempts import attempts
 from ProSTRegistrationLib.Views.CheckLayout import LAYOUT_ID
-
-PATIENCE_S = 120.0
 
 
 @pytest.fixture
@@ -70,7 +69,7 @@ def test_after_a_failure_the_drr_is_that_of_the_start(driver, patient, addVolume
     shown = panel.logic.live.shown
     driver.pump(lambda: panel.logic.live.shown >= shown + 2, PATIENCE_S)
     start, drr = panel.scene.ct(ct)[1], drrOf(panel, noise)
-    panel.parameters.timeLimitS = 3.0
+    panel.parameters.timeLimitS = 1.0
     driver.click(panel.ui.registerButton)
     driver.pump(lambda: not panel.register.isBusy, PATIENCE_S)
     driver.pump(0.1)

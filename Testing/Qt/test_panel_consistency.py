@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 import slicer
 
+from Patience import PATIENCE_S
 from ProSTRegistrationLib.Jobs import JobState
 from ProSTRegistrationLib.Nodes.Anatomy import contentKey
 from ProSTRegistrationLib.Nodes.Attempts import attempts
 from ProSTRegistrationLib.Nodes.CArmSettings import applySettings, settingsOf
 from ProSTRegistrationLib.Nodes.Landmarks import prepareLandmarkLists
 from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
-
-PATIENCE_S = 120.0
 
 
 @pytest.fixture
@@ -37,8 +36,8 @@ def drrOf(panel, xray):
 
 def untilDrrRests(driver, panel, xray):
     """Waits until the DRR no longer changes, and returns it."""
-    driver.pump(lambda: drrOf(panel, xray) is not None, PATIENCE_S)
-    driver.pump(1.0)
+    live = panel.logic.live
+    driver.pump(lambda: drrOf(panel, xray) is not None and not (live._isBusy or live._fullLeft), PATIENCE_S)
     return drrOf(panel, xray)
 
 

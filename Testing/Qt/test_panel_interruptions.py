@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import slicer
 
+from Patience import PATIENCE_S
 from ProSTRegistrationLib.Jobs import JobState
 from ProSTRegistrationLib.Nodes.Attempts import attempts
 from ProSTRegistrationLib.Nodes.CArmSettings import applySettings, settingsOf
 
-PATIENCE_S = 120.0
 STATES = ["loading", "registering", "adapting", "live"]
 
 

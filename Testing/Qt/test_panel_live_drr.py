@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import slicer
 
+from Patience import PATIENCE_S
 from prostreg.geometry.carm import CArm
 from ProSTRegistrationLib.Nodes.CArmSettings import applySettings, settingsOf
 
-PATIENCE_S = 120.0
 FINER = 6
 """As many pixels of the large X-ray on one of the small one: a preview is smaller than a full picture then."""
 

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
+from Patience import PATIENCE_S
 from prostreg.geometry.frames import transform_points
 from ProSTRegistrationLib.Nodes.Attempts import attempts
 from ProSTRegistrationLib.Nodes.Landmarks import landmarkPointsMm, referencePose
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas as rasFromIjk
 from ProSTRegistrationLib.Views.CheckLayout import FLUOROSCOPY_VIEW, LAYOUT_ID, viewNode
-
-PATIENCE_S = 180.0
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ FOLDER = Path(__file__).resolve().parents[1] / "Slicer"
 def load(panelWidget, monkeypatch):
     """Imports a file of Testing/Slicer as the application would, the module's panel in front."""
     monkeypatch.syspath_prepend(FOLDER)
-    monkeypatch.setattr(importlib.import_module("walk"), "PATIENCE_S", 100.0)
     yield importlib.import_module
     for name in ("walk", "ProSTRegistrationSlicerTest"):
         sys.modules.pop(name, None)

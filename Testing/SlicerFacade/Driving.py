@@ -4,12 +4,17 @@ What a user could not do raises CannotDo: clicking what is hidden, folded away o
 exception that a slot let go is raised in the test.
 """
 
+import itertools
 import time
 from pathlib import Path
 
 from PySide6 import QtCore, QtGui, QtWidgets
 
+from Patience import PATIENCE_S
+
 DRAG_STEPS = 5
+LEAST_TURNS = 10
+"""Of the event loop in a wait for some seconds, which a busy machine may have spent on other processes."""
 
 
 class CannotDo(AssertionError):
@@ -117,14 +122,16 @@ class Driver:
         found[0].activated.emit()
         self.pump()
 
-    def pump(self, until=0.0, timeout=30.0):
-        """Runs the event loop: for some seconds, or until a function returns something true.
+    def pump(self, until=0.0, timeout=PATIENCE_S):
+        """Runs the event loop: for some seconds and turns, or until a function returns something true.
 
         Raises:
             TimeoutError: that did not happen within ``timeout`` seconds.
         """
         begin = time.monotonic()
-        condition = until if callable(until) else lambda: time.monotonic() - begin >= until
+        turns = itertools.count()
+        least = LEAST_TURNS if until else 0
+        condition = until if callable(until) else lambda: next(turns) >= least and time.monotonic() - begin >= until
         loop = QtCore.QEventLoop()
         while True:
             loop.processEvents(QtCore.QEventLoop.AllEvents)

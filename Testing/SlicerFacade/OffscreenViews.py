@@ -13,6 +13,8 @@ import slicer
 import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 
+from Patience import PATIENCE_S
+
 SLICE_MANAGERS = (
     "vtkMRMLModelSliceDisplayableManager",
     "vtkMRMLSegmentationsDisplayableManager2D",
@@ -39,7 +41,6 @@ THREE_D_MANAGERS = (
     "vtkMRMLRulerDisplayableManager",
 )
 START_SIZE = (256, 256)
-PROBE_SECONDS = 60
 PROBE = "import vtk; w = vtk.vtkEGLRenderWindow(); w.SetOffScreenRendering(1); w.Render(); assert w.SupportsOpenGL()"
 
 
@@ -195,6 +196,6 @@ def _connect(view):
 def _needOpenGL():
     # VTK ends the whole process where EGL is missing: another one tries it first.
     command = [sys.executable, "-c", PROBE]
-    outcome = subprocess.run(command, capture_output=True, timeout=PROBE_SECONDS, check=False)
+    outcome = subprocess.run(command, capture_output=True, timeout=PATIENCE_S, check=False)
     if outcome.returncode != 0:
         raise NoOpenGL("Nothing can be drawn here: EGL is missing (on Debian: libegl1 and libgl1-mesa-dri).")
