@@ -1,0 +1,74 @@
+"""Which weights win: the user's file, else those of this patient, else the shipped ones, else a reason why none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from prostreg.cache_folder import CACHE_VARIABLE
+from prostreg.errors import WeightsError
+from prostreg.images.volume import Volume
+from prostreg.prost.card import card_path
+from prostreg.prost.shipped import shipped_weights
+from prostreg.prost.weight_cache import adapted_path
+from prostreg.registration.case import Case
+from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.weights_choice import chosen_weights, learned_model
+
+METHODS = ("auto", "cmaes", "prost", "prost+cmaes")
+
+
+@pytest.fixture
+def case(tmp_path, monkeypatch) -> Case:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    values = np.random.default_rng(0).normal(0, 500, (4, 5, 6)).astype(np.float32)
+    return Case("patient", Volume(values, np.eye(4)), values > 200, ())
+
+
+def adapt(case: Case) -> Path:
+    """A file where weights adapted to the case belong; what is in it is not looked at here."""
+    path = adapted_path(case.ct, case.anatomy)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"weights")
+    card_path(path).write_text("{}")
+    return path
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_file_that_was_named_wins_over_everything(case, method):
+    adapt(case)
+    config = RegistrationConfig(method=method, weights="mine.safetensors")
+    assert chosen_weights(config, case) == chosen_weights(config, None) == Path("mine.safetensors")
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("weights", "without", "with_adapted"),
+    [("auto", "shipped", "adapted"), ("shipped", "shipped", "shipped"), ("adapted", "refused", "adapted")],
+)
+def test_weights_of_this_patient_win_where_they_are_wanted(case, method, weights, without, with_adapted):
+    config = RegistrationConfig(method=method, weights=weights)
+    if without == "refused":
+        with pytest.raises(
+            WeightsError, match="no weights adapted to the CT and anatomy of patient: run `prostreg adapt`"
+        ):
+            chosen_weights(config, case)
+    else:
+        assert chosen_weights(config, case) == shipped_weights()
+    path = adapt(case)
+    assert chosen_weights(config, case) == {"shipped": shipped_weights(), "adapted": path}[with_adapted]
+    assert chosen_weights(config, None) == shipped_weights()
+
+
+def test_weights_of_another_anatomy_of_the_same_ct_are_not_taken(case):
+    adapt(Case("other", case.ct, ~case.anatomy, ()))
+    assert chosen_weights(RegistrationConfig(), case) == shipped_weights()
+
+
+def test_cmaes_reads_no_weights_even_if_they_are_damaged(case):
+    adapt(case)
+    assert learned_model(RegistrationConfig(method="cmaes"), case) is None
+    with pytest.raises(WeightsError):
+        learned_model(RegistrationConfig(method="auto"), case)
