@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from Patience import PATIENCE_S
+
 PRODUCT = Path(__file__).parents[2] / "ProSTRegistration"
-PATIENCE_S = 120.0
 
 
 @pytest.fixture
