@@ -7,9 +7,9 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 
 from prostreg.errors import InputError
+from prostreg.files import output_folder_faults
 from prostreg.outputs.result_file import (
     drr_file_names,
-    output_folder_faults,
     result_to_dict,
     write_drr,
     write_result_json,
@@ -100,6 +100,8 @@ def test_older_outputs_are_replaced_and_other_files_left_alone(tmp_path):
 def test_an_output_folder_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     assert "is a file" in output_folder_faults(tmp_path / "file" / "below")[0]
+    assert "--out" not in output_folder_faults(tmp_path / "file" / "below")[0]
+    assert output_folder_faults(tmp_path / "file" / "below", "Try X.")[0].endswith("Try X.")
     with pytest.raises(InputError, match="not writable"):
         write_together(tmp_path / "file" / "below", lambda folder: None)
 

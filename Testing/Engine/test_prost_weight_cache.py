@@ -5,8 +5,8 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 import torch
 
-from prostreg.cache_folder import CACHE_VARIABLE
 from prostreg.errors import WeightsError
+from prostreg.files import CACHE_VARIABLE
 from prostreg.images.reading import read_ct
 from prostreg.images.volume import Volume
 from prostreg.prost.card import Card, Training, card_path

@@ -14,6 +14,7 @@ from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import invert_rigid, transform_points
 from prostreg.geometry.standard_views import standard_view
 from prostreg.images.xray_preparation import prepare_xray
+from prostreg.machine import processor_name
 from prostreg.registration.acceptance import judge
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
@@ -72,6 +73,8 @@ def one_view(case: Case) -> Case:
 
 def test_one_view_is_found_and_accepted_with_its_depth(case):
     result = register(one_view(case), RegistrationConfig(**QUICK))
+    assert result.device == f"cpu {processor_name()}"
+    assert {"prostreg", "numba", "SimpleITK"} <= set(result.versions)
     assert result.status == "accepted"
     assert result.mtre_mm < 5
     assert [stage.name for stage in result.stages][-1] == "polish"

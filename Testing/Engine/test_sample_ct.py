@@ -5,8 +5,8 @@ import zipfile
 
 import pytest
 
-from prostreg.cache_folder import CACHE_VARIABLE
 from prostreg.errors import InputError
+from prostreg.files import CACHE_VARIABLE
 from prostreg.samples import sample_ct
 
 

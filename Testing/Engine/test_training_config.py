@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from prostreg.errors import InputError
-from prostreg.file_digest import sha256_of
+from prostreg.files import sha256_of
 from prostreg.prost.networks import make_network
 from prostreg.training.config import read_training_config
 from prostreg.training.config_files import CONFIGS_FOLDER, config_file, config_names

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prostreg import free_memory
+from prostreg import machine
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.standard_views import standard_view
@@ -106,8 +106,8 @@ class TestMemory:
 
     @pytest.mark.skipif(sys.platform != "linux", reason="reads what only Linux tells")
     def test_what_is_free_lies_between_a_little_and_all(self):
-        available = free_memory.available_bytes()
-        assert 2**20 < available < free_memory._built_in_bytes()
+        available = machine.available_bytes()
+        assert 2**20 < available < machine._built_in_bytes()
 
     def test_a_registration_that_cannot_fit_is_refused_in_words(self, monkeypatch):
         xray = XRay(np.zeros((64, 72), np.float32), np.ones((64, 72), bool))
@@ -116,17 +116,17 @@ class TestMemory:
         ct = Volume(np.zeros(anatomy.shape, np.float32), np.eye(4))
         case = Case("small", ct, anatomy, (View(xray, CARM),))
         small = registration_bytes(case, RegistrationConfig(method="cmaes"))
-        free_memory.refuse_too_large(small, "It")
+        machine.refuse_too_large(small, "It")
         assert small < registration_bytes(case, RegistrationConfig())
         many = RegistrationConfig(population=2000, search_pixels=60)
         assert registration_bytes(case, many) > registration_bytes(case, RegistrationConfig()) + 2000 * 60**2 * 4
         large = replace(case, ct=Volume(np.broadcast_to(np.float32(0), (800, 800, 800)), np.eye(4)))
         assert registration_bytes(large, RegistrationConfig()) > 8 * 800**3
-        monkeypatch.setattr(free_memory, "available_bytes", lambda: 2**30)
+        monkeypatch.setattr(machine, "available_bytes", lambda: 2**30)
         with pytest.raises(InputError, match=r"needs about 4.0 GiB of memory, and 1.0 GiB are free: crop the CT"):
-            free_memory.refuse_too_large(registration_bytes(large, RegistrationConfig()), "It")
-        monkeypatch.setattr(free_memory, "available_bytes", lambda: None)
-        free_memory.refuse_too_large(2**60, "It")
+            machine.refuse_too_large(registration_bytes(large, RegistrationConfig()), "It")
+        monkeypatch.setattr(machine, "available_bytes", lambda: None)
+        machine.refuse_too_large(2**60, "It")
 
 
 class TestSelfCheck:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prostreg.cache_folder import CACHE_VARIABLE
+from prostreg.files import CACHE_VARIABLE
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.standard_views import standard_view
 from prostreg.images.attenuation import moving_volume

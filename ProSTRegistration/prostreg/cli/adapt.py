@@ -7,9 +7,9 @@ from pathlib import Path
 
 from prostreg.cli.console import progress_display, say
 from prostreg.cli.interruption import stop_requests
-from prostreg.cli.outcome import ExitCode, Outcome
+from prostreg.cli.outcome import ANOTHER_OUT, ExitCode, Outcome
 from prostreg.errors import FaultList
-from prostreg.outputs.result_file import output_folder_faults
+from prostreg.files import output_folder_faults
 from prostreg.prost.card import card_path, read_card
 from prostreg.prost.model import LearnedModel, load_model
 from prostreg.prost.shipped import shipped_weights
@@ -45,7 +45,7 @@ def _checked(arguments: argparse.Namespace, faults: FaultList) -> tuple[Case, Le
     elif arguments.out is not None:
         faults.extend(_target_faults(arguments.out))
     else:
-        faults.extend(output_folder_faults(adapted_folder()))
+        faults.extend(output_folder_faults(adapted_folder(), ANOTHER_OUT))
     case = faults.collect(lambda: read_case(arguments.case, needs_views=False))
     weights: Path | None = arguments.weights or shipped_weights()
     model = None if weights is None else faults.collect(lambda: load_model(weights))
@@ -64,7 +64,7 @@ def _target_faults(path: Path) -> list[str]:
     card = card_path(path)
     if card.exists() and read_card(card, FaultList()) is None:
         return [f"--out is {path}: its card would replace {card}, which is none. Choose another name."]
-    return output_folder_faults(path.parent)
+    return output_folder_faults(path.parent, ANOTHER_OUT)
 
 
 def _summary(adaptation: Adaptation) -> str:

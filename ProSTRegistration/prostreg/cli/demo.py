@@ -13,11 +13,12 @@ import numpy as np
 
 from prostreg.cli.console import say
 from prostreg.cli.interruption import stop_requests
-from prostreg.cli.outcome import Outcome
+from prostreg.cli.outcome import ANOTHER_OUT, Outcome
 from prostreg.cli.register import exit_code_of, register_and_write, summary
 from prostreg.errors import InputError
+from prostreg.files import output_folder_faults
 from prostreg.outputs.case_outputs import OVERLAY_FILE
-from prostreg.outputs.result_file import output_folder_faults, result_to_dict
+from prostreg.outputs.result_file import result_to_dict
 from prostreg.registration.case import Case
 from prostreg.registration.case_file import read_case
 from prostreg.registration.config import RegistrationConfig
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     """Makes a case from sample data, registers it, and says what it does in plain words."""
     started = time.perf_counter()
     out: Path = arguments.out
-    faults = output_folder_faults(out)
+    faults = output_folder_faults(out, ANOTHER_OUT)
     if faults:
         raise InputError(faults)
     case_file = _make_case(arguments)

@@ -12,7 +12,7 @@ from pathlib import Path
 from prostreg.cli.console import say
 from prostreg.cli.evaluation_progress import ProgressOfRows
 from prostreg.cli.interruption import stop_requests
-from prostreg.cli.outcome import ExitCode, Outcome
+from prostreg.cli.outcome import ANOTHER_OUT, ExitCode, Outcome
 from prostreg.errors import FaultList, InputError
 from prostreg.evaluation.dask_runner import dask_client, run_on_dask
 from prostreg.evaluation.engine_digest import engine_digest
@@ -26,7 +26,7 @@ from prostreg.evaluation.rows import Key, Row
 from prostreg.evaluation.runner import run_here
 from prostreg.evaluation.sources.case_folders import case_files
 from prostreg.evaluation.sources.case_source import CaseSource, make_case_source
-from prostreg.outputs.result_file import output_folder_faults
+from prostreg.files import output_folder_faults
 from prostreg.parallel import cores
 
 PROTOCOL_FILE = "protocol.json"
@@ -117,7 +117,7 @@ def _protocol(arguments: argparse.Namespace) -> Protocol:
 def _checked(arguments: argparse.Namespace, protocol: Protocol, methods: tuple[str, ...]) -> RowFile:
     """The results so far, after everything was checked that needs no data."""
     faults = FaultList()
-    faults.extend(output_folder_faults(arguments.out))
+    faults.extend(output_folder_faults(arguments.out, ANOTHER_OUT))
     needed = ["matplotlib"] if arguments.dask is None else ["matplotlib", "distributed"]
     lacking = [package for package in needed if importlib.util.find_spec(package) is None]
     if lacking:

@@ -3,42 +3,30 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import importlib.util
 import os
 import platform
 from pathlib import Path
 from typing import Any
 
-import prostreg
 from prostreg.cli.outcome import ExitCode, Outcome
 from prostreg.errors import WeightsError
-from prostreg.processor import processor_name
+from prostreg.machine import PACKAGES, processor_name, versions
 
-PACKAGES = ("numpy", "torch", "numba", "cma", "SimpleITK", "pydicom", "safetensors", "pillow", "slicer-core")
+PACKAGES_TOLD = (*PACKAGES, "slicer-core")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """Collects versions, devices, accelerators and weights."""
+    found = versions(PACKAGES_TOLD)
     report: dict[str, Any] = {
-        "versions": {
-            "prostreg": prostreg.__version__,
-            "python": platform.python_version(),
-            **{package: _version(package) for package in PACKAGES},
-        },
+        "versions": {name: found.get(name) for name in ("prostreg", "python", *PACKAGES_TOLD)},
         "platform": platform.platform(),
         "devices": _devices(),
         "accelerators": _accelerators(),
         "weights": _weights(),
     }
     return Outcome(ExitCode.DONE, report, _as_text(report))
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _devices() -> list[dict[str, Any]]:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+ANOTHER_OUT = "Choose another --out."
+"""Advice of the command line where a file cannot be written."""
+
 
 class ExitCode(IntEnum):
     """Exit codes of every command."""

@@ -10,10 +10,11 @@ from pathlib import Path
 from prostreg.cli.configuration import configuration
 from prostreg.cli.console import progress_display, say
 from prostreg.cli.interruption import stop_requests
-from prostreg.cli.outcome import ExitCode, Outcome
+from prostreg.cli.outcome import ANOTHER_OUT, ExitCode, Outcome
 from prostreg.errors import FaultList
+from prostreg.files import output_folder_faults
 from prostreg.outputs.case_outputs import write_case_outputs
-from prostreg.outputs.result_file import output_folder_faults, result_to_dict
+from prostreg.outputs.result_file import result_to_dict
 from prostreg.registration.case import Case
 from prostreg.registration.case_file import read_case
 from prostreg.registration.config import RegistrationConfig
@@ -29,7 +30,7 @@ MEMORY_FOR_CASES = 2 << 30
 def run(arguments: argparse.Namespace) -> Outcome:
     """Checks everything first, then registers case by case."""
     faults = FaultList()
-    faults.extend(output_folder_faults(arguments.out))
+    faults.extend(output_folder_faults(arguments.out, ANOTHER_OUT))
     config = faults.collect(lambda: configuration(arguments))
     kept = _check_cases(arguments.cases, arguments.out, config, faults)
     faults.raise_if_any()
@@ -99,7 +100,7 @@ def _check_cases(
             kept[path] = case
     for name, same in paths_by_name.items():
         if (out / name).exists():
-            faults.extend(output_folder_faults(out / name))
+            faults.extend(output_folder_faults(out / name, ANOTHER_OUT))
         if len(same) > 1:
             listed = ", ".join(map(str, same))
             faults.add(f'{len(same)} cases have the name "{name}" ({listed}): results are filed under it, so rename.')

@@ -15,14 +15,14 @@ from typing import Any, TypeVar
 
 import torch
 
-from prostreg.cache_folder import cache_folder
 from prostreg.cli.console import duration, say
 from prostreg.cli.interruption import stop_requests
-from prostreg.cli.outcome import ExitCode, Outcome
+from prostreg.cli.outcome import ANOTHER_OUT, ExitCode, Outcome
 from prostreg.cli.training_progress import TrainingProgress
 from prostreg.errors import FaultList
 from prostreg.evaluation.folder_lock import only_writer
-from prostreg.outputs.result_file import output_folder_faults, plain
+from prostreg.files import cache_folder, output_folder_faults
+from prostreg.outputs.result_file import plain
 from prostreg.prost.network import ProSTNetwork
 from prostreg.prost.networks import make_network
 from prostreg.training.config import TrainingConfig, read_training_config
@@ -143,7 +143,7 @@ def _report(
 def _checked(arguments: argparse.Namespace, is_leading: bool) -> _Plan:
     """Everything that can be wrong, found before a process is started or a file is written."""
     faults = FaultList()
-    faults.extend(output_folder_faults(arguments.out))
+    faults.extend(output_folder_faults(arguments.out, ANOTHER_OUT))
     faults.extend(f"The folder {data} of --data does not exist." for data in arguments.data if not data.is_dir())
     faults.extend(fabric_faults())
     if importlib.util.find_spec("matplotlib") is None:

@@ -16,7 +16,7 @@ from prostreg.evaluation.sources.case_series import CaseSeries
 from prostreg.evaluation.sources.case_source import read_source
 from prostreg.evaluation.sources.motion import read_motion
 from prostreg.evaluation.sources.starts import read_starts
-from prostreg.file_digest import sha256_of
+from prostreg.files import sha256_of
 from prostreg.json_fields import JsonFields, json_content, json_object
 from prostreg.registration.config import METHODS, RegistrationConfig
 

@@ -73,20 +73,6 @@ def drr_file_names(view_count: int) -> list[str]:
     return ["drr.nrrd", *(f"drr_{number}.nrrd" for number in range(2, view_count + 1))]
 
 
-def output_folder_faults(folder: Path) -> list[str]:
-    """Says in words why nothing could be written into a folder that exists or is still to be made; leaves no trace."""
-    existing = folder
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
-    if not existing.is_dir():
-        return [f"The output folder {folder} cannot be made: {existing} is a file. Choose another --out."]
-    try:
-        with tempfile.TemporaryFile(dir=existing):
-            return []
-    except OSError as error:
-        return [f"The output folder {folder} is not writable ({error.strerror}). Choose another --out."]
-
-
 def write_together(folder: Path, write_files: Callable[[Path], None]) -> None:
     """Lets a function write files into a scratch folder and moves them to their place when all are there.
 

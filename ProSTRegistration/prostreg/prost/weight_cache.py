@@ -9,8 +9,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.cache_folder import cache_folder
 from prostreg.errors import WeightsError
+from prostreg.files import cache_folder
 from prostreg.images.volume import Volume
 from prostreg.prost.card import Card, MadeFor, card_path
 from prostreg.prost.weights import SUFFIX

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
 from dataclasses import replace
 
-import cma
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-import prostreg
 from prostreg.errors import DeviceError, Stopped
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, transform_points
+from prostreg.machine import processor_name, versions
 from prostreg.prost.model import load_model
 from prostreg.registration.acceptance import Verdict, judge, needs_mirror_check
 from prostreg.registration.attempts import AttemptLog
@@ -182,11 +179,11 @@ class _Run:
             camera_from_volume=tuple(view.carm.camera_from_world @ pose for view in self._case.views),
             stages=tuple(self._search.stages),
             seconds=self._monitor.seconds,
-            device=f"cpu {platform.processor() or platform.machine()}",
+            device=f"cpu {processor_name()}",
             projector=self._levels.middle.projector.name,
             mtre_mm=mtre_mm(self._case, pose),
             config=self._config.to_dict(),
-            versions=_versions(),
+            versions=versions(),
             stopped=stopped,
             reasons=verdict.reasons,
             evidence=evidence.to_dict(),
@@ -233,13 +230,3 @@ def check_method(config: RegistrationConfig) -> None:
             load_model(path)
     if config.device == "cuda":
         raise DeviceError("No projector for CUDA is installed: choose the device 'auto' or 'cpu'.")
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "prostreg": prostreg.__version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "torch": torch.__version__,
-        "cma": cma.__version__,
-    }

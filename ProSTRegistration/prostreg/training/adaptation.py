@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from prostreg.errors import Stopped
+from prostreg.machine import processor_name
 from prostreg.prost.card import Card, DataSource, Training
 from prostreg.prost.model import LearnedModel, configuration_of_model
 from prostreg.prost.weight_cache import patient_of
@@ -199,9 +199,7 @@ class _Adapting:
             configuration=configuration_of_model(
                 scene.spread, np.array(after.residual), self._config.content, scene.view
             ),
-            training=Training(
-                self._steps, round(self._elapsed, 1), platform.processor() or platform.machine(), _thinned(self._losses)
-            ),
+            training=Training(self._steps, round(self._elapsed, 1), processor_name(), _thinned(self._losses)),
             results={"before": before.to_dict(), "after": after.to_dict()},
             intended_use=f"Registering {self._patient.name}, and no other patient.",
             made_for=patient,

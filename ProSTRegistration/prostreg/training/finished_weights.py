@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 import prostreg
-from prostreg.processor import processor_name
+from prostreg.machine import processor_name
 from prostreg.prost.card import Card, DataSource, Training
 from prostreg.prost.model import configuration_of_model
 from prostreg.prost.network import ProSTNetwork

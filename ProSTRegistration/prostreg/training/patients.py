@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from prostreg.errors import InputError
-from prostreg.file_digest import sha256_of
+from prostreg.files import sha256_of
 from prostreg.images.anatomy import anatomy_by_threshold, anatomy_from_labels
 from prostreg.images.reading import read_ct, read_labels
 from prostreg.json_fields import JsonFields, json_object

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.errors import InputError, WeightsError
+from prostreg.files import output_folder_faults
 from prostreg.images.volume import Volume
-from prostreg.outputs.result_file import output_folder_faults
 from prostreg.prost.card import Card
 from prostreg.prost.model import load_model
 from prostreg.prost.shipped import shipped_weights

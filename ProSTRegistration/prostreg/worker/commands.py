@@ -18,12 +18,12 @@ import torch
 from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
-from prostreg.free_memory import refuse_too_large
 from prostreg.geometry.carm import CArm
 from prostreg.images.attenuation import attenuation_from_hu, moving_volume
 from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import PolarityChoice, prepare_xray
 from prostreg.images.xray_reading import pixel_faults
+from prostreg.machine import refuse_too_large
 from prostreg.outputs.result_file import result_to_dict
 from prostreg.projector.selection import Projector, make_projector
 from prostreg.registration.case import Case, View

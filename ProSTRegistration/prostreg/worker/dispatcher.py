@@ -12,10 +12,9 @@ import os
 import sys
 import threading
 import traceback
-from importlib.metadata import distributions
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import prostreg
+from prostreg.machine import versions
 from prostreg.worker.connection import Connection
 from prostreg.worker.error_messages import BrokenEnvironmentError, error_content
 from prostreg.worker.jobs import Job, JobQueue
@@ -38,7 +37,6 @@ TASKS = {
     "sample": TaskWords("making a sample", "Sample data are being made"),
 }
 WORK_COMMANDS = frozenset({"load_ct", "load_anatomy", "load_views", "render", "adapted", "check", *TASKS})
-REPORTED_PACKAGES = ("numpy", "torch", "numba", "cma", "SimpleITK")
 
 
 class Worker:
@@ -125,7 +123,7 @@ class Worker:
         return {
             "protocol": PROTOCOL_VERSION,
             "state": idle if task is None else TASKS[task.command].state,
-            "versions": {"prostreg": prostreg.__version__, **_installed_versions()},
+            "versions": versions(),
             "device": commands.device if commands else None,
             "process": os.getpid(),
             "loaded": commands.loaded() if commands else {},
@@ -184,8 +182,3 @@ def _send(
     except OSError:
         # The reading thread notices the loss and decides what follows.
         return
-
-
-def _installed_versions() -> dict[str, str]:
-    installed = {name: tuple(distributions(name=name)) for name in REPORTED_PACKAGES}
-    return {name: found[0].version for name, found in installed.items() if found}

@@ -8,10 +8,8 @@ import traceback
 from typing import Any
 
 from prostreg.errors import DeviceError, InputError, ProSTError, Stopped, WeightsError
+from prostreg.machine import PACKAGES
 from prostreg.worker.loaded import NotLoadedError
-
-PACKAGES = ("numpy", "torch", "numba", "cma", "SimpleITK", "pydicom", "safetensors", "PIL", "tqdm")
-"""As they are imported: what the engine cannot do without."""
 
 RAISED_ON_PURPOSE: tuple[tuple[type[ProSTError], str], ...] = (
     (NotLoadedError, "not-loaded"),
@@ -73,4 +71,4 @@ def _package_at_fault(error: BaseException) -> str | None:
     """The innermost of the packages that were being imported."""
     modules = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__))
     roots = [str(module).partition(".")[0] for module in modules]
-    return next((root for root in reversed(roots) if root in PACKAGES), None)
+    return next((root for root in reversed(roots) if root in PACKAGES.values()), None)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import platform
 from typing import Any
 
 import torch
 
-import prostreg
 from prostreg.errors import DeviceError
-from prostreg.free_memory import GIB, available_bytes
+from prostreg.machine import GIB, available_bytes, processor_name, versions
 from prostreg.parallel import cores
-from prostreg.processor import processor_name
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.pipeline import check_method
 
@@ -37,7 +34,7 @@ def self_check(device: str) -> dict[str, Any]:
         "ok": fault is None,
         "device": "cpu",
         "verdict": _verdict(device, fault, cuda, has_numba),
-        "versions": {"prostreg": prostreg.__version__, "python": platform.python_version(), "torch": torch.__version__},
+        "versions": versions(),
         "cuda": cuda,
         "cpu": {"name": processor_name(), "threads": cores()},
         "free_gib": _gib(available_bytes()),

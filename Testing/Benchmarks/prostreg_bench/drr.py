@@ -18,7 +18,7 @@ from prostreg.cli import info
 from prostreg.cli.console import say
 from prostreg.cli.outcome import ExitCode, Outcome
 from prostreg.errors import InputError
-from prostreg.outputs.result_file import output_folder_faults
+from prostreg.files import output_folder_faults
 from prostreg_bench.agreement import Agreement, Judge
 from prostreg_bench.measuring import Entry, Timing, compare
 from prostreg_bench.renderers import OURS, RENDERERS, Renderer

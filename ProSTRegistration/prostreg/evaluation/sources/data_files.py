@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prostreg.errors import FaultList
-from prostreg.file_digest import sha256_of
+from prostreg.files import sha256_of
 from prostreg.json_fields import JsonFields
 
 

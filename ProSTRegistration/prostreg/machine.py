@@ -1,19 +1,58 @@
-"""How much memory there is, and a refusal in words of what certainly needs more."""
+"""Facts about this machine in words: its processor, its free memory, and the versions of what is installed."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import sys
+from functools import cache
+from importlib.metadata import distributions
 from pathlib import Path
 
+import prostreg
 from prostreg.errors import InputError
 
 GIB = 2**30
 
+PACKAGES = {
+    "numpy": "numpy",
+    "torch": "torch",
+    "numba": "numba",
+    "cma": "cma",
+    "SimpleITK": "SimpleITK",
+    "pydicom": "pydicom",
+    "safetensors": "safetensors",
+    "pillow": "PIL",
+    "tqdm": "tqdm",
+}
+"""What the engine cannot do without: names of installation, and the names by which they are imported."""
+
+
+@cache
+def processor_name() -> str:
+    """The processor's model, as far as the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+@cache
+def versions(names: tuple[str, ...] = tuple(PACKAGES)) -> dict[str, str]:
+    """Versions of prostreg, of Python and of those packages that are installed; to be read, not changed."""
+    found = {"prostreg": prostreg.__version__, "python": platform.python_version()}
+    for name in names:
+        installed = next(iter(distributions(name=name)), None)
+        if installed is not None:
+            found[name] = installed.version
+    return found
+
 
 def available_bytes() -> int | None:
-    """Memory that a program can still get; where only that is known, all that is built in; None where nothing is."""
+    """Free memory in bytes; total memory if only that is known; None otherwise."""
     if sys.platform == "win32":
         return _windows_bytes()
     try:
@@ -24,7 +63,7 @@ def available_bytes() -> int | None:
 
 
 def refuse_too_large(needed_bytes: int, what: str) -> None:
-    """Raises InputError where ``what`` needs more memory than there is."""
+    """Refuses ``what`` with an InputError if it needs more memory than there is."""
     available = available_bytes()
     if available is not None and needed_bytes > available:
         raise InputError(

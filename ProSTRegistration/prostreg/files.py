@@ -1,0 +1,63 @@
+"""Rules for files: folders that can be written, files that are complete or absent, digests, the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CACHE_VARIABLE = "PROSTREG_CACHE"
+
+
+def output_folder_faults(folder: Path, advice: str = "Choose another folder.") -> list[str]:
+    """Reasons in words why nothing could be written into a folder; leaves no trace.
+
+    Args:
+        folder: may exist or not.
+        advice: what to try, a sentence for the user of this door.
+    """
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir():
+        return [f"The output folder {folder} cannot be made: {existing} is a file. {advice}"]
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            return []
+    except OSError as error:
+        return [f"The output folder {folder} is not writable ({error.strerror}). {advice}"]
+
+
+@contextmanager
+def complete_file(path: Path) -> Iterator[Path]:
+    """A scratch path of the same name; what was written there moves to ``path`` if all went well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=path.parent) as scratch:
+        unfinished = Path(scratch) / path.name
+        yield unfinished
+        unfinished.replace(path)
+
+
+def sha256_of(path: Path) -> str:
+    """Digest of a file in hexadecimal digits."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def cache_folder() -> Path:
+    """The folder of this user for downloads and adapted weights; PROSTREG_CACHE in the environment overrides it."""
+    override = os.environ.get(CACHE_VARIABLE)
+    if override:
+        return Path(override)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "prostreg" / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "prostreg"
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "prostreg"
