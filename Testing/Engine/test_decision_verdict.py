@@ -84,6 +84,7 @@ def test_nothing_of_the_anatomy_in_the_image_is_a_failure_whatever_the_rest_says
         assert (verdict.status, verdict.confidence) == ("failed", 0.0)
         assert verdict.reasons == ("the anatomy does not appear in the image",)
         assert not needs_mirror_check(replace(GOOD, patches=patches, confirmed=0.4))
+        assert confidence_model().probability(replace(GOOD, patches=patches)) == 0
 
 
 @pytest.mark.parametrize(
