@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import vtk
 from numpy.typing import ArrayLike, NDArray
 
 from prostreg.errors import InputError
+from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
 from prostreg.geometry.standard_views import STANDARD_VIEWS, standard_view
 from ProSTRegistrationLib.Nodes.LabelSamples import chosenIndices, sampled
@@ -89,51 +89,17 @@ class PoseSliders:
     """
 
     def __init__(self, worldFromVolume: Matrix, carm: CArm, centreMm: NDArray[np.float64]) -> None:
-        self._cameraFromWorld = carm.camera_from_world
-        self._cameraFromVolume = carm.camera_from_world @ np.asarray(worldFromVolume, dtype=np.float64)
-        self._centreMm = transform_points(self._cameraFromVolume, centreMm)
-        self._axes = _axesAlong(self._centreMm)
+        self._chart = PoseChart(np.asarray(worldFromVolume, dtype=np.float64), carm.camera_from_world, centreMm)
 
     def poseAt(self, values: ArrayLike) -> Matrix:
         """world_from_volume (4, 4) at six numbers."""
-        values = np.asarray(values, dtype=np.float64)
-        motion = np.eye(4)
-        motion[:3, :3] = _rotation(self._axes @ np.deg2rad(values[3:]))
-        motion[:3, 3] = self._centreMm + self._axes @ values[:3] - motion[:3, :3] @ self._centreMm
-        return invert_rigid(self._cameraFromWorld) @ motion @ self._cameraFromVolume
+        shiftsMm, turnsDeg = np.split(np.asarray(values, dtype=np.float64), 2)
+        return self._chart.world_from_volume_at(np.concatenate([np.deg2rad(turnsDeg), shiftsMm]))[0]
 
     def valuesOf(self, worldFromVolume: Matrix) -> NDArray[np.float64]:
         """The six numbers of a pose (4, 4); angles up to 180 degrees."""
-        motion = self._cameraFromWorld @ worldFromVolume @ invert_rigid(self._cameraFromVolume)
-        shiftMm = motion[:3, 3] + motion[:3, :3] @ self._centreMm - self._centreMm
-        turnDeg = np.rad2deg(_rotationVector(motion[:3, :3]))
-        return np.concatenate([self._axes.T @ shiftMm, self._axes.T @ turnDeg])
-
-
-def _axesAlong(centreMm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(3, 3) whose columns are the camera's axes, tilted so that the third points to the centre."""
-    ray = centreMm / np.linalg.norm(centreMm)
-    across = np.cross([0.0, 0.0, 1.0], ray)
-    sine = np.linalg.norm(across)
-    return np.eye(3) if sine < 1e-12 else _rotation(across / sine * np.arctan2(sine, ray[2]))
-
-
-def _rotation(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotation matrix of a rotation vector in rad."""
-    angle = float(np.linalg.norm(vector))
-    axis = vector / angle if angle > 0 else np.array([0.0, 0.0, 1.0])
-    matrix = np.eye(3)
-    vtk.vtkMath.QuaternionToMatrix3x3([np.cos(angle / 2), *(np.sin(angle / 2) * axis)], matrix)
-    return matrix
-
-
-def _rotationVector(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotation vector in rad of a rotation matrix, with an angle up to pi."""
-    quaternion = np.zeros(4)
-    vtk.vtkMath.Matrix3x3ToQuaternion(np.ascontiguousarray(rotation), quaternion)
-    quaternion *= np.copysign(1.0, quaternion[0])
-    length = np.linalg.norm(quaternion[1:])
-    return 2 * np.arctan2(length, quaternion[0]) / length * quaternion[1:] if length > 0 else np.zeros(3)
+        turns, shiftsMm = np.split(self._chart.parameters_of(worldFromVolume), 2)
+        return np.concatenate([shiftsMm, np.rad2deg(turns)])
 
 
 def _boxMm(part: LabelPart, indices: NDArray[np.intp]) -> NDArray[np.float64]:

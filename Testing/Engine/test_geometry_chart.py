@@ -9,7 +9,7 @@ import torch
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import invert_rigid, transform_points
-from prostreg.geometry.se3 import exp_se3, log_se3
+from prostreg.geometry.se3 import exp_se3
 from prostreg.geometry.standard_views import STANDARD_VIEWS, standard_view
 
 CENTRE = np.array([20.0, -140.0, 35.0])
@@ -76,7 +76,8 @@ def test_jacobian_to_twists_equals_finite_differences(other_camera):
         step = np.zeros(6)
         step[index] = 1e-6
         there = camera_from_world @ c.world_from_volume_at(parameters + step)[0]
-        twist = log_se3(torch.from_numpy(there @ invert_rigid(here))).numpy() / 1e-6
+        change = (there @ invert_rigid(here) - np.eye(4)) / 1e-6
+        twist = [change[2, 1], change[0, 2], change[1, 0], *change[:3, 3]]
         np.testing.assert_allclose(jacobian[:, index], twist, atol=2e-3, rtol=1e-5)
 
 
@@ -93,3 +94,23 @@ def test_frontal_view_seen_from_the_source_has_the_patients_left_on_the_right():
     assert left_of_centre[0] > 0
     nearer_to_source = transform_points(standard_view("AP", CENTRE, 600.0), CENTRE + np.array([0, 30, 0]))
     assert nearer_to_source[2] < 600
+
+
+def test_a_centre_straight_behind_the_source_has_axes_too():
+    behind = np.eye(4)
+    behind[:3, 3] = (0.0, 0.0, -500.0)
+    axes = PoseChart(behind, np.eye(4), np.zeros(3)).camera_from_axes
+    np.testing.assert_allclose(axes[:, 2], [0, 0, -1])
+    np.testing.assert_allclose(axes.T @ axes, np.eye(3))
+    assert np.linalg.det(axes) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("ray", [(0, 0, 1), (3, -4, 12), (1, 0, 0), (-2, 5, -1), (1e-7, 0, 1)])
+def test_axes_are_the_cameras_turned_onto_the_ray_by_the_shortest_way(ray):
+    pose = np.eye(4)
+    pose[:3, 3] = ray
+    axes = PoseChart(pose, np.eye(4), np.zeros(3)).camera_from_axes
+    direction = np.array(ray) / np.linalg.norm(ray)
+    np.testing.assert_allclose(axes[:, 2], direction, atol=1e-12)
+    np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-12)
+    assert np.trace(axes) == pytest.approx(1 + 2 * direction[2])

@@ -10,7 +10,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from prostreg.geometry.geodesic import squared_geodesic_distance, squared_geodesic_gradient
-from prostreg.geometry.se3 import exp_se3, exp_so3, left_jacobian_so3, log_se3, log_so3
+from prostreg.geometry.se3 import exp_se3, exp_so3, left_jacobian_so3, log_so3
 
 ANGLES = [0.0, 1e-12, 1e-6, 1e-3, 0.1, 0.7, 0.71, 2.0, 3.0, math.pi - 1e-3, math.pi - 1e-7]
 AXES = [(1.0, 0.0, 0.0), (0.6, 0.0, -0.8), (-0.48, 0.6, 0.64), (0.0, 0.0, -1.0)]
@@ -48,11 +48,10 @@ def test_first_and_second_derivatives_are_right_everywhere(angle):
     assert torch.autograd.gradgradcheck(lambda v: log_so3(exp_so3(v)), vector, atol=1e-4)
 
 
-def test_twists_survive_the_round_trip_and_match_the_matrix_exponential():
+def test_rigid_motions_match_the_matrix_exponential():
     generator = torch.Generator().manual_seed(3)
     twists = torch.randn(50, 6, generator=generator, dtype=torch.float64) * torch.tensor([1.0] * 3 + [100.0] * 3)
     matrices = exp_se3(twists)
-    torch.testing.assert_close(log_se3(matrices), twists, atol=1e-7, rtol=1e-8)
     algebra = torch.zeros(50, 4, 4, dtype=torch.float64)
     for row, column, index, sign in [(0, 1, 2, -1), (0, 2, 1, 1), (1, 2, 0, -1)]:
         algebra[:, row, column], algebra[:, column, row] = sign * twists[:, index], -sign * twists[:, index]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from prostreg.evaluation.protocol import read_protocol
 from prostreg.evaluation.sources.case_source import make_case_source
-from prostreg.geometry.pose_arrays import moved_poses
+from prostreg.geometry.chart import moved_poses
 from prostreg.outputs.figure_style import DPI, INK, polish_axes
 from prostreg.prost.canonical_view import canonical_view
 from prostreg.prost.feature_projection import feature_projection

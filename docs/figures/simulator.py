@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from prostreg.geometry.carm import CArm
-from prostreg.geometry.se3 import exp_so3
+from prostreg.geometry.rotations import rotation_from_vector
 from prostreg.images.reading import read_ct, read_labels
 from prostreg.images.volume import Volume
 from prostreg.samples.demo_case import ap_pose, structure_landmarks_mm, without_contrast_agent
@@ -64,7 +63,7 @@ def sample_body() -> tuple[Volume, NDArray[np.float64]]:
 
 
 def pose(centre_mm: NDArray[np.float64], oblique_deg: float) -> NDArray[np.float64]:
-    turn = exp_so3(torch.tensor([0.05, np.deg2rad(oblique_deg), 0.03], dtype=torch.float64)).numpy()
+    turn = rotation_from_vector([0.05, np.deg2rad(oblique_deg), 0.03])
     return ap_pose(centre_mm, turn)
 
 

@@ -3,18 +3,24 @@
 The axes are the camera's, tilted so that the third runs from the source through the anatomy's
 centre. Then depth does not move the anatomy in the image, and a turn about the third axis is
 an in-plane rotation: every optimiser profits.
+
+`PoseChart` has many poses in the chart at one. The functions below it have each of many poses in the chart at itself:
+what a descent and a training step need. There poses are camera_from_volume (n, 4, 4), and centres are the anatomies'
+in the volume frame, (3,) or (n, 3).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
 from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
-from prostreg.geometry.se3 import exp_so3, left_jacobian_so3, log_so3
+from prostreg.geometry.rotations import left_jacobian, rotation_from_vector, vector_from_rotation
+
+Array = NDArray[np.float64]
 
 PARAMETERS = ("tilt about u", "tilt about v", "in-plane turn", "shift along u", "shift along v", "depth")
 
@@ -31,48 +37,35 @@ class PoseChart:
 
     world_from_volume: Matrix
     camera_from_world: Matrix
-    centre_mm: NDArray[np.float64]
+    centre_mm: Array
 
-    @property
+    @cached_property
     def camera_from_volume(self) -> Matrix:
         return self.camera_from_world @ self.world_from_volume
 
-    @property
-    def centre_camera_mm(self) -> NDArray[np.float64]:
+    @cached_property
+    def centre_camera_mm(self) -> Array:
         """The anatomy's centre in the camera frame at the chart's origin."""
         return transform_points(self.camera_from_volume, self.centre_mm)
 
-    @property
-    def camera_from_axes(self) -> NDArray[np.float64]:
+    @cached_property
+    def camera_from_axes(self) -> Array:
         """(3, 3) rotation whose columns are the chart's axes in the camera frame."""
-        ray = self.centre_camera_mm / np.linalg.norm(self.centre_camera_mm)
-        across = np.cross([0.0, 0.0, 1.0], ray)
-        sine, cosine = np.linalg.norm(across), ray[2]
-        if sine < 1e-12:
-            return np.eye(3)
-        return _exp(across / sine * np.arctan2(sine, cosine))
+        return _axes_along(self.centre_camera_mm)
 
-    def world_from_volume_at(self, parameters: ArrayLike) -> NDArray[np.float64]:
+    def world_from_volume_at(self, parameters: ArrayLike) -> Array:
         """Poses (n, 4, 4) of parameters (n, 6): three rotations in rad, three shifts in mm."""
         values = np.atleast_2d(np.asarray(parameters, dtype=np.float64))
-        axes, centre = self.camera_from_axes, self.centre_camera_mm
-        rotation = _exp(values[:, :3] @ axes.T)
-        motion = np.zeros((len(values), 4, 4))
-        motion[:, :3, :3] = rotation
-        motion[:, :3, 3] = centre + values[:, 3:] @ axes.T - rotation @ centre
-        motion[:, 3, 3] = 1
+        motion = _motions(values, self.centre_camera_mm, self.camera_from_axes)
         return np.asarray(invert_rigid(self.camera_from_world) @ motion @ self.camera_from_volume)
 
-    def parameters_of(self, world_from_volume: ArrayLike) -> NDArray[np.float64]:
+    def parameters_of(self, world_from_volume: ArrayLike) -> Array:
         """Parameters (6,) of a pose (4, 4): the inverse of `world_from_volume_at`."""
         camera_from_volume = self.camera_from_world @ np.asarray(world_from_volume, dtype=np.float64)
         motion = camera_from_volume @ invert_rigid(self.camera_from_volume)
-        axes, centre = self.camera_from_axes, self.centre_camera_mm
-        shift = motion[:3, 3] + motion[:3, :3] @ centre - centre
-        rotation_vector = log_so3(torch.from_numpy(motion[:3, :3])).numpy()
-        return np.concatenate([axes.T @ rotation_vector, axes.T @ shift])
+        return _parameters(motion, self.centre_camera_mm, self.camera_from_axes)
 
-    def twist_from_parameters(self, parameters: ArrayLike, camera_from_world: Matrix) -> NDArray[np.float64]:
+    def twist_from_parameters(self, parameters: ArrayLike, camera_from_world: Matrix) -> Array:
         """Jacobian (n, 6, 6): change of parameters to twist about a camera's source, at parameters (n, 6).
 
         The twist (rotation in rad, translation in mm) moves points of the camera frame of
@@ -83,13 +76,80 @@ class PoseChart:
         axes = other_from_chart[:3, :3] @ self.camera_from_axes
         moved_centre = self.centre_camera_mm + values[:, 3:] @ self.camera_from_axes.T
         centre = transform_points(other_from_chart, moved_centre)
-        turning = axes @ left_jacobian_so3(torch.from_numpy(values[:, :3])).numpy()
-        jacobian = np.zeros((len(values), 6, 6))
-        jacobian[:, :3, :3] = turning
-        jacobian[:, 3:, :3] = np.cross(centre[:, None, :], turning, axisb=1, axisc=1)
-        jacobian[:, 3:, 3:] = axes
-        return jacobian
+        return _twists(centre, axes @ left_jacobian(values[:, :3]), axes)
 
 
-def _exp(rotation_vector: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(exp_so3(torch.from_numpy(np.ascontiguousarray(rotation_vector))).numpy())
+def moved_poses(camera_from_volume: Array, centres_mm: Array, parameters: Array) -> Array:
+    """Poses (n, 4, 4) at parameters (n, 6) of the charts at the given poses."""
+    centres, axes = centres_and_axes(camera_from_volume, centres_mm)
+    return np.asarray(_motions(parameters, centres, axes) @ camera_from_volume)
+
+
+def parameters_between(camera_from_volume: Array, target_from_volume: Array, centres_mm: Array) -> Array:
+    """Parameters (n, 6) of target poses (n, 4, 4) in the charts at the given poses."""
+    centres, axes = centres_and_axes(camera_from_volume, centres_mm)
+    return _parameters(target_from_volume @ invert_rigid(camera_from_volume), centres, axes)
+
+
+def twists_from_parameters(
+    camera_from_volume: Array, centres_mm: Array, other_from_camera: Array | None = None
+) -> Array:
+    """(n, 6, 6): small parameters to twists (rotation about the source, translation) in a camera's frame.
+
+    Args:
+        other_from_camera: rigid (4, 4) to that camera; the same one if None.
+    """
+    centres, axes = centres_and_axes(camera_from_volume, centres_mm)
+    if other_from_camera is not None:
+        centres = transform_points(other_from_camera, centres)
+        axes = other_from_camera[:3, :3] @ axes
+    return _twists(centres, axes, axes)
+
+
+def centres_and_axes(camera_from_volume: Array, centres_mm: Array) -> tuple[Array, Array]:
+    """The centres (n, 3) in the camera frame, and the charts' axes (n, 3, 3), as columns in it."""
+    centres = np.einsum(
+        "nij,nj->ni", camera_from_volume[:, :3, :3], np.broadcast_to(centres_mm, (len(camera_from_volume), 3))
+    )
+    centres = centres + camera_from_volume[:, :3, 3]
+    return centres, _axes_along(centres)
+
+
+def _axes_along(centres: Array) -> Array:
+    """(..., 3, 3): the shortest turn of the beam's axis (0, 0, 1) onto the rays to centres (..., 3).
+
+    Onto a ray straight backwards, where no turn is the shortest, it is half a turn about u.
+    """
+    x, y, z = np.moveaxis(centres / np.linalg.norm(centres, axis=-1, keepdims=True), -1, 0)
+    is_behind = z <= -1
+    share = 1 / np.where(is_behind, 1.0, 1 + z)
+    second = np.where(is_behind, -1.0, 1 - share * y * y)
+    rows = [[1 - share * x * x, -share * x * y, x], [-share * x * y, second, y], [-x, -y, z]]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def _motions(parameters: Array, centres: Array, axes: Array) -> Array:
+    """Rigid motions (n, 4, 4) in the camera frame: turns about the centres (..., 3), then shifts, along the axes."""
+    rotations = rotation_from_vector(np.einsum("...ij,...j->...i", axes, parameters[:, :3]))
+    shifts = np.einsum("...ij,...j->...i", axes, parameters[:, 3:])
+    motions = np.zeros((len(parameters), 4, 4))
+    motions[:, :3, :3] = rotations
+    motions[:, :3, 3] = centres + shifts - np.einsum("...ij,...j->...i", rotations, centres)
+    motions[:, 3, 3] = 1
+    return motions
+
+
+def _parameters(motions: Array, centres: Array, axes: Array) -> Array:
+    """The inverse of `_motions`: (..., 6)."""
+    shifts = motions[..., :3, 3] + np.einsum("...ij,...j->...i", motions[..., :3, :3], centres) - centres
+    turns = vector_from_rotation(motions[..., :3, :3])
+    return np.concatenate([np.einsum("...ji,...j->...i", axes, part) for part in (turns, shifts)], axis=-1)
+
+
+def _twists(centres: Array, turning: Array, shifting: Array) -> Array:
+    """Jacobians (n, 6, 6) of turns (..., 3, 3) about centres (n, 3) and of shifts (..., 3, 3)."""
+    jacobians = np.zeros((len(centres), 6, 6))
+    jacobians[:, :3, :3] = turning
+    jacobians[:, 3:, :3] = np.cross(centres[:, :, None], turning, axis=-2)
+    jacobians[:, 3:, 3:] = shifting
+    return jacobians

@@ -17,6 +17,7 @@ from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
 from prostreg.geometry.landmark_faults import checked_landmarks
+from prostreg.geometry.rotations import rotation_from_vector
 
 MIRRORED_FROM_MM = 3.0
 MIRRORED_SHARE = 1 / 3
@@ -238,23 +239,6 @@ def _linearised(centred: Array, views: Sequence[_Rays], poses: Array, scale_mm: 
 
 def _moved(poses: Array, step: Array, scale_mm: float) -> Array:
     moved = poses.copy()
-    moved[:, :3, :3] = _turns(step[:, :3]) @ poses[:, :3, :3]
+    moved[:, :3, :3] = rotation_from_vector(step[:, :3]) @ poses[:, :3, :3]
     moved[:, :3, 3] += scale_mm * step[:, 3:]
     return moved
-
-
-def _turns(rotation_vectors: Array) -> Array:
-    """Rotation matrices (s, 3, 3) of unit quaternions that begin as rotation vectors (s, 3) do; never sheared."""
-    quaternion = np.concatenate([np.ones((len(rotation_vectors), 1)), rotation_vectors / 2], axis=1)
-    w, x, y, z = (quaternion / np.linalg.norm(quaternion, axis=1, keepdims=True)).T
-    return np.moveaxis(
-        np.array(
-            [
-                [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-                [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-                [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-            ]
-        ),
-        -1,
-        0,
-    )

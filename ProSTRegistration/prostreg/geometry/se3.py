@@ -54,14 +54,6 @@ def exp_se3(twist: Tensor) -> Tensor:
     return rigid_matrix(exp_so3(rotation_vector), moved)
 
 
-def log_se3(matrix: Tensor) -> Tensor:
-    """Twist (..., 6) of a rigid matrix (..., 4, 4)."""
-    rotation_vector = log_so3(matrix[..., :3, :3])
-    jacobian = left_jacobian_so3(rotation_vector)
-    translation = torch.linalg.solve(jacobian, matrix[..., :3, 3:])[..., 0]
-    return torch.cat([rotation_vector, translation], dim=-1)
-
-
 def left_jacobian_so3(rotation_vector: Tensor) -> Tensor:
     """J (..., 3, 3) with ``exp(r + d) = exp(J d) exp(r)`` to first order."""
     _, versine, cubic = _rotation_coefficients((rotation_vector**2).sum(-1))

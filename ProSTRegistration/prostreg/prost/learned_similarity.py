@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from prostreg.geometry.carm import CArm
+from prostreg.geometry.chart import twists_from_parameters
 from prostreg.geometry.frames import Matrix, invert_rigid
-from prostreg.geometry.pose_arrays import twists_from_parameters
 from prostreg.prost.feature_projection import FeatureProjection
 from prostreg.prost.network import ProSTNetwork
 from prostreg.prost.pose_gradient import gradient_of

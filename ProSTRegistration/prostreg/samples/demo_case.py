@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
-import torch
 from numpy.typing import NDArray
 
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import Matrix, ras_from_lps, transform_points
-from prostreg.geometry.se3 import exp_so3
+from prostreg.geometry.rotations import rotation_from_vector
 from prostreg.images.anatomy import anatomy_from_labels
 from prostreg.images.reading import read_ct, read_labels
 from prostreg.images.volume import Volume
@@ -110,8 +109,8 @@ def _write_case(folder: Path, scene: _Scene, seed: int) -> Path:
     """Writes xray.tif and case.json beside the CT and the labels that are there."""
     rng = np.random.default_rng(seed)
     carm = demo_carm()
-    oblique = _rotation(np.array([0.0, np.deg2rad(scene.oblique_deg), 0.0]))
-    tilt = _rotation(np.deg2rad(rng.uniform(-TRUTH_TILT_DEG, TRUTH_TILT_DEG, 3)))
+    oblique = rotation_from_vector(np.array([0.0, np.deg2rad(scene.oblique_deg), 0.0]))
+    tilt = rotation_from_vector(np.deg2rad(rng.uniform(-TRUTH_TILT_DEG, TRUTH_TILT_DEG, 3)))
     truth = ap_pose(scene.aim_mm, tilt @ oblique)
     xray = FluoroscopySimulator(scene.ct).image(carm, truth, seed)
     sitk.WriteImage(sitk.GetImageFromArray(xray.pixels), str(folder / "xray.tif"))
@@ -155,7 +154,7 @@ def structure_landmarks_mm(labels: Volume, values: Sequence[int]) -> NDArray[np.
 def rough_start(truth: Matrix, centre_mm: NDArray[np.float64], rng: np.random.Generator) -> Matrix:
     """A start pose: the anatomy turned by 15 degrees about a point and moved by 20 to 40 mm in camera axes."""
     axis, direction = rng.normal(size=(2, 3))
-    turn = _rotation(np.deg2rad(START_ROTATION_DEG) * axis / np.linalg.norm(axis))
+    turn = rotation_from_vector(np.deg2rad(START_ROTATION_DEG) * axis / np.linalg.norm(axis))
     shift = rng.uniform(*START_SHIFT_MM) * direction / np.linalg.norm(direction)
     start = np.eye(4)
     start[:3, :3] = turn @ truth[:3, :3]
@@ -169,10 +168,6 @@ def ap_pose(centre_mm: NDArray[np.float64], turn: NDArray[np.float64]) -> Matrix
     pose[:3, :3] = turn @ CAMERA_FROM_PATIENT_AP
     pose[:3, 3] = np.array([0, 0, SDD_MM - ISOCENTRE_TO_DETECTOR_MM]) - pose[:3, :3] @ centre_mm
     return pose
-
-
-def _rotation(rotation_vector_rad: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(exp_so3(torch.from_numpy(rotation_vector_rad)).numpy())
 
 
 def _write_volume(path: Path, volume: Volume, kind: type[np.generic]) -> None:

@@ -7,10 +7,9 @@ from itertools import pairwise
 from typing import cast
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
-from prostreg.geometry.se3 import exp_so3
+from prostreg.geometry.rotations import rotation_from_vector
 from prostreg.images.volume import Volume
 
 SPACING_MM = 2.0
@@ -142,8 +141,7 @@ def _block(points: Points, centre: ArrayLike, reach_mm: ArrayLike) -> tuple[slic
 
 def _in_frame(points: Points, centre: NDArray[np.float64], tilt_rad: NDArray[np.float64]) -> Points:
     """Points as seen from a frame at ``centre``, turned by a rotation vector."""
-    rotation = exp_so3(torch.from_numpy(tilt_rad)).numpy()
-    return np.asarray((points - centre) @ rotation)
+    return np.asarray((points - centre) @ rotation_from_vector(tilt_rad))
 
 
 def _ellipsoid(points: Points, centre: tuple[float, float, float], radii: tuple[float, float, float]) -> Mask:

@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from prostreg.geometry.chart import moved_poses, parameters_between
 from prostreg.geometry.frames import Matrix, invert_rigid
-from prostreg.geometry.pose_arrays import moved_poses, parameters_between
 
 LEARNING_RATE = 0.3
 MOMENTUM = 0.5

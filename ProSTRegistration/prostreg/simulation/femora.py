@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
-import torch
 from numpy.typing import NDArray
 
 from prostreg.geometry.frames import invert_rigid, transform_points
-from prostreg.geometry.se3 import exp_so3
+from prostreg.geometry.rotations import rotation_from_vector
 from prostreg.images.anatomy import anatomy_bounds
 from prostreg.images.grid_resampling import resampled
 from prostreg.images.volume import Volume
@@ -89,7 +88,7 @@ def with_turned_femur(hu: Volume, ct: Volume, femur: Femur, rotation_vector_rad:
     first, size = anatomy_bounds(around, 2)
     alone = hu.with_values(np.where(around, hu.values, np.float32(AIR_HU))).cropped(first, size)
     turn = np.eye(4)
-    turn[:3, :3] = exp_so3(torch.from_numpy(rotation_vector_rad)).numpy()
+    turn[:3, :3] = rotation_from_vector(rotation_vector_rad)
     turn[:3, 3] = femur.centre_mm - turn[:3, :3] @ femur.centre_mm
     alone_from_hu = np.linalg.inv(alone.volume_from_index) @ invert_rigid(turn) @ hu.volume_from_index
     turned = resampled(alone.values, hu.size, alone_from_hu, "linear", AIR_HU)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from prostreg.geometry.carm import CArm
-from prostreg.geometry.pose_arrays import moved_poses, parameters_between, twists_from_parameters
+from prostreg.geometry.chart import moved_poses, parameters_between, twists_from_parameters
 from prostreg.training.augmentation import augmented
 from prostreg.training.config import TrainingConfig
 from prostreg.training.xray_bank import XrayBank

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from prostreg.geometry.pose_arrays import moved_poses, parameters_between
+from prostreg.geometry.chart import moved_poses, parameters_between
 from prostreg.prost.feature_projection import FeatureProjection
 from prostreg.prost.learned_similarity import LearnedSimilarity, LearnedView
 from prostreg.prost.network import ProSTNetwork

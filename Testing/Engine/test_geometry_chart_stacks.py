@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from prostreg.geometry.chart import PoseChart
-from prostreg.geometry.pose_arrays import moved_poses, parameters_between, twists_from_parameters
+from prostreg.geometry.chart import PoseChart, moved_poses, parameters_between, twists_from_parameters
 
 CENTRE_MM = np.array([12.0, -35.0, 80.0])
 SCALES = np.array([0.4, 0.4, 0.4, 30.0, 30.0, 60.0])

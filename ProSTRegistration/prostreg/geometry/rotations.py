@@ -1,0 +1,77 @@
+"""Rotation vectors and rotation matrices in numpy, for stacks of them; exact at zero, near pi and at pi.
+
+A rotation vector is axis times angle in radians. For what has to be differentiated, see `prostreg.geometry.se3`.
+Formulas: Sola, Deray, Atchuthan, "A micro Lie theory for state estimation in robotics" (2018), appendix B.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+SERIES_BELOW = 0.5
+SERIES_TERMS = 10
+_SERIES = [[(-1) ** n / math.factorial(2 * n + first) for n in range(SERIES_TERMS)] for first in (1, 2, 3)]
+
+
+def rotation_from_vector(vectors: ArrayLike) -> Array:
+    """Rotation matrices (..., 3, 3) of rotation vectors (..., 3)."""
+    sine, versine, _, skew = _terms(vectors)
+    return np.asarray(np.eye(3) + sine * skew + versine * (skew @ skew))
+
+
+def left_jacobian(vectors: ArrayLike) -> Array:
+    """J (..., 3, 3) at rotation vectors (..., 3), with ``exp(r + d) = exp(J d) exp(r)`` for small d."""
+    _, versine, cubic, skew = _terms(vectors)
+    return np.asarray(np.eye(3) + versine * skew + cubic * (skew @ skew))
+
+
+def vector_from_rotation(rotations: ArrayLike) -> Array:
+    """Rotation vectors (..., 3) with angles in [0, pi] of rotation matrices (..., 3, 3).
+
+    Goes through the unit quaternion, read off by the largest of its four divisors (Shepperd, "Quaternion from rotation
+    matrix", J. Guidance and Control, 1978), so that it holds up to an angle of pi.
+    """
+    m = np.asarray(rotations, dtype=np.float64)
+    x, y, z = m[..., 2, 1] - m[..., 1, 2], m[..., 0, 2] - m[..., 2, 0], m[..., 1, 0] - m[..., 0, 1]
+    xy, xz, yz = m[..., 0, 1] + m[..., 1, 0], m[..., 0, 2] + m[..., 2, 0], m[..., 1, 2] + m[..., 2, 1]
+    xx, yy, zz = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
+    rows = [
+        [1 + xx + yy + zz, x, y, z],
+        [x, 1 + xx - yy - zz, xy, xz],
+        [y, xy, 1 - xx + yy - zz, yz],
+        [z, xz, yz, 1 - xx - yy + zz],
+    ]
+    candidates = np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    best = np.diagonal(candidates, axis1=-2, axis2=-1).argmax(axis=-1)
+    quaternion = np.take_along_axis(candidates, best[..., None, None], axis=-2)[..., 0, :]
+    quaternion = quaternion / np.linalg.norm(quaternion, axis=-1, keepdims=True)
+    quaternion = np.where(quaternion[..., :1] < 0, -quaternion, quaternion)
+    real, imaginary = quaternion[..., :1], quaternion[..., 1:]
+    length = np.linalg.norm(imaginary, axis=-1, keepdims=True)
+    is_tiny = length < 1e-12
+    angle_over_length = np.where(is_tiny, 2.0, 2 * np.arctan2(length, real) / np.where(is_tiny, 1.0, length))
+    return np.asarray(angle_over_length * imaginary)
+
+
+def _terms(vectors: ArrayLike) -> tuple[Array, Array, Array, Array]:
+    """sin(a)/a, (1 - cos a)/a^2 and (a - sin a)/a^3, each (..., 1, 1), and the skew matrices (..., 3, 3)."""
+    r = np.asarray(vectors, dtype=np.float64)
+    squared = (r**2).sum(axis=-1)
+    is_small = squared < SERIES_BELOW
+    small, large = np.where(is_small, squared, 0.0), np.where(is_small, 1.0, squared)
+    angle = np.sqrt(large)
+    closed = (np.sin(angle) / angle, (1 - np.cos(angle)) / large, (angle - np.sin(angle)) / (angle * large))
+    terms = (
+        np.where(is_small, np.polynomial.polynomial.polyval(small, series), exact)[..., None, None]
+        for series, exact in zip(_SERIES, closed, strict=True)
+    )
+    zero = np.zeros_like(squared)
+    x, y, z = r[..., 0], r[..., 1], r[..., 2]
+    skew = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(*r.shape, 3)
+    sine, versine, cubic = terms
+    return sine, versine, cubic, skew
