@@ -100,8 +100,8 @@ def test_a_centre_straight_behind_the_source_has_axes_too():
     behind = np.eye(4)
     behind[:3, 3] = (0.0, 0.0, -500.0)
     axes = PoseChart(behind, np.eye(4), np.zeros(3)).camera_from_axes
-    np.testing.assert_allclose(axes[:, 2], [0, 0, -1])
-    np.testing.assert_allclose(axes.T @ axes, np.eye(3))
+    np.testing.assert_allclose(axes[:, 2], [0, 0, -1], atol=1e-12)
+    np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-12)
     assert np.linalg.det(axes) == pytest.approx(1)
 
 

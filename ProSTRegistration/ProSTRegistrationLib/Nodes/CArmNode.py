@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
+from prostreg.geometry.carm_values import carm_from_values, carm_to_values
 from prostreg.geometry.frames import Matrix, invert_rigid
 from ProSTRegistrationLib.Nodes.NodeGeometry import setIjkToRas, voxelsOf, worldFromNode
 
@@ -100,7 +101,7 @@ def pixelsOf(volumeNode: vtkMRMLScalarVolumeNode) -> NDArray[Any]:
 
 def _place(volumeNode: vtkMRMLScalarVolumeNode, nodeCarm: CArm) -> None:
     setIjkToRas(volumeNode, invert_rigid(nodeCarm.camera_from_world) @ cameraFromPixel(nodeCarm))
-    volumeNode.SetAttribute(CARM_ATTRIBUTE, _text(nodeCarm))
+    volumeNode.SetAttribute(CARM_ATTRIBUTE, json.dumps(carm_to_values(nodeCarm)))
 
 
 def _keptCarm(volumeNode: vtkMRMLScalarVolumeNode, downsampling: int, place: Matrix) -> CArm:
@@ -109,30 +110,18 @@ def _keptCarm(volumeNode: vtkMRMLScalarVolumeNode, downsampling: int, place: Mat
         raise InputError(f"'{volumeNode.GetName()}' has no C-arm: set its geometry first.")
     try:
         return _built(text, downsampling, place.tobytes())
-    except (ValueError, KeyError, TypeError, InputError) as error:
+    except (ValueError, InputError) as error:
         raise InputError(f"The C-arm kept with '{volumeNode.GetName()}' is damaged: set its geometry again.") from error
 
 
 @lru_cache(maxsize=CARMS_KEPT)
 def _built(text: str, downsampling: int, place: bytes) -> CArm:
     """The C-arm of an attribute's text, in the world around a node at a place (16 numbers). Nobody can change it."""
-    content = json.loads(text)
-    spacing = content["spacing_mm"] and tuple(content["spacing_mm"])
-    cameraFromNode, worldFromNode = np.array(content["camera_from_world"]), np.frombuffer(place).reshape(4, 4)
-    carm = CArm(content["K"], tuple(content["size"]), cameraFromNode @ invert_rigid(worldFromNode), spacing)
+    values, worldFromNode = json.loads(text), np.frombuffer(place).reshape(4, 4)
+    nodeCarm = carm_from_values(values, "The C-arm")
+    carm = replace(nodeCarm, camera_from_world=nodeCarm.camera_from_world @ invert_rigid(worldFromNode))
     if downsampling > 1:
         carm = carm.downsampled(downsampling)
     for matrix in (carm.intrinsics, carm.camera_from_world):
         matrix.setflags(write=False)
     return carm
-
-
-def _text(carm: CArm) -> str:
-    return json.dumps(
-        {
-            "K": carm.intrinsics.tolist(),
-            "size": list(carm.size),
-            "spacing_mm": carm.spacing_mm,
-            "camera_from_world": carm.camera_from_world.tolist(),
-        }
-    )

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
+from prostreg.geometry.carm_values import carm_to_values
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels, contentKey
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, worldFromNode
@@ -207,14 +208,6 @@ def _viewKey(node: vtkMRMLNode, carm: CArm) -> Key:
 
 
 def _viewStep(missing: list[tuple[Key, NDArray[Any], CArm]]) -> _Step:
-    cameras = [
-        {
-            "K": carm.intrinsics.tolist(),
-            "size": list(carm.size),
-            "camera_from_world": carm.camera_from_world.tolist(),
-            "spacing_mm": carm.spacing_mm,
-        }
-        for _, _, carm in missing
-    ]
+    cameras = [carm_to_values(carm) for _, _, carm in missing]
     arrays = {f"pixels{number}": pixels for number, (_, pixels, _) in enumerate(missing)}
     return _Step("load_views", arrays, lambda: {"views": cameras}, [key for key, _, _ in missing], "views")

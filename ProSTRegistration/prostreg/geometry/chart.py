@@ -22,6 +22,7 @@ from prostreg.geometry.rotations import left_jacobian, rotation_from_vector, vec
 
 Array = NDArray[np.float64]
 
+ON_AXIS = 1e-12
 PARAMETERS = ("tilt about u", "tilt about v", "in-plane turn", "shift along u", "shift along v", "depth")
 
 
@@ -56,7 +57,9 @@ class PoseChart:
     def world_from_volume_at(self, parameters: ArrayLike) -> Array:
         """Poses (n, 4, 4) of parameters (n, 6): three rotations in rad, three shifts in mm."""
         values = np.atleast_2d(np.asarray(parameters, dtype=np.float64))
-        motion = _motions(values, self.centre_camera_mm, self.camera_from_axes)
+        axes, centre = self.camera_from_axes, self.centre_camera_mm
+        rotations = rotation_from_vector(values[:, :3] @ axes.T)
+        motion = _motions(rotations, centre + values[:, 3:] @ axes.T - rotations @ centre)
         return np.asarray(invert_rigid(self.camera_from_world) @ motion @ self.camera_from_volume)
 
     def parameters_of(self, world_from_volume: ArrayLike) -> Array:
@@ -82,7 +85,9 @@ class PoseChart:
 def moved_poses(camera_from_volume: Array, centres_mm: Array, parameters: Array) -> Array:
     """Poses (n, 4, 4) at parameters (n, 6) of the charts at the given poses."""
     centres, axes = centres_and_axes(camera_from_volume, centres_mm)
-    return np.asarray(_motions(parameters, centres, axes) @ camera_from_volume)
+    rotations = rotation_from_vector(_times(axes, parameters[:, :3]))
+    shifts = centres + _times(axes, parameters[:, 3:]) - _times(rotations, centres)
+    return np.asarray(_motions(rotations, shifts) @ camera_from_volume)
 
 
 def parameters_between(camera_from_volume: Array, target_from_volume: Array, centres_mm: Array) -> Array:
@@ -108,10 +113,8 @@ def twists_from_parameters(
 
 def centres_and_axes(camera_from_volume: Array, centres_mm: Array) -> tuple[Array, Array]:
     """The centres (n, 3) in the camera frame, and the charts' axes (n, 3, 3), as columns in it."""
-    centres = np.einsum(
-        "nij,nj->ni", camera_from_volume[:, :3, :3], np.broadcast_to(centres_mm, (len(camera_from_volume), 3))
-    )
-    centres = centres + camera_from_volume[:, :3, 3]
+    centres = np.broadcast_to(centres_mm, (len(camera_from_volume), 3))
+    centres = _times(camera_from_volume[:, :3, :3], centres) + camera_from_volume[:, :3, 3]
     return centres, _axes_along(centres)
 
 
@@ -120,30 +123,31 @@ def _axes_along(centres: Array) -> Array:
 
     Onto a ray straight backwards, where no turn is the shortest, it is half a turn about u.
     """
-    x, y, z = np.moveaxis(centres / np.linalg.norm(centres, axis=-1, keepdims=True), -1, 0)
-    is_behind = z <= -1
-    share = 1 / np.where(is_behind, 1.0, 1 + z)
-    second = np.where(is_behind, -1.0, 1 - share * y * y)
-    rows = [[1 - share * x * x, -share * x * y, x], [-share * x * y, second, y], [-x, -y, z]]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    rays = centres / np.linalg.norm(centres, axis=-1, keepdims=True)
+    across = np.cross([0.0, 0.0, 1.0], rays)
+    sine, cosine = np.linalg.norm(across, axis=-1, keepdims=True), rays[..., 2:]
+    is_on_axis = sine < ON_AXIS
+    direction = np.where(is_on_axis, [1.0, 0.0, 0.0], across / np.where(is_on_axis, 1.0, sine))
+    angle = np.where(is_on_axis, np.pi * (cosine < 0), np.arctan2(sine, cosine))
+    return rotation_from_vector(direction * angle)
 
 
-def _motions(parameters: Array, centres: Array, axes: Array) -> Array:
-    """Rigid motions (n, 4, 4) in the camera frame: turns about the centres (..., 3), then shifts, along the axes."""
-    rotations = rotation_from_vector(np.einsum("...ij,...j->...i", axes, parameters[:, :3]))
-    shifts = np.einsum("...ij,...j->...i", axes, parameters[:, 3:])
-    motions = np.zeros((len(parameters), 4, 4))
-    motions[:, :3, :3] = rotations
-    motions[:, :3, 3] = centres + shifts - np.einsum("...ij,...j->...i", rotations, centres)
-    motions[:, 3, 3] = 1
+def _motions(rotations: Array, shifts: Array) -> Array:
+    motions = np.zeros((len(rotations), 4, 4))
+    motions[:, :3, :3], motions[:, :3, 3], motions[:, 3, 3] = rotations, shifts, 1
     return motions
 
 
 def _parameters(motions: Array, centres: Array, axes: Array) -> Array:
-    """The inverse of `_motions`: (..., 6)."""
-    shifts = motions[..., :3, 3] + np.einsum("...ij,...j->...i", motions[..., :3, :3], centres) - centres
+    """Parameters (..., 6) of rigid motions (..., 4, 4) in the camera frame, about centres (..., 3), along axes."""
+    shifts = motions[..., :3, 3] + _times(motions[..., :3, :3], centres) - centres
     turns = vector_from_rotation(motions[..., :3, :3])
-    return np.concatenate([np.einsum("...ji,...j->...i", axes, part) for part in (turns, shifts)], axis=-1)
+    axes_from_camera = np.swapaxes(axes, -1, -2)
+    return np.concatenate([_times(axes_from_camera, turns), _times(axes_from_camera, shifts)], axis=-1)
+
+
+def _times(matrices: Array, vectors: Array) -> Array:
+    return np.asarray(np.einsum("...ij,...j->...i", matrices, vectors))
 
 
 def _twists(centres: Array, turning: Array, shifting: Array) -> Array:

@@ -20,14 +20,14 @@ _SERIES = [[(-1) ** n / math.factorial(2 * n + first) for n in range(SERIES_TERM
 
 def rotation_from_vector(vectors: ArrayLike) -> Array:
     """Rotation matrices (..., 3, 3) of rotation vectors (..., 3)."""
-    sine, versine, _, skew = _terms(vectors)
-    return np.asarray(np.eye(3) + sine * skew + versine * (skew @ skew))
+    sine, versine, _, skew, squared = _terms(vectors)
+    return np.asarray(np.eye(3) + sine * skew + versine * squared)
 
 
 def left_jacobian(vectors: ArrayLike) -> Array:
     """J (..., 3, 3) at rotation vectors (..., 3), with ``exp(r + d) = exp(J d) exp(r)`` for small d."""
-    _, versine, cubic, skew = _terms(vectors)
-    return np.asarray(np.eye(3) + versine * skew + cubic * (skew @ skew))
+    _, versine, cubic, skew, squared = _terms(vectors)
+    return np.asarray(np.eye(3) + versine * skew + cubic * squared)
 
 
 def vector_from_rotation(rotations: ArrayLike) -> Array:
@@ -58,8 +58,8 @@ def vector_from_rotation(rotations: ArrayLike) -> Array:
     return np.asarray(angle_over_length * imaginary)
 
 
-def _terms(vectors: ArrayLike) -> tuple[Array, Array, Array, Array]:
-    """sin(a)/a, (1 - cos a)/a^2 and (a - sin a)/a^3, each (..., 1, 1), and the skew matrices (..., 3, 3)."""
+def _terms(vectors: ArrayLike) -> tuple[Array, Array, Array, Array, Array]:
+    """sin(a)/a, (1 - cos a)/a^2 and (a - sin a)/a^3, each (..., 1, 1); skew matrices (..., 3, 3) and their squares."""
     r = np.asarray(vectors, dtype=np.float64)
     squared = (r**2).sum(axis=-1)
     is_small = squared < SERIES_BELOW
@@ -74,4 +74,5 @@ def _terms(vectors: ArrayLike) -> tuple[Array, Array, Array, Array]:
     x, y, z = r[..., 0], r[..., 1], r[..., 2]
     skew = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(*r.shape, 3)
     sine, versine, cubic = terms
-    return sine, versine, cubic, skew
+    # Unlike a matrix product, einsum adds up in one order on every machine and for stacks of any size.
+    return sine, versine, cubic, skew, np.einsum("...ij,...jk->...ik", skew, skew)

@@ -47,6 +47,34 @@ def anatomy_from_labels(ct: Volume, labels: Volume, values: Sequence[int]) -> ND
     return mask
 
 
+def refuse_anatomy_of_another_ct(ct: Volume, mask: NDArray[np.bool_], labelled_mm3: float) -> None:
+    """Refuses labels that cannot have been made on this CT.
+
+    Args:
+        mask: voxels of the CT that the labels cover.
+        labelled_mm3: volume of all that is labelled, inside the CT or not.
+
+    Raises:
+        InputError: less than half of it lies in the CT, or most of it in air.
+    """
+    hint = "Choose the labels that were made on this CT."
+    share = min(1.0, float(mask.sum()) * voxel_mm3(ct) / labelled_mm3)
+    if share < LEAST_INSIDE:
+        raise InputError(
+            f"Only {share:.0%} of the anatomy lies in the CT: it seems to belong to another scan or patient, or lies"
+            f" under another transform. {hint}"
+        )
+    if float(np.median(ct.values[mask])) < BODY_THRESHOLD_HU:
+        raise InputError(
+            f"Most of the anatomy lies in air in this CT: it seems to belong to another scan or patient. {hint}"
+        )
+
+
+def voxel_mm3(volume: Volume) -> float:
+    """Volume of one voxel in mm^3."""
+    return float(abs(np.linalg.det(volume.volume_from_index[:3, :3])))
+
+
 def chosen_voxels(labels: Volume, values: Sequence[int]) -> NDArray[np.bool_]:
     """Voxels of a label map that have one of ``values``, in its own grid.
 

@@ -11,13 +11,20 @@ from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
+from prostreg.geometry.carm_values import carm_from_values, is_image_size, read_carm
 from prostreg.geometry.frames import Matrix, rigid_faults
-from prostreg.images.anatomy import anatomy_by_threshold, anatomy_from_labels, chosen_voxels
+from prostreg.images.anatomy import (
+    anatomy_by_threshold,
+    anatomy_from_labels,
+    chosen_voxels,
+    refuse_anatomy_of_another_ct,
+    voxel_mm3,
+)
 from prostreg.images.reading import read_ct, read_labels
 from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import POLARITIES, prepare_xray
 from prostreg.images.xray_reading import XRayImage, read_mask_image, read_xray_image
-from prostreg.json_fields import JsonFields, is_number, json_object
+from prostreg.json_fields import JsonFields, json_object
 from prostreg.registration.case import Case, View
 
 _LONGEST_NAME = 100
@@ -57,12 +64,7 @@ def read_camera(path: Path, view: int = 1) -> CArm:
     where = f"The camera in {path}"
     if "K" not in camera and "size" not in camera:
         raise InputError(f'{where} lacks "K" and "size". Give {_SAID_BY}.')
-    fields = JsonFields(camera, where)
-    carm = read_carm(fields, f"{where}: ")
-    fields.faults.raise_if_any()
-    if carm is None:
-        raise AssertionError("a camera that cannot be made is a fault")
-    return carm
+    return carm_from_values(camera, where)
 
 
 class _CaseReader:
@@ -106,7 +108,7 @@ class _CaseReader:
         if ct is None:
             self.faults.collect(lambda: chosen_voxels(labels, values))  # can be judged without the CT
             return None, None
-        return ct, self.faults.collect(lambda: anatomy_from_labels(ct, labels, values))
+        return ct, self.faults.collect(lambda: _anatomy_of(ct, labels, values))
 
     def _views(self) -> list[View]:
         entries: list[Any] = self.fields.checked(
@@ -162,7 +164,7 @@ class _CaseReader:
             return described, None if described is None else described.size
         if described is None or "K" in camera or "size" in camera:
             carm, said = read_carm(camera, f"{where}: "), camera.raw("size")
-            return carm, (int(said[0]), int(said[1])) if _is_size(said) and min(said) >= 1 else None
+            return carm, (int(said[0]), int(said[1])) if is_image_size(said) and min(said) >= 1 else None
         if "spacing_mm" in camera:
             self.faults.add(
                 f'{where}: "spacing_mm" stands without "K" and "size": the DICOM tags give all three, leave it out.'
@@ -203,6 +205,12 @@ class _CaseReader:
         return self.faults.collect(lambda: reader(self.folder / name)) if name else None
 
 
+def _anatomy_of(ct: Volume, labels: Volume, values: list[int]) -> NDArray[np.bool_]:
+    mask = anatomy_from_labels(ct, labels, values)
+    refuse_anatomy_of_another_ct(ct, mask, float(chosen_voxels(labels, values).sum()) * voxel_mm3(labels))
+    return mask
+
+
 def _case_path(path: Path) -> Path:
     path = Path(path)
     return path / "case.json" if path.is_dir() else path
@@ -217,32 +225,6 @@ def _camera_of_view(views: Any, path: Path, view: int) -> dict[str, Any]:
     if not isinstance(camera, dict):
         raise InputError(f'View {view} of {path} has no "camera". Give {_SAID_BY}.')
     return camera
-
-
-def read_carm(camera: JsonFields, prefix: str) -> CArm | None:
-    """The C-arm of a "camera", whose fields end here; None where it has faults, which are noted behind ``prefix``."""
-    intrinsics = camera.checked("K", lambda _: True, "give 3 rows of 3 numbers", None)
-    advice = "give [width, height], two whole numbers of pixels"
-    size: list[float] | None = camera.checked("size", _is_size, advice, None)
-    advice = "give two numbers, the pixel spacing along columns and along rows"
-    spacing: list[float] | None = camera.checked("spacing_mm", _is_pair, advice, None, None)
-    pose = camera.raw("camera_from_world", np.eye(4))
-    camera.end()
-    if intrinsics is None:
-        return None
-    # A stand-in for what is already known to be wrong lets the rest be judged as well.
-    width, height = (1, 1) if size is None else (int(size[0]), int(size[1]))
-    pitch = None if spacing is None else (float(spacing[0]), float(spacing[1]))
-    carm = camera.faults.collect(lambda: CArm(intrinsics, (width, height), pose, pitch), prefix)
-    return None if size is None else carm
-
-
-def _is_pair(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
-
-
-def _is_size(value: Any) -> bool:
-    return _is_pair(value) and all(number == int(number) for number in value)
 
 
 def _are_label_values(value: object) -> bool:

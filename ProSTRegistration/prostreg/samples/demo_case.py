@@ -7,13 +7,13 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 from prostreg.geometry.carm import CArm
+from prostreg.geometry.carm_values import carm_to_values
 from prostreg.geometry.frames import Matrix, ras_from_lps, transform_points
 from prostreg.geometry.rotations import rotation_from_vector
 from prostreg.images.anatomy import anatomy_from_labels
@@ -114,17 +114,11 @@ def _write_case(folder: Path, scene: _Scene, seed: int) -> Path:
     truth = ap_pose(scene.aim_mm, tilt @ oblique)
     xray = FluoroscopySimulator(scene.ct).image(carm, truth, seed)
     sitk.WriteImage(sitk.GetImageFromArray(xray.pixels), str(folder / "xray.tif"))
-    camera: dict[str, Any] = {
-        "K": carm.intrinsics.tolist(),
-        "size": list(carm.size),
-        "camera_from_world": carm.camera_from_world.tolist(),
-        "spacing_mm": list(carm.detector_spacing_mm),
-    }
     content = {
         "name": scene.name,
         "ct": "ct.nii.gz",
         "anatomy": {"labels": "labels.nii.gz", "values": [int(value) for value in scene.anatomy]},
-        "views": [{"image": "xray.tif", "camera": camera, "polarity": xray.polarity, "mask": None}],
+        "views": [{"image": "xray.tif", "camera": carm_to_values(carm), "polarity": xray.polarity, "mask": None}],
         "initial": {"world_from_volume": rough_start(truth, scene.aim_mm, rng).tolist()},
         "truth": {"world_from_volume": truth.tolist(), "landmarks": scene.landmarks_mm.tolist()},
     }

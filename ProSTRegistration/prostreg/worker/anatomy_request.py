@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.errors import InputError
-from prostreg.images.anatomy import BODY_THRESHOLD_HU, LEAST_INSIDE, anatomy_by_threshold, anatomy_from_labels
+from prostreg.images.anatomy import anatomy_by_threshold, anatomy_from_labels, refuse_anatomy_of_another_ct, voxel_mm3
 from prostreg.images.volume import Volume
 from prostreg.worker.fields import Fields
 
@@ -56,9 +56,11 @@ class AnatomyRequest:
         for labels, values in self._labels:
             chosen = labels.values != 0 if values is None else np.isin(labels.values, values)
             if chosen.any():
-                labelled_mm3 += float(chosen.sum()) * _voxel_mm3(labels)
+                labelled_mm3 += float(chosen.sum()) * voxel_mm3(labels)
                 mask |= _in_ct(ct, labels, chosen)
-        _refuse_other_patient(ct, mask, labelled_mm3)
+        if labelled_mm3 == 0:
+            raise InputError("The anatomy is empty: none of the chosen labels occurs. Choose other parts.")
+        refuse_anatomy_of_another_ct(ct, mask, labelled_mm3)
         return mask
 
 
@@ -67,23 +69,3 @@ def _in_ct(ct: Volume, labels: Volume, chosen: NDArray[np.bool_]) -> NDArray[np.
         return anatomy_from_labels(ct, Volume(chosen.astype(np.uint8), labels.volume_from_index), [1])
     except InputError:  # none of it lies in the CT; how much of all does is told at the end
         return np.zeros(ct.values.shape, dtype=bool)
-
-
-def _refuse_other_patient(ct: Volume, mask: NDArray[np.bool_], labelled_mm3: float) -> None:
-    if labelled_mm3 == 0:
-        raise InputError("The anatomy is empty: none of the chosen labels occurs. Choose other parts.")
-    share = min(1.0, float(mask.sum()) * _voxel_mm3(ct) / labelled_mm3)
-    if share < LEAST_INSIDE:
-        raise InputError(
-            f"Only {share:.0%} of the anatomy lies in the CT: it seems to belong to another scan or patient, or lies"
-            " under another transform. Choose the segmentation that was made on this CT."
-        )
-    if float(np.median(ct.values[mask])) < BODY_THRESHOLD_HU:
-        raise InputError(
-            "Most of the anatomy lies in air in this CT: it seems to belong to another scan or patient. Choose the"
-            " segmentation that was made on this CT."
-        )
-
-
-def _voxel_mm3(volume: Volume) -> float:
-    return float(abs(np.linalg.det(volume.volume_from_index[:3, :3])))

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.geometry.carm import CArm
+from prostreg.geometry.carm_values import read_carm
 from prostreg.geometry.frames import Matrix, rigid_faults
 from prostreg.images.xray_preparation import POLARITIES, PolarityChoice
 from prostreg.json_fields import JsonFields
-from prostreg.registration.case_file import read_carm
 from prostreg.worker.protocol import Message
 
 _MATRIX = "give 4 rows of 4 numbers"

@@ -1,0 +1,64 @@
+"""A C-arm as plain values and back: "K", "size", "camera_from_world", "spacing_mm", in files, nodes and messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from prostreg.geometry.carm import CArm
+from prostreg.json_fields import JsonFields, is_number
+
+
+def carm_to_values(carm: CArm) -> dict[str, Any]:
+    """Plain values of a C-arm, ready for JSON; `carm_from_values` is the way back."""
+    return {
+        "K": carm.intrinsics.tolist(),
+        "size": list(carm.size),
+        "camera_from_world": carm.camera_from_world.tolist(),
+        "spacing_mm": None if carm.spacing_mm is None else list(carm.spacing_mm),
+    }
+
+
+def carm_from_values(values: object, where: str) -> CArm:
+    """The C-arm of plain values.
+
+    Args:
+        where: what sentences about them begin with, for example ``"The camera"``.
+
+    Raises:
+        InputError: lists every fault.
+    """
+    fields = JsonFields(values, where)
+    carm = read_carm(fields, f"{where}: ")
+    fields.faults.raise_if_any()
+    if carm is None:
+        raise AssertionError("a camera that cannot be made is a fault")
+    return carm
+
+
+def read_carm(camera: JsonFields, prefix: str) -> CArm | None:
+    """The C-arm of a "camera", whose fields end here; None where it has faults, which are noted behind ``prefix``."""
+    intrinsics = camera.checked("K", lambda _: True, "give 3 rows of 3 numbers", None)
+    advice = "give [width, height], two whole numbers of pixels"
+    size: list[float] | None = camera.checked("size", is_image_size, advice, None)
+    advice = "give two numbers, the pixel spacing along columns and along rows"
+    spacing: list[float] | None = camera.checked("spacing_mm", _is_pair, advice, None, None)
+    pose = camera.raw("camera_from_world", np.eye(4))
+    camera.end()
+    if intrinsics is None:
+        return None
+    # A stand-in for what is already known to be wrong lets the rest be judged as well.
+    width, height = (1, 1) if size is None else (int(size[0]), int(size[1]))
+    pitch = None if spacing is None else (float(spacing[0]), float(spacing[1]))
+    carm = camera.faults.collect(lambda: CArm(intrinsics, (width, height), pose, pitch), prefix)
+    return None if size is None else carm
+
+
+def is_image_size(value: Any) -> bool:
+    """True for a list of two whole numbers."""
+    return _is_pair(value) and all(number == int(number) for number in value)
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
