@@ -240,6 +240,21 @@ def test_labels_that_do_not_overlap(folder: Path) -> None:
     assert "do not overlap" in only_fault_of(folder, content())
 
 
+@pytest.mark.parametrize(
+    ("moved_mm", "fault"),
+    [((0, 0, 0), None), ((6, 0, 0), None), ((13, 0, 0), "of the anatomy lies in the CT"), ((0, -12, 0), "lies in air")],
+)
+def test_labels_of_another_scan(folder: Path, moved_mm: tuple[float, float, float], fault: str | None) -> None:
+    """The labelled box is 10 mm wide, begins 6 mm from the CT's edge along x; along y, air begins 8 mm behind it."""
+    labels = sitk.ReadImage(str(folder / "labels.nrrd"))
+    labels.SetOrigin([-mm for mm in moved_mm])
+    sitk.WriteImage(labels, str(folder / "labels.nrrd"))
+    if fault is None:
+        assert read_case(written(folder, content())).anatomy.any()
+    else:
+        assert fault in only_fault_of(folder, content())
+
+
 def test_every_fault_is_listed_at_once(folder: Path) -> None:
     sitk.WriteImage(sitk.GetImageFromArray(np.full((48, 64), 9, np.uint8)), str(folder / "flat.png"))
     (folder / "ct.nii.gz").write_bytes(b"damaged")

@@ -21,7 +21,7 @@ from prostreg.evaluation.sources.deepfluoro_file import DeepFluoroFile
 from prostreg.geometry.frames import transform_points
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.pipeline import register
+from prostreg.registration.registering import register
 from prostreg.samples.phantom import Phantom, make_phantom
 
 PIXELS = 210

@@ -21,7 +21,7 @@ from prostreg.images.volume import Volume
 from prostreg.images.xray import XRay
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.pipeline import register
+from prostreg.registration.registering import register
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 
 WRIST = Path(__file__).parents[3] / "shared" / "data" / "xray" / "wrist_biplane"

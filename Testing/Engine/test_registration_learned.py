@@ -29,7 +29,7 @@ from prostreg.prost.weights import save_weights
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.learned_search import LearnedSearch, projection_of
-from prostreg.registration.pipeline import register
+from prostreg.registration.registering import register
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 from prostreg.samples.phantom import make_phantom
 from prostreg.search.learned_descent import LONGEST_STEP, LONGEST_WAY, learned_descent

@@ -22,7 +22,8 @@ from prostreg.evaluation.protocol import read_protocol
 from prostreg.evaluation.sources.case_source import make_case_source
 from prostreg.outputs.case_outputs import write_case_outputs
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.pipeline import mtre_mm, register
+from prostreg.registration.pipeline import mtre_mm
+from prostreg.registration.registering import register
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 
 ROUGH = {

@@ -18,7 +18,7 @@ from prostreg.outputs.result_file import result_to_dict
 from prostreg.registration.case import Case
 from prostreg.registration.case_file import read_case
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.pipeline import register
+from prostreg.registration.registering import register
 from prostreg.registration.result import Result
 from prostreg.registration.start import start_pose
 from prostreg.registration.weights_choice import learned_model
@@ -110,7 +110,8 @@ def _check_cases(
 def _checked_case(path: Path, config: RegistrationConfig | None) -> Case:
     """The case, whose start shows something and whose weights are there."""
     case = read_case(path)
-    start_pose(case)
+    if case.initial_world_from_volume is not None:
+        start_pose(case)
     if config is not None:
         learned_model(config, case)
     return case

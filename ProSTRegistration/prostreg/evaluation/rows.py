@@ -14,7 +14,8 @@ from prostreg.evaluation.protocol import Protocol
 from prostreg.evaluation.sources.case_source import CaseSource
 from prostreg.outputs.result_file import plain
 from prostreg.registration.case import Case
-from prostreg.registration.pipeline import mtre_mm, register
+from prostreg.registration.pipeline import mtre_mm
+from prostreg.registration.registering import register
 from prostreg.registration.result import Result
 
 Key = tuple[int, str]

@@ -123,13 +123,18 @@ def _axes_along(centres: Array) -> Array:
 
     Onto a ray straight backwards, where no turn is the shortest, it is half a turn about u.
     """
-    rays = centres / np.linalg.norm(centres, axis=-1, keepdims=True)
+    rays = centres / _lengths(centres)
     across = np.cross([0.0, 0.0, 1.0], rays)
-    sine, cosine = np.linalg.norm(across, axis=-1, keepdims=True), rays[..., 2:]
+    sine, cosine = _lengths(across), rays[..., 2:]
     is_on_axis = sine < ON_AXIS
     direction = np.where(is_on_axis, [1.0, 0.0, 0.0], across / np.where(is_on_axis, 1.0, sine))
     angle = np.where(is_on_axis, np.pi * (cosine < 0), np.arctan2(sine, cosine))
     return rotation_from_vector(direction * angle)
+
+
+def _lengths(vectors: Array) -> Array:
+    """Lengths (..., 1) to the last bit those that np.linalg.norm has for single vectors (..., 3)."""
+    return np.asarray(np.sqrt(vectors[..., None, :] @ vectors[..., :, None])[..., 0])
 
 
 def _motions(rotations: Array, shifts: Array) -> Array:

@@ -13,7 +13,7 @@ from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
 from prostreg.geometry.standard_views import MAIN_VIEWS, standard_view
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.pipeline import check_method, register
+from prostreg.registration.pipeline import check_method, register_from_start
 from prostreg.registration.result import Progress, Result
 from prostreg.registration.start import ISOCENTRE_SHARE, anatomy_centre_mm, anatomy_points_mm
 
@@ -35,8 +35,8 @@ def register_everywhere(
 ) -> Result:
     """Finds the pose of a case's CT in its X-rays where nothing is known of it but that it shows in them.
 
-    Starts are AP, PA and both lateral views of the first X-ray, frontal ones first. Each is given to `register`, with
-    an equal share of the time that is left; the first accepted result ends the search. With ``method`` and
+    Starts are AP, PA and both lateral views of the first X-ray, frontal ones first. Each is registered from there,
+    with an equal share of the time that is left; the first accepted result ends the search. With ``method`` and
     ``restarts`` both "auto" there are several rounds, each with more restarts than the one before.
 
     Args:
@@ -101,7 +101,9 @@ class _Everywhere:
     def _tried(self, number: int, trial: _Trial, seconds: float) -> Result:
         case = replace(self._case, initial_world_from_volume=self._start(trial.view))
         config = replace(trial.config, time_limit_s=seconds)
-        return register(case, config, lambda progress: self._tell(number, trial, progress), self._is_cancelled)
+        return register_from_start(
+            case, config, lambda progress: self._tell(number, trial, progress), self._is_cancelled
+        )
 
     def _start(self, view: str) -> Matrix:
         """The pose that shows the anatomy in a standard view of the first C-arm, where all C-arms look."""

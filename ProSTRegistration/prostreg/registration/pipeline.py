@@ -30,29 +30,13 @@ from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, st
 from prostreg.registration.weights_choice import chosen_weights, learned_model, weights_used
 
 
-def register(
+def register_from_start(
     case: Case,
     config: RegistrationConfig | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     is_cancelled: Callable[[], bool] | None = None,
 ) -> Result:
-    """Finds the pose of a case's CT in its X-rays.
-
-    Args:
-        case: images in memory.
-        config: settings; defaults if it is not given.
-        on_progress: called between evaluations with the state of the run.
-        is_cancelled: asked between evaluations; when it says yes the run ends within one
-            CMA-ES generation.
-
-    Returns:
-        The result; if the run was cancelled or out of time, the best pose so far with ``stopped`` set.
-
-    Raises:
-        InputError: the case cannot be registered, for example for its start pose.
-        WeightsError: the method needs network weights that are not there.
-        DeviceError: the device cannot be used here.
-    """
+    """Finds the pose of a case's CT in its X-rays from the start that it has; see `registering.register`."""
     return _Run(case, config or RegistrationConfig(), on_progress, is_cancelled).result()
 
 

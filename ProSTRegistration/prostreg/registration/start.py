@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
-from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
-from prostreg.geometry.standard_views import standard_view
+from prostreg.geometry.frames import Matrix, transform_points
 from prostreg.registration.case import Case
 
 ISOCENTRE_SHARE = 0.61
@@ -28,14 +27,14 @@ def anatomy_centre_mm(points_mm: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def start_pose(case: Case) -> Matrix:
-    """The case's initial pose, or a frontal view where it has none.
+    """The case's initial pose.
 
     Raises:
-        InputError: the pose puts the anatomy behind the source or outside an image.
+        InputError: there is none, or it puts the anatomy behind the source or outside an image.
     """
-    points = anatomy_points_mm(case)
     if case.initial_world_from_volume is None:
-        return _frontal_start(case, points)
+        raise InputError('The case has no start pose: give one as "initial", or search everywhere.')
+    points = anatomy_points_mm(case)
     faults = [
         fault
         for number, view in enumerate(case.views, start=1)
@@ -44,12 +43,6 @@ def start_pose(case: Case) -> Matrix:
     if faults:
         raise InputError(faults)
     return case.initial_world_from_volume
-
-
-def _frontal_start(case: Case, points_mm: NDArray[np.float64]) -> Matrix:
-    carm = case.views[0].carm
-    camera_from_volume = standard_view("AP", anatomy_centre_mm(points_mm), ISOCENTRE_SHARE * carm.sdd_mm)
-    return np.asarray(invert_rigid(carm.camera_from_world) @ camera_from_volume)
 
 
 def _visibility_faults(carm: CArm, world_from_volume: Matrix, points_mm: NDArray[np.float64], number: int) -> list[str]:
@@ -69,6 +62,6 @@ def _visibility_faults(carm: CArm, world_from_volume: Matrix, points_mm: NDArray
         return [
             f"The start pose puts the anatomy outside the image of view {number} (its centre falls on pixel"
             f" {centre[0]:.0f}, {centre[1]:.0f} of {carm.width} x {carm.height}): move it closer, or leave the"
-            " start pose out to begin with a frontal view."
+            " start pose out to search everywhere."
         ]
     return []

@@ -28,9 +28,8 @@ from prostreg.outputs.result_file import result_to_dict
 from prostreg.projector.selection import Projector, make_projector
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import DEVICES, RegistrationConfig
-from prostreg.registration.everywhere import register_everywhere
 from prostreg.registration.memory_need import registration_bytes
-from prostreg.registration.pipeline import register
+from prostreg.registration.registering import register
 from prostreg.registration.result import Progress
 from prostreg.samples.sample_files import KINDS, make_sample
 from prostreg.worker.anatomy_request import AnatomyRequest
@@ -170,8 +169,7 @@ class Commands:
         def on_progress(progress: Progress) -> None:
             tell({**progress.__dict__, "world_from_volume": progress.world_from_volume.tolist()})
 
-        run = register if initial is not None else register_everywhere
-        return result_to_dict(run(case, config, on_progress, is_cancelled)), {}
+        return result_to_dict(register(case, config, on_progress, is_cancelled)), {}
 
     def adapt(self, message: Message, tell: Tell, is_cancelled: IsCancelled) -> Reply:
         """Adapts the shipped network to ``ct`` and ``anatomy`` in so many ``minutes``, for this user's later runs.
