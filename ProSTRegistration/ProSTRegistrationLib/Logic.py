@@ -47,6 +47,16 @@ class Logic:
         """JobState of the current long task."""
         return self._job.state if self._job else JobState.IDLE
 
+    @property
+    def isBusy(self) -> bool:
+        """True while a long task runs."""
+        return self.state is not JobState.IDLE
+
+    @property
+    def isRegistering(self) -> bool:
+        """True while a search runs that will move the CT."""
+        return isinstance(self._job, RegistrationJob)
+
     def poll(self) -> None:
         """Lets the worker's answers in; call it every 20 ms or so."""
         self.client.poll()

@@ -93,7 +93,7 @@ def _register(driver, panel, report) -> None:
     began = time.perf_counter()
     with Heartbeat() as heartbeat:
         driver.click(panel.ui.registerButton)
-        driver.pump(lambda: not panel.register.isBusy, PATIENCE_S)
+        driver.pump(lambda: not panel.logic.isBusy, PATIENCE_S)
         driver.pump(0.3)
     report["register, s"] = round(time.perf_counter() - began, 1)
     report["register, largest gap ms"] = round(heartbeat.largestGapMs, 1)
@@ -113,7 +113,7 @@ def _adapt(driver, panel, seconds, report) -> None:
         report["adapt, says after that time"] = panel.ui.progressLabel.text
         began = time.perf_counter()
         driver.click(panel.ui.adaptButton)
-        driver.pump(lambda: not panel.register.isBusy, PATIENCE_S)
+        driver.pump(lambda: not panel.logic.isBusy, PATIENCE_S)
     report["adapt, cancelled within, s"] = round(time.perf_counter() - began, 1)
     report["adapt, largest gap ms"] = round(heartbeat.largestGapMs, 1)
     report["adapt, beats"] = heartbeat.beats

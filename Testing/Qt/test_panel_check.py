@@ -16,7 +16,7 @@ def registered(driver, patient):
     for name, value in (("spreadRotationDeg", 5.0), ("spreadShiftMm", 6.0), ("spreadDepthMm", 8.0)):
         setattr(panel.parameters, name, value)
     driver.click(panel.ui.registerButton)
-    driver.pump(lambda: not panel.register.isBusy, PATIENCE_S)
+    driver.pump(lambda: not panel.logic.isBusy, PATIENCE_S)
     driver.pump(0.1)
     assert "Trusted" in panel.ui.verdictLabel.text, panel.ui.progressLabel.text
     return panel, ct, xray
@@ -71,7 +71,7 @@ def test_after_a_failure_the_drr_is_that_of_the_start(driver, patient, addVolume
     start, drr = panel.scene.ct(ct)[1], drrOf(panel, noise)
     panel.parameters.timeLimitS = 1.0
     driver.click(panel.ui.registerButton)
-    driver.pump(lambda: not panel.register.isBusy, PATIENCE_S)
+    driver.pump(lambda: not panel.logic.isBusy, PATIENCE_S)
     driver.pump(0.1)
     assert attempts(panel.scene, ct)[-1]["Status"] == "failed"
     assert "Failed" in panel.ui.verdictLabel.text
@@ -83,7 +83,7 @@ def test_attempts_can_be_compared_and_gone_back_to(driver, registered):
     panel, ct, _ = registered
     first = panel.scene.ct(ct)[1]
     driver.click(panel.ui.redoButton)
-    driver.pump(lambda: not panel.register.isBusy, PATIENCE_S)
+    driver.pump(lambda: not panel.logic.isBusy, PATIENCE_S)
     driver.pump(0.1)
     assert [row["Attempt"] for row in attempts(panel.scene, ct)] == ["1", "2"]
     assert panel.parameters.seed == 1

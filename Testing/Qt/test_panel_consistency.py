@@ -25,7 +25,7 @@ def searching(driver, patient):
     panel.scene.setPose(ct, pose)
     driver.click(panel.ui.registerButton)
     driver.pump(lambda: panel.ui.progressBar.value > 0, PATIENCE_S)
-    assert panel.register.isRegistering
+    assert panel.logic.isRegistering
     return panel, ct, xray
 
 

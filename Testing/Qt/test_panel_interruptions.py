@@ -55,7 +55,7 @@ def finish(driver, panel):
     """A registration from here to its end: the panel and the worker are usable."""
     panel.parameters.timeLimitS = 2.0
     driver.click(panel.ui.registerButton)
-    driver.pump(lambda: not panel.register.isBusy, PATIENCE_S)
+    driver.pump(lambda: not panel.logic.isBusy, PATIENCE_S)
     assert attempts(panel.scene, panel.ctNode), panel.ui.progressLabel.text
 
 
@@ -139,7 +139,7 @@ def test_module_left_and_entered_during_a_registration(driver, ready):
     driver.leave()
     driver.pump(1.0)
     driver.enter("ProSTRegistration")
-    driver.pump(lambda: not panel.register.isBusy, PATIENCE_S)
+    driver.pump(lambda: not panel.logic.isBusy, PATIENCE_S)
     driver.pump(0.2)
     assert len(attempts(panel.scene, ct)) == 1
     assert driver.isReachable(panel.ui.registerButton)
@@ -154,5 +154,5 @@ def test_module_reloaded_during_a_registration(driver, facade, ready, panelWidge
     assert fresh is not panel
     assert fresh.ctNode is ct
     assert fresh.logic.state.value == JobState.IDLE.value
-    assert not fresh.register.isBusy
+    assert not fresh.logic.isBusy
     finish(driver, fresh)

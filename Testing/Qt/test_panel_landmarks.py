@@ -75,11 +75,11 @@ def test_a_mark_that_is_off_in_the_second_xray_stands_in_its_row(driver, twoView
     offPx = [float(row[2]) for row in rows(panel)]
     assert np.argmax(offPx) == len(offPx) - 1
     assert offPx[-1] > 3.0
-    off = panel.start.landmarkErrorMm(truth)
+    off = panel.check._landmarkErrorMm(truth)
     assert 0.1 < off < 2.0
     panel.parameters.secondView = None
     driver.pump()
-    assert panel.start.landmarkErrorMm(truth) < 1e-3
+    assert panel.check._landmarkErrorMm(truth) < 1e-3
     driver.click(panel.ui.solveLandmarksButton)
     assert np.allclose(panel.scene.ct(ct)[1], truth, atol=0.05)
     assert panel.ui.landmarksTable.isColumnHidden(1)

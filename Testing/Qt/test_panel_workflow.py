@@ -24,7 +24,7 @@ def pose(panel):
 
 
 def untilIdle(driver, panel):
-    driver.pump(lambda: not panel.register.isBusy, PATIENCE_S)
+    driver.pump(lambda: not panel.logic.isBusy, PATIENCE_S)
     driver.pump(0.05)
 
 

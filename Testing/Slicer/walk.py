@@ -97,10 +97,10 @@ class Walk:
     def register(self):
         """A registration from the sample's start, watched and waited for."""
         self.ui.registerButton.click()
-        self._until(lambda: self.ui.progressBar.value > 0 or not self.panel.register.isBusy, "There is no progress.")
-        self._need(self.panel.register.isBusy, self.ui.progressLabel.text)
+        self._until(lambda: self.ui.progressBar.value > 0 or not self.panel.logic.isBusy, "There is no progress.")
+        self._need(self.panel.logic.isBusy, self.ui.progressLabel.text)
         self._picture("registering", self.ui.progressLabel)
-        self._until(lambda: not self.panel.register.isBusy, "The registration does not end.")
+        self._until(lambda: not self.panel.logic.isBusy, "The registration does not end.")
         self._until(lambda: self.ui.acceptButton.enabled, "The result cannot be judged: " + self.ui.progressLabel.text)
         mtre = self._mtreMm()
         self._need(mtre < LARGEST_MTRE_MM, f"The pose that was found is off by {mtre:.1f} mm (mTRE).")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import slicer
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
 
     from ProSTRegistrationLib.Panel.Panel import Panel
+    from ProSTRegistrationLib.Panel.Situation import Situation
 
 
 class CArmStep:
@@ -45,57 +47,51 @@ class CArmStep:
         ui.flipCheckBox.connect("clicked(bool)", lambda checked: self._flip())
 
     @property
-    def node(self) -> vtkMRMLScalarVolumeNode:
-        """The image whose C-arm is shown; None without one."""
-        nodes = self._panel.fluoroscopyNodes
-        index = self._ui.carmImageComboBox.currentIndex
-        return nodes[index] if 0 <= index < len(nodes) else (nodes[0] if nodes else None)
+    def shownIndex(self) -> int:
+        """Which of the X-ray images is shown."""
+        return self._ui.carmImageComboBox.currentIndex
 
-    @property
-    def isReady(self) -> bool:
-        """True when all images are placed."""
-        nodes = self._panel.fluoroscopyNodes
-        return bool(nodes) and all(isPlaced(node) for node in nodes)
-
-    def refresh(self) -> None:
+    def refresh(self, situation: Situation) -> None:
         """Brings widgets up to date; a draft is kept while its image stays the same."""
-        self._listImages()
-        node = self.node
-        isUsable = node is not None and self._panel.images.isReady
+        node = situation.shownImage
+        isUsable = situation.hasImages
         for widget in self._editable():
-            widget.enabled = isUsable and not self._panel.register.isBusy
+            widget.enabled = isUsable and not situation.isBusy
         for widget in (self._ui.primaryAngleSpinBox, self._ui.secondaryAngleSpinBox):
             widget.enabled = widget.enabled and self._fixedPose is None
-        if isUsable:
+        if node is not None and isUsable:
             state = (node.GetID(), node.GetAttribute(CARM_ATTRIBUTE), isFlipped(node))
             if state != self._shown:
                 self._shown = state
                 self._fill(node)
-        for image in self._panel.fluoroscopyNodes:
+        for image in situation.images:
             self._panel.observe(image, "ModifiedEvent", self._panel.refreshSoon)
-        showStatus(self._ui.carmStatusLabel, *self._status(isUsable))
+        showStatus(self._ui.carmStatusLabel, *self._status(situation))
 
     def place(self) -> None:
         """Places the image by the values in the fields."""
-        if self._panel.attempt(lambda: applySettings(self._panel.scene, self.node, self._settings()), self._setFault):
+        if self._panel.attempt(
+            lambda: applySettings(self._panel.scene, self._node(), self._settings()), self._setFault
+        ):
             self._panel.start.startWhereThePatientLies()
             self._panel.check.showViews()
         self._panel.refreshSoon()
 
-    def _status(self, isUsable: bool) -> tuple[str, str]:
-        if not isUsable:
+    def _status(self, situation: Situation) -> tuple[str, str]:
+        if not situation.hasImages:
             return _("Choose CT and X-ray image first."), MISSING_STYLE
         if self._fault:
             return self._fault, FAULT_STYLE
-        unplaced = [node.GetName() for node in self._panel.fluoroscopyNodes if not isPlaced(node)]
+        unplaced = [node.GetName() for node in situation.unplaced]
         if unplaced:
             missing = _("Check the values, then place: {names}").format(names=", ".join(unplaced))
             return f"{self._note}\n{missing}".strip(), MISSING_STYLE
         return self._note, PLAIN_STYLE
 
-    def _listImages(self) -> None:
+    def listImages(self, images: Sequence[vtkMRMLScalarVolumeNode]) -> None:
+        """Offers the X-ray images from which the shown one is chosen."""
         comboBox = self._ui.carmImageComboBox
-        names = [node.GetName() for node in self._panel.fluoroscopyNodes]
+        names = [node.GetName() for node in images]
         if [comboBox.itemText(row) for row in range(comboBox.count)] != names:
             comboBox.blockSignals(True)
             comboBox.clear()
@@ -129,7 +125,7 @@ class CArmStep:
 
     def _show(self, settings: CArmSettings) -> None:
         ui = self._ui
-        width, height = self._size(self.node)
+        width, height = self._size(self._node())
         principalPoint = settings.principalPointPx or ((width - 1) / 2, (height - 1) / 2)
         self._fixedPose = settings.fixedCameraFromWorld
         for widget, value in (
@@ -157,13 +153,13 @@ class CArmStep:
         )
 
     def _presetChosen(self, index: int) -> None:
-        node = self.node
+        node = self._node()
         if node is not None and index >= 0:
             self._show(presetSettings(list(PRESETS)[index], self._size(node)))
             self._panel.refreshSoon()
 
     def _flip(self) -> None:
-        node = self.node
+        node = self._node()
         if node is not None:
             self._panel.attempt(lambda: flipLeftRight(node), self._setFault)
             self._panel.refreshSoon()
@@ -178,6 +174,9 @@ class CArmStep:
             ui.principalPointUSpinBox, ui.principalPointVSpinBox, ui.primaryAngleSpinBox, ui.secondaryAngleSpinBox,
             ui.flipCheckBox, ui.placeButton,
         )  # fmt: skip
+
+    def _node(self) -> vtkMRMLScalarVolumeNode:
+        return self._panel.situation().shownImage
 
     @staticmethod
     def _size(node: vtkMRMLScalarVolumeNode) -> tuple[int, int]:

@@ -10,10 +10,15 @@ import qt
 from slicer.i18n import tr as _
 
 from prostreg.errors import InputError
-from ProSTRegistrationLib.Jobs import JobState
 from ProSTRegistrationLib.Nodes.Attempts import addAttempt, attempt, attempts, decide
-from ProSTRegistrationLib.Nodes.DrrOrigin import isMadeOf, originOf
-from ProSTRegistrationLib.Nodes.Landmarks import landmarkPointsMm, mtreMm, referencePose
+from ProSTRegistrationLib.Nodes.DrrOrigin import isMadeOf
+from ProSTRegistrationLib.Nodes.Landmarks import (
+    landmarkErrorMm,
+    landmarkPointsMm,
+    mtreMm,
+    pairedLandmarks,
+    referencePose,
+)
 from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE
 from ProSTRegistrationLib.Panel.CheckViews import CheckViews
 from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, showStatus
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
 
     from prostreg.geometry.frames import Matrix
     from ProSTRegistrationLib.Panel.Panel import Panel
+    from ProSTRegistrationLib.Panel.Situation import Situation
     from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
 
 SEEDS = 1_000_000
@@ -65,24 +71,24 @@ class CheckStep:
         ui.attemptsTable.horizontalHeader().setStretchLastSection(True)
         ui.attemptsTable.connect("cellClicked(int,int)", lambda row, column: self._showAttempt(row))
 
-    def refresh(self) -> None:
+    def refresh(self, situation: Situation) -> None:
         """Brings widgets up to date."""
         panel, ui = self._panel, self._ui
         known = attempts(panel.scene, panel.ctNode) if panel.ctNode is not None else []
         numbers = [int(row["Attempt"]) for row in known]
         if self._current not in numbers:
             self._current = numbers[-1] if numbers else None
-        self._renewDrr()
+        self._renewDrr(situation)
         shown = self._attempt()
-        isFree = shown is not None and panel.logic.state is JobState.IDLE
+        isFree = shown is not None and not situation.isBusy
         for button in (ui.acceptButton, ui.rejectButton, ui.redoButton):
             button.enabled = isFree
-        verdict = verdictText(shown, self._isMoved(shown))
+        verdict = verdictText(shown, self._isMoved(shown, situation))
         for label, text in ((ui.verdictLabel, verdict), (ui.detailsLabel, detailsText(shown))):
             label.text = text
             label.setVisible(bool(text))
         self._fillTable(known)
-        self._views.refresh()
+        self._views.refresh(situation)
         missing = "" if shown is not None else _("Register first; then judge the overlay here.")
         if self._fault:
             showStatus(ui.checkStatusLabel, self._fault, FAULT_STYLE)
@@ -97,32 +103,27 @@ class CheckStep:
 
     def followPose(self) -> None:
         """Has the DRR follow the CT where no search moves it; takes it away where the live DRR is off."""
-        panel = self._panel
-        if not panel.start.isReady or panel.register.isRegistering:
+        panel, situation = self._panel, self._panel.situation()
+        if situation.pose is None or situation.isRegistering:
             return
+        pose = situation.pose
         if not panel.parameters.liveDrr:
             panel.logic.live.forget()
             self._removeDrrs()
             return
-        panel.attempt(lambda: self._follow(panel.scene.ct(panel.ctNode)[1]), self._sayFault)
+        panel.attempt(lambda: self._follow(situation, pose), self._sayFault)
 
-    def _renewDrr(self) -> None:
+    def _renewDrr(self, situation: Situation) -> None:
         """No DRR stays that was made of another CT, anatomy, C-arm or pose than those of now."""
         panel = self._panel
-        if not self._views.isShown or not panel.start.isReady or panel.register.isRegistering:
+        if not self._views.isShown or not situation.isFree:
             return
-        origins = self._origins()
+        origins = situation.origins
         drrs = {node: panel.scene.findOwned(node, DRR_ROLE) for node in origins}
         isOld = any(drr is not None and not isMadeOf(drr, origins[node]) for node, drr in drrs.items())
         isMissing = panel.parameters.liveDrr and None in drrs.values()
         if (isOld or isMissing) and list(origins.values()) != self._failedFor:
             self.followPose()
-
-    def _origins(self) -> dict[vtkMRMLScalarVolumeNode, str]:
-        """What the DRR of each X-ray has to be made of, now."""
-        panel = self._panel
-        pose = panel.scene.ct(panel.ctNode)[1]
-        return {node: originOf(panel.ctNode, node, panel.anatomy, pose) for node in panel.fluoroscopyNodes}
 
     def _removeDrrs(self) -> None:
         for node in self._panel.fluoroscopyNodes:
@@ -142,7 +143,7 @@ class CheckStep:
     def showBestSoFar(self, progress: dict[str, Any]) -> None:
         """Shows the DRR of the best pose of a running search; the CT stays where it is."""
         if self._panel.parameters.liveDrr and self._views.isShown:
-            self._follow(np.array(progress["world_from_volume"]))
+            self._follow(self._panel.situation(), np.array(progress["world_from_volume"]))
 
     def endAttempt(self, result: dict[str, Any] | None) -> None:
         """Adds a result to the table; None for a task that brought none."""
@@ -157,7 +158,7 @@ class CheckStep:
                 result,
                 **running.words,
                 startWorldFromVolume=running.worldFromVolume,
-                landmarkErrorMm=panel.start.landmarkErrorMm(pose),
+                landmarkErrorMm=self._landmarkErrorMm(pose),
                 mtreMm=self._mtreMm(pose),
             )
             self._views.show()
@@ -180,12 +181,22 @@ class CheckStep:
         """For the end of the module."""
         self._views.stop()
 
-    def _follow(self, worldFromVolume: Matrix) -> None:
-        panel = self._panel
+    def _follow(self, situation: Situation, worldFromVolume: Matrix) -> None:
         self._failedFor, self._fault = None, ""
-        first = panel.carm.node
-        nodes = [first, *(node for node in panel.fluoroscopyNodes if node is not first)]
-        panel.logic.live.follow(panel.ctNode, nodes, panel.anatomy, worldFromVolume, self._liveFailed)
+        first = situation.shownImage
+        nodes = [first, *(node for node in situation.images if node is not first)]
+        self._panel.logic.live.follow(situation.ct, nodes, situation.anatomy, worldFromVolume, self._liveFailed)
+
+    def _landmarkErrorMm(self, worldFromVolume: Matrix) -> float | None:
+        """Mean distance of the landmarks from their rays at a pose; None without pairs that can be used."""
+        situation = self._panel.situation()
+        if situation.ct is None or situation.ctLandmarks is None:
+            return None
+        try:
+            pairs = pairedLandmarks(situation.ct, situation.ctLandmarks, situation.marked)
+        except InputError:  # said where they are solved; a result needs no landmarks
+            return None
+        return landmarkErrorMm(worldFromVolume, pairs)
 
     def _mtreMm(self, worldFromVolume: Matrix) -> float | None:
         """Against the known pose of a sample, over the landmarks in its CT."""
@@ -231,17 +242,17 @@ class CheckStep:
             self._sayFault("\n".join(error.faults))
             return None
 
-    def _isMoved(self, shown: dict[str, Any] | None) -> bool:
+    @staticmethod
+    def _isMoved(shown: dict[str, Any] | None, situation: Situation) -> bool:
         """Whether the CT no longer lies where a result that could be kept has put it."""
-        panel = self._panel
-        if shown is None or shown["status"] == "failed" or not panel.start.isReady or panel.register.isRegistering:
+        if shown is None or shown["status"] == "failed" or situation.pose is None or situation.isRegistering:
             return False
-        return not np.allclose(panel.scene.ct(panel.ctNode)[1], shown["worldFromVolume"], atol=SAME_POSE)
+        return not np.allclose(situation.pose, shown["worldFromVolume"], atol=SAME_POSE)
 
     def _showAttempt(self, row: int) -> None:
         panel = self._panel
         known = attempts(panel.scene, panel.ctNode)
-        if self._isFilling or row >= len(known) or panel.register.isBusy:
+        if self._isFilling or row >= len(known) or panel.logic.isBusy:
             return
         self._current = int(known[row]["Attempt"])
         shown = self._attempt()
@@ -276,8 +287,8 @@ class CheckStep:
 
     def _liveFailed(self, error: InputError | WorkerError) -> None:
         """Rather no DRR than an old one; another is tried when something changes."""
-        panel = self._panel
+        situation = self._panel.situation()
         self._sayFault("\n".join(error.faults))
-        if panel.start.isReady:
+        if situation.isReady:
             self._removeDrrs()
-            self._failedFor = list(self._origins().values())
+            self._failedFor = list(situation.origins.values())

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSliceLogic
 
     from ProSTRegistrationLib.Panel.Panel import Panel
+    from ProSTRegistrationLib.Panel.Situation import Situation
 
 SLICE_VIEWS = (FLUOROSCOPY_VIEW, DRR_VIEW)
 FLICKER_MS = 450
@@ -76,12 +77,11 @@ class CheckViews:
         """Brings up the layout while the module is in front; nothing changes where it is up already."""
         if self._panel.isEntered:
             self._ui.checkViewsButton.checked = True
-            self.refresh()
+            self.refresh(self._panel.situation())
 
-    def refresh(self) -> None:
+    def refresh(self, situation: Situation) -> None:
         """Brings the views up to date with the chosen images, their DRRs and the overlay's settings."""
-        node = self._node()
-        isReady = node is not None and self._panel.start.isReady
+        node, isReady = situation.shownImage, situation.isReady
         for widget in (self._ui.checkViewsButton, self._ui.sourceViewButton, self._ui.overlayComboBox):
             widget.enabled = isReady
         if isReady and self._isLayoutUp() and self._panel.isEntered:
@@ -112,7 +112,7 @@ class CheckViews:
             shortcut.deleteLater()
 
     def _node(self) -> vtkMRMLScalarVolumeNode:
-        return self._panel.carm.node if self._panel.parameters is not None else None
+        return self._panel.situation().shownImage
 
     def _isLayoutUp(self) -> bool:
         layoutManager = slicer.app.layoutManager()
@@ -220,11 +220,11 @@ class CheckViews:
             showDetectorPicture(node, view, False)
 
     def _aimCamera(self) -> None:
-        view, node = viewNode(self._panel.scene.mrmlScene, CARM_VIEW), self._node()
-        if view is None or node is None or not self._panel.start.isReady:
+        view, situation = viewNode(self._panel.scene.mrmlScene, CARM_VIEW), self._panel.situation()
+        if view is None or not situation.isReady:
             return
         aim = lookFromSource if self._ui.sourceViewButton.checked else lookAtCArm
-        self._panel.attempt(lambda: aim(cameraOf(view), carmOf(node)), self._say)
+        self._panel.attempt(lambda: aim(cameraOf(view), carmOf(situation.shownImage)), self._say)
 
     def _flip(self) -> None:
         self._isDrrPhase = not self._isDrrPhase

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import qt
 from slicer.i18n import tr as _
 
-from prostreg.errors import InputError
 from ProSTRegistrationLib.Nodes.Anatomy import contentKey
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import currentFrame, greyCopy, isOfRun, singleFrame, sizeOf
-from ProSTRegistrationLib.Nodes.InputChecks import anatomyFaults, imageFaults
-from ProSTRegistrationLib.Nodes.NodeGeometry import worldFromNode
 from ProSTRegistrationLib.Nodes.PartsOfAnatomy import partsOf
 from ProSTRegistrationLib.Panel.Messages import showStatus
 from ProSTRegistrationLib.Panel.SampleLoading import SampleLoading
@@ -23,6 +19,7 @@ if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
 
     from ProSTRegistrationLib.Panel.Panel import Panel
+    from ProSTRegistrationLib.Panel.Situation import Situation
 
 
 class ImagesStep:
@@ -36,7 +33,6 @@ class ImagesStep:
         self._panel, self._ui = panel, panel.ui
         self._isFilling = False
         self._shownParts: object = None
-        self._judged: tuple[object, list[str]] = (None, [])
         self._samples = SampleLoading(panel, self._say)
         self._ui.partsList.connect("itemChanged(QListWidgetItem*)", self._partChanged)
         self._ui.sampleButton.connect("clicked(bool)", lambda checked: self.loadSample("spine"))
@@ -44,17 +40,10 @@ class ImagesStep:
         self._ui.frameButton.connect("clicked(bool)", lambda checked: self._useInstead(self._frame))
         self._ui.greyButton.connect("clicked(bool)", lambda checked: self._useInstead(greyCopy))
         self._message: tuple[str, object] = ("", None)
-        self._found: list[str] | None = None
 
-    @property
-    def isReady(self) -> bool:
-        """True when CT and X-ray images had nothing wrong with them but their geometry at the last refresh."""
-        return self._found == []
-
-    def refresh(self) -> None:
+    def refresh(self, situation: Situation) -> None:
         """Brings widgets up to date."""
         parameters, ui = self._panel.parameters, self._ui
-        self._found = self._faults()
         hasAnatomy = parameters.anatomy is not None
         for widget in (ui.partsLabel, ui.partsList):
             widget.setVisible(hasAnatomy)
@@ -69,7 +58,7 @@ class ImagesStep:
         ui.greyButton.setVisible(channels > 1)
         self._fillParts()
         self._watchAnatomy()
-        isFree = not self._samples.isRunning and not self._panel.register.isBusy
+        isFree = not self._samples.isRunning and not situation.isBusy
         for widget in (
             ui.ctSelector, ui.anatomySelector, ui.partsList, ui.boneThresholdSpinBox, ui.fluoroscopySelector,
             ui.moreViewsGroup, ui.sampleButton, ui.phantomButton, ui.frameButton, ui.greyButton,
@@ -77,7 +66,7 @@ class ImagesStep:
             widget.enabled = isFree
         if self._message[1] != self._choice():
             self._message = "", self._choice()
-        showStatus(ui.imagesStatusLabel, self._message[0] or "\n".join(self._found))
+        showStatus(ui.imagesStatusLabel, self._message[0] or "\n".join(situation.faults))
 
     def loadSample(self, kind: str) -> None:
         """Begins to load a sample, "spine" or "phantom"."""
@@ -87,31 +76,6 @@ class ImagesStep:
     def isLoading(self) -> bool:
         """True while a sample is made or read."""
         return self._samples.isRunning
-
-    def _faults(self) -> list[str]:
-        parameters = self._panel.parameters
-        faults = imageFaults(parameters.ct, self._panel.fluoroscopyNodes, needsCArm=False)
-        if list(parameters.anatomyParts) == [NO_PART]:
-            return [*faults, _("Choose at least one part of the anatomy.")]
-        return faults or self._anatomyFaults()
-
-    def _anatomyFaults(self) -> list[str]:
-        """Looked for again only when something has changed: it takes a moment."""
-        ctNode, anatomy = self._panel.ctNode, self._panel.anatomy
-        try:
-            state = (contentKey(ctNode), contentKey(anatomy.node), anatomy, self._placeOfAnatomy())
-        except InputError as error:
-            return error.faults
-        if state != self._judged[0]:
-            self._judged = state, anatomyFaults(ctNode, anatomy)
-        return self._judged[1]
-
-    def _placeOfAnatomy(self) -> bytes | None:
-        node = self._panel.anatomy.node
-        if node is None:
-            return None
-        ctFromAnatomy = np.linalg.inv(worldFromNode(self._panel.ctNode)) @ worldFromNode(node)
-        return np.round(ctFromAnatomy, 3).tobytes()
 
     def _watchAnatomy(self) -> None:
         """Segments that are drawn or painted change what is registered."""

@@ -10,10 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from prostreg.errors import InputError
-from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE
 from ProSTRegistrationLib.Nodes.Landmarks import (
-    landmarkErrorMm,
-    pairedLandmarks,
     prepareLandmarkLists,
     solveLandmarks,
 )
@@ -21,11 +18,11 @@ from ProSTRegistrationLib.Nodes.Scene import OWNER_REFERENCE
 from ProSTRegistrationLib.Views.CheckLayout import DRR_VIEW, FLUOROSCOPY_VIEW, viewNode
 
 if TYPE_CHECKING:
-    from slicer import vtkMRMLMarkupsNode, vtkMRMLScalarVolumeNode
+    from slicer import vtkMRMLMarkupsFiducialNode, vtkMRMLScalarVolumeNode
 
-    from prostreg.geometry.frames import Matrix
     from ProSTRegistrationLib.Nodes.Landmarks import LandmarkRow
     from ProSTRegistrationLib.Panel.Panel import Panel
+    from ProSTRegistrationLib.Panel.Situation import Situation
     from ProSTRegistrationLib.Panel.StartPoseStep import StartPoseStep
 
 
@@ -43,7 +40,7 @@ class LandmarksGroup:
         ui.ctLandmarksButton.connect("toggled(bool)", lambda isOn: self._mark(isOn, ui.ctLandmarksButton))
         ui.xrayLandmarksButton.connect("toggled(bool)", lambda isOn: self._mark(isOn, ui.xrayLandmarksButton))
         ui.solveLandmarksButton.connect("clicked(bool)", lambda checked: self._solve())
-        self._markedImage = None
+        self._markedImage: vtkMRMLScalarVolumeNode | None = None
         headings = [_("Landmark"), _("X-ray"), _("Off, px"), _("Off, mm")]
         ui.landmarksTable.setColumnCount(len(headings))
         ui.landmarksTable.setHorizontalHeaderLabels(headings)
@@ -51,44 +48,22 @@ class LandmarksGroup:
         ui.landmarksTable.verticalHeader().setVisible(False)
         ui.landmarksTable.setVisible(False)
 
-    def refresh(self, isReady: bool) -> None:
+    def refresh(self, situation: Situation) -> None:
         """Brings widgets up to date."""
-        parameters, ui = self._panel.parameters, self._ui
+        ui = self._ui
         self._dropListsOfOthers()
         for button in (ui.ctLandmarksButton, ui.xrayLandmarksButton):
-            button.enabled = isReady
-        if self._markedImage is not self._panel.carm.node:
+            button.enabled = situation.isFree
+        if self._markedImage is not situation.shownImage:
             # Clicks would go on into the list of an image that is no longer shown.
             ui.xrayLandmarksButton.checked = False
-        hasBoth = parameters.ctLandmarks is not None and bool(self._marked())
-        ui.solveLandmarksButton.enabled = isReady and hasBoth
-
-    def errorMm(self, worldFromVolume: Matrix) -> float | None:
-        """Mean distance of the landmarks from their rays at a pose; None without pairs that can be used."""
-        panel, parameters = self._panel, self._panel.parameters
-        if parameters.ctLandmarks is None:
-            return None
-        try:
-            pairs = pairedLandmarks(panel.ctNode, parameters.ctLandmarks, self._marked())
-            return landmarkErrorMm(worldFromVolume, pairs)
-        except InputError:  # said where they are solved; a result needs no landmarks
-            return None
+        hasBoth = situation.ctLandmarks is not None and bool(situation.marked)
+        ui.solveLandmarksButton.enabled = situation.isFree and hasBoth
 
     def stopMarking(self) -> None:
         """Ends marking in both lists."""
         self._ui.ctLandmarksButton.checked = False
         self._ui.xrayLandmarksButton.checked = False
-
-    def _marked(self) -> list[tuple[vtkMRMLScalarVolumeNode, vtkMRMLMarkupsNode]]:
-        """Each chosen X-ray image that has marks, with their list: the chosen one for the first, else its own."""
-        panel = self._panel
-        lists: list[vtkMRMLMarkupsNode] = [
-            panel.scene.findOwned(node, LANDMARKS_ROLE) for node in panel.fluoroscopyNodes
-        ]
-        lists[:1] = [panel.parameters.xrayLandmarks] if lists else []
-        listed = [pair for pair in zip(panel.fluoroscopyNodes, lists, strict=True) if pair[1] is not None]
-        # One without marks is used where there is no other: solving says then what is missing.
-        return [pair for pair in listed if pair[1].GetNumberOfControlPoints()] or listed[:1]
 
     def _mark(self, isOn: bool, button: Any) -> None:
         ui = self._ui
@@ -101,7 +76,7 @@ class LandmarksGroup:
         other.checked = False
         ctList, xrayList = self._prepare()
         if button is ui.xrayLandmarksButton:
-            self._markedImage = self._panel.carm.node
+            self._markedImage = self._panel.situation().shownImage
             self._panel.check.showViews()
         self._placeMode(ctList if button is ui.ctLandmarksButton else xrayList)
 
@@ -115,10 +90,10 @@ class LandmarksGroup:
             if madeFor is not None and madeFor is not owner:
                 setattr(parameters, name, None)
 
-    def _prepare(self) -> tuple[vtkMRMLMarkupsNode, vtkMRMLMarkupsNode]:
+    def _prepare(self) -> tuple[vtkMRMLMarkupsFiducialNode, vtkMRMLMarkupsFiducialNode]:
         """(list of the CT, list of the X-ray that is shown): those that are chosen; others are made."""
         panel, parameters = self._panel, self._panel.parameters
-        image = panel.carm.node
+        image = panel.situation().shownImage
         views = [viewNode(panel.scene.mrmlScene, name) for name in (FLUOROSCOPY_VIEW, DRR_VIEW)]
         viewIds = [view.GetID() for view in views if view is not None]
         ctList, xrayList = prepareLandmarkLists(panel.scene, panel.ctNode, image, fluoroscopyViewIds=viewIds)
@@ -127,7 +102,7 @@ class LandmarksGroup:
             xrayList = parameters.xrayLandmarks = parameters.xrayLandmarks or xrayList
         return parameters.ctLandmarks, xrayList
 
-    def _placeMode(self, listNode: vtkMRMLMarkupsNode | None) -> None:
+    def _placeMode(self, listNode: vtkMRMLMarkupsFiducialNode | None) -> None:
         """Lets clicks in the views add points to a list; ends that without one."""
         applicationLogic = slicer.app.applicationLogic()
         interaction = applicationLogic.GetInteractionNode()
@@ -153,7 +128,7 @@ class LandmarksGroup:
             parent = panel.ctNode.GetParentTransformNode()
             where = parent.GetName() if parent is not None else _("no transform")
             raise InputError(text.format(name=parameters.ctLandmarks.GetName(), transform=where))
-        solution = solveLandmarks(panel.ctNode, parameters.ctLandmarks, self._marked())
+        solution = solveLandmarks(panel.ctNode, parameters.ctLandmarks, panel.situation().marked)
         self._fillTable(solution.rows)
         if solution.warning:
             raise InputError(solution.warning)

@@ -1,4 +1,4 @@
-"""The panel as a whole: its five steps, what they share, and when they are brought up to date."""
+"""The panel as a whole: its five steps, their situation, and when they are brought up to date."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ProSTRegistrationLib.Panel.CArmStep import CArmStep
 from ProSTRegistrationLib.Panel.CheckStep import CheckStep
 from ProSTRegistrationLib.Panel.ImagesStep import ImagesStep
 from ProSTRegistrationLib.Panel.RegisterStep import RegisterStep
+from ProSTRegistrationLib.Panel.Situation import Situation, SituationReader
 from ProSTRegistrationLib.Panel.StartPoseStep import StartPoseStep
 from ProSTRegistrationLib.Selection import anatomyChoice, fluoroscopyNodes
 
@@ -48,6 +49,7 @@ class Panel(VTKObservationMixin):
         # Steps are brought up to date, and can be clicked, only while there is one.
         self.parameters: ProSTRegistrationParameterNode = None  # type: ignore[assignment]
         self._guiTag, self._isStale, self.isEntered = 0, False, False
+        self._reader = SituationReader()
         self._remover = OwnedNodesRemover(self.scene.mrmlScene)
         self.images, self.carm = ImagesStep(self), CArmStep(self)
         self.start, self.register = StartPoseStep(self), RegisterStep(self)
@@ -85,8 +87,14 @@ class Panel(VTKObservationMixin):
         """Brings all steps up to date."""
         self._isStale = False
         if self.parameters is not None:
+            self.carm.listImages(self.fluoroscopyNodes)
+            situation = self.situation()
             for step in self.steps:
-                step.refresh()
+                step.refresh(situation)
+
+    def situation(self) -> Situation:
+        """What is so now; for what happens between two refreshes."""
+        return self._reader.read(self.parameters, self.logic, self.carm.shownIndex)
 
     def stop(self) -> None:
         """For the end of the module."""

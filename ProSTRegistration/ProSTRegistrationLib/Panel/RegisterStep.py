@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from slicer.i18n import tr as _
 
 from ProSTRegistrationLib.Install import Environment
-from ProSTRegistrationLib.Jobs import JobState
 from ProSTRegistrationLib.Nodes.Anatomy import contentKey
 from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, PLAIN_STYLE, secondsText, showStatus
 from ProSTRegistrationLib.Selection import registrationConfig
@@ -17,6 +16,7 @@ from ProSTRegistrationLib.Selection import registrationConfig
 if TYPE_CHECKING:
     from prostreg.errors import InputError
     from ProSTRegistrationLib.Panel.Panel import Panel
+    from ProSTRegistrationLib.Panel.Situation import Situation
     from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
 
 PROGRESS_STEPS = 1000
@@ -32,7 +32,7 @@ class RegisterStep:
     def __init__(self, panel: Panel) -> None:
         self._panel, self._ui = panel, panel.ui
         self._message, self._style = "", PLAIN_STYLE
-        self._task, self._engineText = "", ""
+        self._engineText = ""
         self._adapted: tuple[object, str] = (None, "")
         self._asked: object = None
         ui = self._ui
@@ -43,28 +43,18 @@ class RegisterStep:
         ui.progressBar.maximum = PROGRESS_STEPS
         self._isComplete = False
 
-    @property
-    def isBusy(self) -> bool:
-        """True while a long task runs."""
-        return self._panel.logic.state is not JobState.IDLE
-
-    @property
-    def isRegistering(self) -> bool:
-        """True while a search runs that will move the CT."""
-        return self.isBusy and self._task == "register"
-
-    def refresh(self) -> None:
+    def refresh(self, situation: Situation) -> None:
         """Brings widgets up to date."""
-        ui, state = self._ui, self._panel.logic.state
-        isRegistering, isReady = self.isRegistering, self._panel.start.isReady
-        isAdapting = self.isBusy and not isRegistering
+        ui = self._ui
+        isRegistering, isReady = situation.isRegistering, situation.isReady
+        isAdapting = situation.isBusy and not isRegistering
         ui.registerButton.text = _("Cancel") if isRegistering else _("Register")
-        ui.registerButton.enabled = isRegistering or (isReady and not self.isBusy)
+        ui.registerButton.enabled = isRegistering or (isReady and not situation.isBusy)
         ui.adaptButton.text = _("Cancel") if isAdapting else _("Adapt")
-        ui.adaptButton.enabled = isAdapting or (self._panel.ctNode is not None and not self.isBusy)
+        ui.adaptButton.enabled = isAdapting or (situation.ct is not None and not situation.isBusy)
         for widget in (ui.methodComboBox, ui.qualityComboBox, ui.deviceComboBox, ui.advancedGroup):
-            widget.enabled = not self.isBusy
-        ui.progressBar.setVisible(state is not JobState.IDLE)
+            widget.enabled = not situation.isBusy
+        ui.progressBar.setVisible(situation.isBusy)
         missing = "" if isReady else _("Choose the images and place every X-ray first.")
         showStatus(ui.registerStatusLabel, missing, MISSING_STYLE)
         showStatus(ui.progressLabel, self._message, self._style)
@@ -91,7 +81,6 @@ class RegisterStep:
         panel = self._panel
         if not self.makeReady():
             return
-        self._task = "register"
         self._start(
             lambda: panel.logic.register(
                 panel.ctNode,
@@ -112,20 +101,20 @@ class RegisterStep:
         self._panel.refreshSoon()
 
     def _registerOrCancel(self) -> None:
-        if self.isBusy:
+        if self._panel.logic.isBusy:
             self._cancel()
         else:
             self.register()
 
     def _adaptOrCancel(self) -> None:
         panel = self._panel
-        if self.isBusy:
+        if self._panel.logic.isBusy:
             self._cancel()
             return
         if not self.makeReady():
             return
-        self._task = "adapt"
-        placed = panel.fluoroscopyNodes if panel.carm.isReady else []
+        situation = panel.situation()
+        placed = [] if situation.unplaced else list(situation.images)
         self._start(
             lambda: panel.logic.adapt(
                 panel.ctNode,
@@ -158,7 +147,7 @@ class RegisterStep:
         if progress.get("seconds_left") is not None:
             parts.append(_("{time} left").format(time=secondsText(progress["seconds_left"])))
         self.say(" · ".join(parts))
-        if self._task == "register":
+        if self._panel.logic.isRegistering:
             self._panel.check.showBestSoFar(progress)
 
     def _done(self, result: dict[str, Any]) -> None:
@@ -195,8 +184,8 @@ class RegisterStep:
     def _askAdapted(self) -> None:
         """Asks whether adapted weights exist, once for each CT and anatomy."""
         panel, patient = self._panel, self._patient()
-        isWanted = patient is not None and not self._ui.adaptGroup.collapsed and panel.images.isReady
-        if not isWanted or self.isBusy or not self._isComplete or patient == self._asked:
+        isWanted = patient is not None and not self._ui.adaptGroup.collapsed and panel.situation().hasImages
+        if not isWanted or self._panel.logic.isBusy or not self._isComplete or patient == self._asked:
             return
         self._asked = patient
         panel.attempt(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from prostreg.geometry.frames import Matrix
     from ProSTRegistrationLib.Panel.Panel import Panel
+    from ProSTRegistrationLib.Panel.Situation import Situation
 
 
 class StartPoseStep:
@@ -48,22 +49,17 @@ class StartPoseStep:
         ui.standardViewButton.connect("clicked(bool)", lambda checked: self.setStandardView())
         ui.handlesCheckBox.connect("toggled(bool)", lambda checked: self._showHandles())
 
-    @property
-    def isReady(self) -> bool:
-        """True when the CT can be moved in front of the images, and registered to them."""
-        return self._panel.images.isReady and self._panel.carm.isReady
-
-    def refresh(self) -> None:
+    def refresh(self, situation: Situation) -> None:
         """Brings widgets up to date."""
-        isReady = self.isReady and not self._panel.register.isRegistering
+        isReady = situation.isFree
         ui = self._ui
         for widget in (*self._sliders, ui.standardViewButton, ui.handlesCheckBox, ui.searchEverywhereCheckBox):
             widget.enabled = isReady
-        self._landmarks.refresh(isReady)
+        self._landmarks.refresh(situation)
         ui.handlesCheckBox.checked = ui.handlesCheckBox.checked and isReady
         self._showHandles()
-        if self.isReady:
-            self._panel.observe(self._panel.ctNode, "TransformModifiedEvent", self._moved)
+        if situation.isReady:
+            self._panel.observe(situation.ct, "TransformModifiedEvent", self._moved)
             self._showValues()
             status = (self._fault, FAULT_STYLE) if self._fault else (self._note, PLAIN_STYLE)
         else:
@@ -73,7 +69,7 @@ class StartPoseStep:
     def startWhereThePatientLies(self) -> None:
         """Puts a CT that was never moved into the isocentre, as the C-arm's angles see a supine patient."""
         panel = self._panel
-        if self.isReady and panel.ctNode.GetParentTransformNode() is None:
+        if panel.situation().isReady and panel.ctNode.GetParentTransformNode() is None:
             carm = carmOf(panel.fluoroscopyNodes[0])
             pose = placedAtIsocentre(carm, self.centreMm(), settingsOf(panel.fluoroscopyNodes[0]).sodMm)
             self.begin(pose, _("C-arm's angles"))
@@ -110,10 +106,6 @@ class StartPoseStep:
         """
         return self._centre.of(self._panel.scene, self._panel.ctNode, self._panel.anatomy)
 
-    def landmarkErrorMm(self, worldFromVolume: Matrix) -> float | None:
-        """Mean distance of the landmarks from their rays at a pose; None without pairs."""
-        return self._landmarks.errorMm(worldFromVolume)
-
     def tellFault(self, text: str) -> None:
         """Shows what went wrong; "" if nothing did."""
         self._fault = text
@@ -136,7 +128,7 @@ class StartPoseStep:
 
     def _slid(self, index: int, value: float) -> None:
         """Moves the CT along one axis; the other five numbers stay as exact as they are."""
-        if self._isShowing or not self.isReady:
+        if self._isShowing or not self._panel.situation().isReady:
             return
 
         def move() -> None:
