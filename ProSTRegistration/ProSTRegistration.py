@@ -30,7 +30,7 @@ LIBRARY = ("ProSTRegistrationLib", "prostreg")
 
 
 class ProSTRegistration(ScriptedLoadableModule):
-    """What Slicer shows about the module, without loading anything heavy."""
+    """The module's entry in Slicer: what is shown about it, without loading anything heavy."""
 
     def __init__(self, parent: Any) -> None:
         super().__init__(parent)

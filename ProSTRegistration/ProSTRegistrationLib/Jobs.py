@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class JobState(enum.Enum):
-    """Where a long task is."""
+    """States of a long task."""
 
     IDLE = "idle"
     LOADING = "loading"
@@ -34,7 +34,7 @@ class JobState(enum.Enum):
 
 
 class Callbacks:
-    """What the caller of a task wants to hear.
+    """Callbacks of a task: its progress, its end, its errors.
 
     Attributes:
         onProgress: called with a dict: stage, fraction, message, seconds_left, and what else the task tells.

@@ -33,7 +33,7 @@ REST_S = 0.3
 
 @dataclass(frozen=True, eq=False)
 class _Wish:
-    """Where the CT shall be shown, and in which images, the most wanted first; what their DRRs will be made of."""
+    """A wish for DRRs: the CT's place, the images, the most wanted first, and the origins that their DRRs will have."""
 
     ctNode: vtkMRMLScalarVolumeNode
     fluoroscopyNodes: tuple[vtkMRMLScalarVolumeNode, ...]

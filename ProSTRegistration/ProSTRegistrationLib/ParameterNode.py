@@ -1,4 +1,4 @@
-"""What the panel keeps in the scene: saved with it, loaded with it, undone with it."""
+"""The panel's values in the scene: saved with it and loaded with it."""
 
 import enum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +16,7 @@ from ProSTRegistrationLib.Views.Overlay import OverlayKind
 
 
 class Method(enum.Enum):
-    """How to search; names as the engine knows them."""
+    """Methods of the search, by the engine's names."""
 
     AUTO = "auto"
     CMAES = "cmaes"
@@ -24,7 +24,7 @@ class Method(enum.Enum):
     PROST_CMAES = "prost+cmaes"
 
     def label(self) -> str:
-        """What the panel calls it."""
+        """The panel's word for it."""
         return {
             Method.AUTO: _("Automatic: search until it convinces"),
             Method.CMAES: _("One CMA-ES run"),
@@ -34,14 +34,14 @@ class Method(enum.Enum):
 
 
 class Quality(enum.Enum):
-    """How long to search."""
+    """Qualities: how long to search."""
 
     QUICK = "quick"
     NORMAL = "normal"
     THOROUGH = "thorough"
 
     def label(self) -> str:
-        """What the panel calls it."""
+        """The panel's word for it."""
         return {
             Quality.QUICK: _("Quick: up to 20 s"),
             Quality.NORMAL: _("Normal: up to 1 min"),
@@ -58,14 +58,14 @@ class Quality(enum.Enum):
 
 
 class Device(enum.Enum):
-    """Where to compute; names as the engine knows them."""
+    """Devices to compute on, by the engine's names."""
 
     AUTO = "auto"
     CPU = "cpu"
     CUDA = "cuda"
 
     def label(self) -> str:
-        """What the panel calls it."""
+        """The panel's word for it."""
         return {
             Device.AUTO: _("Automatic"),
             Device.CPU: _("Processor"),
@@ -88,7 +88,7 @@ class StandardView(enum.Enum):
     LEFT_ILIAC = "left iliac oblique"
 
     def label(self) -> str:
-        """What the panel calls it."""
+        """The panel's word for it."""
         return {
             StandardView.AP: _("AP (beam enters at the front)"),
             StandardView.PA: _("PA (beam enters at the back)"),
@@ -104,7 +104,7 @@ class StandardView(enum.Enum):
 
 
 class OverlayChoice(enum.Enum):
-    """How the DRR is laid over the fluoroscopy, in the order of the keys Alt+1 to Alt+5."""
+    """Overlays of the DRR on the fluoroscopy, in the order of the keys Alt+1 to Alt+5."""
 
     BLEND = OverlayKind.BLEND.value
     CONTOURS = OverlayKind.CONTOURS.value
@@ -113,7 +113,7 @@ class OverlayChoice(enum.Enum):
     FLICKER = OverlayKind.FLICKER.value
 
     def label(self) -> str:
-        """What the panel calls it."""
+        """The panel's word for it."""
         return {
             OverlayChoice.BLEND: _("Blend: DRR in warm colour"),
             OverlayChoice.CONTOURS: _("Contours of the bone"),

@@ -90,7 +90,7 @@ class RegistrationJob(Job):
         )  # fmt: skip
 
     def _inputsNow(self) -> list[str]:
-        """What the result will belong to: a digest for each X-ray that is there; faults where one cannot be used."""
+        """The inputs of the result: a digest for each X-ray that is there; faults where one cannot be used."""
         images = filter(self._scene.holds, self.fluoroscopyNodes)
         try:
             return [originOf(self.ctNode, node, self.anatomy, np.eye(4)) for node in images]

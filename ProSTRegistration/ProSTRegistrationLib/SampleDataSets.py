@@ -46,7 +46,7 @@ SOD_STEP_MM = 10.0
 
 @dataclass(frozen=True)
 class SampleLoader:
-    """What SampleData calls when somebody chooses a sample; two of the same kind read alike."""
+    """The reader that SampleData calls when somebody chooses a sample; two of the same kind read alike."""
 
     kind: str
     load: Callable[[str], object] = field(repr=False, compare=False)

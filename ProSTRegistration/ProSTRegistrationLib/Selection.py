@@ -1,4 +1,4 @@
-"""What the choices of the parameter node mean for the logic."""
+"""The choices of the parameter node, as the logic takes them."""
 
 from __future__ import annotations
 

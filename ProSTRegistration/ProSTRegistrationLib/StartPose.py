@@ -1,4 +1,4 @@
-"""Where a registration starts: standard views, the CT as it lay in the isocentre, and six sliders. Without torch."""
+"""Start poses: standard views, the CT as it lay in the isocentre, and six sliders. Without torch."""
 
 from __future__ import annotations
 

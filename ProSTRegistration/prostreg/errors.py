@@ -68,7 +68,7 @@ class FaultList:
         self.faults.extend(faults)
 
     def collect(self, make: Callable[[], Made], prefix: str = "") -> Made | None:
-        """What ``make`` gives; None where its input cannot be used, with every reason noted behind ``prefix``."""
+        """The value of ``make``; None where its input cannot be used, with every reason noted behind ``prefix``."""
         try:
             return make()
         except (InputError, DeviceError, WeightsError) as error:

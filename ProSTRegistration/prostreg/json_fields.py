@@ -60,7 +60,7 @@ def json_object(path: Path, kind: str, hint: str = "") -> dict[str, Any]:
 
 
 def is_number(value: object) -> bool:
-    """Whether it is a finite number; True and False are none."""
+    """True for a finite number; True and False are none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

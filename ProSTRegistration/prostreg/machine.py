@@ -101,7 +101,7 @@ class _MemoryStatus(ctypes.Structure):
 
 
 def _windows_bytes() -> int | None:
-    """What may still be committed: physical memory and page file."""
+    """The memory that may still be committed: physical memory and page file."""
     status = _MemoryStatus()
     status.length = ctypes.sizeof(status)
     library = getattr(ctypes, "windll", None)

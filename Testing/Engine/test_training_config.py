@@ -1,4 +1,4 @@
-"""Configurations and lists of patients: all faults at once, and what comes along can be read."""
+"""Configurations and lists of patients: all faults at once, and the shipped ones can be read."""
 
 from __future__ import annotations
 

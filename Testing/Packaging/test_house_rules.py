@@ -41,6 +41,19 @@ def test_functions_are_short(repository: Path, python_files: list[str]) -> None:
     assert long == {}
 
 
+def test_docstrings_begin_with_the_noun(repository: Path, python_files: list[str]) -> None:
+    begins_with_a_question = re.compile(r"(?:What|Where|How|Which|When|Whether)\b")
+    found = []
+    for name in python_files:
+        if name.startswith("Testing/"):
+            continue
+        for node in ast.walk(ast.parse((repository / name).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                text = ast.get_docstring(node) or ""
+                found += [f"{name}: {text.splitlines()[0]}"] if begins_with_a_question.match(text) else []
+    assert found == []
+
+
 def test_no_path_of_one_machine(repository: Path, tracked_files: list[str]) -> None:
     assert lines_that_match(repository, tracked_files, MACHINE_PATHS) == []
 

@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def draw_descent(case: Case, model: LearnedModel) -> Figure:
-    """What the network compares at the start and at the end, and the way between."""
+    """The network's comparison at the start and at the end, and the way between."""
     network, centre_mm = model.network, anatomy_centre_mm(anatomy_points_mm(case))
     projection = feature_projection(network, network_volume(case.ct, case.anatomy, network.volume_channels))
     image, carm = canonical_view(case.views[0].xray, case.views[0].carm, network.image_size)

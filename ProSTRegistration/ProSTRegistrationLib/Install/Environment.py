@@ -1,4 +1,4 @@
-"""What the worker needs in Slicer's own Python: tells what is missing, and installs it when somebody asks.
+"""The worker's needs in Slicer's own Python: tells what is missing, and installs it when somebody asks.
 
 Nothing is installed or imported with this file. It has to be readable by the Python 3.9 of Slicer 5.8, so that people
 are told what is wrong there.
@@ -89,7 +89,7 @@ def missing() -> list[Requirement]:
 def versionFault(
     slicerVersion: tuple[int, int] | None = None, pythonVersion: tuple[int, ...] | None = None
 ) -> str | None:
-    """What is wrong with the version of this application, one sentence; None if it will do.
+    """A fault of this application's version, one sentence; None if it will do.
 
     Args:
         slicerVersion: (major, minor); of the running application if it is None.
@@ -108,7 +108,7 @@ def versionFault(
 
 
 def report(device: str | None = None, isRemote: bool = False) -> EnvironmentReport:
-    """What to show in the panel's line about the environment.
+    """The panel's line about the environment.
 
     Args:
         device: what the worker computes on, as it told; None while nobody asked it.

@@ -25,7 +25,7 @@ class InstallationFailed(Exception):
 
 
 def hasPyTorchExtension() -> bool:
-    """Whether the extension that installs torch is there; it is not loaded."""
+    """True if the extension that installs torch is there; it is not loaded."""
     return importlib.util.find_spec("PyTorchUtils") is not None
 
 

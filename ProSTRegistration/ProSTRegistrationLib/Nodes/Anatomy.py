@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AnatomyChoice:
-    """Which part of the CT is registered: parts of a segmentation or label map, or bone by threshold.
+    """The part of the CT that is registered: parts of a segmentation or label map, or bone by threshold.
 
     Attributes:
         node: vtkMRMLSegmentationNode or vtkMRMLLabelMapVolumeNode; None for bone by threshold.
@@ -54,7 +54,7 @@ class LabelPart:
 
 
 def contentKey(node: vtkMRMLNode | None) -> tuple[object, ...] | None:
-    """What tells two states of a volume's or segmentation's content apart; None for no node."""
+    """A key that differs between two states of a volume's or segmentation's content; None for no node."""
     if node is None:
         return None
     if node.IsA("vtkMRMLSegmentationNode"):

@@ -10,7 +10,7 @@ from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings
 
 @dataclass(frozen=True)
 class DeviceFacts:
-    """What devices of a kind have in common.
+    """The distances and image that devices of a kind have in common.
 
     Attributes:
         sddMm: source to detector.

@@ -38,7 +38,7 @@ TYPICAL_SOD_SHARE = 0.6
 
 @dataclass(frozen=True)
 class CArmSettings:
-    """What sets up the C-arm of one image.
+    """The settings of one image's C-arm.
 
     Attributes:
         sddMm: from the source to the detector, along the detector's normal.

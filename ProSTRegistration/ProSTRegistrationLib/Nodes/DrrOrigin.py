@@ -1,4 +1,4 @@
-"""What a DRR was made of, kept with it: so that none is shown that belongs to another CT, anatomy, C-arm or pose."""
+"""The origin of a DRR, kept with it: none is shown that belongs to another CT, anatomy, C-arm or pose."""
 
 from __future__ import annotations
 
@@ -54,5 +54,5 @@ def keepOrigin(drrNode: vtkMRMLScalarVolumeNode, origin: str) -> None:
 
 
 def isMadeOf(drrNode: vtkMRMLScalarVolumeNode, origin: str) -> bool:
-    """Whether a DRR was made of just this."""
+    """True if a DRR was made of just this."""
     return drrNode.GetAttribute(ORIGIN_ATTRIBUTE) == origin

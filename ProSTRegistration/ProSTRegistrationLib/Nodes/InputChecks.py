@@ -1,4 +1,4 @@
-"""What is wrong with the chosen images, in words for people, before any of it is sent to the worker."""
+"""Faults of the chosen images, in words for people, before any of it is sent to the worker."""
 
 from __future__ import annotations
 

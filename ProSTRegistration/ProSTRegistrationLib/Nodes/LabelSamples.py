@@ -1,4 +1,4 @@
-"""Where labels lie, from a sample of their voxels: quick enough for the application's own thread."""
+"""Places of labels, from a sample of their voxels: quick enough for the application's own thread."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class LandmarkRow:
 
 @dataclass(frozen=True, eq=False)
 class LandmarkSolution:
-    """What paired landmarks gave.
+    """The pose that paired landmarks gave, with its residuals.
 
     Attributes:
         worldFromVolume: rigid (4, 4).

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def worldFromNode(node: vtkMRMLNode) -> Matrix:
-    """Where the parent transforms of a node put it, rigid (4, 4).
+    """The place that the parent transforms of a node give it, rigid (4, 4).
 
     Raises:
         InputError: a parent transform warps, scales, shears or mirrors.
@@ -31,7 +31,7 @@ def worldFromNode(node: vtkMRMLNode) -> Matrix:
 
 
 def worldFromTransform(transformNode: vtkMRMLTransformNode | None, name: str) -> Matrix:
-    """What a transform node (or None) does to the node called ``name`` below it, rigid (4, 4).
+    """The motion that a transform node (or None) gives the node called ``name`` below it, rigid (4, 4).
 
     Raises:
         InputError: as for worldFromNode.

@@ -1,4 +1,4 @@
-"""What ProSTRegistration keeps in a MRML scene: poses, pictures on the detector plane, models, numbers.
+"""ProSTRegistration's share of a MRML scene: poses, pictures on the detector plane, models, numbers.
 
 All nodes are found again by their role, so that a scene that was saved and reloaded goes on where it was.
 """

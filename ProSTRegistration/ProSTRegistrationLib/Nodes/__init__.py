@@ -1,1 +1,1 @@
-"""What ProSTRegistration keeps in MRML nodes: frames, C-arms, poses, results. No Qt."""
+"""MRML nodes of a registration: frames, C-arms, poses, results. No Qt."""

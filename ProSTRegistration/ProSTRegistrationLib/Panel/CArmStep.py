@@ -48,7 +48,7 @@ class CArmStep:
 
     @property
     def shownIndex(self) -> int:
-        """Which of the X-ray images is shown."""
+        """The X-ray image that is shown."""
         return self._ui.carmImageComboBox.currentIndex
 
     def refresh(self, situation: Situation) -> None:

@@ -244,7 +244,7 @@ class CheckStep:
 
     @staticmethod
     def _isMoved(shown: dict[str, Any] | None, situation: Situation) -> bool:
-        """Whether the CT no longer lies where a result that could be kept has put it."""
+        """True if the CT no longer lies where a result that could be kept has put it."""
         if shown is None or shown["status"] == "failed" or situation.pose is None or situation.isRegistering:
             return False
         return not np.allclose(situation.pose, shown["worldFromVolume"], atol=SAME_POSE)

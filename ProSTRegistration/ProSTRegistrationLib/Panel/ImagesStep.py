@@ -139,5 +139,5 @@ class ImagesStep:
         self._panel.refreshSoon()
 
     def _choice(self) -> tuple[object, ...]:
-        """What a message is about: it goes when something else is chosen."""
+        """The subject of a message, which goes when something else is chosen."""
         return self._panel.ctNode, tuple(self._panel.fluoroscopyNodes)

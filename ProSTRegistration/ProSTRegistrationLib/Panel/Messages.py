@@ -1,4 +1,4 @@
-"""How the panel talks: status lines, verdicts and their colours."""
+"""The panel's words: status lines, verdicts and their colours."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class Panel(VTKObservationMixin):
                 step.refresh(situation)
 
     def situation(self) -> Situation:
-        """What is so now; for what happens between two refreshes."""
+        """The situation now; for events between two refreshes."""
         return self._reader.read(self.parameters, self.logic, self.carm.shownIndex)
 
     def stop(self) -> None:

@@ -175,7 +175,7 @@ class RegisterStep:
         self._panel.refreshSoon()
 
     def _patient(self) -> tuple[object, ...] | None:
-        """What weights are adapted to."""
+        """The patient that weights are adapted to: CT and anatomy."""
         if self._panel.ctNode is None:
             return None
         anatomy = self._panel.anatomy

@@ -1,4 +1,4 @@
-"""What the panel is about at one moment: made once for each refresh and handed to every step."""
+"""The panel's situation at one moment: made once for each refresh and handed to every step."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Situation:
-    """What is chosen, what of it can be used, and what runs.
+    """The choices, what of them can be used, and what runs.
 
     Attributes:
         ct: the chosen CT, None without one.

@@ -161,7 +161,7 @@ class StartPoseStep:
         return PoseSliders(self._reference(), carmOf(self._panel.fluoroscopyNodes[0]), self.centreMm())
 
     def _reference(self) -> Matrix:
-        """What the sliders count from: for a CT that is new here, where it lies."""
+        """The pose that the sliders count from: for a CT that is new here, where it lies."""
         kept = json.loads(self._panel.parameters.sliderReference or "{}")
         if kept.get("ct") != self._panel.ctNode.GetID():
             self._keepReference(self._pose())

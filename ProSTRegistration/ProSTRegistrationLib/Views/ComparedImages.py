@@ -133,7 +133,7 @@ def displayed(
 
 
 def displayState(fluoroscopyNode: vtkMRMLScalarVolumeNode) -> tuple[object, ...]:
-    """What decides how a fluoroscopy image looks: equal as long as it looks the same."""
+    """A key of a fluoroscopy image's look: equal as long as it looks the same."""
     display = fluoroscopyNode.GetDisplayNode()
     return display.GetWindow(), display.GetLevel(), display.GetColorNodeID(), display.GetInvertDisplayScalarRange()
 

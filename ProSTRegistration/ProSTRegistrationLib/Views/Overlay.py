@@ -49,7 +49,7 @@ CONTOUR_PIXELS = 2
 
 
 class OverlayKind(Enum):
-    """How a DRR is laid over its fluoroscopy image."""
+    """Kinds of overlay of a DRR on its fluoroscopy image."""
 
     BLEND = "blend"
     CONTOURS = "contours"

@@ -1,1 +1,1 @@
-"""How a registration is shown: layout, overlays on the detector, 3D from the source. No Qt."""
+"""Views of a registration: layout, overlays on the detector, 3D from the source. No Qt."""

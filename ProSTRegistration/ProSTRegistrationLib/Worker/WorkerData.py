@@ -39,7 +39,7 @@ _Keys = tuple[Key, Key, list[Key]]
 
 @dataclass(frozen=True)
 class LoadedIds:
-    """What the worker calls the data; views in the order of the fluoroscopy nodes."""
+    """The worker's ids of the data; views in the order of the fluoroscopy nodes."""
 
     ct: str
     anatomy: str

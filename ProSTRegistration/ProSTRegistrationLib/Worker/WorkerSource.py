@@ -1,4 +1,4 @@
-"""Where a worker comes from: a child process started here, or one that waits on another machine."""
+"""Sources of a worker: a child process started here, or one that waits on another machine."""
 
 from __future__ import annotations
 

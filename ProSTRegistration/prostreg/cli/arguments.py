@@ -74,7 +74,7 @@ def _add_register(commands: argparse._SubParsersAction[Parser], common: Parser) 
     parser.add_argument(
         "--weights",
         metavar="auto|shipped|adapted|FILE",
-        help="of the network (default: auto, adapted to this CT or else those that came along)",
+        help="of the network (default: auto, adapted to this CT or else the shipped ones)",
     )
 
 
@@ -149,7 +149,7 @@ def _add_train(commands: argparse._SubParsersAction[Parser], common: Parser) -> 
         " TensorBoard where it is installed) and, at the end, the weights with their card and figures. After a stop or"
         " a kill the same command goes on where it was. On several machines: torchrun -m prostreg train ...",
     )
-    parser.add_argument("config", metavar="CONFIG", help="a JSON file, or the name of one that comes along")
+    parser.add_argument("config", metavar="CONFIG", help="a JSON file, or the name of a shipped one")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
     parser.add_argument(
         "--data",
@@ -175,7 +175,7 @@ def _add_adapt(commands: argparse._SubParsersAction[Parser], common: Parser) -> 
     )
     parser.add_argument("case", type=Path, metavar="CASE", help="case.json, or the folder it is in; views may be empty")
     parser.add_argument("--minutes", type=_minutes, default=10.0, metavar="M", help="of training (default: 10)")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="to begin with (default: those that came along)")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="to begin with (default: the shipped ones)")
     parser.add_argument(
         "--foreign-weights", action="store_true", help="begin with weights of another patient all the same"
     )

@@ -1,4 +1,4 @@
-"""What people see while a command runs: lines and a progress bar, on stderr."""
+"""The console of a running command: lines and a progress bar, on stderr."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SECONDS_BETWEEN_LINES = 2.0
 
 
 class Progress(Protocol):
-    """What is shown of a long job: a registration's progress, or that of an adaptation."""
+    """Progress of a long job: of a registration or an adaptation."""
 
     @property
     def stage(self) -> str: ...

@@ -73,7 +73,7 @@ def _make_case(arguments: argparse.Namespace) -> Path:
 
 
 def _start_error(case: Case) -> tuple[float, float]:
-    """How far the start is from the truth: degrees, and mean distance of the landmarks in mm."""
+    """The start's distance from the truth: degrees, and mean distance of the landmarks in mm."""
     start, truth = case.initial_world_from_volume, case.truth_world_from_volume
     assert start is not None  # demo cases have both
     assert truth is not None

@@ -1,4 +1,4 @@
-"""What people see while an evaluation runs: one line per registration."""
+"""The console of a running evaluation: one line per registration."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def _weights() -> dict[str, Any]:
 
 
 def weights_entry(path: Path) -> dict[str, Any]:
-    """What is told about a file of weights: its card in short, or the fault that keeps it from being used."""
+    """A file of weights in short: its card, or the fault that keeps it from being used."""
     from prostreg.prost.weights import load_weights
 
     try:

@@ -1,4 +1,4 @@
-"""What a command ends with."""
+"""The end of a command: its exit code, report and text."""
 
 from __future__ import annotations
 

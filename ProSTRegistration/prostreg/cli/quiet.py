@@ -1,4 +1,4 @@
-"""The one place where warnings of third parties are kept from users; ``--debug`` shows them."""
+"""Silence of third parties while a command runs; ``--debug`` shows their warnings."""
 
 from __future__ import annotations
 

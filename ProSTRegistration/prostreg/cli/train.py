@@ -52,7 +52,7 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True)
 class _Plan:
-    """What was asked for, after it was found to be possible."""
+    """The training that was asked for, after it was found to be possible."""
 
     config: TrainingConfig
     entries: tuple[PatientEntry, ...]
@@ -61,7 +61,7 @@ class _Plan:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What makes this the same run as another."""
+        """The key that this run shares with its continuations."""
         return run_description(self.config.content, self.entries)
 
 

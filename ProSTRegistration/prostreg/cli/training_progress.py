@@ -1,4 +1,4 @@
-"""What people see while a training runs: a line every few seconds, on top of the results of each validation."""
+"""The console of a running training: a line every few seconds, and the results of each validation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Dask worker does: one row, from the protocol's text and a case number."""
+"""The work of a Dask worker: one row, from the protocol's text and a case number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a pose is from the truth, split into what an X-ray shows well and what it shows badly."""
+"""The error of a pose, split into what an X-ray shows well and what it shows badly."""
 
 from __future__ import annotations
 

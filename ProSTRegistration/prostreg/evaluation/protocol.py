@@ -28,7 +28,7 @@ _DEEPEST = 8
 
 @dataclass(frozen=True)
 class PaperFigure:
-    """What a publication reports for a method under such conditions; shares from 0 to 1."""
+    """A publication's figures for a method under such conditions; shares from 0 to 1."""
 
     method: str
     success: float
@@ -86,7 +86,7 @@ _ROW_KEYS = ("name", "source", "starts", "motion", "seed", "landmarks_mm", "sett
 
 
 def protocol_names() -> tuple[str, ...]:
-    """The protocols that come with the program."""
+    """Names of the shipped protocols."""
     return tuple(sorted(path.stem for path in PROTOCOLS_FOLDER.glob("*.json")))
 
 

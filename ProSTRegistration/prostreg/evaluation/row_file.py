@@ -44,7 +44,7 @@ class RowFile:
             self.rows[row.key] = row
 
     def check_same_weights(self, weights: Mapping[str, str]) -> None:
-        """Whether the rows that are there had the weights that further ones would have.
+        """True if the rows that are there had the weights that further ones would have.
 
         Args:
             weights: first digits of their SHA256 for each method that has a network.

@@ -75,7 +75,7 @@ class Row:
 
     @property
     def key(self) -> Key:
-        """What there is one row of."""
+        """A row's key: case number and method."""
         return self.number, self.method
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What keeps paired landmarks from determining a pose, in words for people."""
+"""Faults that keep paired landmarks from determining a pose, in words for people."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _table(values: ArrayLike, columns: int, what: str) -> Array:
 
 
 def _is_marked(pixels: Array) -> NDArray[np.bool_]:
-    """Which landmarks (n,) are meant to be marked, rightly or not."""
+    """The landmarks (n,) that are meant to be marked, rightly or not."""
     return np.asarray(~np.isnan(pixels).all(axis=1))
 
 

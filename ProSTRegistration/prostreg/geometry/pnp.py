@@ -23,8 +23,8 @@ MIRRORED_FROM_MM = 3.0
 MIRRORED_SHARE = 1 / 3
 """Pairs that fit worse than that, and a mirror image of the X-rays fits with less than this share of their error."""
 
+# Every descent takes STEPS; the best ones go on until nothing moves.
 STEPS = 20
-"""Of all descents; the best go on until nothing moves."""
 STEPS_OF_BEST = 80
 BEST_KEPT = 6
 DAMPING = 1e-3
@@ -54,7 +54,7 @@ class LandmarkPose:
 
     @property
     def warning(self) -> str | None:
-        """What a user should know before using the pose; None where there is nothing."""
+        """A warning before the pose is used; None where there is nothing to say."""
         if not self.mirrored:
             return None
         return (

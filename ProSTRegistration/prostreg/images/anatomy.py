@@ -1,4 +1,4 @@
-"""Which voxels of a CT are registered: chosen by labels, or bone by threshold."""
+"""The voxels of a CT that are registered: chosen by labels, or bone by threshold."""
 
 from __future__ import annotations
 

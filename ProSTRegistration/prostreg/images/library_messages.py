@@ -18,8 +18,8 @@ _one_at_a_time = threading.RLock()
 def quiet_libraries() -> Iterator[None]:
     """Silences ITK, pydicom and the C libraries below them inside the block.
 
-    libpng, libtiff, nifti and MetaIO write to the process's standard error by themselves, so that
-    is led away too; one block at a time, so that each finds it and leaves it as it was.
+    libpng, libtiff, nifti and MetaIO write to the process's standard error by themselves: it is redirected too. One
+    block runs at a time: each finds standard error as it was and leaves it so.
     """
     with _one_at_a_time, _stderr_led_away(), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -29,7 +29,7 @@ _CONVEX_FROM = 0.93
 
 @dataclass(frozen=True, eq=False)
 class RadiationField:
-    """What of an image was reached by radiation, on a coarse grid.
+    """The part of an image that radiation reached, on a coarse grid.
 
     Attributes:
         grey: coarse image (rows, columns), block averages scaled to 0..1.
@@ -115,7 +115,7 @@ def _score(grey: NDArray[np.float64], area: NDArray[np.bool_], opposite: NDArray
 
 
 def _is_nearly_convex(field: NDArray[np.bool_]) -> bool:
-    """Whether rows and columns cross the field in one piece, as they cross a convex one."""
+    """True if rows and columns cross the field in one piece, as they cross a convex one."""
     spans = 0
     for crossed in (field, field.T):
         lines = crossed[crossed.any(axis=1)]

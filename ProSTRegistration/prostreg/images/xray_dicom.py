@@ -67,7 +67,7 @@ def _compression(dataset: pydicom.Dataset) -> str:
 
 
 def _polarity(dataset: pydicom.Dataset) -> Literal["bone-dark", "bone-bright"] | None:
-    """What the tags tell of the stored values' direction, None where they do not.
+    """The direction of the stored values by the tags; None where they do not tell.
 
     PixelIntensityRelationshipSign (0028,1041) tells it by itself; LIN (0028,1040) is
     proportional to the beam's intensity. Radiographs (CR, DX) are shown with white bone, so their

@@ -81,7 +81,7 @@ def _outline(is_shown: NDArray[np.bool_], sigma_pixels: float) -> Lines:
 
 
 def _inner_edges(drr: Image, is_shown: NDArray[np.bool_], sigma_pixels: float) -> Lines:
-    """Where the slope of the DRR is steepest along its own direction, and steep enough."""
+    """Edges of a DRR, boolean: its slope is steepest there along its own direction, and steep enough."""
     slope_v, slope_u = np.gradient(blurred(drr, sigma_pixels).astype(np.float64))
     strength = np.hypot(slope_u, slope_v)
     along_v, along_u = np.gradient(strength)
@@ -96,7 +96,7 @@ def _inner_edges(drr: Image, is_shown: NDArray[np.bool_], sigma_pixels: float) -
 
 
 def _level_lines(image: NDArray[np.floating], level: float) -> Lines:
-    """Where an image has a value, linear between pixels (marching squares)."""
+    """The lines on which an image has a value, linear between pixels (marching squares)."""
     is_above = image > level
     crossed_u, crossed_v = is_above[:, 1:] != is_above[:, :-1], is_above[1:] != is_above[:-1]
     (rows_u, columns_u), (rows_v, columns_v) = np.nonzero(crossed_u), np.nonzero(crossed_v)

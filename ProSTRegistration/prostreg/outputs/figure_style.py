@@ -15,7 +15,7 @@ EDGE = "#bbbbbb"
 
 
 class MethodStyle(NamedTuple):
-    """How a method is drawn; colours of Okabe and Ito, and a marker and a line of its own."""
+    """The drawing style of a method: a colour of Okabe and Ito, a marker and a line of its own."""
 
     label: str
     colour: str

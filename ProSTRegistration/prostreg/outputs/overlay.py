@@ -52,7 +52,7 @@ TITLES = (
 
 @dataclass(frozen=True, eq=False)
 class OverlayView:
-    """What is drawn for one view; all images (height, width) of equal size, line integrals.
+    """The images that are drawn for one view; all (height, width) of equal size, line integrals.
 
     Attributes:
         fluoroscopy: the X-ray image.

@@ -49,7 +49,7 @@ def factor_to(most_pixels: int, shape: tuple[int, ...]) -> int:
 
 
 def footprint(drr: Image, share: float = FOOTPRINT_SHARE) -> NDArray[np.bool_]:
-    """Where a DRR shows more than a share of its highest line integrals."""
+    """The pixels of a DRR with more than a share of its highest line integrals."""
     shown = drr[drr > 0]
     return drr > share * np.percentile(shown, 99) if shown.size else np.zeros(drr.shape, dtype=bool)
 
@@ -83,7 +83,7 @@ def like_fluoroscopy(drr: Image, brightness: NDArray[np.floating], is_bone_brigh
 
 
 def difference(drr: Image, brightness: NDArray[np.floating], is_bone_bright: bool) -> Image:
-    """How much more bone the DRR shows than the fluoroscopy, -1 to 1; 0 where they agree and beside the DRR's bone.
+    """The surplus of bone in the DRR over the fluoroscopy, -1 to 1; 0 where they agree and beside the DRR's bone.
 
     Args: as for like_fluoroscopy; best reduced to DIFFERENCE_PIXELS before.
     """
@@ -97,7 +97,7 @@ def difference(drr: Image, brightness: NDArray[np.floating], is_bone_bright: boo
 
 
 def is_tile(shape: tuple[int, ...], corner: tuple[float, float], tile_pixels: float) -> NDArray[np.bool_]:
-    """Where a checkerboard shows its second image.
+    """The fields of a checkerboard that show its second image.
 
     Args:
         shape: (height, width).

@@ -1,4 +1,4 @@
-"""Which parts of a volume hold anything, coarse enough to look up while marching."""
+"""The occupied parts of a volume, coarse enough to look up while marching."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def _integrate(features: Tensor, source: Tensor, directions: Tensor, lengths: Te
 def _inside(
     crossings: Tensor, planes: Tensor, sizes: Tensor, main: Tensor, lateral: Tensor, source: Tensor, along: Tensor
 ) -> Tensor:
-    """Which plane crossings (rays, planes) lie in the slab of the padded volume, in front of the source."""
+    """The plane crossings (rays, planes) that lie in the slab of the padded volume, in front of the source."""
     in_slab = ((crossings > 0) & (crossings < (sizes[lateral] - 1)[..., None])).all(dim=1)
     in_front = (planes - source) * along > 0
     return in_slab & in_front & (planes < sizes[main][:, None] - 1)

@@ -1,4 +1,4 @@
-"""What a projector is, and which one is used where."""
+"""Projectors: their interface, and the one that is used."""
 
 from __future__ import annotations
 

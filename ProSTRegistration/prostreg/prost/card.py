@@ -27,7 +27,7 @@ class DataSource:
 
 @dataclass(frozen=True)
 class Training:
-    """How long and on what the network was trained.
+    """The training of a network: how long and on what.
 
     Attributes:
         steps: updates of the weights.
@@ -52,7 +52,7 @@ class MadeFor:
 
 @dataclass(frozen=True)
 class Card:
-    """What is known about a file of weights.
+    """The card of a file of weights.
 
     Attributes:
         title: one line for people.
@@ -88,12 +88,12 @@ class Card:
 
     @property
     def kind(self) -> Kind:
-        """Whether the weights are for all patients or adapted to one."""
+        """True if the weights are for all patients; False if adapted to one."""
         return "shipped" if self.made_for is None else "adapted"
 
 
 def card_path(weights: Path) -> Path:
-    """Where the card of a file of weights lies: beside it."""
+    """The path of the card of a file of weights: beside it."""
     return weights.with_suffix(".json")
 
 

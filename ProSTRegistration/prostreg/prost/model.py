@@ -45,7 +45,7 @@ class LearnedModel:
 def configuration_of_model(
     spread: NDArray[np.float64], residual: NDArray[np.float64], training: Mapping[str, Any], view: str = "AP"
 ) -> dict[str, Any]:
-    """What a card's configuration has to say, so that `load_model` finds it."""
+    """The keys of a card's configuration that `load_model` needs."""
     return {
         "parameters": list(PARAMETERS),
         SPREAD: [float(value) for value in spread],

@@ -1,4 +1,4 @@
-"""What all ProST networks have in common: features of the volume, features of the X-ray, and a similarity between them.
+"""The interface of all ProST networks: features of the volume, features of the X-ray, and a similarity between them.
 
 The similarity L_N is made to have a gradient with respect to the pose that points away from the true one (C. Gao et
 al., "Generalizing spatial transformers to projective geometry", MICCAI 2020, section 2.2). What depends on the volume
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 class Comparison(NamedTuple):
-    """What comes of comparing projected features with an X-ray.
+    """The comparison of projected features with an X-ray.
 
     Attributes:
         similarity: L_N (n,), smaller is better.
@@ -58,5 +58,5 @@ class ProSTNetwork(nn.Module, ABC):
         return Comparison(self.similarity(moving, fixed), None)
 
     def fixed_pose_estimate(self, fixed: tuple[Tensor, ...]) -> Tensor | None:
-        """What an X-ray's features say of its pose, (n, 6) as in `Comparison`; None where they say nothing of it."""
+        """The pose that an X-ray's features tell, (n, 6) as in `Comparison`; None where they tell none."""
         return None

@@ -28,7 +28,7 @@ def all_shipped(folder: Path = MODELS_FOLDER) -> list[Path]:
 
 
 def shipping_faults(folder: Path = MODELS_FOLDER, networks: Mapping[str, NetworkMaker] = NETWORKS) -> list[str]:
-    """What speaks against shipping the weights of a folder, in words; asked before a release, not when they are used.
+    """Faults that speak against shipping the weights of a folder; asked before a release, not when they are used.
 
     Args:
         folder: with the weights and their cards.

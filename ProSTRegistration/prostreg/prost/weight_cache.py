@@ -43,7 +43,7 @@ def anatomy_digest(anatomy: NDArray[np.bool_]) -> str:
 
 
 def patient_of(ct: Volume, anatomy: NDArray[np.bool_]) -> MadeFor:
-    """What the card of weights adapted to this CT and anatomy says of them."""
+    """The card's words for weights adapted to this CT and anatomy."""
     return MadeFor(ct_digest(ct), anatomy_digest(anatomy))
 
 
@@ -53,7 +53,7 @@ def adapted_folder() -> Path:
 
 
 def adapted_path(ct: Volume, anatomy: NDArray[np.bool_]) -> Path:
-    """Where weights adapted to this CT and anatomy belong, whether there are any or not."""
+    """The path of weights adapted to this CT and anatomy, whether there are any or not."""
     patient = patient_of(ct, anatomy)
     return adapted_folder() / f"{patient.ct[:DIGITS_IN_NAMES]}-{patient.anatomy[:DIGITS_IN_NAMES]}{SUFFIX}"
 
@@ -70,7 +70,7 @@ def adapted_count() -> int:
 
 
 def check_made_for(card: Card, ct: Volume, anatomy: NDArray[np.bool_]) -> None:
-    """Whether weights are for all patients or for this one; not to be asked where a user wants them all the same.
+    """True if weights are for all patients or for this one; not to be asked where a user wants them all the same.
 
     Raises:
         WeightsError: they were adapted to another CT, or to another anatomy of this one.

@@ -35,7 +35,7 @@ _MOST_NAMES_LISTED = 5
 
 @dataclass(frozen=True, eq=False)
 class LoadedWeights:
-    """What a file of weights and its card hold.
+    """The content of a file of weights and its card.
 
     Attributes:
         network_name: which network they belong to.
@@ -52,7 +52,7 @@ class LoadedWeights:
 
 @dataclass(frozen=True)
 class _Description:
-    """What the file itself says of its weights."""
+    """The file's own words on its weights."""
 
     network: str
     options: Mapping[str, Any]
@@ -125,7 +125,7 @@ def load_network(path: Path, networks: Mapping[str, NetworkMaker] = NETWORKS) ->
         WeightsError: as `load_weights`, or the network is unknown, or the weights do not fit it.
     """
     loaded = load_weights(path)
-    # The weights that a network begins with are overwritten: they shall not use up anyone's random numbers.
+    # Initial weights are overwritten below: drawing them must leave the caller's random numbers alone.
     try:
         with torch.random.fork_rng(devices=[]):
             network = make_network(loaded.network_name, loaded.options, networks)

@@ -1,4 +1,4 @@
-"""Whether a result can be trusted: a word and its reasons, from what a run can know."""
+"""The verdict on a result: a word and its reasons, from what a run can know."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Verdict:
 
 
 def needs_mirror_check(evidence: Evidence) -> bool:
-    """Whether a mirrored image could have given this score, and the result would be trusted."""
+    """True if a mirrored image could have given this score and the result would be trusted."""
     return evidence.confirmed < MIRROR_PROOF and judge(evidence).status != "failed"
 
 

@@ -40,7 +40,7 @@ class AttemptLog:
     def evidence(
         self, parameters: NDArray[np.float64], footprint: FootprintScore, restarts: int, is_kept: bool = False
     ) -> Evidence:
-        """What is known about a pose with the given parameters (6,), compared with those judged before.
+        """The evidence for a pose with the given parameters (6,), compared with those judged before.
 
         ``is_kept`` says that the pose is one of those, polished, and so does not confirm itself.
         """

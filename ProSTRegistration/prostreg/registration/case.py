@@ -1,4 +1,4 @@
-"""What one registration starts from."""
+"""The input of one registration."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def precise_enough(expected_mtre_mm: float) -> float:
 
 
 def features(evidence: Evidence) -> dict[str, float]:
-    """What the model weighs.
+    """The features that the model weighs.
 
     ``chance`` is how high a score can get by luck: it falls with the root of the number of patches. ``rivalry`` is
     the runner-up's score as a share of the pose's own.

@@ -45,7 +45,7 @@ class RegistrationConfig:
             from there; ``prost+cmaes`` puts a CMA-ES run in between.
         restarts: number of CMA-ES runs, or ``auto``: until accepted, ``most_restarts`` are done, or out of time.
         time_limit_s: after which the best pose so far is returned.
-        weights: of the ProST network: ``auto`` (adapted to this patient, or else those that came along),
+        weights: of the ProST network: ``auto`` (adapted to this patient, or else the shipped ones),
             ``shipped``, ``adapted``, or the name of a file.
         foreign_weights: whether weights that were adapted to another patient may be used.
         descents: on the learned similarity, from the start and from around it.

@@ -161,7 +161,7 @@ def _merit(result: Result) -> tuple[bool, float, float]:
 
 
 def meeting_point_mm(views: tuple[View, ...]) -> NDArray[np.float64]:
-    """Where the rays through the middles of all images meet or come nearest, in the world (3,).
+    """The point (3,) in the world where the rays through the middles of all images meet or come nearest.
 
     With one view, or views that look the same way: where a patient usually lies on the first ray.
     """

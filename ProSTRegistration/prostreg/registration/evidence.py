@@ -1,4 +1,4 @@
-"""What a run knows about a pose that it found, without knowing the truth."""
+"""Evidence: a run's knowledge of a pose that it found, without the truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How precise a pose is: what the curvature of the similarity and its unevenness over the image say.
+"""The expected error of a pose, from the curvature of the similarity and its unevenness over the image.
 
 The pose is where the mean of many patches' correlations is highest. Each patch alone would pull it elsewhere: the
 flatter the mean (small curvature) and the more the patches disagree (large pulls), the less certain the pose. That is

@@ -28,8 +28,8 @@ NARROWED = 0.6
 
 FAR_SHARE = 0.25
 WIDENING = 1.5
-"""CMA-ES begins at a descent's end with so many times what descents left on X-rays never trained on, but at least
-with a quarter of the spread and at most with all of it."""
+"""Initial width of CMA-ES at a descent's end, in errors that descents left on X-rays outside of the training. It is
+kept between a quarter of the start's spread and all of it."""
 
 
 _projections: WeakKeyDictionary[Volume, tuple[NDArray[np.bool_], str, FeatureProjection]] = WeakKeyDictionary()
@@ -48,7 +48,7 @@ def projection_of(case: Case, model: LearnedModel) -> FeatureProjection:
 
 
 def is_believed(model: LearnedModel, spread: NDArray[np.float64]) -> bool:
-    """Whether descents narrow starts of this spread, by what they left on X-rays that the weights never saw.
+    """True if descents narrow starts of this spread, by what they left on X-rays that the weights never saw.
 
     Args:
         model: network and how it did.
@@ -97,7 +97,7 @@ class LearnedSearch:
         return self._similarity.evaluations
 
     def share_left(self) -> NDArray[np.float64]:
-        """What is left of the start's uncertainty after a descent, as a share of it for each parameter (6,)."""
+        """The share (6,) of the start's uncertainty that is left after a descent, for each parameter."""
         return self._left if self.is_believed else np.ones(6)
 
     def descents(

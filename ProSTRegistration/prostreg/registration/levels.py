@@ -75,7 +75,7 @@ class Levels:
 
     @cached_property
     def middle(self) -> Objective:
-        """Where poses are refined, compared and judged."""
+        """The level at which poses are refined, compared and judged."""
         return self._objective(self._config.judge_pixels, self._config.patch_radius_px, 2, voxels_per_pixel=1.0)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""How much memory a registration needs beyond what is loaded; rather too little than too much."""
+"""The memory that a registration needs beyond what is loaded: an estimate from below."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ class _Run:
             rounds += 1
 
     def _is_convinced(self) -> bool:
-        """Whether the search may end early."""
+        """True if the search may end early."""
         return self._until_accepted and judge(self._evidence()).status == "accepted"
 
     def _needs_mirror_check(self, evidence: Evidence) -> bool:
@@ -140,7 +140,7 @@ class _Run:
         return self._log.evidence(best.parameters, footprint, self._search.runs_done, is_kept=True)
 
     def _final_evidence(self) -> tuple[Evidence, ExpectedError | None]:
-        """What is known about the best pose, its precision included; no precision where the anatomy is not seen."""
+        """The evidence for the best pose, its precision included; no precision where the anatomy is not seen."""
         evidence = self._evidence()
         if evidence.patches <= 0:
             return evidence, None
@@ -202,7 +202,7 @@ def mtre_mm(case: Case, world_from_volume: Matrix) -> float | None:
 
 
 def check_method(config: RegistrationConfig) -> None:
-    """Whether a registration with these settings can run here, asked before there is a case.
+    """Refuses settings with which no registration can run here, before there is a case.
 
     Raises:
         WeightsError: the method needs network weights that are not there.

@@ -68,7 +68,7 @@ class PoseSearch:
 
     @property
     def has_learned(self) -> bool:
-        """Whether there is a network to descend on."""
+        """True if there is a network to descend on."""
         return self._make_learned is not None
 
     def best_pose(self) -> Matrix:
@@ -76,7 +76,7 @@ class PoseSearch:
         return self._pose(self.best)
 
     def footprint(self, candidate: Candidate) -> FootprintScore:
-        """How well a candidate explains what it claims to explain."""
+        """The score of a candidate over its own footprint."""
         return self._levels.middle.footprint_score(self._pose(candidate))
 
     def refine_start(self) -> None:

@@ -1,4 +1,4 @@
-"""What a registration reports: progress while it runs, a result at its end."""
+"""Reports of a registration: progress while it runs, a result at its end."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class StageReport:
-    """What one stage of a run did."""
+    """The account of one stage of a run."""
 
     name: str
     evaluations: int
@@ -48,7 +48,7 @@ class StageReport:
 
 @dataclass(frozen=True, eq=False)
 class ExpectedError:
-    """How far a right pose is expected to be off, as standard deviations.
+    """The expected error of a right pose, as standard deviations.
 
     Attributes:
         rotation_deg: (3,) about the axes of the pose's `PoseChart`: tilts about u and v, in-plane turn.

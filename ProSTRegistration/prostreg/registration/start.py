@@ -1,4 +1,4 @@
-"""Where a registration starts, and whether that start can be used."""
+"""The start of a registration, and its faults."""
 
 from __future__ import annotations
 

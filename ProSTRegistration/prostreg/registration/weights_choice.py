@@ -1,4 +1,4 @@
-"""Which weights a registration uses: the user's own, those adapted to this patient, or those that came along."""
+"""The weights that a registration uses: the user's own, those adapted to this patient, or the shipped ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def chosen_weights(config: RegistrationConfig, case: Case | None) -> Path | None
     """The file of weights to use; None where there is none and the method can do without.
 
     Args:
-        config: ``weights`` is "auto" (adapted to this patient, or else those that came along), "shipped",
+        config: ``weights`` is "auto" (adapted to this patient, or else the shipped ones), "shipped",
             "adapted", or a file.
         case: None where only what does not depend on the patient is to be found out.
 
@@ -78,5 +78,5 @@ def _unchanged_model(path: Path, changed_ns: int, size: int) -> LearnedModel:
 
 
 def weights_used(model: LearnedModel) -> dict[str, str]:
-    """What a result says of the weights it was made with."""
+    """A result's words on the weights it was made with."""
     return {"title": model.card.title, "kind": model.card.kind, "sha256": model.card.sha256}

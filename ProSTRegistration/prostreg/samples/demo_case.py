@@ -87,7 +87,7 @@ def without_contrast_agent(ct: Volume, labels: Volume) -> Volume:
 
 @dataclass(frozen=True, eq=False)
 class _Scene:
-    """What is imaged and from where.
+    """The imaging of a demo case: what is imaged and from where.
 
     Attributes:
         ct: what the X-rays pass through, HU.

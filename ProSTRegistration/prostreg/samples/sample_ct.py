@@ -55,7 +55,7 @@ class SampleCt:
 
 
 def is_cached() -> bool:
-    """Whether the sample CT is there and needs no download."""
+    """True if the sample CT is there and needs no download."""
     return all(_is_intact(_cached(member), MEMBER_SHA256[member]) for member in MEMBER_SHA256)
 
 

@@ -38,7 +38,7 @@ class LearnedObjective(Protocol):
 
     @property
     def spread(self) -> NDArray[np.float64]:
-        """What whitens the parameters (6,), rad and mm."""
+        """The spread (6,) that whitens the parameters, rad and mm."""
 
     def values_and_gradients(
         self, world_from_volume: NDArray[np.float64]
@@ -48,7 +48,7 @@ class LearnedObjective(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Descent:
-    """Where a descent ended.
+    """The end of a descent.
 
     Attributes:
         world_from_volume: (n, 4, 4).

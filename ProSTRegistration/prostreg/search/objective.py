@@ -1,4 +1,4 @@
-"""How well a pose explains the images: projector, similarity and views put together, for many poses at once."""
+"""The objective of a search: projector, similarity and views put together, for many poses at once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ScoredView:
 
 @dataclass(frozen=True)
 class FootprintScore:
-    """How well a pose explains the part of the images that it claims to explain.
+    """The score of a pose over the part of the images that it claims to explain.
 
     Attributes:
         score: share of the DRR's structure that the image confirms, in the view that confirms least: a bone that
@@ -106,7 +106,7 @@ class Objective:
         return total / len(self._views), gradient / len(self._views)
 
     def block_shares(self, world_from_volume: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What each patch-wide block of the views adds to the scores of poses (n, 4, 4), (n, blocks).
+        """The shares (n, blocks) that each patch-wide block of the views adds to the scores of poses (n, 4, 4).
 
         To first order around the pose ``centre`` (4, 4): their differences add up to those of the scores.
         """

@@ -95,7 +95,7 @@ class PatchGradNcc:
         return (correlation * (structure + FLAT).sqrt()).sum(dim=(1, 2, 3)) / (structure.sum(dim=(1, 2, 3)) + FLAT)
 
     def block_shares(self, moving: Tensor, centre: Tensor) -> Tensor:
-        """What each block of the image, as wide as a patch, adds to the scores (n, blocks), to first order.
+        """The shares (n, blocks) that each patch-wide block of the image adds to the scores, to first order.
 
         The score is a quotient of sums; here it is expanded around the image ``centre`` (1, h, w),
         so that differences between the images (n, h, w) add up to those of their scores. Patches

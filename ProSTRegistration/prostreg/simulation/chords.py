@@ -1,4 +1,4 @@
-"""How far rays run through straight rods, in closed form: wires, screws with their thread, tubes."""
+"""Chords of rays through straight rods, in closed form: wires, screws with their thread, tubes."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def chord_mm(rays: Vector, rod: Rod) -> NDArray[np.float64]:
 
 
 def _nearest(rays: Vector, start: Vector, axis: Vector) -> tuple[Vector, Vector, Vector, Vector]:
-    """Where rays come nearest to the axis: along the ray, squared distance; and their cosine and squared sine to it."""
+    """Nearest points of rays to the axis: along the ray, squared distance; cosine and squared sine to it."""
     cosine = rays @ axis
     squared_sine = np.maximum(1 - cosine**2, _PARALLEL)
     across = start - (start @ axis) * axis

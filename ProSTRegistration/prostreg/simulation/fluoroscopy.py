@@ -102,7 +102,7 @@ class FluoroscopySimulator:
         return SimulatedXray(*grey_values(counted, open_field, settings, seed, pitch_mm))
 
     def _primary(self, carm: CArm, camera_from_volume: Matrix, seed: int) -> Image:
-        """What arrives without being scattered (height, width), blurred by focal spot and detector; 1 in the open."""
+        """The primary image (height, width), unscattered, blurred by focal spot and detector; 1 in the open."""
         settings, pitch_mm = self._settings, carm.detector_spacing_mm[0]
         factor = SUPERSAMPLING if pitch_mm > FINE_ENOUGH_MM else 1
         fine = carm.resized(factor, (carm.width * factor, carm.height * factor))

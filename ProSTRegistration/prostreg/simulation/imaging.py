@@ -43,7 +43,7 @@ def detector_sigma_mm(settings: SimulatorSettings, seed: int) -> float:
 
 
 def with_scatter(primary: Image, beam: Image, settings: SimulatorSettings, seed: int, pitch_mm: float) -> Image:
-    """What arrives: the primary image where the beam is, and what is scattered of it.
+    """The image that arrives: the primary one where the beam is, and its scatter.
 
     What a thick patient scatters forward is proportional to ``p ln(1/p)`` of the primary p, none in the open field,
     spread widely (B. Ohnesorge, T. Flohr, K. Klingenbeck-Regn: Efficient object scatter correction algorithm for

@@ -1,4 +1,4 @@
-"""How strong each effect of a simulated fluoroscopy is: ranges to draw from, checks, JSON."""
+"""Settings of a simulated fluoroscopy's effects: ranges to draw from, checks, JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lies around the patient in the beam: the edge of the table and a drape."""
+"""The patient's surroundings in the beam: the edge of the table and a drape."""
 
 from __future__ import annotations
 

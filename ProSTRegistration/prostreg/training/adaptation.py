@@ -55,7 +55,7 @@ class AdaptationProgress:
 
 @dataclass(frozen=True, eq=False)
 class Adaptation:
-    """What came of adapting.
+    """The outcome of adapting.
 
     Attributes:
         path: the weights, with their card beside.

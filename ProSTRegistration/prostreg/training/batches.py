@@ -1,4 +1,4 @@
-"""What one step learns from: X-rays, start poses, and where the truth lies from there."""
+"""Batches of a training step: X-rays, start poses, and where the truth lies from there."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ PRECISIONS = ("32-true", "bf16-mixed")
 
 @dataclass(frozen=True)
 class ImagingSetup:
-    """What the simulated X-rays show; each draws from these.
+    """The imaging of the simulated X-rays; each draws from these.
 
     Attributes:
         sdd_mm: source-detector distance.
@@ -55,7 +55,7 @@ class ImagingSetup:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to a simulated X-ray each time it is used, each with probability ``share``.
+    """The changes of a simulated X-ray each time it is used, each with probability ``share``.
 
     Attributes:
         gamma: exponent.

@@ -1,4 +1,4 @@
-"""The configurations of trainings that come along."""
+"""The shipped configurations of trainings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CONFIGS_FOLDER = Path(__file__).resolve().parent / "configs"
 
 
 def config_names() -> tuple[str, ...]:
-    """Names of the configurations that come along; lists of patients lie beside them."""
+    """Names of the shipped configurations; lists of patients lie beside them."""
     contents = {file.stem: json_object(file, "configuration") for file in CONFIGS_FOLDER.glob("*.json")}
     return tuple(sorted(name for name, content in contents.items() if isinstance(content.get("patients"), str)))
 
@@ -31,6 +31,5 @@ def config_file(name: str) -> Path:
     if name in config_names():
         return CONFIGS_FOLDER / f"{name}.json"
     raise InputError(
-        f"There is no configuration {name}: give a file, or the name of one that comes along"
-        f" ({', '.join(config_names())})."
+        f"There is no configuration {name}: give a file, or the name of a shipped one ({', '.join(config_names())})."
     )

@@ -1,4 +1,4 @@
-"""How far around the truth a similarity leads to it: its course along each of the six pose parameters.
+"""The convexity of a similarity around the truth: its course along each of the six pose parameters.
 
 The figure that both papers show (C. Gao et al., MICCAI 2020 and IEEE TMI 43(1):275-285, 2024): L_N beside the
 similarity that CMA-ES climbs, each along one parameter while the others are true.

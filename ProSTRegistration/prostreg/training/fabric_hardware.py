@@ -28,7 +28,7 @@ EXTRA = "training"
 
 @dataclass(frozen=True)
 class Hardware:
-    """Where a training runs.
+    """The hardware of a training.
 
     Attributes:
         execution: how steps are carried out.
@@ -44,7 +44,7 @@ class Hardware:
 
 
 def fabric_faults() -> list[str]:
-    """What is missing for `launch`, in words."""
+    """Faults that keep `launch` from working, in words."""
     if importlib.util.find_spec(PACKAGE) is not None:
         return []
     return [f"Training needs Lightning Fabric: install it with pip install 'prostreg[{EXTRA}]'."]

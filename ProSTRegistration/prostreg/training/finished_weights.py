@@ -74,7 +74,7 @@ def save_finished_weights(
 
 
 def training_of(steps: int, seconds: float, device: torch.device, processes: int) -> Training:
-    """What a card says of the duration and the hardware."""
+    """A card's words on the duration and the hardware."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
     return Training(steps, round(seconds, 1), name if processes == 1 else f"{processes} x {name}", TRAINING_CURVE)
 

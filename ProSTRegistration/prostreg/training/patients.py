@@ -76,7 +76,7 @@ def read_patient_list(path: Path, data_folders: Sequence[Path] = ()) -> tuple[Pa
 
 
 def run_description(content: Mapping[str, Any], entries: Sequence[PatientEntry]) -> dict[str, Any]:
-    """What makes a run the same run: its configuration and its patients, wherever their files lie."""
+    """The key of a run: its configuration and its patients, wherever their files lie."""
     described = [
         {
             "name": entry.name,
@@ -93,7 +93,7 @@ def run_description(content: Mapping[str, Any], entries: Sequence[PatientEntry])
 
 
 def check_contents(entries: Sequence[PatientEntry]) -> None:
-    """Whether the CTs are the very files that the list names; takes as long as reading them once.
+    """Refuses CTs that are not the very files that the list names; takes as long as reading them once.
 
     Raises:
         InputError: names every other one.

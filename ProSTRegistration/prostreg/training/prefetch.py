@@ -22,7 +22,7 @@ class Prefetch(Generic[Made]):
         self._ahead: dict[int, Future[Made]] = {}
 
     def get(self, number: int) -> Made:
-        """What belongs to ``number``; raises what making it raised."""
+        """The item of ``number``; raises what making it raised."""
         made = self._ahead.pop(number, None) or self._thread.submit(self._make, number)
         self._ahead = {number + 1: self._thread.submit(self._make, number + 1)}
         return made.result()

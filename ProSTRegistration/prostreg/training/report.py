@@ -1,4 +1,4 @@
-"""What a training run ends with: weights and their card, figures, and the numbers of the figures."""
+"""The end of a training run: weights and their card, figures, and the numbers of the figures."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ STEPS_PER_ROW = 20
 
 @dataclass(frozen=True)
 class Execution:
-    """How the steps are carried out on the hardware at hand; the default is this process alone.
+    """The execution of steps on the hardware at hand; the default is this process alone.
 
     Attributes:
         rank: of this process; the first one, 0, writes.

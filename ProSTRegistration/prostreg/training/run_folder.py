@@ -1,4 +1,4 @@
-"""What a training run writes while it goes on: curves, checkpoint, simulated X-rays; how it goes on after a kill."""
+"""The folder of a training run: curves, checkpoint, simulated X-rays; and its continuation after a kill."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TRAINING_CURVE, VALIDATION_CURVE = "training.csv", "validation.csv"
 
 
 def check_same_run(path: Path, config: Mapping[str, Any]) -> None:
-    """Whether a folder is new, or holds a run of this configuration.
+    """Refuses a folder that is not new and holds no run of this configuration.
 
     Raises:
         InputError: it holds a run of another one.
@@ -57,7 +57,7 @@ class RunFolder:
             unfinished.replace(path / CONFIG_FILE)
 
     def bank_file(self, renewal: int, patient: str) -> Path:
-        """Where the simulated X-rays of a patient are kept."""
+        """The path of a patient's simulated X-rays."""
         return self.path / "xrays" / str(renewal) / f"{patient}.npz"
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
@@ -67,7 +67,7 @@ class RunFolder:
         unfinished.replace(self.path / CHECKPOINT_FILE)
 
     def load_checkpoint(self) -> dict[str, Any] | None:
-        """What `save_checkpoint` wrote last; None at the beginning.
+        """The last checkpoint of `save_checkpoint`; None at the beginning.
 
         Raises:
             InputError: the file is damaged.

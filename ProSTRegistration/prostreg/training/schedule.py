@@ -1,4 +1,4 @@
-"""How the learning rate goes over a run."""
+"""The learning rate over a run."""
 
 from __future__ import annotations
 

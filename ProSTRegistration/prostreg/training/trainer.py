@@ -87,7 +87,7 @@ class Trainer:
         )
 
     def prepared(self, banks: Sequence[XrayBank], step: int, rank: int = 0) -> PreparedBatch:
-        """What a step learns from; it depends on the seed, the step and the rank alone, and not on the weights.
+        """The batch of a step; it depends on the seed, the step and the rank alone, and not on the weights.
 
         Args:
             banks: X-rays of each patient.

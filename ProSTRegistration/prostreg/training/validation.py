@@ -1,4 +1,4 @@
-"""How good a network is on X-rays it never learned from: is its gradient right, and does a descent arrive?"""
+"""The validation of a network on X-rays it never learned from: is its gradient right, and does a descent arrive?"""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NEAR = 0.5
 
 @dataclass(frozen=True)
 class Validation:
-    """What a network does from starts drawn as in training.
+    """The behaviour of a network from starts drawn as in training.
 
     Attributes:
         cases: number of X-rays.

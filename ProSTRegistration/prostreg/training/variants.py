@@ -30,7 +30,7 @@ class Patient:
 
 @dataclass(frozen=True)
 class Variant:
-    """How another patient is made; the steps follow each other in this order.
+    """The steps that make another patient, in their order.
 
     Attributes:
         completed_at: where the columns of the CT that follow this one are replaced by those before it, mirrored: a

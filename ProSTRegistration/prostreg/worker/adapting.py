@@ -70,7 +70,7 @@ def adapt_to_patient(
 
 
 def adapted_state(ct: Volume, anatomy: NDArray[np.bool_]) -> dict[str, Any]:
-    """Whether there are weights adapted to a CT and anatomy that can be used.
+    """The state of the weights adapted to a CT and anatomy: whether there are any that can be used.
 
     Returns:
         ``exists``; where they do, ``weights``, ``title``, ``made`` (date and time of the file), ``steps``, ``minutes``,

@@ -1,4 +1,4 @@
-"""What the worker can do: keeps what was loaded and answers one command at a time.
+"""The worker's commands: keep what was loaded and answer one at a time.
 
 All methods run on the work thread; none of them is safe to call from two threads at once. Tasks are what takes long:
 they tell of their progress, and ask between two steps whether they were cancelled; other commands may be answered
@@ -142,7 +142,7 @@ class Commands:
         return {"K": carm.intrinsics.tolist(), "size": list(carm.size)}, {"drr": drr}
 
     def adapted(self, message: Message) -> Reply:
-        """Whether there are weights adapted to ``ct`` and ``anatomy``, as `adapting.adapted_state` tells it."""
+        """The state of weights adapted to ``ct`` and ``anatomy``, as `adapting.adapted_state` tells it."""
         from prostreg.worker.adapting import adapted_state
 
         ct, anatomy = self._patient(Fields(message))

@@ -44,7 +44,7 @@ class Connection:
                 self._socket.sendall(buffer)
 
     def messages(self) -> Iterator[Message | MessageFault]:
-        """What arrives, until the other side is gone."""
+        """The messages that arrive, until the other side is gone."""
         while True:
             item = self._decoder.next()
             if item is not None:

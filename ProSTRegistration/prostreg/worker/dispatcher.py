@@ -1,4 +1,4 @@
-"""What the worker does with requests: one thread reads them, one works on them.
+"""The dispatcher of requests: one thread reads them, one works on them.
 
 The main thread does all work that touches the engine, so that none of it needs locks. The reading thread answers
 status and cancel at once and queues the rest. A task (a registration, an adaptation, fetching a sample) takes long;
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class TaskWords(NamedTuple):
-    """What is said of a task under way: as the worker's state, and to who wants another one."""
+    """The words for a task under way: as the worker's state, and to who wants another one."""
 
     state: str
     is_running: str

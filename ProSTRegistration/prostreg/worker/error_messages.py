@@ -1,4 +1,4 @@
-"""What a client is told when a request fails: a kind for programs, and sentences for people."""
+"""Errors as a client is told them: a kind for programs, and sentences for people."""
 
 from __future__ import annotations
 

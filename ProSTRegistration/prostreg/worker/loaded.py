@@ -1,4 +1,4 @@
-"""What the worker keeps between requests."""
+"""The worker's memory between requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether this machine can compute what is asked for, told in one sentence."""
+"""The self-check: can this machine compute what is asked for? Told in one sentence."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _no_gpu_registration() -> str:
 
 
 def _cuda() -> dict[str, Any]:
-    """What there is of a GPU, and why it cannot be used, where it cannot."""
+    """The GPU of this machine, and why it cannot be used, where it cannot."""
     found: dict[str, Any] = {"works": False, "fault": None, "name": None, "total_gib": None, "free_gib": None}
     if torch.version.cuda is None:
         return {**found, "fault": "this torch was built without CUDA. With an NVIDIA GPU, install one that has it."}
@@ -80,7 +80,7 @@ def _cuda() -> dict[str, Any]:
 
 
 def _tensor_fault(device: str) -> str | None:
-    """What goes wrong when a small product of matrices is computed; None where it is right."""
+    """The fault of a small product of matrices; None where it is right."""
     generator = torch.Generator().manual_seed(0)
     matrix = torch.randn(SIDE, SIDE, generator=generator, dtype=torch.float64)
     expected = torch.einsum("ij,jk->ik", matrix, matrix)

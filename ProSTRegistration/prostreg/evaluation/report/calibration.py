@@ -1,4 +1,4 @@
-"""How often results are right, by the confidence that they state."""
+"""Calibration: how often results are right, by the confidence that they state."""
 
 from __future__ import annotations
 

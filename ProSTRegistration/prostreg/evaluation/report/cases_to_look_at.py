@@ -25,8 +25,8 @@ class Notable(NamedTuple):
 def notable_rows(rows: Sequence[Row], success_mm: float, most: int = MOST) -> list[Notable]:
     """The most dangerous and the worst: accepted but wrong, then right but not accepted, then the largest mTRE.
 
-    Within each kind the worst come first, in the last of them those of `auto` before all others: single runs are
-    expected to fail. A row appears once.
+    Within each kind the worst come first. Among the largest mTRE, rows of `auto` come before all others, because
+    single runs are expected to fail. A row appears once.
     """
     known = [row for row in rows if row.mtre_mm is not None]
     by_error = sorted(known, key=lambda row: -(row.mtre_mm or 0.0))

@@ -136,7 +136,7 @@ def _plot_cumulative(axes: Axes, values: Sequence[float], count: int, colour: st
 
 
 def draw_calibration(protocol: Protocol, methods: Sequence[str], rows: Sequence[Row]) -> Figure | None:
-    """How often results of a stated confidence are right, and how many there are of each.
+    """The calibration figure: how often results of a stated confidence are right, and how many there are of each.
 
     The bins are narrow near 0 and 1, where confidences pile up, and drawn equally wide.
     """

@@ -1,4 +1,4 @@
-"""What the rows of one method say, as numbers."""
+"""The rows of one method in numbers."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class MethodSummary:
 
 
 def is_success(row: Row, success_mm: float) -> bool:
-    """Whether the pose found lies within the limit."""
+    """True if the pose found lies within the limit."""
     return row.mtre_mm is not None and row.mtre_mm < success_mm
 
 

@@ -38,7 +38,7 @@ _HALF_TURN_ABOUT_Z: Matrix = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 @dataclass(frozen=True)
 class _Choice:
-    """What of the data set is used, and how.
+    """The part of the data set that is used, and how.
 
     Attributes:
         data: the HDF5 file.

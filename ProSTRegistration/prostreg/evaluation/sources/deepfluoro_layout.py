@@ -1,4 +1,4 @@
-"""What the HDF5 file of the DeepFluoro data set must hold, and everything that a file lacks of it.
+"""The layout of the DeepFluoro data set's HDF5 file, and everything that a file lacks of it.
 
 Layout, as its authors describe it (R. Grupp et al., IPCAI 2020; data CC BY-NC 4.0), with LPS, mm and pixels throughout:
 
@@ -29,7 +29,7 @@ LANDMARK_TOLERANCE_PX = 10.0
 
 @dataclass(frozen=True)
 class Projection:
-    """Where one X-ray image is in the file."""
+    """The place of one X-ray image in the file."""
 
     specimen: str
     number: str

@@ -29,7 +29,7 @@ class SceneView:
 
 @dataclass(frozen=True)
 class ImagingSetup:
-    """What simulated cases have in common.
+    """The imaging that simulated cases have in common.
 
     Attributes:
         sdd_mm: source-detector distance.

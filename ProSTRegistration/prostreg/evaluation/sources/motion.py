@@ -26,7 +26,7 @@ class Motion:
     period_frames: tuple[float, ...]
 
     def sequence_and_frame(self, number: int) -> tuple[int, int]:
-        """Where case ``number`` belongs."""
+        """The frame and sequence of case ``number``."""
         return divmod(number, self.frames_per_sequence)
 
     def parameters(self, frame: int, rng: np.random.Generator) -> NDArray[np.float64]:

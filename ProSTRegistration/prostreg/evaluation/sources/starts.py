@@ -25,7 +25,7 @@ BISECTIONS = 50
 
 @dataclass(frozen=True)
 class Starts:
-    """How far starts lie from the truth.
+    """The distribution of starts around the truth.
 
     Attributes:
         offsets: drawn in the pose chart at the truth.
@@ -76,7 +76,7 @@ def with_start(case: Case, starts: Starts, number: int, rng: np.random.Generator
 
 
 def is_usable_start(case: Case, world_from_volume: Matrix) -> bool:
-    """Whether a registration would begin from this pose."""
+    """True if a registration would begin from this pose."""
     try:
         start_pose(replace(case, initial_world_from_volume=world_from_volume))
     except InputError:

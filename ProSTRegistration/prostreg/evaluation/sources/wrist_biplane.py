@@ -35,7 +35,7 @@ VIEWS_USED = {"both": slice(0, 2), "first": slice(0, 1), "second": slice(1, 2)}
 
 @dataclass(frozen=True, eq=False)
 class WristSource:
-    """What a protocol says about its wrist.
+    """A protocol's words about its wrist.
 
     Attributes:
         geometry: of both cameras.
@@ -133,7 +133,7 @@ class WristCases:
 
 
 def bone_mask(ct: Volume) -> NDArray[np.bool_]:
-    """Where a segmented bone is: everything around it is zero."""
+    """The voxels of a segmented bone: everything around it is zero."""
     return np.asarray(ct.values > 0)
 
 
