@@ -1,3 +1,62 @@
-"""2D/3D registration of a CT to fluoroscopy: ProST and CMA-ES."""
+"""2D/3D registration of a CT to fluoroscopy: ProST and CMA-ES.
 
+The names in ``__all__`` are what programs use. Each is loaded when it is first asked for, so that ``import prostreg``
+needs neither torch nor numba.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prostreg.geometry.carm import CArm
+    from prostreg.images.volume import Volume
+    from prostreg.images.xray import XRay
+    from prostreg.outputs.case_outputs import write_case_outputs
+    from prostreg.registration.case import Case, View
+    from prostreg.registration.case_file import read_case
+    from prostreg.registration.config import RegistrationConfig
+    from prostreg.registration.everywhere import register_everywhere
+    from prostreg.registration.pipeline import register
+    from prostreg.registration.result import Result
+
+__all__ = [
+    "CArm",
+    "Case",
+    "RegistrationConfig",
+    "Result",
+    "View",
+    "Volume",
+    "XRay",
+    "read_case",
+    "register",
+    "register_everywhere",
+    "write_case_outputs",
+]
 __version__ = "0.1.0"
+
+_HOMES = {
+    "CArm": "geometry.carm",
+    "Case": "registration.case",
+    "RegistrationConfig": "registration.config",
+    "Result": "registration.result",
+    "View": "registration.case",
+    "Volume": "images.volume",
+    "XRay": "images.xray",
+    "read_case": "registration.case_file",
+    "register": "registration.pipeline",
+    "register_everywhere": "registration.everywhere",
+    "write_case_outputs": "outputs.case_outputs",
+}
+
+
+def __getattr__(name: str) -> object:
+    """A name of ``__all__``, from the module that it lives in."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'prostreg' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"prostreg.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
