@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import itertools
 import json
+import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +38,23 @@ LIBRARY = "ProSTRegistration/ProSTRegistrationLib/"
 MODULE = "ProSTRegistration/ProSTRegistration.py"
 ROOMS = ["Nodes", "Worker", "Views", "Install", "root", "Panel"]
 """From the lowest to the highest; the files beside the rooms are the root."""
+ENGINE = "ProSTRegistration/prostreg/"
+ENGINE_FLOORS = [
+    {"root"},
+    {"geometry", "similarity"},
+    {"images"},
+    {"projector"},
+    {"search", "prost", "simulation"},
+    {"registration"},
+    {"outputs"},
+    {"samples", "training"},
+    {"evaluation", "worker"},
+    {"cli"},
+]
+"""From the lowest to the highest; a room imports from lower floors only. The files beside the rooms are the root."""
+ENGINE_DOORS = {ENGINE + "__init__.py", ENGINE + "__main__.py"}
+"""They lead into the rooms: the face, whose names are loaded when they are asked for, and the command line."""
+MOST_FILES_IN_A_ROOM = 24
 DISTRIBUTIONS = {"PIL": "pillow"}
 
 IMPORT_ALL = """
@@ -226,6 +246,75 @@ def test_rooms_import_only_from_below(repository: Path, python_files: list[str])
 
 def test_every_room_has_files(python_files: list[str]) -> None:
     assert {room_of(name) for name in library_files(python_files)} == set(ROOMS)
+
+
+def engine_room(module: str) -> str:
+    """The room of a full name such as ``prostreg.search.objective.Objective``."""
+    name = module.split(".")[1] if "." in module else ""
+    return name if any(name in floor for floor in ENGINE_FLOORS) else "root"
+
+
+def engine_imports(repository: Path, python_files: list[str]) -> dict[tuple[str, str], set[str]]:
+    """The files behind each import of one room from another."""
+    imports: dict[tuple[str, str], set[str]] = {}
+    for file in python_files:
+        if not file.startswith(ENGINE) or file in ENGINE_DOORS:
+            continue
+        room = engine_room(file.removeprefix("ProSTRegistration/").removesuffix(".py").replace("/", "."))
+        for name in imported_names(repository / file):
+            if name.partition(".")[0] == "prostreg" and engine_room(name) != room:
+                imports.setdefault((room, engine_room(name)), set()).add(file)
+    return imports
+
+
+def drawn_arrows(page: str) -> set[tuple[str, str]]:
+    """The arrows between the engine's rooms in the diagram."""
+    drawing = page[page.index("subgraph one[") : page.index("client ==")]
+    arrows: set[tuple[str, str]] = set()
+    for line in re.sub(r'\["[^"]*"\]', "", drawing).splitlines():
+        stops = [[room.strip() for room in stop.split("&")] for stop in line.split("-->")]
+        for tails, heads in itertools.pairwise(stops):
+            arrows |= set(itertools.product(tails, heads))
+    return arrows
+
+
+def below(room: str, arrows: set[tuple[str, str]]) -> set[str]:
+    heads = {head for tail, head in arrows if tail == room}
+    return heads.union(*(below(head, arrows) for head in heads))
+
+
+def test_engine_rooms_import_only_from_lower_floors(repository: Path, python_files: list[str]) -> None:
+    floor = {room: number for number, rooms in enumerate(ENGINE_FLOORS) for room in rooms}
+    imports = engine_imports(repository, python_files)
+    assert {pair: files for pair, files in imports.items() if floor[pair[0]] <= floor[pair[1]]} == {}
+
+
+def test_every_engine_room_has_a_floor(python_files: list[str]) -> None:
+    folders = {Path(name).relative_to(ENGINE).parts[0] for name in python_files if name.startswith(ENGINE)}
+    rooms = {folder for folder in folders if not folder.endswith(".py")}
+    assert rooms | {"root"} == set().union(*ENGINE_FLOORS)
+
+
+def test_the_diagram_shows_the_engine_as_it_imports(repository: Path, python_files: list[str]) -> None:
+    arrows = drawn_arrows((repository / "docs/architecture.md").read_text(encoding="utf-8"))
+    imports = set(engine_imports(repository, python_files))
+    assert {room for arrow in arrows for room in arrow} == set().union(*ENGINE_FLOORS)
+    assert arrows - imports == set()
+    assert {(room, used) for room, used in imports if used not in below(room, arrows)} == set()
+
+
+def test_the_tables_name_every_room(repository: Path) -> None:
+    page = (repository / "docs/architecture.md").read_text(encoding="utf-8")
+    engine, slicer_side = page.split("| room | what it knows |")[1:]
+    for text, rooms in [(engine, set().union(*ENGINE_FLOORS)), (slicer_side.partition("##")[0], set(ROOMS))]:
+        named = re.findall(r"^\| `?(\w+)`? \|", text, flags=re.MULTILINE)
+        assert sorted(named) == sorted(rooms)
+
+
+def test_no_room_is_crowded(python_files: list[str]) -> None:
+    product = [Path(name) for name in python_files if name.startswith((ENGINE, LIBRARY))]
+    files = Counter(path.parent for path in product if path.name != "__init__.py")
+    assert {folder: number for folder, number in files.items() if number > MOST_FILES_IN_A_ROOM} == {}
 
 
 def test_slicer_takes_one_module_from_its_folder(python_files: list[str]) -> None:
