@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from prostreg.registration.case_file import read_case
     from prostreg.registration.config import RegistrationConfig
     from prostreg.registration.everywhere import register_everywhere
-    from prostreg.registration.pipeline import register
+    from prostreg.registration.registering import register
     from prostreg.registration.result import Result
 
 __all__ = [
@@ -45,7 +45,7 @@ _HOMES = {
     "Volume": "images.volume",
     "XRay": "images.xray",
     "read_case": "registration.case_file",
-    "register": "registration.pipeline",
+    "register": "registration.registering",
     "register_everywhere": "registration.everywhere",
     "write_case_outputs": "outputs.case_outputs",
 }
