@@ -9,6 +9,7 @@ import pytest
 
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
+from prostreg.geometry.frames import transform_points
 from prostreg.geometry.standard_views import standard_view
 from prostreg.images.volume import Volume
 from prostreg.images.xray import XRay
@@ -94,6 +95,12 @@ def test_the_anatomys_centre_must_fall_into_the_image_and_may_lie_at_its_border(
 def test_a_case_without_a_start_has_no_start_pose():
     with pytest.raises(InputError, match="no start pose"):
         start_pose(replace(case_of(), initial_world_from_volume=None))
+
+
+def test_without_a_start_the_patient_is_thought_to_be_at_061_of_the_source_detector_distance():
+    view = case_of().views[0]
+    in_camera = transform_points(view.carm.camera_from_world, meeting_point_mm((view,)))
+    np.testing.assert_allclose(np.linalg.norm(in_camera), 0.61 * view.carm.sdd_mm, rtol=1e-3)
 
 
 def test_the_centre_is_that_of_the_box_and_not_the_mean():

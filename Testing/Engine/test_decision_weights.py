@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from prostreg.cache_folder import CACHE_VARIABLE
 from prostreg.errors import WeightsError
+from prostreg.files import CACHE_VARIABLE
 from prostreg.images.volume import Volume
 from prostreg.prost.card import card_path
 from prostreg.prost.shipped import shipped_weights
 from prostreg.prost.weight_cache import adapted_path
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.weights_choice import chosen_weights, learned_model
+from prostreg.registration.weights_choice import chosen_weights, learned_model, model_to_ask
 
 METHODS = ("auto", "cmaes", "prost", "prost+cmaes")
 
@@ -72,3 +73,18 @@ def test_cmaes_reads_no_weights_even_if_they_are_damaged(case):
     assert learned_model(RegistrationConfig(method="cmaes"), case) is None
     with pytest.raises(WeightsError):
         learned_model(RegistrationConfig(method="auto"), case)
+
+
+def test_auto_does_not_read_weights_that_their_card_does_not_recommend(case, tmp_path):
+    path = tmp_path / "damaged.safetensors"
+    path.write_bytes(b"no weights at all")
+    shipped = shipped_weights()
+    assert shipped is not None
+    card_path(path).write_bytes(card_path(shipped).read_bytes())
+    config = RegistrationConfig(method="auto", weights=str(path))
+    assert model_to_ask(config, case) is None
+    with pytest.raises(WeightsError):
+        model_to_ask(replace(config, method="prost"), case)
+    wide = replace(config, spread_rotation_deg=40.0, spread_shift_mm=60.0, spread_depth_mm=180.0)
+    with pytest.raises(WeightsError):  # asked, and so read
+        model_to_ask(wide, case)

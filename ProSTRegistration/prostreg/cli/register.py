@@ -21,7 +21,7 @@ from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.registering import register
 from prostreg.registration.result import Result
 from prostreg.registration.start import start_pose
-from prostreg.registration.weights_choice import learned_model
+from prostreg.registration.weights_choice import model_to_ask
 
 MEMORY_FOR_CASES = 2 << 30
 """Bytes of voxels kept from checking the cases to registering them; the rest is read again."""
@@ -113,5 +113,5 @@ def _checked_case(path: Path, config: RegistrationConfig | None) -> Case:
     if case.initial_world_from_volume is not None:
         start_pose(case)
     if config is not None:
-        learned_model(config, case)
+        model_to_ask(config, case)
     return case

@@ -16,9 +16,18 @@ from prostreg.geometry.standard_views import MAIN_VIEWS
 from prostreg.json_fields import JsonFields
 from prostreg.prost.card import Card
 from prostreg.prost.network import ProSTNetwork
-from prostreg.prost.weights import load_network, load_weights
+from prostreg.prost.weights import load_weights, network_of
 
 SPREAD, RESIDUAL, VIEW = "spread_rad_mm", "residual_spreads", "view"
+
+
+@dataclass(frozen=True, eq=False)
+class Usage:
+    """The use of weights, as their card states it; attributes as those of a `LearnedModel`."""
+
+    spread: NDArray[np.float64]
+    residual: NDArray[np.float64]
+    view: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +70,17 @@ def load_model(path: Path) -> LearnedModel:
     Raises:
         WeightsError: as `load_network`, or the card does not say how to use them.
     """
-    network, card = load_network(path)
+    loaded = load_weights(path)
+    network, usage = network_of(loaded, path), usage_of(loaded.card, path)
+    return LearnedModel(network, loaded.options, loaded.card, usage.spread, usage.residual, usage.view)
+
+
+def usage_of(card: Card, path: Path) -> Usage:
+    """Reads from a card how its weights are used.
+
+    Raises:
+        WeightsError: the card does not say so.
+    """
     fields = JsonFields(card.configuration, '"configuration"')
     faults = fields.faults
     spread, residual = (np.array(fields.numbers(key, len(PARAMETERS))) for key in (SPREAD, RESIDUAL))
@@ -73,4 +92,4 @@ def load_model(path: Path) -> LearnedModel:
             f"The card of the weights {path} does not say how to use them: {' '.join(faults.faults)} Get both files"
             " again, or train or adapt again."
         )
-    return LearnedModel(network, load_weights(path).options, card, spread, residual, view)
+    return Usage(spread, residual, view)

@@ -125,6 +125,15 @@ def load_network(path: Path, networks: Mapping[str, NetworkMaker] = NETWORKS) ->
         WeightsError: as `load_weights`, or the network is unknown, or the weights do not fit it.
     """
     loaded = load_weights(path)
+    return network_of(loaded, path, networks), loaded.card
+
+
+def network_of(loaded: LoadedWeights, path: Path, networks: Mapping[str, NetworkMaker] = NETWORKS) -> ProSTNetwork:
+    """The network of weights read from ``path``, as `load_network` makes it.
+
+    Raises:
+        WeightsError: the network is unknown, or the weights do not fit it.
+    """
     # Initial weights are overwritten below: drawing them must leave the caller's random numbers alone.
     try:
         with torch.random.fork_rng(devices=[]):
@@ -135,7 +144,7 @@ def load_network(path: Path, networks: Mapping[str, NetworkMaker] = NETWORKS) ->
     if misfits:
         raise _weights_error(f"The weights {path} do not fit the network '{loaded.network_name}'", misfits)
     network.load_state_dict(dict(loaded.state))
-    return network.eval(), loaded.card
+    return network.eval()
 
 
 def _description_text(network: str, options: Mapping[str, Any], made_for: MadeFor | None, faults: FaultList) -> str:

@@ -15,7 +15,7 @@ from prostreg.images.volume import Volume
 from prostreg.prost.canonical_view import canonical_view
 from prostreg.prost.feature_projection import FeatureProjection, feature_projection
 from prostreg.prost.learned_similarity import LearnedSimilarity, LearnedView
-from prostreg.prost.model import LearnedModel
+from prostreg.prost.model import LearnedModel, Usage
 from prostreg.prost.network_volume import network_volume
 from prostreg.registration.case import Case
 from prostreg.search.learned_descent import Descent, learned_descent
@@ -47,11 +47,11 @@ def projection_of(case: Case, model: LearnedModel) -> FeatureProjection:
     return projection
 
 
-def is_believed(model: LearnedModel, spread: NDArray[np.float64]) -> bool:
+def is_believed(model: LearnedModel | Usage, spread: NDArray[np.float64]) -> bool:
     """True if descents narrow starts of this spread, by what they left on X-rays that the weights never saw.
 
     Args:
-        model: network and how it did.
+        model: how its descents did.
         spread: (6,) uncertainty of the start, rad and mm.
     """
     return float(np.mean(model.residual * model.spread / spread)) <= NARROWED

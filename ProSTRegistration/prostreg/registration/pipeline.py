@@ -6,13 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from prostreg.errors import DeviceError, Stopped
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, transform_points
 from prostreg.machine import processor_name, versions
-from prostreg.prost.model import load_model
 from prostreg.registration.acceptance import Verdict, judge, needs_mirror_check
 from prostreg.registration.attempts import AttemptLog
 from prostreg.registration.case import Case
@@ -20,14 +18,14 @@ from prostreg.registration.confidence import confidence_model
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.evidence import Evidence
 from prostreg.registration.expected_error import expected_error, pose_covariance
-from prostreg.registration.learned_search import LearnedSearch, is_believed
+from prostreg.registration.learned_search import LearnedSearch
 from prostreg.registration.levels import Levels
 from prostreg.registration.mirror_check import mirrored_score
 from prostreg.registration.monitor import Monitor
 from prostreg.registration.pose_search import PoseSearch
 from prostreg.registration.result import ExpectedError, Progress, Result
-from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose
-from prostreg.registration.weights_choice import chosen_weights, learned_model, weights_used
+from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose, start_spread
+from prostreg.registration.weights_choice import chosen_weights, model_of_file, model_to_ask, weights_used
 
 
 def register_from_start(
@@ -59,11 +57,11 @@ class _Run:
         rounds = None if self._until_accepted else max(1, -(-self._restarts // config.restarts_per_round))
         self._monitor = Monitor(self._chart, rounds, config.time_limit_s, on_progress, is_cancelled)
         self._levels = Levels(case, start, points_mm, centre_mm, config.spread_shift_mm, config)
-        self._spread = _spread(config)
+        self._spread = start_spread(config)
         self._log = AttemptLog(case, self._chart, points_mm, self._spread)
-        model = learned_model(config, case)
+        model = model_to_ask(config, case)
         self._weights, make_learned = None, None
-        if model is not None and (config.method != "auto" or is_believed(model, self._spread)):
+        if model is not None:
             self._weights = weights_used(model)
             make_learned = lambda: LearnedSearch(case, model, start, centre_mm, self._spread)  # noqa: E731
         self._search = PoseSearch(
@@ -186,12 +184,6 @@ def _planned_restarts(config: RegistrationConfig) -> int:
     return config.most_restarts if config.method == "auto" else 1
 
 
-def _spread(config: RegistrationConfig) -> NDArray[np.float64]:
-    """Uncertainty (6,) of the start in the chart's parameters."""
-    rotation, shift, depth = config.spread_rotation_deg, config.spread_shift_mm, config.spread_depth_mm
-    return np.array([np.deg2rad(rotation)] * 3 + [shift] * 2 + [depth])
-
-
 def mtre_mm(case: Case, world_from_volume: Matrix) -> float | None:
     """Mean 3D distance of the landmarks from their true places in mm; None where no truth is known."""
     if case.truth_world_from_volume is None or case.landmarks_mm is None:
@@ -211,6 +203,6 @@ def check_method(config: RegistrationConfig) -> None:
     if config.method.startswith("prost"):
         path = chosen_weights(config, case=None)
         if path is not None:
-            load_model(path)
+            model_of_file(path)
     if config.device == "cuda":
         raise DeviceError("No projector for CUDA is installed: choose the device 'auto' or 'cpu'.")

@@ -9,6 +9,7 @@ from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import Matrix, transform_points
 from prostreg.registration.case import Case
+from prostreg.registration.config import RegistrationConfig
 
 ISOCENTRE_SHARE = 0.61
 """Usual distance of the patient from the source, as a share of the source-detector distance."""
@@ -65,3 +66,9 @@ def _visibility_faults(carm: CArm, world_from_volume: Matrix, points_mm: NDArray
             " start pose out to search everywhere."
         ]
     return []
+
+
+def start_spread(config: RegistrationConfig) -> NDArray[np.float64]:
+    """Uncertainty (6,) of the start in the chart's parameters, rad and mm."""
+    rotation, shift, depth = config.spread_rotation_deg, config.spread_shift_mm, config.spread_depth_mm
+    return np.array([np.deg2rad(rotation)] * 3 + [shift] * 2 + [depth])

@@ -5,12 +5,15 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from prostreg.errors import WeightsError
-from prostreg.prost.model import LearnedModel, load_model
+from prostreg.errors import FaultList, WeightsError
+from prostreg.prost.card import card_path, read_card
+from prostreg.prost.model import LearnedModel, load_model, usage_of
 from prostreg.prost.shipped import shipped_weights
 from prostreg.prost.weight_cache import check_made_for, find_adapted
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.learned_search import is_believed
+from prostreg.registration.start import start_spread
 
 
 def chosen_weights(config: RegistrationConfig, case: Case | None) -> Path | None:
@@ -57,13 +60,30 @@ def learned_model(config: RegistrationConfig, case: Case) -> LearnedModel | None
     path = chosen_weights(config, case)
     if path is None:
         return None
-    model = _model(path)
+    model = model_of_file(path)
     if not config.foreign_weights:
         check_made_for(model.card, case.ct, case.anatomy)
     return model
 
 
-def _model(path: Path) -> LearnedModel:
+def model_to_ask(config: RegistrationConfig, case: Case) -> LearnedModel | None:
+    """The network of a registration if it is asked; ``auto`` asks none that its card does not recommend for the start.
+
+    The card is looked at first: weights that are not asked are not read.
+
+    Raises:
+        WeightsError: the weights are missing, damaged, or were adapted to another patient.
+    """
+    path = chosen_weights(config, case) if config.method == "auto" else None
+    card = None if path is None else read_card(card_path(path), FaultList())
+    if path is None or card is None:
+        return learned_model(config, case)  # says what is wrong with the card
+    if not config.foreign_weights:
+        check_made_for(card, case.ct, case.anatomy)
+    return learned_model(config, case) if is_believed(usage_of(card, path), start_spread(config)) else None
+
+
+def model_of_file(path: Path) -> LearnedModel:
     """The model of a file, read again only after the file has changed."""
     try:
         state = path.stat()
