@@ -23,6 +23,7 @@ from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 from prostreg.search.candidate import Candidate
 from prostreg.search.cmaes import PRIOR_WEIGHT, cmaes_search
 from prostreg.search.objective import OFF_IMAGE, FootprintScore, Objective
+from prostreg.similarity.correlation import PatchGradNcc
 
 SPREAD = np.array([0.2, 0.2, 0.2, 20.0, 20.0, 50.0])
 SHAPE = (40, 44, 48)
@@ -74,7 +75,7 @@ def case_of(ct: Volume, pictures: dict[str, np.ndarray], masks: dict[str, np.nda
 
 def objective_of(case: Case) -> Objective:
     bone = Volume(np.where(case.anatomy, 0.02, 0.0).astype(np.float32), case.ct.volume_from_index)
-    return Objective(make_projector(bone), [(view.xray, view.carm) for view in case.views], CENTRE, 4, 2)
+    return Objective(make_projector(bone), [(view.xray, view.carm) for view in case.views], CENTRE, 4, 2, PatchGradNcc)
 
 
 @pytest.mark.parametrize("wrong", TWO_VIEWS)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from prostreg.similarity.correlation import PatchGradNcc
-from prostreg.similarity.gradients import eroded_mask, sobel_gradients
-from prostreg.similarity.scorer import CompiledScorer, TorchScorer, make_scorer
+from prostreg.choices import SIMILARITIES
+from prostreg.similarity.correlation import PatchGradNcc, eroded_mask, sobel_gradients
+from prostreg.similarity.scorer import CompiledScorer
+from prostreg.similarity.selection import similarity_called
 
 SIZE = (24, 30)
 
@@ -64,7 +65,11 @@ def test_patches_at_both_sides_of_half_cover():
     assert 0.5 <= counted.min() < 0.75
 
 
-@pytest.mark.parametrize("make", [TorchScorer, CompiledScorer])
+def in_torch(similarity):
+    return lambda images: similarity(torch.from_numpy(images)).numpy()
+
+
+@pytest.mark.parametrize("make", [in_torch, PatchGradNcc.scorer])
 def test_what_lies_in_hardly_covered_patches_or_at_the_border_does_not_count(make):
     fixed, mask = image()[0], full_mask()
     mask[:, :12] = False
@@ -118,4 +123,5 @@ def test_confirmed_structure_is_a_share_of_what_the_drr_claims():
 
 
 def test_the_compiled_scorer_is_used():
-    assert isinstance(make_scorer(PatchGradNcc(image()[0], full_mask(), 3, 2)), CompiledScorer)
+    similarity = similarity_called(next(iter(SIMILARITIES)))(image()[0], full_mask(), 3, 2)
+    assert isinstance(similarity.scorer(), CompiledScorer)

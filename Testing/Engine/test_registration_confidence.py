@@ -21,6 +21,7 @@ from prostreg.registration.evidence import Evidence
 from prostreg.registration.expected_error import STEPS, expected_error, pose_covariance
 from prostreg.search.objective import FootprintScore, Objective
 from prostreg.search.polish import polish
+from prostreg.similarity.correlation import PatchGradNcc
 
 CENTRE = np.array([4.0, -6.0, 3.0])
 SPREAD = np.array([0.35, 0.35, 0.35, 30.0, 30.0, 60.0])
@@ -52,7 +53,8 @@ def noisy_objective(names: tuple[str, ...], noise: float, seed: int) -> tuple[Ob
         image = projector.render(carm.camera_from_world[None], carm)[0]
         noisy = image + rng.normal(0, noise * image.std(), image.shape).astype(np.float32)
         views.append((XRay(noisy, np.ones(image.shape, dtype=bool)), carm))
-    return Objective(projector, views, CENTRE, 5, 2), PoseChart(np.eye(4), views[0][1].camera_from_world, CENTRE)
+    objective = Objective(projector, views, CENTRE, 5, 2, PatchGradNcc)
+    return objective, PoseChart(np.eye(4), views[0][1].camera_from_world, CENTRE)
 
 
 def deviations(names: tuple[str, ...], noise: float) -> np.ndarray:

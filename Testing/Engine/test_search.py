@@ -16,6 +16,7 @@ from prostreg.projector.selection import make_projector
 from prostreg.search.cmaes import cmaes_search
 from prostreg.search.objective import OFF_IMAGE, Objective
 from prostreg.search.polish import polish
+from prostreg.similarity.correlation import PatchGradNcc
 
 CENTRE = np.array([4.0, -6.0, 3.0])
 SPREAD = np.array([0.3, 0.3, 0.3, 15.0, 15.0, 30.0])
@@ -45,7 +46,8 @@ def scene() -> tuple[Objective, PoseChart]:
         carm = CArm.from_sdd(1000.0, (4.0, 4.0), (60, 56), camera_from_world=camera_from_world)
         image = projector.render((camera_from_world @ truth)[None], carm)[0]
         views.append((XRay(image, np.ones(image.shape, dtype=bool)), carm))
-    return Objective(projector, views, CENTRE, 4, 2), PoseChart(truth, views[0][1].camera_from_world, CENTRE)
+    objective = Objective(projector, views, CENTRE, 4, 2, PatchGradNcc)
+    return objective, PoseChart(truth, views[0][1].camera_from_world, CENTRE)
 
 
 def test_gradient_over_all_views_equals_finite_differences(scene):

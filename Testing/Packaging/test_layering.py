@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from prostreg.choices import METHODS, PROJECTORS, SIMILARITIES
+
 SLICER_SIDE = {
     "slicer",
     "qt",
@@ -220,7 +222,9 @@ def test_slicer_side_uses_only_parts_of_the_engine_that_load_in_slicer(
 
 
 def test_requirements_are_what_the_worker_imports_and_slicer_lacks(repository: Path) -> None:
-    needed = third_party_below(repository, {"prostreg.worker.__main__"}, at_import=False) - SHIPPED_BY_SLICER
+    chosen = [*PROJECTORS.values(), *SIMILARITIES.values(), *(method.stages for method in METHODS.values())]
+    modules = {"prostreg.worker.__main__", *(place.partition(":")[0] for place in chosen)}
+    needed = third_party_below(repository, modules, at_import=False) - SHIPPED_BY_SLICER
     names = {DISTRIBUTIONS.get(name, name) for name in needed} - {"torch"}
     lines = (repository / "ProSTRegistration/Resources/requirements.txt").read_text(encoding="utf-8").splitlines()
     requirements = [line for line in lines if not line.startswith("#")]

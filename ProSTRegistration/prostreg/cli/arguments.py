@@ -7,13 +7,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from prostreg import __version__
+from prostreg.choices import AUTO, DEVICES, METHODS, PROJECTORS, SIMULATOR_PRESETS, evaluated_methods
 from prostreg.errors import InputError
 
-METHODS = ("auto", "cmaes", "prost", "prost+cmaes")
-EVALUATED_METHODS = (*METHODS, "auto-adapted", "prost-adapted", "prost+cmaes-adapted")
-DEVICES = ("auto", "cpu", "cuda")
-PROJECTORS = ("auto", "fused-cpu", "reference")
-SIMULATOR_PRESETS = ("clean", "paper", "hard")
 EXIT_CODES = (
     "exit codes: 0 done; 1 a defect; 2 bad input, every fault listed, nothing written; "
     "3 done but at least one result is not accepted; 4 stopped by the user or the time limit, best so far written"
@@ -95,7 +91,7 @@ def _add_drr(commands: argparse._SubParsersAction[Parser], common: Parser) -> No
         help="world_from_volume: .tfm or .h5 (3D Slicer), .json (a result.json, say), .txt (4x4 numbers)",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="IMAGE", help="image to write")
-    parser.add_argument("--projector", choices=PROJECTORS, default="auto", help="default: auto")
+    parser.add_argument("--projector", choices=[AUTO, *PROJECTORS], default="auto", help="default: auto")
     parser.add_argument("--view", type=_count, default=1, metavar="N", help="1 is the case's first view (default)")
     parser.add_argument("--anatomy", action="store_true", help="render the registered anatomy only")
 
@@ -228,10 +224,10 @@ def _add_worker(commands: argparse._SubParsersAction[Parser], common: Parser) ->
 
 def _methods(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
-    unknown = [name for name in names if name not in EVALUATED_METHODS]
+    unknown = [name for name in names if name not in evaluated_methods()]
     if unknown:
         raise argparse.ArgumentTypeError(
-            f"'{', '.join(unknown)}' is unknown: choose among {', '.join(EVALUATED_METHODS)}"
+            f"'{', '.join(unknown)}' is unknown: choose among {', '.join(evaluated_methods())}"
         )
     return names
 

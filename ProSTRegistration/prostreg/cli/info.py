@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import platform
 from pathlib import Path
@@ -41,15 +40,10 @@ def _devices() -> list[dict[str, Any]]:
 
 
 def _accelerators() -> dict[str, Any]:
+    import numba
     import torch
 
-    has_numba = importlib.util.find_spec("numba") is not None
-    threads: dict[str, Any] = {"torch_threads": torch.get_num_threads(), "numba": has_numba}
-    if has_numba:
-        import numba
-
-        threads["numba_threads"] = numba.get_num_threads()
-    return threads
+    return {"torch_threads": torch.get_num_threads(), "numba": True, "numba_threads": numba.get_num_threads()}
 
 
 def _weights() -> dict[str, Any]:
@@ -78,8 +72,8 @@ def _as_text(report: dict[str, Any]) -> str:
         details = f"{device['cores']} cores" if "cores" in device else f"{device['memory_gib']} GiB"
         lines.append(f"{device['name']:12} {device['model']}, {details}")
     accelerators = report["accelerators"]
-    numba = f"numba on {accelerators['numba_threads']} threads" if accelerators["numba"] else "no numba: slow projector"
-    lines.append(f"{'accelerators':12} {numba}, torch on {accelerators['torch_threads']} threads")
+    threads = f"numba on {accelerators['numba_threads']} threads, torch on {accelerators['torch_threads']} threads"
+    lines.append(f"{'accelerators':12} {threads}")
     lines += [f"{'weights':12} {entry}" for entry in _weights_as_text(report["weights"])]
     return "\n".join(lines)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from prostreg.choices import evaluated_methods
 from prostreg.errors import FaultList, ProSTError
 from prostreg.evaluation.protocol import Protocol
 from prostreg.registration.case import Case
@@ -14,17 +15,7 @@ from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.pipeline import check_method
 from prostreg.registration.weights_choice import learned_model
 
-METHOD_SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "cmaes": {"method": "cmaes", "restarts": 1},
-    "prost": {"method": "prost", "weights": "shipped"},
-    "prost-adapted": {"method": "prost", "weights": "adapted"},
-    "prost+cmaes": {"method": "prost+cmaes", "restarts": 1, "weights": "shipped"},
-    "prost+cmaes-adapted": {"method": "prost+cmaes", "restarts": 1, "weights": "adapted"},
-    "auto": {"method": "auto", "weights": "shipped"},
-    "auto-adapted": {"method": "auto", "weights": "adapted"},
-}
-"""``cmaes`` is one CMA-ES run, as in the papers. Where it matters, a method says which weights it has, so that a table
-does not depend on what lies in the user's cache."""
+METHOD_SETTINGS: Mapping[str, Mapping[str, Any]] = evaluated_methods()
 
 WEIGHTS_DIGITS = 12
 """Of the SHA256 of weights, in rows and tables."""

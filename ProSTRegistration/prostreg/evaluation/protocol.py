@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import prostreg
+from prostreg.choices import METHODS
 from prostreg.errors import InputError
 from prostreg.evaluation.sources.case_folders import CASE_FILE, case_files
 from prostreg.evaluation.sources.case_series import CaseSeries
@@ -18,7 +19,7 @@ from prostreg.evaluation.sources.motion import read_motion
 from prostreg.evaluation.sources.starts import read_starts
 from prostreg.files import sha256_of
 from prostreg.json_fields import JsonFields, json_content, json_object
-from prostreg.registration.config import METHODS, RegistrationConfig
+from prostreg.registration.config import RegistrationConfig
 
 PROTOCOLS_FOLDER = Path(__file__).parent / "protocols"
 LARGEST_SEED = 2**32 - 1
@@ -124,7 +125,7 @@ def protocol_from_dict(content: object) -> Protocol:
         cases=fields.whole("cases", 1, MOST_CASES),
         seed=fields.whole("seed", 0, LARGEST_SEED, 0),
         landmarks_mm=fields.points("landmarks_mm", ()),
-        methods=fields.texts("methods", METHODS),
+        methods=fields.texts("methods", list(METHODS)),
         settings=_settings(fields),
         success_mm=fields.number("success_mm", 0.01, 1000.0, 10.0),
         papers=tuple(_paper_figure(entry) for entry in fields.inners("papers", ())),

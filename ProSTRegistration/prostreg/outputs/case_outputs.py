@@ -31,7 +31,7 @@ def write_case_outputs(folder: Path, case: Case, result: Result) -> list[str]:
     Raises:
         InputError: where the folder cannot be written.
     """
-    anatomy = make_projector(moving_volume(case.ct, case.anatomy))
+    anatomy = make_projector(moving_volume(case.ct, case.anatomy), result.config["projector"])
     drr_names = drr_file_names(len(case.views))
 
     def write_files(scratch: Path) -> None:

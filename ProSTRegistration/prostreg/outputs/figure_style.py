@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from prostreg.choices import ADAPTED, METHODS
+
 DPI = 120
 WIDTH_INCHES = 8.0
 INK = "#222222"
@@ -23,20 +25,20 @@ class MethodStyle(NamedTuple):
     line: Any
 
 
-_STYLES = {
-    "cmaes": MethodStyle("cmaes (one run)", "#D55E00", "s", "-"),
-    "prost": MethodStyle("prost", "#CC79A7", "^", "-."),
-    "prost-adapted": MethodStyle("prost, adapted", "#CC79A7", "v", ":"),
-    "prost+cmaes-adapted": MethodStyle("prost+cmaes, adapted", "#009E73", "P", "-"),
-    "auto-adapted": MethodStyle("auto, adapted", "#0072B2", "X", "-"),
-    "prost+cmaes": MethodStyle("prost+cmaes", "#009E73", "D", (0, (4, 1.5))),
-    "auto": MethodStyle("auto", "#0072B2", "o", "--"),
-}
+# Colours, markers and lines of the methods in the order of METHODS, markers and lines also with adapted weights.
+_COLOURS = ("#0072B2", "#D55E00", "#CC79A7", "#009E73", "#E69F00", "#56B4E9")
+_MARKERS, _ADAPTED_MARKERS = "os^D<>", "XsvPhd"
+_LINES: tuple[Any, ...] = ("--", "-", "-.", (0, (4, 1.5)), ":", "--")
+_ADAPTED_LINES = ("-", "-", ":", "-", "-", "-")
 
 
 def method_style(method: str) -> MethodStyle:
-    """The style of a method."""
-    return _STYLES[method]
+    """The style of a method, with adapted weights or without."""
+    name, is_adapted = method.removesuffix(ADAPTED), method.endswith(ADAPTED)
+    place = list(METHODS).index(name) % len(_COLOURS)
+    label = f"{name}, adapted" if is_adapted else f"{name} (one run)" if METHODS[name].network == "none" else name
+    marker = (_ADAPTED_MARKERS if is_adapted else _MARKERS)[place]
+    return MethodStyle(label, _COLOURS[place], marker, (_ADAPTED_LINES if is_adapted else _LINES)[place])
 
 
 def new_figure(height: float = 4.5) -> Figure:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.errors import DeviceError, InputError
+from prostreg.choices import AUTO, PROJECTORS, loaded
+from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.images.volume import Volume
-
-PROJECTORS = ("auto", "fused-cpu", "reference")
 
 
 class Projector(Protocol):
@@ -33,24 +31,13 @@ class Projector(Protocol):
         """
 
 
-def make_projector(volume: Volume, name: str = "auto") -> Projector:
-    """The projector called ``name`` for a volume of attenuation in 1/mm.
-
-    ``auto`` takes the fused one where numba is installed, else the reference.
+def make_projector(volume: Volume, name: str = AUTO) -> Projector:
+    """The projector called ``name`` for a volume of attenuation in 1/mm; ``auto`` is the first of PROJECTORS.
 
     Raises:
         InputError: for an unknown name.
-        DeviceError: if the projector cannot run here.
     """
-    if name not in PROJECTORS:
-        raise InputError(f"There is no projector '{name}': choose one of {', '.join(PROJECTORS)}.")
-    has_numba = importlib.util.find_spec("numba") is not None
-    if name == "fused-cpu" and not has_numba:
-        raise DeviceError("The projector 'fused-cpu' needs the package numba: install it, or choose 'reference'.")
-    if name == "reference" or not has_numba:
-        from prostreg.projector.reference import ReferenceProjector
-
-        return ReferenceProjector(volume)
-    from prostreg.projector.fused_cpu import FusedCpuProjector
-
-    return FusedCpuProjector(volume)
+    if name not in (AUTO, *PROJECTORS):
+        raise InputError(f"There is no projector '{name}': choose one of {', '.join([AUTO, *PROJECTORS])}.")
+    made: Projector = loaded(PROJECTORS[next(iter(PROJECTORS)) if name == AUTO else name])(volume)
+    return made

@@ -7,13 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from prostreg.choices import AUTO, DEVICES, METHODS, PROJECTORS, SIMILARITIES
 from prostreg.json_fields import JsonFields, json_object
-from prostreg.projector.selection import PROJECTORS
 
-METHODS = ("auto", "cmaes", "prost", "prost+cmaes")
-DEVICES = ("auto", "cpu", "cuda")
-
-_CHOICES = {"method": METHODS, "device": DEVICES, "projector": PROJECTORS}
 _WHOLE_NUMBERS = {
     "seed": (0, 2**32 - 1),
     "population": (8, 2000),
@@ -52,6 +48,7 @@ class RegistrationConfig:
         seed: of every random number; the same seed gives the same result on one machine.
         device: where to compute.
         projector: which projector renders.
+        similarity: which similarity compares DRRs with X-rays.
         spread_rotation_deg: standard deviation of the start's rotation error about each axis.
         spread_shift_mm: the same for shifts in the image plane.
         spread_depth_mm: the same along the viewing ray.
@@ -74,6 +71,7 @@ class RegistrationConfig:
     seed: int = 0
     device: str = "auto"
     projector: str = "auto"
+    similarity: str = "patch-gradncc"
     spread_rotation_deg: float = 20.0
     spread_shift_mm: float = 30.0
     spread_depth_mm: float = 60.0
@@ -90,6 +88,11 @@ class RegistrationConfig:
         fields = JsonFields(asdict(self), _WHERE)
         _read(fields)
         fields.faults.raise_if_any()
+
+    @property
+    def until_accepted(self) -> bool:
+        """True if the search goes on until its pose convinces."""
+        return METHODS[self.method].runs is None and self.restarts == "auto"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; `from_dict` is the way back."""
@@ -121,7 +124,10 @@ class RegistrationConfig:
 def _read(fields: JsonFields) -> dict[str, Any]:
     """Every setting by its name; faults are noted."""
     return {
-        **{name: fields.choice(name, choices) for name, choices in _CHOICES.items()},
+        "method": fields.choice("method", list(METHODS)),
+        "device": fields.choice("device", DEVICES),
+        "projector": fields.choice("projector", [AUTO, *PROJECTORS]),
+        "similarity": fields.choice("similarity", list(SIMILARITIES)),
         **{name: fields.whole(name, *bounds) for name, bounds in _WHOLE_NUMBERS.items()},
         **{name: fields.number(name, *bounds) for name, bounds in _NUMBERS.items()},
         "weights": fields.text("weights", advice="give auto, shipped, adapted, or the name of a file"),

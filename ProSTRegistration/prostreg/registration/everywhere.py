@@ -146,7 +146,7 @@ class _Everywhere:
 
 def _trials(config: RegistrationConfig) -> Iterator[_Trial]:
     """All starts in their order, each with settings of its own: other random numbers, and ever more restarts."""
-    if config.method != "auto" or config.restarts != "auto":
+    if not config.until_accepted:
         for view in MAIN_VIEWS:
             yield _Trial(0, view, config)
         return

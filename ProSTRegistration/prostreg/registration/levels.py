@@ -17,6 +17,7 @@ from prostreg.projector.selection import make_projector
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.search.objective import Objective
+from prostreg.similarity.selection import similarity_called
 
 SURROUNDINGS_HU = 50.0
 """Bone is projected as what it absorbs beyond muscle: the soft tissue in the image is not in the DRR."""
@@ -96,7 +97,8 @@ class Levels:
             footprints_mm.append(region.pixel_mm * factor)
         volume = reduced_volume(self._volume, voxels_per_pixel * min(footprints_mm))
         projector = make_projector(volume, self._config.projector)
-        return Objective(projector, views, self._centre_mm, patch_radius_px, patch_stride_px)
+        similarity = similarity_called(self._config.similarity)
+        return Objective(projector, views, self._centre_mm, patch_radius_px, patch_stride_px, similarity)
 
 
 def _region(view: View, points_world_mm: NDArray[np.float64], spread_mm: float) -> _Region:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
+from prostreg.choices import METHODS
 from prostreg.images.anatomy import anatomy_bounds
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
@@ -35,7 +36,7 @@ def registration_bytes(case: Case, config: RegistrationConfig) -> int:
         config: method, population and resolutions.
     """
     _, box = anatomy_bounds(case.anatomy)
-    per_voxel = BYTES_PER_VOXEL + BYTES_PER_VOXEL_OF_NETWORK * (config.method != "cmaes")
+    per_voxel = BYTES_PER_VOXEL + BYTES_PER_VOXEL_OF_NETWORK * (METHODS[config.method].network != "none")
     poses = config.population * config.restarts_per_round
     largest_image = max(prod(view.carm.size) for view in case.views)
     search, polish = (min(pixels**2, largest_image) for pixels in (config.search_pixels, config.polish_pixels))

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from prostreg.choices import METHODS, loaded
 from prostreg.errors import DeviceError, Stopped
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, transform_points
@@ -54,7 +55,7 @@ class _Run:
         self._points_mm, centre_mm = points_mm, anatomy_centre_mm(points_mm)
         self._chart = PoseChart(start, case.views[0].carm.camera_from_world, centre_mm)
         self._restarts = _planned_restarts(config)
-        rounds = None if self._until_accepted else max(1, -(-self._restarts // config.restarts_per_round))
+        rounds = None if self.until_accepted else max(1, -(-self._restarts // config.restarts_per_round))
         self._monitor = Monitor(self._chart, rounds, config.time_limit_s, on_progress, is_cancelled)
         self._levels = Levels(case, start, points_mm, centre_mm, config.spread_shift_mm, config)
         self._spread = start_spread(config)
@@ -64,78 +65,57 @@ class _Run:
         if model is not None:
             self._weights = weights_used(model)
             make_learned = lambda: LearnedSearch(case, model, start, centre_mm, self._spread)  # noqa: E731
-        self._search = PoseSearch(
+        self.search = PoseSearch(
             self._chart, self._levels, self._spread, self._log, self._monitor, config, make_learned
         )
 
     @property
-    def _until_accepted(self) -> bool:
-        return self._config.method == "auto" and self._config.restarts == "auto"
+    def until_accepted(self) -> bool:
+        return self._config.until_accepted
 
     def result(self) -> Result:
         try:
-            self._find_pose()
+            loaded(METHODS[self._config.method].stages)(self)
+            self.search.polish()
             evidence, expected = self._final_evidence()
             mirrored = self._mirror_check() if self._needs_mirror_check(evidence) else None
             return self._report(judge(evidence, mirrored), evidence, expected, stopped=None)
         except Stopped as reason:
-            self._search.keep_what_was_found()
+            self.search.keep_what_was_found()
             evidence, expected = self._final_evidence()
             return self._report(judge(evidence, is_checked=False), evidence, expected, stopped=str(reason))
 
-    def _find_pose(self) -> None:
-        """The stages of the method in their order."""
-        method, search = self._config.method, self._search
-        if method == "auto":
-            self._search_until_convinced()
-        if method in ("prost", "prost+cmaes"):
-            search.descend()
-        if method == "prost+cmaes":
-            self._search_in_rounds(search.search_from_descents)
-        if method == "cmaes":
-            self._search_in_rounds(search.search_from_start)
-        search.polish()
-
-    def _search_until_convinced(self) -> None:
-        """Cheap stages first: the start itself, descents on L_N, CMA-ES from there, then ever more of it."""
-        if self._until_accepted:
-            self._search.refine_start()
-        if self._search.has_learned and not self._is_convinced():
-            self._search.descend()
-            self._search_in_rounds(self._search.search_from_descents, most_rounds=1)
-        self._search_in_rounds(self._search.search_from_start)
-
-    def _search_in_rounds(self, search: Callable[[int], None], most_rounds: int | None = None) -> None:
+    def search_in_rounds(self, search: Callable[[int], None], most_rounds: int | None = None) -> None:
         """CMA-ES runs, as many as are left, until the pose convinces."""
         rounds = 0
-        while self._restarts > 0 and rounds != most_rounds and not self._is_convinced():
+        while self._restarts > 0 and rounds != most_rounds and not self.is_convinced():
             runs = min(self._config.restarts_per_round, self._restarts)
             search(runs)
             self._restarts -= runs
             rounds += 1
 
-    def _is_convinced(self) -> bool:
+    def is_convinced(self) -> bool:
         """True if the search may end early."""
-        return self._until_accepted and judge(self._evidence()).status == "accepted"
+        return self.until_accepted and judge(self._evidence()).status == "accepted"
 
     def _needs_mirror_check(self, evidence: Evidence) -> bool:
         """With one view, nothing else contradicts a flipped image."""
         return len(self._case.views) == 1 and needs_mirror_check(evidence)
 
     def _mirror_check(self) -> float:
-        began, best = self._monitor.seconds, self._search.best
+        began, best = self._monitor.seconds, self.search.best
         score = mirrored_score(
             self._case,
-            self._search.best_pose(),
+            self.search.best_pose(),
             self._config,
             lambda _: self._monitor.check("mirror check", 0.0, best),
         )
-        self._search.add_stage("mirror check", 0, began, score, 1)
+        self.search.add_stage("mirror check", 0, began, score, 1)
         return score
 
     def _evidence(self) -> Evidence:
-        best, footprint = self._search.best, self._search.footprint(self._search.best)
-        return self._log.evidence(best.parameters, footprint, self._search.runs_done, is_kept=True)
+        best, footprint = self.search.best, self.search.footprint(self.search.best)
+        return self._log.evidence(best.parameters, footprint, self.search.runs_done, is_kept=True)
 
     def _final_evidence(self) -> tuple[Evidence, ExpectedError | None]:
         """The evidence for the best pose, its precision included; no precision where the anatomy is not seen."""
@@ -143,7 +123,7 @@ class _Run:
         if evidence.patches <= 0:
             return evidence, None
         camera = self._case.views[0].carm.camera_from_world
-        chart = PoseChart(self._search.best_pose(), camera, self._chart.centre_mm)
+        chart = PoseChart(self.search.best_pose(), camera, self._chart.centre_mm)
         inflation = confidence_model().error_inflation
         covariance = pose_covariance(self._levels.fine, chart, self._spread, inflation)
         expected = expected_error(covariance, chart, self._points_mm)
@@ -152,14 +132,14 @@ class _Run:
     def _report(
         self, verdict: Verdict, evidence: Evidence, expected: ExpectedError | None, stopped: str | None
     ) -> Result:
-        pose = self._search.best_pose()
+        pose = self.search.best_pose()
         return Result(
             name=self._case.name,
             status=verdict.status,
             confidence=verdict.confidence,
             world_from_volume=pose,
             camera_from_volume=tuple(view.carm.camera_from_world @ pose for view in self._case.views),
-            stages=tuple(self._search.stages),
+            stages=tuple(self.search.stages),
             seconds=self._monitor.seconds,
             device=f"cpu {processor_name()}",
             projector=self._levels.middle.projector.name,
@@ -176,12 +156,11 @@ class _Run:
 
 
 def _planned_restarts(config: RegistrationConfig) -> int:
-    """CMA-ES runs; the papers' methods have one."""
-    if config.method == "prost":
-        return 0
-    if config.restarts != "auto":
-        return int(config.restarts)
-    return config.most_restarts if config.method == "auto" else 1
+    """CMA-ES runs; none where the method has none, whatever the user says."""
+    runs = METHODS[config.method].runs
+    if runs == 0 or config.restarts == "auto":
+        return config.most_restarts if runs is None else runs
+    return int(config.restarts)
 
 
 def mtre_mm(case: Case, world_from_volume: Matrix) -> float | None:
@@ -200,7 +179,7 @@ def check_method(config: RegistrationConfig) -> None:
         WeightsError: the method needs network weights that are not there.
         DeviceError: the device cannot be used here.
     """
-    if config.method.startswith("prost"):
+    if METHODS[config.method].network == "needed":
         path = chosen_weights(config, case=None)
         if path is not None:
             model_of_file(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+from prostreg.choices import METHODS
 from prostreg.errors import FaultList, WeightsError
 from prostreg.prost.card import card_path, read_card
 from prostreg.prost.model import LearnedModel, load_model, usage_of
@@ -41,7 +42,7 @@ def chosen_weights(config: RegistrationConfig, case: Case | None) -> Path | None
                 " first, or leave the choice of weights to prostreg."
             )
     shipped = shipped_weights()
-    if shipped is None and config.method.startswith("prost"):
+    if shipped is None and METHODS[config.method].network == "needed":
         raise WeightsError(
             f"The method '{config.method}' needs weights of the ProST network, and none are installed: choose"
             " 'auto' or 'cmaes', install prostreg again, or name a file of weights."
@@ -55,7 +56,7 @@ def learned_model(config: RegistrationConfig, case: Case) -> LearnedModel | None
     Raises:
         WeightsError: the weights are missing, damaged, or were adapted to another patient.
     """
-    if config.method == "cmaes":
+    if METHODS[config.method].network == "none":
         return None
     path = chosen_weights(config, case)
     if path is None:
@@ -74,7 +75,7 @@ def model_to_ask(config: RegistrationConfig, case: Case) -> LearnedModel | None:
     Raises:
         WeightsError: the weights are missing, damaged, or were adapted to another patient.
     """
-    path = chosen_weights(config, case) if config.method == "auto" else None
+    path = chosen_weights(config, case) if METHODS[config.method].network == "optional" else None
     card = None if path is None else read_card(card_path(path), FaultList())
     if path is None or card is None:
         return learned_model(config, case)  # says what is wrong with the card

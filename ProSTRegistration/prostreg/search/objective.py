@@ -16,8 +16,7 @@ from prostreg.geometry.frames import transform_points
 from prostreg.images.xray import XRay
 from prostreg.parallel import single_threaded_torch
 from prostreg.projector.selection import Projector
-from prostreg.similarity.correlation import PatchGradNcc
-from prostreg.similarity.scorer import Scorer, make_scorer
+from prostreg.similarity.selection import MakeSimilarity, Scorer, Similarity
 
 OFF_IMAGE = -1.0
 """Score of a pose that puts the anatomy's centre outside an image or behind the source."""
@@ -29,7 +28,7 @@ class ScoredView:
 
     xray: XRay
     carm: CArm
-    similarity: PatchGradNcc
+    similarity: Similarity
     scorer: Scorer
 
 
@@ -56,6 +55,7 @@ class Objective:
         centre_mm: the anatomy's centre in the volume frame (3,).
         patch_radius_px: of the similarity's patches.
         patch_stride_px: between patches.
+        make_similarity: that compares DRRs with the X-rays.
     """
 
     def __init__(
@@ -65,12 +65,13 @@ class Objective:
         centre_mm: NDArray[np.float64],
         patch_radius_px: int,
         patch_stride_px: int,
+        make_similarity: MakeSimilarity,
     ) -> None:
         self.projector = projector
         self.evaluations = 0
         self._centre_mm = centre_mm
-        self._patch = (patch_radius_px, patch_stride_px)
-        self._views = [_scored_view(xray, carm, patch_radius_px, patch_stride_px) for xray, carm in views]
+        self._patch, self._make_similarity = (patch_radius_px, patch_stride_px), make_similarity
+        self._views = [self._scored_view(xray, carm) for xray, carm in views]
 
     def scores(self, world_from_volume: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scores (n,) of poses (n, 4, 4)."""
@@ -128,7 +129,7 @@ class Objective:
             )
             footprint = functional.max_pool2d((image > 0).to(torch.float32), 2 * radius - 1, 1, radius - 1)[0] > 0
             mask = torch.from_numpy(view.xray.mask) & footprint
-            similarity = PatchGradNcc(torch.from_numpy(view.xray.line_integrals), mask, radius, stride)
+            similarity = self._make_similarity(torch.from_numpy(view.xray.line_integrals), mask, radius, stride)
             score = float(similarity.confirmed_structure(image)[0])
             per_view.append(FootprintScore(score, float(mask.sum()) / (2 * radius + 1) ** 2))
         return min(per_view, key=lambda view: view.score)
@@ -142,7 +143,7 @@ class Objective:
                 is_seen &= ((pixels > -0.5) & (pixels < np.array(view.carm.size) - 0.5)).all(axis=1)
         return is_seen
 
-
-def _scored_view(xray: XRay, carm: CArm, radius: int, stride: int) -> ScoredView:
-    similarity = PatchGradNcc(torch.from_numpy(xray.line_integrals), torch.from_numpy(xray.mask), radius, stride)
-    return ScoredView(xray, carm, similarity, make_scorer(similarity))
+    def _scored_view(self, xray: XRay, carm: CArm) -> ScoredView:
+        fixed, mask = torch.from_numpy(xray.line_integrals), torch.from_numpy(xray.mask)
+        similarity = self._make_similarity(fixed, mask, *self._patch)
+        return ScoredView(xray, carm, similarity, similarity.scorer())

@@ -1,9 +1,4 @@
-"""Similarities by normalised cross-correlation: NCC, GradNCC and Patch-GradNCC.
-
-All of them compare DRRs (n, h, w) with one fixed image (h, w) inside its mask, give scores (n,)
-in [-1, 1] with 1 for equal images up to gain and offset, are differentiable in the DRRs, and
-are 0 where an image is flat.
-"""
+"""Patch-GradNCC, the similarity that searches climb by default: correlation of image gradients in patches."""
 
 from __future__ import annotations
 
@@ -11,42 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from prostreg.similarity.gradients import eroded_mask, sobel_gradients
+from prostreg.similarity.scorer import CompiledScorer
 
 FLAT = 1e-12
 """Variance below which an image counts as flat, relative to its mean square."""
-
-
-class Ncc:
-    """Pearson's correlation of grey values over the mask.
-
-    Args:
-        fixed: (h, w).
-        mask: bool (h, w).
-    """
-
-    def __init__(self, fixed: Tensor, mask: Tensor) -> None:
-        self._weight = mask.to(fixed.dtype)
-        self._fixed = fixed[None, None]
-
-    def __call__(self, moving: Tensor) -> Tensor:
-        return _masked_correlation(moving[:, None], self._fixed, self._weight)[:, 0]
-
-
-class GradNcc:
-    """Mean of the correlations of the derivatives along u and along v (Penney et al., IEEE TMI 1998).
-
-    Args:
-        fixed: (h, w).
-        mask: bool (h, w).
-    """
-
-    def __init__(self, fixed: Tensor, mask: Tensor) -> None:
-        self._weight = eroded_mask(mask).to(fixed.dtype)
-        self._fixed = sobel_gradients(fixed[None])
-
-    def __call__(self, moving: Tensor) -> Tensor:
-        return _masked_correlation(sobel_gradients(moving), self._fixed, self._weight).mean(dim=1)
 
 
 class PatchGradNcc:
@@ -84,6 +47,15 @@ class PatchGradNcc:
         correlation, structure = self._patches(moving)
         everywhere = (2 * self.counts.sum()).clamp(min=1)
         return correlation.sum(dim=(1, 2, 3)) / ((structure.sum(dim=(1, 2, 3)) + 1) * everywhere).sqrt()
+
+    def scorer(self) -> CompiledScorer:
+        """Scores compiled for the CPU, on all cores."""
+        return CompiledScorer(
+            (
+                self.weight.numpy(), self.fixed[0].numpy(), self.fixed_mean[0].numpy(), self.fixed_variance[0].numpy(),
+                self.inverse_cover[0, 0].numpy(), self.counts[0, 0].numpy(), self.edge, self.stride, self.DAMPING, FLAT,
+            )
+        )  # fmt: skip
 
     def confirmed_structure(self, moving: Tensor) -> Tensor:
         """Like the score, but weighted by how much structure the DRR has in a patch (n,).
@@ -137,18 +109,16 @@ def _typical(variance: Tensor, counts: Tensor) -> Tensor:
     return torch.minimum(counting, cap).mean(dim=1)[None, :, None, None]
 
 
-def _masked_correlation(moving: Tensor, fixed: Tensor, weight: Tensor) -> Tensor:
-    """Pearson's correlation (n, c) of (n, c, h, w) with (1, c, h, w) over the pixels of ``weight``."""
-    count = weight.sum().clamp(min=1)
+def sobel_gradients(images: Tensor) -> Tensor:
+    """Sobel derivatives along u and v of images (n, h, w): (n, 2, h, w), zero on the border pixels."""
+    along = torch.tensor([-0.5, 0.0, 0.5], dtype=images.dtype, device=images.device)
+    across = torch.tensor([0.25, 0.5, 0.25], dtype=images.dtype, device=images.device)
+    kernels = torch.stack([across[:, None] * along, along[:, None] * across])[:, None]
+    inner = functional.conv2d(images[:, None], kernels)
+    return functional.pad(inner, (1, 1, 1, 1))
 
-    def mean(images: Tensor) -> Tensor:
-        return (images * weight).sum(dim=(-1, -2)) / count
 
-    moving = moving - mean(moving)[..., None, None]
-    fixed = fixed - mean(fixed)[..., None, None]
-    variances = mean(moving**2) * mean(fixed**2)
-    is_flat = variances <= FLAT
-    return (
-        torch.where(is_flat, torch.zeros_like(variances), mean(moving * fixed))
-        / torch.where(is_flat, torch.ones_like(variances), variances).sqrt()
-    )
+def eroded_mask(mask: Tensor) -> Tensor:
+    """Pixels (h, w) whose 3x3 neighbourhood lies inside a bool mask and inside the image."""
+    outside = functional.pad((~mask)[None, None].to(torch.float32), (1, 1, 1, 1), value=1.0)
+    return functional.max_pool2d(outside, 3, stride=1)[0, 0] == 0

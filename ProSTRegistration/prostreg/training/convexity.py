@@ -20,7 +20,6 @@ from prostreg.prost.learned_similarity import LearnedSimilarity, LearnedView
 from prostreg.prost.network import ProSTNetwork
 from prostreg.registration.config import RegistrationConfig
 from prostreg.similarity.correlation import PatchGradNcc
-from prostreg.similarity.scorer import make_scorer
 from prostreg.training.trainer import TrainingPatient
 from prostreg.training.xray_bank import XrayBank
 
@@ -124,7 +123,7 @@ def _scores(
     """Patch-GradNCC (6, m) of the anatomy alone; larger is better."""
     image = torch.from_numpy(bank.images[number])
     radius = RegistrationConfig().patch_radius_px
-    scorer = make_scorer(PatchGradNcc(image, image != 0, radius, PATCH_STRIDE_PX))
+    scorer = PatchGradNcc(image, image != 0, radius, PATCH_STRIDE_PX).scorer()
     return np.array([scorer(projector.render(along, bank.carm(number))) for along in poses])
 
 

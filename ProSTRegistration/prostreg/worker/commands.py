@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from prostreg.choices import DEVICES
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm import CArm
 from prostreg.images.attenuation import attenuation_from_hu, moving_volume
@@ -27,7 +28,7 @@ from prostreg.machine import refuse_too_large
 from prostreg.outputs.result_file import result_to_dict
 from prostreg.projector.selection import Projector, make_projector
 from prostreg.registration.case import Case, View
-from prostreg.registration.config import DEVICES, RegistrationConfig
+from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.memory_need import registration_bytes
 from prostreg.registration.registering import register
 from prostreg.registration.result import Progress

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 import torch
@@ -24,32 +23,27 @@ def self_check(device: str) -> dict[str, Any]:
 
     Returns:
         ``ok``, ``device`` that registrations will run on, ``verdict`` for people, ``versions``, ``cuda`` (``works``,
-        ``fault``, ``name``, ``total_gib``, ``free_gib``), ``cpu`` (``name``, ``threads``), ``free_gib`` of memory,
-        and ``accelerators`` by name.
+        ``fault``, ``name``, ``total_gib``, ``free_gib``), ``cpu`` (``name``, ``threads``), and ``free_gib`` of memory.
     """
     fault = _tensor_fault("cpu")
     cuda = _cuda()
-    has_numba = importlib.util.find_spec("numba") is not None
     return {
         "ok": fault is None,
         "device": "cpu",
-        "verdict": _verdict(device, fault, cuda, has_numba),
+        "verdict": _verdict(device, fault, cuda),
         "versions": versions(),
         "cuda": cuda,
         "cpu": {"name": processor_name(), "threads": cores()},
         "free_gib": _gib(available_bytes()),
-        "accelerators": {"numba": has_numba},
     }
 
 
-def _verdict(device: str, fault: str | None, cuda: dict[str, Any], has_numba: bool) -> str:
+def _verdict(device: str, fault: str | None, cuda: dict[str, Any]) -> str:
     if fault is not None:
         return f"The engine cannot compute here: {fault}. Install the PyTorch extension's torch again."
     sentences = [f"Ready: computing on the CPU with {cores()} threads."]
     if device == "cuda":
         sentences.append(f"The GPU is not used: {cuda['fault'] or _no_gpu_registration()}")
-    if not has_numba:
-        sentences.append("The package numba is missing, without which all takes many times longer: install it.")
     return " ".join(sentences)
 
 

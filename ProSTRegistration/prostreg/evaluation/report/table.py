@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from prostreg.choices import ADAPTED, METHODS
 from prostreg.evaluation.methods import METHOD_SETTINGS
 from prostreg.evaluation.protocol import Protocol
 from prostreg.evaluation.report.cases_to_look_at import notable_rows
@@ -13,15 +14,6 @@ from prostreg.evaluation.report.summary import ERRORS, MethodSummary
 from prostreg.evaluation.rows import Row
 
 NOTHING = "-"
-MEANINGS = {
-    "cmaes": "one CMA-ES run, as in the papers",
-    "prost": "descents along the network's gradient, no global search",
-    "prost-adapted": "the same with weights that were adapted to this CT",
-    "prost+cmaes": "those descents, then one CMA-ES run from the best end",
-    "prost+cmaes-adapted": "the same with weights that were adapted to this CT",
-    "auto": "what the program does by itself: descents, then restarts until its score convinces",
-    "auto-adapted": "the same with weights that were adapted to this CT",
-}
 
 
 def table_text(protocol: Protocol, summaries: Sequence[MethodSummary], rows: Sequence[Row], planned: int) -> str:
@@ -135,7 +127,7 @@ def _notable_table(protocol: Protocol, rows: Sequence[Row]) -> str:
 
 
 def _notes(protocol: Protocol, summaries: Sequence[MethodSummary]) -> str:
-    lines = [f"- `{s.method}`: {MEANINGS[s.method]}." for s in summaries if s.method in METHOD_SETTINGS]
+    lines = [f"- `{s.method}`: {_meaning(s.method)}." for s in summaries if s.method in METHOD_SETTINGS]
     lines += [f"- Weights of `{s.method}`: SHA256 {', '.join(s.weights)}." for s in summaries if s.weights]
     lines.append(
         "- mTRE: mean distance in 3D of the landmarks from their true places. Intervals: Wilson for shares, order"
@@ -175,3 +167,9 @@ def _number(value: float | None, decimals: int = 2) -> str:
     if value is None or math.isnan(value):
         return NOTHING
     return "∞" if math.isinf(value) else f"{value:.{decimals}f}"
+
+
+def _meaning(method: str) -> str:
+    if method.endswith(ADAPTED):
+        return "the same with weights that were adapted to this CT"
+    return METHODS[method].meaning
