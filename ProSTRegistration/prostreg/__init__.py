@@ -34,7 +34,7 @@ __all__ = [
     "register_everywhere",
     "write_case_outputs",
 ]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "CArm": "geometry.carm",

@@ -39,9 +39,7 @@ LIMITS = (
     " implants; not for clinical decisions without looking at the overlay."
 )
 
-DIRECTIONS = {
-    "confirmed": 1, "chance": -1, "rivalry": -1, "agreement": 1, "restarts": -1, "surprise": -1, "hidden": -1
-}  # fmt: skip
+DIRECTIONS = {"confirmed": 1, "chance": -1, "rivalry": -1, "surprise": -1}
 
 CHI_SQUARE_90 = 2.706
 """90 % of the squares of standard normal numbers are smaller."""

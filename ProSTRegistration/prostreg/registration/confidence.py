@@ -64,10 +64,7 @@ def features(evidence: Evidence) -> dict[str, float]:
         "confirmed": evidence.confirmed,
         "chance": 1 / math.sqrt(max(evidence.patches, 1.0)),
         "rivalry": min(max(evidence.runner_up, 0.0) / confirmed, 2.0),
-        "agreement": math.log1p(evidence.agreement),
-        "restarts": math.log1p(evidence.restarts),
         "surprise": evidence.surprise,
-        "hidden": 1.0 - evidence.seen,
     }
 
 
