@@ -12,12 +12,12 @@ from ProSTRegistrationLib.Install import Environment
 from ProSTRegistrationLib.Nodes.Anatomy import contentKey
 from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, PLAIN_STYLE, secondsText, showStatus
 from ProSTRegistrationLib.Selection import registrationConfig
+from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
 
 if TYPE_CHECKING:
     from prostreg.errors import InputError
     from ProSTRegistrationLib.Panel.Panel import Panel
     from ProSTRegistrationLib.Panel.Situation import Situation
-    from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
 
 PROGRESS_STEPS = 1000
 
