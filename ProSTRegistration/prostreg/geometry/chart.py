@@ -66,7 +66,9 @@ class PoseChart:
         """Parameters (6,) of a pose (4, 4): the inverse of `world_from_volume_at`."""
         camera_from_volume = self.camera_from_world @ np.asarray(world_from_volume, dtype=np.float64)
         motion = camera_from_volume @ invert_rigid(self.camera_from_volume)
-        return _parameters(motion, self.centre_camera_mm, self.camera_from_axes)
+        axes, centre = self.camera_from_axes, self.centre_camera_mm
+        shift = motion[:3, 3] + motion[:3, :3] @ centre - centre
+        return np.concatenate([axes.T @ vector_from_rotation(motion[:3, :3]), axes.T @ shift])
 
     def twist_from_parameters(self, parameters: ArrayLike, camera_from_world: Matrix) -> Array:
         """Jacobian (n, 6, 6): change of parameters to twist about a camera's source, at parameters (n, 6).
@@ -93,7 +95,11 @@ def moved_poses(camera_from_volume: Array, centres_mm: Array, parameters: Array)
 def parameters_between(camera_from_volume: Array, target_from_volume: Array, centres_mm: Array) -> Array:
     """Parameters (n, 6) of target poses (n, 4, 4) in the charts at the given poses."""
     centres, axes = centres_and_axes(camera_from_volume, centres_mm)
-    return _parameters(target_from_volume @ invert_rigid(camera_from_volume), centres, axes)
+    motions = target_from_volume @ invert_rigid(camera_from_volume)
+    shifts = motions[:, :3, 3] + _times(motions[:, :3, :3], centres) - centres
+    turns = vector_from_rotation(motions[:, :3, :3])
+    axes_from_camera = np.swapaxes(axes, -1, -2)
+    return np.concatenate([_times(axes_from_camera, turns), _times(axes_from_camera, shifts)], axis=1)
 
 
 def twists_from_parameters(
@@ -141,14 +147,6 @@ def _motions(rotations: Array, shifts: Array) -> Array:
     motions = np.zeros((len(rotations), 4, 4))
     motions[:, :3, :3], motions[:, :3, 3], motions[:, 3, 3] = rotations, shifts, 1
     return motions
-
-
-def _parameters(motions: Array, centres: Array, axes: Array) -> Array:
-    """Parameters (..., 6) of rigid motions (..., 4, 4) in the camera frame, about centres (..., 3), along axes."""
-    shifts = motions[..., :3, 3] + _times(motions[..., :3, :3], centres) - centres
-    turns = vector_from_rotation(motions[..., :3, :3])
-    axes_from_camera = np.swapaxes(axes, -1, -2)
-    return np.concatenate([_times(axes_from_camera, turns), _times(axes_from_camera, shifts)], axis=-1)
 
 
 def _times(matrices: Array, vectors: Array) -> Array:

@@ -15,6 +15,8 @@ Array = NDArray[np.float64]
 
 SERIES_BELOW = 0.5
 SERIES_TERMS = 10
+SMALL_IMAGINARY = 1e-2
+_ARCTANGENT = [(-1) ** n / (2 * n + 1) for n in range(SERIES_TERMS)]
 _SERIES = [[(-1) ** n / math.factorial(2 * n + first) for n in range(SERIES_TERMS)] for first in (1, 2, 3)]
 
 
@@ -49,13 +51,15 @@ def vector_from_rotation(rotations: ArrayLike) -> Array:
     candidates = np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
     best = np.diagonal(candidates, axis1=-2, axis2=-1).argmax(axis=-1)
     quaternion = np.take_along_axis(candidates, best[..., None, None], axis=-2)[..., 0, :]
-    quaternion = quaternion / np.linalg.norm(quaternion, axis=-1, keepdims=True)
+    quaternion = quaternion / np.sqrt((quaternion**2).sum(axis=-1, keepdims=True))
     quaternion = np.where(quaternion[..., :1] < 0, -quaternion, quaternion)
     real, imaginary = quaternion[..., :1], quaternion[..., 1:]
-    length = np.linalg.norm(imaginary, axis=-1, keepdims=True)
-    is_tiny = length < 1e-12
-    angle_over_length = np.where(is_tiny, 2.0, 2 * np.arctan2(length, real) / np.where(is_tiny, 1.0, length))
-    return np.asarray(angle_over_length * imaginary)
+    squared = (imaginary**2).sum(axis=-1, keepdims=True)
+    is_small = squared < SMALL_IMAGINARY
+    divisor = np.where(is_small, real, 1.0)
+    small = 2 * np.polynomial.polynomial.polyval(np.where(is_small, squared / divisor**2, 0.0), _ARCTANGENT) / divisor
+    length = np.sqrt(np.where(is_small, 1.0, squared))
+    return np.asarray(np.where(is_small, small, 2 * np.arctan2(length, real) / length) * imaginary)
 
 
 def _terms(vectors: ArrayLike) -> tuple[Array, Array, Array, Array, Array]:
