@@ -30,6 +30,7 @@ demo: $(READY)
 
 # One process per core, at most four: each needs up to 2 GB. A file's tests stay together, because they share what is dear to make.
 test: lint
+	$(BIN)/python Testing/compile_kernels.py
 	$(BIN)/python -m pytest -q --numprocesses=logical --maxprocesses=4 --dist=loadfile
 
 lint: $(READY)

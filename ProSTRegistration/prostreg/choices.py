@@ -89,4 +89,4 @@ def loaded(place: str) -> Any:
         if error.name is None or error.name == module:
             raise
         fault = f"The package {error.name} is missing, which {module} needs: install it and try again."
-        raise DeviceError(fault) from None
+        raise DeviceError(fault) from error

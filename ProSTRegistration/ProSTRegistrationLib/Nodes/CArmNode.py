@@ -118,8 +118,9 @@ def _keptCarm(volumeNode: vtkMRMLScalarVolumeNode, downsampling: int, place: Mat
 def _built(text: str, downsampling: int, place: bytes) -> CArm:
     """The C-arm of an attribute's text, in the world around a node at a place (16 numbers). Nobody can change it."""
     values, worldFromNode = json.loads(text), np.frombuffer(place).reshape(4, 4)
-    nodeCarm = carm_from_values(values, "The C-arm")
-    carm = replace(nodeCarm, camera_from_world=nodeCarm.camera_from_world @ invert_rigid(worldFromNode))
+    carm = carm_from_values(values, "The C-arm")
+    if not np.array_equal(worldFromNode, np.eye(4)):
+        carm = replace(carm, camera_from_world=carm.camera_from_world @ invert_rigid(worldFromNode))
     if downsampling > 1:
         carm = carm.downsampled(downsampling)
     for matrix in (carm.intrinsics, carm.camera_from_world):

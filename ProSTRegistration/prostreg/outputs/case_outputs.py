@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from prostreg.choices import AUTO
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import Matrix
 from prostreg.images.attenuation import moving_volume
@@ -31,7 +32,7 @@ def write_case_outputs(folder: Path, case: Case, result: Result) -> list[str]:
     Raises:
         InputError: where the folder cannot be written.
     """
-    anatomy = make_projector(moving_volume(case.ct, case.anatomy), result.config["projector"])
+    anatomy = make_projector(moving_volume(case.ct, case.anatomy), result.config.get("projector", AUTO))
     drr_names = drr_file_names(len(case.views))
 
     def write_files(scratch: Path) -> None:
