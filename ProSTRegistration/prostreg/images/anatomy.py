@@ -38,7 +38,23 @@ def anatomy_from_labels(ct: Volume, labels: Volume, values: Sequence[int]) -> ND
     Raises:
         InputError: no value occurs in the labels, or none of its voxels lies in the CT.
     """
-    mask = _in_grid_of(ct, labels, chosen_voxels(labels, values))
+    return _overlap(ct, labels, chosen_voxels(labels, values))
+
+
+def anatomy_made_on(ct: Volume, labels: Volume, values: Sequence[int]) -> NDArray[np.bool_]:
+    """As `anatomy_from_labels`, but refuses labels that cannot have been made on this CT.
+
+    Raises:
+        InputError: as `anatomy_from_labels` and `refuse_anatomy_of_another_ct`.
+    """
+    chosen = chosen_voxels(labels, values)
+    mask = _overlap(ct, labels, chosen)
+    refuse_anatomy_of_another_ct(ct, mask, float(chosen.sum()) * voxel_mm3(labels))
+    return mask
+
+
+def _overlap(ct: Volume, labels: Volume, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    mask = _in_grid_of(ct, labels, chosen)
     if not mask.any():
         raise InputError(
             "The labels do not overlap the CT: their voxels with the chosen values lie outside of it. "

@@ -13,13 +13,7 @@ from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_values import carm_from_values, is_image_size, read_carm
 from prostreg.geometry.frames import Matrix, rigid_faults
-from prostreg.images.anatomy import (
-    anatomy_by_threshold,
-    anatomy_from_labels,
-    chosen_voxels,
-    refuse_anatomy_of_another_ct,
-    voxel_mm3,
-)
+from prostreg.images.anatomy import anatomy_by_threshold, anatomy_made_on, chosen_voxels
 from prostreg.images.reading import read_ct, read_labels
 from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import POLARITIES, prepare_xray
@@ -108,7 +102,7 @@ class _CaseReader:
         if ct is None:
             self.faults.collect(lambda: chosen_voxels(labels, values))  # can be judged without the CT
             return None, None
-        return ct, self.faults.collect(lambda: _anatomy_of(ct, labels, values))
+        return ct, self.faults.collect(lambda: anatomy_made_on(ct, labels, values))
 
     def _views(self) -> list[View]:
         entries: list[Any] = self.fields.checked(
@@ -203,12 +197,6 @@ class _CaseReader:
     def _read(self, reader: Callable[[Path], Read], fields: JsonFields, key: str) -> Read | None:
         name = fields.text(key, advice="give the path of a file, relative to the case file")
         return self.faults.collect(lambda: reader(self.folder / name)) if name else None
-
-
-def _anatomy_of(ct: Volume, labels: Volume, values: list[int]) -> NDArray[np.bool_]:
-    mask = anatomy_from_labels(ct, labels, values)
-    refuse_anatomy_of_another_ct(ct, mask, float(chosen_voxels(labels, values).sum()) * voxel_mm3(labels))
-    return mask
 
 
 def _case_path(path: Path) -> Path:
