@@ -9,8 +9,6 @@ import importlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from prostreg.errors import DeviceError
-
 AUTO = "auto"
 
 
@@ -77,16 +75,6 @@ def evaluated_methods() -> dict[str, dict[str, Any]]:
 
 
 def loaded(place: str) -> Any:
-    """The object at a place.
-
-    Raises:
-        DeviceError: a package that it needs is missing.
-    """
+    """The object at a place."""
     module, _, name = place.partition(":")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name == module:
-            raise
-        fault = f"The package {error.name} is missing, which {module} needs: install it and try again."
-        raise DeviceError(fault) from error
+    return getattr(importlib.import_module(module), name)

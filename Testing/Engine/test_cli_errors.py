@@ -1,6 +1,7 @@
 """Exit codes, stdout and stderr of the command line where nothing can start."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -129,3 +130,15 @@ class TestUnexpected:
         failing(error)
         assert main(["info", "--json"]) == 4
         assert json.loads(capsys.readouterr().out)["exit_code"] == 4
+
+
+def test_a_missing_package_is_named(tmp_path):
+    (tmp_path / "numba.py").write_text("raise ModuleNotFoundError('no numba here', name='numba')", encoding="utf-8")
+    paths = os.pathsep.join([str(tmp_path), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-m", "prostreg", "demo", "--phantom", "--out", str(tmp_path / "out")],
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "The package numba is missing" in done.stderr
+    assert "Traceback" not in done.stderr

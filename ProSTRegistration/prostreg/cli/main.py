@@ -54,6 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         code = ExitCode.DEFECT  # whoever read our output has gone; there is nobody to tell
         sys.stderr.close()
+    except ModuleNotFoundError as error:
+        code = ExitCode.BAD_INPUT
+        fault = f"The package {error.name} is missing from {sys.executable}: install it there and try again."
+        _report_failure(code, [fault], as_json, debug)
     except Exception as error:
         code = ExitCode.DEFECT
         hint = "" if debug else " Run the same command with --debug for the traceback, and please report it."

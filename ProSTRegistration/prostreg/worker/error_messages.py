@@ -41,8 +41,6 @@ def _content(kind: str, faults: list[str], text: str = "") -> dict[str, Any]:
 
 def _kind_and_fault(error: BaseException) -> tuple[str, str]:
     cause = error.__cause__ if isinstance(error, BrokenEnvironmentError) and error.__cause__ is not None else error
-    if isinstance(cause, DeviceError) and isinstance(cause.__cause__, ImportError):
-        cause = cause.__cause__
     reason = f"({type(cause).__name__}: {cause})"
     if _is_out_of_memory(cause):
         return "memory", f"The memory of this computer is full: close other programs, or crop the CT {reason}."
