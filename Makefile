@@ -29,9 +29,10 @@ demo: $(READY)
 	$(BIN)/prostreg demo --out demo-output $(DEMO_FLAGS)
 
 # One process per core, at most four: each needs up to 2 GB. A file's tests stay together, because they share what is dear to make.
+# After ten failures it ends: one fault that lets every test of the panel wait in vain would otherwise take hours.
 test: lint
 	$(BIN)/python Testing/compile_kernels.py
-	$(BIN)/python -m pytest -q --numprocesses=logical --maxprocesses=4 --dist=loadfile
+	$(BIN)/python -m pytest -q --numprocesses=logical --maxprocesses=4 --dist=loadfile --maxfail=10
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -38,6 +38,8 @@ class _DispensableCache:
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         try:
             return self._cache.load_overload(signature, target_context)
+        except OSError:  # A folder that cannot be read says nothing about the files of other kernels.
+            return None
         except Exception:  # Reading a damaged file may raise anything.
             # All kernels are made anew, because stored callers name the stored kernels that they call.
             for cache in self._all:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numba
 import pytest
+from numba.core.caching import FunctionCache
 
 from prostreg.compilation import compiled
 
@@ -92,11 +93,16 @@ def half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
     return names["half"]
 
 
-def test_a_folder_that_can_no_longer_be_written_stops_nothing(half: object, tmp_path: Path) -> None:
+def test_a_folder_that_can_no_longer_be_written_stops_nothing_and_leaves_other_kernels_alone(
+    half: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kernel = compiled(half)
+    flushed: list[FunctionCache] = []
+    monkeypatch.setattr(FunctionCache, "flush", flushed.append)
     shutil.rmtree(tmp_path / "kept")
     (tmp_path / "kept").write_text("a file where the folder was", encoding="utf-8")
     assert kernel(3.0) == 1.5
+    assert flushed == []
 
 
 def test_what_can_be_kept_nowhere_is_compiled_all_the_same() -> None:

@@ -17,7 +17,7 @@ import ctk
 import numpy as np
 import slicer
 
-PATIENCE_S = 900.0
+PATIENCE_S = 300.0
 LARGEST_MTRE_MM = 3.0
 SLIDER_MM = 15.0
 
