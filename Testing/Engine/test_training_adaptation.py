@@ -26,10 +26,10 @@ from prostreg.registration.case import Case, View
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 from prostreg.samples.phantom import make_phantom
 from prostreg.simulation.presets import preset
-from prostreg.training.adaptation import adapt
+from prostreg.training import adaptation
+from prostreg.training.adaptation import adapt_case
 from prostreg.training.config import TrainingConfig
 from prostreg.training.patient_scene import adaptation_config
-from prostreg.training.variants import Patient
 from prostreg.worker import adapting
 
 SIZE = 32
@@ -37,9 +37,9 @@ SPREAD = np.array([*np.deg2rad([20.0] * 3), 30.0, 30.0, 60.0])
 
 
 @pytest.fixture(scope="module")
-def patient() -> Patient:
+def patient() -> Case:
     phantom = make_phantom(0)
-    return Patient("phantom", phantom.ct, phantom.labels.values > 0)
+    return Case("phantom", phantom.ct, phantom.labels.values > 0)
 
 
 @pytest.fixture
@@ -70,20 +70,20 @@ def quick(config: TrainingConfig) -> TrainingConfig:
     return replace(config, scene=scene, xrays_per_patient=8, validation_xrays=3, batch=4)
 
 
-def case_of(patient: Patient, views: tuple[View, ...] = (), start: np.ndarray | None = None) -> Case:
-    return Case(patient.name, patient.ct, patient.anatomy, views, start)
+@pytest.fixture
+def few_xrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adaptation, "adaptation_config", lambda *given: quick(adaptation_config(*given)))
 
 
-def test_adapted_weights_are_found_for_this_patient_and_are_no_worse(patient, model, tmp_path, monkeypatch):
+def test_adapted_weights_are_found_for_this_patient_and_are_no_worse(patient, model, few_xrays, tmp_path, monkeypatch):
     monkeypatch.setenv("PROSTREG_CACHE", str(tmp_path))
     original = {name: value.clone() for name, value in model.network.state_dict().items()}
-    config = quick(adaptation_config(case_of(patient), model, seed=1))
     told = []
     path = adapted_path(patient.ct, patient.anatomy)
-    adaptation = adapt(patient, model, config, 0.15, path, told.append)
+    done = adapt_case(patient, model, 0.15, 1, path, told.append)
     assert find_adapted(patient.ct, patient.anatomy) == path
-    assert adaptation.steps > 0
-    before, after = adaptation.before, adaptation.after
+    assert done.steps > 0
+    before, after = done.before, done.after
     assert (after.arrived, -after.after) >= (before.arrived, -before.after)
     adapted = load_model(path)
     assert adapted.card.made_for == patient_of(patient.ct, patient.anatomy)
@@ -94,13 +94,12 @@ def test_adapted_weights_are_found_for_this_patient_and_are_no_worse(patient, mo
     assert [progress.fraction for progress in told] == sorted(progress.fraction for progress in told)
 
 
-def test_the_worker_tells_what_came_of_it_and_finds_it_again(patient, model, tmp_path, monkeypatch):
+def test_the_worker_tells_what_came_of_it_and_finds_it_again(patient, model, few_xrays, tmp_path, monkeypatch):
     """With a small network and few X-rays in place of the shipped one's."""
     monkeypatch.setenv("PROSTREG_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(adapting, "shipped_weights", lambda: tmp_path / "untrained.safetensors")
-    monkeypatch.setattr(adapting, "adaptation_config", lambda *given: quick(adaptation_config(*given)))
     told = []
-    done = adapting.adapt_to_patient(case_of(patient), 0.05, 1, told.append, lambda: False)
+    done = adapting.adapt_to_patient(patient, 0.05, 1, told.append, lambda: False)
     found = adapting.adapted_state(patient.ct, patient.anatomy)
     assert found["exists"]
     for key in ("weights", "title", "steps"):
@@ -113,17 +112,16 @@ def test_the_worker_tells_what_came_of_it_and_finds_it_again(patient, model, tmp
     assert not adapting.adapted_state(patient.ct, ~patient.anatomy)["exists"]
 
 
-def test_a_cancelled_adaptation_writes_nothing_and_leaves_the_network_as_it_was(patient, model, tmp_path):
+def test_a_cancelled_adaptation_writes_nothing_and_leaves_the_network_as_it_was(patient, model, few_xrays, tmp_path):
     original = {name: value.clone() for name, value in model.network.state_dict().items()}
     stages = []
 
     def cancelled() -> bool:
         return stages[-1:] == ["learn"]
 
-    config = quick(adaptation_config(case_of(patient), model, seed=1))
     path = tmp_path / "never" / "adapted.safetensors"
     with pytest.raises(Stopped):
-        adapt(patient, model, config, 5.0, path, lambda progress: stages.append(progress.stage), cancelled)
+        adapt_case(patient, model, 5.0, 1, path, lambda progress: stages.append(progress.stage), cancelled)
     assert not path.parent.exists()
     for name, value in model.network.state_dict().items():
         torch.testing.assert_close(value, original[name], rtol=0, atol=0)
@@ -139,9 +137,11 @@ def test_the_standard_view_nearest_to_a_pose_is_recognised(view):
 def test_x_rays_are_simulated_as_this_c_arm_will_see_this_patient(patient, model):
     carm = CArm.from_sdd(1100.0, (1.5, 1.5), (200, 160))
     xray = XRay(np.zeros((160, 200), np.float32), np.ones((160, 200), bool))
-    centre_mm = anatomy_centre_mm(anatomy_points_mm(case_of(patient)))
+    centre_mm = anatomy_centre_mm(anatomy_points_mm(patient))
     start = standard_view("left lateral", centre_mm, 770.0)
-    scene = adaptation_config(case_of(patient, (View(xray, carm),), start), model, seed=0).scene
+    scene = adaptation_config(
+        replace(patient, views=(View(xray, carm),), initial_world_from_volume=start), model, seed=0
+    ).scene
     assert scene.view == "left lateral"
     assert scene.sdd_mm == pytest.approx((1100.0, 1100.0))
     assert scene.field_mm == pytest.approx((300.0, 300.0))
@@ -186,7 +186,7 @@ def test_a_folder_that_cannot_be_is_named_before_the_work(tmp_path, capsys):
     assert "cannot be made" in capsys.readouterr().err
 
 
-def test_a_case_may_have_no_x_rays_yet(patient, model, tmp_path, capsys):
+def test_a_case_may_have_no_x_rays_yet(patient, model, few_xrays, tmp_path, capsys):
     for name, values in (("ct", patient.ct.values), ("labels", patient.anatomy.astype(np.uint8))):
         image = sitk.GetImageFromArray(values)
         image.SetSpacing([float(s) for s in patient.ct.spacing_mm])
@@ -199,4 +199,5 @@ def test_a_case_may_have_no_x_rays_yet(patient, model, tmp_path, capsys):
     assert main(arguments) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["weights"] == str(out)
+    assert report["title"] == "untrained, adapted to early"
     assert load_model(out).card.kind == "adapted"

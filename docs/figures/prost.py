@@ -34,7 +34,6 @@ from prostreg.training.convexity import convexity
 from prostreg.training.figures import draw_convexity
 from prostreg.training.patient_scene import adaptation_config
 from prostreg.training.trainer import TrainingPatient
-from prostreg.training.variants import Patient
 from prostreg.training.xray_bank import simulated_bank
 
 FOLDER = Path(__file__).resolve().parent
@@ -109,11 +108,10 @@ def _blended(image: NDArray[np.float32], drr: NDArray[np.float32]) -> NDArray[np
 
 def draw_around(case: Case, model: LearnedModel, title: str) -> Figure:
     """The six-axis figure on X-rays of this CT that no adaptation has seen."""
-    patient = Patient(case.name, case.ct, case.anatomy)
     scene = adaptation_config(case, model, SEED).scene
     simulator = FluoroscopySimulator(case.ct, scene.simulator)
-    bank = simulated_bank(simulator, patient, scene, model.network.image_size, CONVEXITY_XRAYS, (SEED,))
-    prepared = TrainingPatient(patient, model.network)
+    bank = simulated_bank(simulator, case, scene, model.network.image_size, CONVEXITY_XRAYS, (SEED,))
+    prepared = TrainingPatient(case, model.network)
     around = convexity(model.network, model.spread, [prepared], [bank], CONVEXITY_XRAYS)
     return draw_convexity(around, title)
 

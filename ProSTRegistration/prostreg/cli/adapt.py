@@ -17,9 +17,7 @@ from prostreg.prost.weight_cache import adapted_folder, adapted_path, check_made
 from prostreg.prost.weights import SUFFIX
 from prostreg.registration.case import Case
 from prostreg.registration.case_file import read_case
-from prostreg.training.adaptation import Adaptation, adapt
-from prostreg.training.patient_scene import adaptation_config
-from prostreg.training.variants import Patient
+from prostreg.training.adaptation import Adaptation, adapt_case
 
 STOPPING = "Stopping; nothing will be written. Press Ctrl-C again to leave at once."
 
@@ -29,13 +27,11 @@ def run(arguments: argparse.Namespace) -> Outcome:
     faults = FaultList()
     case, model = _checked(arguments, faults)
     path = arguments.out or adapted_path(case.ct, case.anatomy)
-    config = adaptation_config(case, model, arguments.seed)
-    say(f"Adapting '{model.card.title}' to {case.name} for {arguments.minutes:g} min, seen {config.scene.view}")
-    patient = Patient(case.name, case.ct, case.anatomy)
+    say(f"Adapting '{model.card.title}' to {case.name} for {arguments.minutes:g} min")
     with progress_display() as display, stop_requests(STOPPING) as is_cancelled:
-        adaptation = adapt(patient, model, config, arguments.minutes, path, display.show, is_cancelled)
+        adaptation = adapt_case(case, model, arguments.minutes, arguments.seed, path, display.show, is_cancelled)
     say(_summary(adaptation))
-    return Outcome(ExitCode.DONE, _report(adaptation))
+    return Outcome(ExitCode.DONE, adaptation.to_dict())
 
 
 def _checked(arguments: argparse.Namespace, faults: FaultList) -> tuple[Case, LearnedModel]:
@@ -74,14 +70,3 @@ def _summary(adaptation: Adaptation) -> str:
         f" X-rays of this CT, {100 * before.arrived:.0f} % arrived before and {100 * after.arrived:.0f} % arrive now"
         f" -> {adaptation.path}"
     )
-
-
-def _report(adaptation: Adaptation) -> dict[str, object]:
-    return {
-        "weights": str(adaptation.path),
-        "sha256": adaptation.card.sha256,
-        "steps": adaptation.steps,
-        "seconds": round(adaptation.seconds, 1),
-        "before": adaptation.before.to_dict(),
-        "after": adaptation.after.to_dict(),
-    }

@@ -28,7 +28,7 @@ class Case:
     Attributes:
         ct: the CT in HU.
         anatomy: bool mask in the CT's grid, same shape as ``ct.values``: what is registered.
-        views: one or more; one pose fits all.
+        views: one or more for a registration, one pose fits all; none where only the patient counts.
         initial_world_from_volume: rough start pose, rigid (4, 4), or None.
         truth_world_from_volume: true pose where it is known, for measuring the error.
         landmarks_mm: (n, 3) in the volume frame, the points over which the mTRE is taken.
@@ -37,7 +37,7 @@ class Case:
     name: str
     ct: Volume
     anatomy: NDArray[np.bool_]
-    views: tuple[View, ...]
+    views: tuple[View, ...] = ()
     initial_world_from_volume: Matrix | None = None
     truth_world_from_volume: Matrix | None = None
     landmarks_mm: NDArray[np.float64] | None = None

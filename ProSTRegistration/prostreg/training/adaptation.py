@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,12 +18,13 @@ from prostreg.prost.card import Card, DataSource, Training
 from prostreg.prost.model import LearnedModel, configuration_of_model
 from prostreg.prost.weight_cache import patient_of
 from prostreg.prost.weights import save_weights
+from prostreg.registration.case import Case
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 from prostreg.training.config import TrainingConfig
+from prostreg.training.patient_scene import adaptation_config
 from prostreg.training.prefetch import Prefetch
 from prostreg.training.trainer import PreparedBatch, Trainer, TrainingPatient
 from prostreg.training.validation import Validation, validate
-from prostreg.training.variants import Patient
 from prostreg.training.xray_bank import XrayBank, simulated_bank
 
 SIMULATION_SHARE = 0.15
@@ -73,12 +75,24 @@ class Adaptation:
     steps: int
     seconds: float
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; ``weights`` is their path, ``before`` and ``after`` are validations."""
+        return {
+            "weights": str(self.path),
+            "title": self.card.title,
+            "sha256": self.card.sha256,
+            "steps": self.steps,
+            "seconds": round(self.seconds, 1),
+            "before": self.before.to_dict(),
+            "after": self.after.to_dict(),
+        }
 
-def adapt(
-    patient: Patient,
+
+def adapt_case(
+    case: Case,
     model: LearnedModel,
-    config: TrainingConfig,
     minutes: float,
+    seed: int,
     path: Path,
     on_progress: Callable[[AdaptationProgress], None] = lambda progress: None,
     is_cancelled: Callable[[], bool] = lambda: False,
@@ -86,10 +100,10 @@ def adapt(
     """Trains on simulated X-rays of one patient and keeps the weights that did best on others of the same patient.
 
     Args:
-        patient: CT and anatomy.
+        case: CT and anatomy; its first C-arm and its start, where it has them, tell which X-rays.
         model: what to begin with; not changed.
-        config: settings; steps come from the time.
         minutes: of wall time, validation and simulation included.
+        seed: of everything that is drawn.
         path: where the weights go; nothing is written before the end.
         on_progress: told after every step, also those of a validation's descents, and every few X-rays.
         is_cancelled: asked as often.
@@ -98,7 +112,8 @@ def adapt(
         Stopped: cancelled; nothing is written.
         InputError: no usable X-ray can be simulated.
     """
-    return _Adapting(patient, model, config, minutes, on_progress, is_cancelled).result(path)
+    config = adaptation_config(case, model, seed)
+    return _Adapting(case, model, config, minutes, on_progress, is_cancelled).result(path)
 
 
 class _Adapting:
@@ -106,7 +121,7 @@ class _Adapting:
 
     def __init__(
         self,
-        patient: Patient,
+        patient: Case,
         model: LearnedModel,
         config: TrainingConfig,
         minutes: float,
@@ -157,7 +172,7 @@ class _Adapting:
         parts: list[XrayBank] = []
         while len(parts) * XRAYS_AT_ONCE < number and (not parts or self._elapsed < deadline_s):
             count = min(XRAYS_AT_ONCE, number - len(parts) * XRAYS_AT_ONCE)
-            self._check("simulate", f"simulating X-rays ({len(parts) * XRAYS_AT_ONCE} done)")
+            self._check("simulate", f"simulating X-rays seen {scene.view} ({len(parts) * XRAYS_AT_ONCE} done)")
             seed = (self._config.seed, use, len(parts))
             parts.append(simulated_bank(self._simulator, self._patient, scene, size, count, seed))
         return XrayBank.joined(parts)

@@ -13,7 +13,8 @@ from prostreg.files import sha256_of
 from prostreg.images.anatomy import anatomy_by_threshold, anatomy_from_labels
 from prostreg.images.reading import read_ct, read_labels
 from prostreg.json_fields import JsonFields, json_object
-from prostreg.training.variants import Patient, Variant, read_variant
+from prostreg.registration.case import Case
+from prostreg.training.variants import Variant, read_variant
 
 NEEDED = ("training", "validation")
 USES = (*NEEDED, "measurement")
@@ -104,7 +105,7 @@ def check_contents(entries: Sequence[PatientEntry]) -> None:
         raise InputError(_another_file(ct) for ct in others)
 
 
-def read_patient(entry: PatientEntry) -> Patient:
+def read_patient(entry: PatientEntry) -> Case:
     """Reads one patient's files.
 
     Raises:
@@ -117,7 +118,7 @@ def read_patient(entry: PatientEntry) -> Patient:
         anatomy = anatomy_by_threshold(ct)
     else:
         anatomy = anatomy_from_labels(ct, read_labels(entry.labels), entry.values)
-    patient = Patient(entry.name, ct, anatomy)
+    patient = Case(entry.name, ct, anatomy)
     return entry.variant.of(patient)
 
 

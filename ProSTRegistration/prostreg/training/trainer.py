@@ -15,11 +15,11 @@ from prostreg.errors import InputError
 from prostreg.prost.feature_projection import FeatureProjection, FusedFeatures, RenderedFeatures, feature_projection
 from prostreg.prost.network import ProSTNetwork
 from prostreg.prost.network_volume import network_volume
+from prostreg.registration.case import Case
 from prostreg.training.batches import Batch, drawn_batch
 from prostreg.training.config import TrainingConfig
 from prostreg.training.objective import gradient_losses
 from prostreg.training.schedule import learning_rate_share
-from prostreg.training.variants import Patient
 from prostreg.training.xray_bank import XrayBank, anatomy_centre_mm
 
 BATCHES, DROPOUT = range(2)
@@ -34,7 +34,7 @@ class TrainingPatient:
         network: decides which channels there are.
     """
 
-    def __init__(self, patient: Patient, network: ProSTNetwork) -> None:
+    def __init__(self, patient: Case, network: ProSTNetwork) -> None:
         self.name = patient.name
         self.centre_mm = anatomy_centre_mm(patient)
         self.channels = network_volume(patient.ct, patient.anatomy, network.volume_channels)

@@ -10,22 +10,9 @@ from numpy.typing import NDArray
 
 from prostreg.images.volume import Volume
 from prostreg.json_fields import JsonFields
+from prostreg.registration.case import Case
 
 PROPORTIONS = (0.5, 2.0)
-
-
-@dataclass(frozen=True, eq=False)
-class Patient:
-    """A CT and what is registered of it.
-
-    Attributes:
-        ct: HU.
-        anatomy: bool mask in its grid.
-    """
-
-    name: str
-    ct: Volume
-    anatomy: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -43,14 +30,14 @@ class Variant:
     is_mirrored: bool = False
     proportions: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
-    def of(self, patient: Patient) -> Patient:
+    def of(self, patient: Case) -> Case:
         """The patient as this variant has it; the same one where it changes nothing."""
         if self == Variant():
             return patient
         values: NDArray[np.float32] = self._columns(patient.ct.values)
         anatomy: NDArray[np.bool_] = self._columns(patient.anatomy)
         volume_from_index = patient.ct.volume_from_index @ np.diag([*self.proportions, 1.0])
-        return Patient(patient.name, Volume(values, volume_from_index), anatomy)
+        return Case(patient.name, Volume(values, volume_from_index), anatomy)
 
     def _columns(self, grid: NDArray[Any]) -> NDArray[Any]:
         if self.completed_at is not None:

@@ -16,9 +16,9 @@ from prostreg.geometry.frames import Matrix, transform_points
 from prostreg.geometry.standard_views import standard_view
 from prostreg.images.anatomy import anatomy_bounds
 from prostreg.images.xray_preparation import prepare_xray
+from prostreg.registration.case import Case
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 from prostreg.training.config import ImagingSetup
-from prostreg.training.variants import Patient
 
 MOST_DRAWS = 100
 
@@ -64,7 +64,7 @@ class XrayBank:
             return cls(**{name: arrays[name] for name in cls.__dataclass_fields__})
 
 
-def anatomy_centre_mm(patient: Patient) -> NDArray[np.float64]:
+def anatomy_centre_mm(patient: Case) -> NDArray[np.float64]:
     """Centre (3,) of the anatomy's box in the volume frame."""
     first, size = anatomy_bounds(patient.anatomy)
     return transform_points(patient.ct.volume_from_index, np.array(first) + (np.array(size) - 1) / 2)
@@ -72,7 +72,7 @@ def anatomy_centre_mm(patient: Patient) -> NDArray[np.float64]:
 
 def simulated_bank(
     simulator: FluoroscopySimulator,
-    patient: Patient,
+    patient: Case,
     scene: ImagingSetup,
     image_size: int,
     number: int,

@@ -19,9 +19,7 @@ from prostreg.prost.shipped import shipped_weights
 from prostreg.prost.weight_cache import adapted_path, check_made_for, find_adapted
 from prostreg.prost.weights import load_weights
 from prostreg.registration.case import Case
-from prostreg.training.adaptation import AdaptationProgress, adapt
-from prostreg.training.patient_scene import adaptation_config
-from prostreg.training.variants import Patient
+from prostreg.training.adaptation import AdaptationProgress, adapt_case
 
 
 def adapt_to_patient(
@@ -41,7 +39,7 @@ def adapt_to_patient(
         is_cancelled: asked as often.
 
     Returns:
-        ``weights`` (their path), ``title``, ``before``, ``after`` (validations), ``steps``, ``seconds``.
+        as `Adaptation.to_dict`.
 
     Raises:
         WeightsError: there are no weights to begin with.
@@ -56,17 +54,7 @@ def adapt_to_patient(
     if weights is None:
         raise WeightsError("No weights to begin with are installed: install ProSTRegistration again.")
     model = load_model(weights)
-    config = adaptation_config(case, model, seed)
-    patient = Patient(case.name, case.ct, case.anatomy)
-    adaptation = adapt(patient, model, config, minutes, path, on_progress, is_cancelled)
-    return {
-        "weights": str(adaptation.path),
-        "title": adaptation.card.title,
-        "before": adaptation.before.to_dict(),
-        "after": adaptation.after.to_dict(),
-        "steps": adaptation.steps,
-        "seconds": adaptation.seconds,
-    }
+    return adapt_case(case, model, minutes, seed, path, on_progress, is_cancelled).to_dict()
 
 
 def adapted_state(ct: Volume, anatomy: NDArray[np.bool_]) -> dict[str, Any]:
