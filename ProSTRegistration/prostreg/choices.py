@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 AUTO = "auto"
 
@@ -53,6 +53,11 @@ PROJECTORS = {
 SIMILARITIES = {"patch-gradncc": "prostreg.similarity.correlation:PatchGradNcc"}
 """Each is made from an X-ray, its mask, and the radius and stride of patches in pixels."""
 
+Polarity = Literal["bone-dark", "bone-bright"]
+"""Whether bone is dark or bright in an X-ray: grey values grow with the beam's intensity, or with what it lost."""
+
+PolarityChoice = Literal["auto", Polarity]
+POLARITIES: tuple[PolarityChoice, ...] = get_args(PolarityChoice)
 DEVICES = ("auto", "cpu", "cuda")
 SIMULATOR_PRESETS = ("clean", "paper", "hard")
 ADAPTED = "-adapted"

@@ -15,7 +15,6 @@ from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE, marksPx
 from ProSTRegistrationLib.Nodes.Landmarks import (
     landmarkErrorMm,
     landmarkPointsMm,
-    mtreMm,
     pairedLandmarks,
     prepareLandmarkLists,
     referencePose,
@@ -282,12 +281,6 @@ class TestErrors:
 
     def test_nothing_marked_is_no_error(self, ctNode, xray, lists, truth):
         assert landmarkErrorMm(truth, pairedLandmarks(ctNode, lists[0], [(xray, lists[1])])) is None
-
-    def test_mtre(self, truth, rotation):
-        assert np.isclose(mtreMm(rotation((1, 0, 0), 0, (3, 4, 0)) @ truth, truth, POINTS_MM), 5.0)
-        turned = mtreMm(rotation((0, 0, 1), 90), np.eye(4), [[10.0, 0, 5]])
-        assert np.isclose(turned, 10 * np.sqrt(2))
-        assert mtreMm(truth, truth, []) is None
 
     def test_reference_pose_is_kept(self, headless, scene, ctNode, truth, tmp_path):
         assert referencePose(scene, ctNode) is None

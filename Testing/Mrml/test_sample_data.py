@@ -16,12 +16,12 @@ import slicer
 from PIL import Image
 
 from prostreg.errors import InputError
-from prostreg.geometry.frames import transform_points
+from prostreg.geometry.frames import mean_distance_mm, transform_points
 from prostreg.registration.case_file import read_case
 from prostreg.samples.demo_case import write_phantom_case
 from ProSTRegistrationLib import SampleDataSets
 from ProSTRegistrationLib.Nodes.CArmSettings import settingsOf
-from ProSTRegistrationLib.Nodes.Landmarks import landmarkPointsMm, mtreMm, referencePose
+from ProSTRegistrationLib.Nodes.Landmarks import landmarkPointsMm, referencePose
 from ProSTRegistrationLib.Nodes.Scene import Scene
 from ProSTRegistrationLib.SampleDataSets import loadSampleCase, registerSampleData
 
@@ -61,8 +61,8 @@ def test_every_part_of_the_case_arrives(scene, casePath):
     truth = referencePose(scene, nodes.ct)
     assert np.allclose(carm.camera_from_world @ truth, caseCarm @ case.truth_world_from_volume, atol=1e-6)
     assert np.allclose(landmarkPointsMm(nodes.ct, nodes.landmarks), case.landmarks_mm, atol=1e-6)
-    expected = mtreMm(case.initial_world_from_volume, case.truth_world_from_volume, case.landmarks_mm)
-    assert mtreMm(worldFromVolume, truth, case.landmarks_mm) == pytest.approx(expected)
+    expected = mean_distance_mm(case.initial_world_from_volume, case.truth_world_from_volume, case.landmarks_mm)
+    assert mean_distance_mm(worldFromVolume, truth, case.landmarks_mm) == pytest.approx(expected)
 
 
 def test_labels_lie_under_the_ct_and_name_what_is_registered(scene, casePath):

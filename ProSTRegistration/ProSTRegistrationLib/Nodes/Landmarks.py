@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
-from prostreg.geometry.pnp import pose_from_landmarks
+from prostreg.geometry.pnp import distances_to_rays_mm, pose_from_landmarks
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE, isMarked, marksPx
 from ProSTRegistrationLib.Nodes.NodeGeometry import worldFromNode, worldFromTransform
@@ -189,25 +189,11 @@ def solveLandmarks(
 
 def landmarkErrorMm(worldFromVolume: Matrix, pairs: LandmarkPairs) -> float | None:
     """Mean distance in mm between posed landmarks and the rays through their marks; None without any mark."""
-    distances = []
-    points = transform_points(worldFromVolume, pairs.pointsVolumeMm)
-    for carm, pixels in zip(pairs.carms, pairs.marksPx, strict=True):
-        chosen = np.isfinite(pixels).all(axis=1)
-        seen = transform_points(carm.camera_from_world, points[chosen])
-        rays = np.column_stack([pixels[chosen], np.ones(chosen.sum())]) @ np.linalg.inv(carm.intrinsics).T
-        rays /= np.linalg.norm(rays, axis=1, keepdims=True)
-        distances += np.linalg.norm(np.cross(seen, rays), axis=1).tolist()
-    return float(np.mean(distances)) if distances else None
-
-
-def mtreMm(
-    worldFromVolume: Matrix, referenceWorldFromVolume: Matrix, pointsVolumeMm: NDArray[np.float64]
-) -> float | None:
-    """Mean distance in mm between where two poses put points (n, 3) of the CT; None without points."""
-    if not len(pointsVolumeMm):
-        return None
-    first, second = (transform_points(pose, pointsVolumeMm) for pose in (worldFromVolume, referenceWorldFromVolume))
-    return float(np.linalg.norm(first - second, axis=1).mean())
+    views = zip(pairs.carms, pairs.marksPx, strict=True)
+    distances = [distances_to_rays_mm(pairs.pointsVolumeMm, carm, marks, worldFromVolume) for carm, marks in views]
+    known = np.concatenate([np.zeros(0), *distances])
+    known = known[np.isfinite(known)]
+    return float(known.mean()) if len(known) else None
 
 
 def setReferencePose(

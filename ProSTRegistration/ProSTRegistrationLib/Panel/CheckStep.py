@@ -10,12 +10,12 @@ import qt
 from slicer.i18n import tr as _
 
 from prostreg.errors import InputError
+from prostreg.geometry.frames import mean_distance_mm
 from ProSTRegistrationLib.Nodes.Attempts import addAttempt, attempt, attempts, decide
 from ProSTRegistrationLib.Nodes.DrrOrigin import isMadeOf
 from ProSTRegistrationLib.Nodes.Landmarks import (
     landmarkErrorMm,
     landmarkPointsMm,
-    mtreMm,
     pairedLandmarks,
     referencePose,
 )
@@ -204,7 +204,8 @@ class CheckStep:
         reference, ctList = referencePose(panel.scene, panel.ctNode), panel.parameters.ctLandmarks
         if reference is None or ctList is None:
             return None
-        return mtreMm(worldFromVolume, reference, landmarkPointsMm(panel.ctNode, ctList))
+        points = landmarkPointsMm(panel.ctNode, ctList)
+        return mean_distance_mm(worldFromVolume, reference, points) if len(points) else None
 
     def _decide(self, decision: str) -> None:
         panel, shown = self._panel, self._attempt()

@@ -64,3 +64,9 @@ def transform_points(target_from_source: ArrayLike, points: ArrayLike) -> Matrix
     """Applies one 4x4 matrix to points (..., 3)."""
     matrix = np.asarray(target_from_source, dtype=np.float64)
     return np.asarray(points, dtype=np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def mean_distance_mm(first: ArrayLike, second: ArrayLike, points_mm: ArrayLike) -> float:
+    """Mean distance between where two 4x4 matrices put points (n, 3), one or more: the mTRE if one is the truth."""
+    apart_mm = transform_points(first, points_mm) - transform_points(second, points_mm)
+    return float(np.linalg.norm(apart_mm, axis=1).mean())

@@ -76,7 +76,7 @@ def pose_from_landmarks(points_volume_mm: ArrayLike, views: Sequence[tuple[CArm,
     points, marks = checked_landmarks(points_volume_mm, views)
     carms = [carm for carm, _ in views]
     pose = _fitted(points, _rays(carms, marks))
-    residuals_mm = _residuals_mm(points, carms, marks, pose)
+    residuals_mm = _all_distances_mm(points, carms, marks, pose)
     rms_mm = _rms(residuals_mm)
     return LandmarkPose(
         world_from_volume=pose,
@@ -90,9 +90,17 @@ def pose_from_landmarks(points_volume_mm: ArrayLike, views: Sequence[tuple[CArm,
     )
 
 
+def distances_to_rays_mm(points: Array, carm: CArm, pixels: Array, world_from_volume: Matrix) -> Array:
+    """Distances (n,) of landmarks (n, 3), posed, from the rays through their marks (n, 2); NaN where not marked."""
+    seen = transform_points(carm.camera_from_world @ world_from_volume, points)
+    directions = _directions(carm, pixels)
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    return np.asarray(np.linalg.norm(np.cross(seen, directions), axis=1))
+
+
 def _mirrored_rms(points: Array, carms: Sequence[CArm], marks: Sequence[Array]) -> float:
     flipped = [np.stack([carm.width - 1 - m[:, 0], m[:, 1]], axis=1) for carm, m in zip(carms, marks, strict=True)]
-    return _rms(_residuals_mm(points, carms, flipped, _fitted(points, _rays(carms, flipped))))
+    return _rms(_all_distances_mm(points, carms, flipped, _fitted(points, _rays(carms, flipped))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,16 +132,11 @@ def _directions(carm: CArm, pixels: Array) -> Array:
     return np.asarray(homogeneous @ np.linalg.inv(carm.intrinsics).T)
 
 
-def _residuals_mm(
+def _all_distances_mm(
     points: Array, carms: Sequence[CArm], marks: Sequence[Array], world_from_volume: Matrix
 ) -> tuple[Array, ...]:
-    residuals = []
-    for carm, pixels in zip(carms, marks, strict=True):
-        seen = transform_points(carm.camera_from_world @ world_from_volume, points)
-        directions = _directions(carm, pixels)
-        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-        residuals.append(np.linalg.norm(np.cross(seen, directions), axis=1))
-    return tuple(residuals)
+    views = zip(carms, marks, strict=True)
+    return tuple(distances_to_rays_mm(points, carm, pixels, world_from_volume) for carm, pixels in views)
 
 
 def _rms(residuals: Sequence[Array]) -> float:

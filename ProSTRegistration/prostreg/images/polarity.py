@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
+from prostreg.choices import Polarity
 from prostreg.images.radiation_field import RadiationField, coarse_mask
-
-Polarity = Literal["bone-dark", "bone-bright"]
 
 _FEWEST_PIXELS = 200
 _CLIPPED_WEIGHT_LIMIT = 0.3

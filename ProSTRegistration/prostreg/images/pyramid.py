@@ -27,7 +27,7 @@ def reduced_volume(volume: Volume, target_spacing_mm: float) -> Volume:
     volume_from_index = volume.volume_from_index.copy()
     volume_from_index[:3, :3] *= factors
     volume_from_index[:3, 3] += volume.volume_from_index[:3, :3] @ ((np.array(factors) - 1) / 2)
-    return Volume(_block_means(volume.values, factors[::-1]), volume_from_index)
+    return Volume(_zero_filled_means(volume.values, factors[::-1]), volume_from_index)
 
 
 def reduced_xray(xray: XRay, carm: CArm, factor: int) -> tuple[XRay, CArm]:
@@ -42,14 +42,21 @@ def reduced_xray(xray: XRay, carm: CArm, factor: int) -> tuple[XRay, CArm]:
     rows, columns = reduced_carm.height * factor, reduced_carm.width * factor
     values = xray.line_integrals[:rows, :columns]
     weights = xray.mask[:rows, :columns].astype(np.float32)
-    share = _block_means(weights, (factor, factor))
-    weighted = _block_means(values * weights, (factor, factor))
-    plain = _block_means(values, (factor, factor))
+    share = _zero_filled_means(weights, (factor, factor))
+    weighted = _zero_filled_means(values * weights, (factor, factor))
+    plain = _zero_filled_means(values, (factor, factor))
     means = np.divide(weighted, share, out=plain, where=share > 0)
     return XRay(means, share >= 0.5), reduced_carm
 
 
-def _block_means(values: NDArray[np.float32], factors: Sequence[int]) -> NDArray[np.float32]:
+def block_means(image: NDArray[np.float64], factor: int) -> NDArray[np.float64]:
+    """Means (rows, columns) over blocks of factor x factor pixels; the last ones repeat the image's border."""
+    padded = np.pad(image, [(0, -n % factor) for n in image.shape], mode="edge")
+    rows, columns = padded.shape[0] // factor, padded.shape[1] // factor
+    return np.asarray(padded.reshape(rows, factor, columns, factor).mean(axis=(1, 3)))
+
+
+def _zero_filled_means(values: NDArray[np.float32], factors: Sequence[int]) -> NDArray[np.float32]:
     """Means over blocks, ``factors`` along each axis; the remainder is filled up with zeros."""
     for axis, factor in enumerate(factors):
         if factor == 1:

@@ -14,6 +14,8 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
+from prostreg.images.pyramid import block_means
+
 WORKING_SIZE = 160
 """The longer side of the coarse image on which areas are judged, in pixels."""
 
@@ -72,7 +74,7 @@ def find_radiation_field(pixels: NDArray[np.float32], allowed: NDArray[np.bool_]
 
 def coarse_mask(mask: NDArray[np.bool_], factor: int) -> NDArray[np.bool_]:
     """A mask on blocks of factor x factor pixels: True where at least half of the block is."""
-    return _block_means(mask.astype(np.float64), factor) >= 0.5
+    return block_means(mask.astype(np.float64), factor) >= 0.5
 
 
 def fine_mask(coarse: NDArray[np.bool_], factor: int, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -83,19 +85,13 @@ def fine_mask(coarse: NDArray[np.bool_], factor: int, shape: tuple[int, ...]) ->
 
 def _coarse_grey(pixels: NDArray[np.float32], inside: NDArray[np.bool_], factor: int) -> NDArray[np.float64]:
     """Block averages; inside the mask, the 0.5th percentile is 0 and the 99.5th is 1; outside, the median."""
-    grey = _block_means(pixels.astype(np.float64), factor)
+    grey = block_means(pixels.astype(np.float64), factor)
     counted = grey[inside] if inside.any() else grey.ravel()
     low, high = np.percentile(counted, [0.5, 99.5])
     if high <= low:
         low, high = counted.min(), counted.max()
     filled = np.where(inside, grey, np.median(counted))
     return np.asarray(np.clip((filled - low) / max(float(high - low), 1e-12), 0.0, 1.0))
-
-
-def _block_means(values: NDArray[np.float64], factor: int) -> NDArray[np.float64]:
-    padded = np.pad(values, [(0, -n % factor) for n in values.shape], mode="edge")
-    rows, columns = padded.shape[0] // factor, padded.shape[1] // factor
-    return np.asarray(padded.reshape(rows, factor, columns, factor).mean(axis=(1, 3)))
 
 
 def _score(grey: NDArray[np.float64], area: NDArray[np.bool_], opposite: NDArray[np.bool_]) -> float:

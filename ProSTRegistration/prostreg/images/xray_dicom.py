@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pydicom
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
+from prostreg.choices import Polarity
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm import CArm
 from prostreg.images.carm_from_dicom import carm_from_dicom
@@ -19,7 +19,7 @@ from prostreg.images.library_messages import quiet_libraries
 
 def read_dicom_xray(
     path: Path,
-) -> tuple[NDArray[np.float32], CArm | None, Literal["bone-dark", "bone-bright"] | None]:
+) -> tuple[NDArray[np.float32], CArm | None, Polarity | None]:
     """Stored pixels (height, width), C-arm and polarity of a single-frame DICOM image.
 
     Raises:
@@ -66,7 +66,7 @@ def _compression(dataset: pydicom.Dataset) -> str:
     return "no transfer syntax" if syntax is None else str(syntax.name)
 
 
-def _polarity(dataset: pydicom.Dataset) -> Literal["bone-dark", "bone-bright"] | None:
+def _polarity(dataset: pydicom.Dataset) -> Polarity | None:
     """The direction of the stored values by the tags; None where they do not tell.
 
     PixelIntensityRelationshipSign (0028,1041) tells it by itself; LIN (0028,1040) is

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
+from prostreg.choices import POLARITIES, Polarity, PolarityChoice
 from prostreg.errors import FaultList, InputError
-from prostreg.images.polarity import Polarity, decided_polarity
+from prostreg.images.polarity import decided_polarity
 from prostreg.images.radiation_field import RadiationField, find_radiation_field, fine_mask
 from prostreg.images.xray import XRay
 
@@ -17,8 +16,6 @@ OPEN_FIELD_PERCENTILE = 99.5
 DARK_FLOOR = 0.01
 """Fraction of the open field's intensity added before the logarithm: keeps noise in the darkest areas small."""
 
-PolarityChoice = Literal["auto", "bone-dark", "bone-bright"]
-POLARITIES: tuple[PolarityChoice, ...] = get_args(PolarityChoice)
 
 SHUTTER_CERTAINTY = 0.8
 

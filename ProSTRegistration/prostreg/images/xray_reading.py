@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
+from prostreg.choices import Polarity
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm import CArm
 from prostreg.images.dicom_tags import is_dicom
@@ -17,8 +17,6 @@ from prostreg.images.header_check import nifti_data_faults
 from prostreg.images.library_messages import quiet_libraries
 from prostreg.images.reading import image_suffix
 from prostreg.images.xray_dicom import read_dicom_xray
-
-Polarity = Literal["bone-dark", "bone-bright"]
 
 _IMAGE_IO = {
     ".tif": "TIFFImageIO",

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from prostreg.choices import POLARITIES
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_values import carm_from_values, is_image_size, read_carm
@@ -16,7 +17,7 @@ from prostreg.geometry.frames import Matrix, rigid_faults
 from prostreg.images.anatomy import anatomy_by_threshold, anatomy_made_on, chosen_voxels
 from prostreg.images.reading import read_ct, read_labels
 from prostreg.images.volume import Volume
-from prostreg.images.xray_preparation import POLARITIES, prepare_xray
+from prostreg.images.xray_preparation import prepare_xray
 from prostreg.images.xray_reading import XRayImage, read_mask_image, read_xray_image
 from prostreg.json_fields import JsonFields, json_object
 from prostreg.registration.case import Case, View

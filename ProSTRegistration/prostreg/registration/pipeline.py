@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
-
 from prostreg.choices import METHODS, loaded
 from prostreg.errors import DeviceError, Stopped
 from prostreg.geometry.chart import PoseChart
-from prostreg.geometry.frames import Matrix, transform_points
+from prostreg.geometry.frames import Matrix, mean_distance_mm
 from prostreg.machine import processor_name, versions
 from prostreg.registration.acceptance import Verdict, judge, needs_mirror_check
 from prostreg.registration.attempts import AttemptLog
@@ -167,9 +165,7 @@ def mtre_mm(case: Case, world_from_volume: Matrix) -> float | None:
     """Mean 3D distance of the landmarks from their true places in mm; None where no truth is known."""
     if case.truth_world_from_volume is None or case.landmarks_mm is None:
         return None
-    found = transform_points(world_from_volume, case.landmarks_mm)
-    true = transform_points(case.truth_world_from_volume, case.landmarks_mm)
-    return float(np.linalg.norm(found - true, axis=1).mean())
+    return mean_distance_mm(world_from_volume, case.truth_world_from_volume, case.landmarks_mm)
 
 
 def check_method(config: RegistrationConfig) -> None:

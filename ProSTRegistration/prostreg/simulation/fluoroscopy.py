@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from prostreg.choices import Polarity
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import Matrix, transform_points
-from prostreg.images.polarity import Polarity
 from prostreg.images.volume import Volume
 from prostreg.simulation.beam import Beam
 from prostreg.simulation.bodies import Bodies

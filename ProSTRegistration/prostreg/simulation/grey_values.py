@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.images.polarity import Polarity
+from prostreg.choices import Polarity
 from prostreg.simulation.imaging import Image, blurred
 from prostreg.simulation.random_streams import drawn, stream
 from prostreg.simulation.settings import SimulatorSettings

@@ -9,6 +9,7 @@ import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 from prostreg.geometry.carm import CArm
+from prostreg.images.pyramid import block_means
 from prostreg.simulation.random_streams import drawn, drawn_log, stream
 from prostreg.simulation.settings import SimulatorSettings
 
@@ -59,7 +60,7 @@ def with_scatter(primary: Image, beam: Image, settings: SimulatorSettings, seed:
     if fraction == 0:
         return primary * beam
     factor = max(1, max(primary.shape) // SCATTER_GRID)
-    coarse, coarse_beam = _block_means(primary, factor), _block_means(beam, factor)
+    coarse, coarse_beam = block_means(primary, factor), block_means(beam, factor)
     source = -coarse_beam * coarse * np.log(np.clip(coarse, 1e-6, 1.0))
     spread = blurred(source, sigma_mm / (pitch_mm * factor))
     spread = (1 - evenness) * spread + evenness * spread.mean()
@@ -93,12 +94,6 @@ def with_noise(
     photons = image * (per_pixel / max(float(np.median(image[open_field])), 1e-9))
     noise = rng.poisson(photons) - photons
     return np.asarray(np.maximum(image * (1 + blurred(noise, blur_mm / pitch[0]) / np.maximum(photons, 1e-9)), 0.0))
-
-
-def _block_means(image: Image, factor: int) -> Image:
-    padded = np.pad(image, [(0, -n % factor) for n in image.shape], mode="edge")
-    rows, columns = padded.shape[0] // factor, padded.shape[1] // factor
-    return np.asarray(padded.reshape(rows, factor, columns, factor).mean(axis=(1, 3)))
 
 
 def _in_blocks(coarse: Image, factor: int) -> Image:

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from prostreg.choices import DEVICES
+from prostreg.choices import DEVICES, PolarityChoice
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm import CArm
 from prostreg.images.attenuation import attenuation_from_hu, moving_volume
 from prostreg.images.volume import Volume
-from prostreg.images.xray_preparation import PolarityChoice, prepare_xray
+from prostreg.images.xray_preparation import prepare_xray
 from prostreg.images.xray_reading import pixel_faults
 from prostreg.machine import refuse_too_large
 from prostreg.outputs.result_file import result_to_dict

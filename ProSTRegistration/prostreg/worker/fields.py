@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from prostreg.choices import POLARITIES, PolarityChoice
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_values import read_carm
 from prostreg.geometry.frames import Matrix, rigid_faults
-from prostreg.images.xray_preparation import POLARITIES, PolarityChoice
 from prostreg.json_fields import JsonFields
 from prostreg.worker.protocol import Message
 

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from prostreg.geometry.chart import PoseChart
-from prostreg.geometry.frames import Matrix
+from prostreg.geometry.frames import Matrix, mean_distance_mm
 from prostreg.json_fields import JsonFields
 from prostreg.registration.case import Case
-from prostreg.registration.pipeline import mtre_mm
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose
 from prostreg.simulation.pose_draws import PoseDraw, read_pose_draw
 
@@ -93,14 +92,21 @@ def _binned(
     rng: np.random.Generator,
 ) -> Matrix | None:
     """The offset scaled to an mTRE that is uniform in the case's bin; None where only a large turn would get there."""
+    truth, landmarks_mm = case.truth_world_from_volume, case.landmarks_mm
+    if truth is None or landmarks_mm is None:
+        raise InputError(f"The case {case.name} has no landmarks: starts cannot be binned by their mTRE.")
+
+    def mtre_mm(share: float) -> float:
+        return mean_distance_mm(_at(chart, share * offset), truth, landmarks_mm)
+
     low_mm, high_mm = edges_mm[number % (len(edges_mm) - 1) :][:2]
     wanted_mm = rng.uniform(low_mm, high_mm)
     low, high = 0.0, MOST_TURN_RAD / max(float(np.linalg.norm(offset[:3])), 1e-9)
-    if _mtre(case, _at(chart, high * offset)) < wanted_mm:
+    if mtre_mm(high) < wanted_mm:
         return None
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        if _mtre(case, _at(chart, middle * offset)) < wanted_mm:
+        if mtre_mm(middle) < wanted_mm:
             low = middle
         else:
             high = middle
@@ -109,10 +115,3 @@ def _binned(
 
 def _at(chart: PoseChart, parameters: NDArray[np.float64]) -> Matrix:
     return np.asarray(chart.world_from_volume_at(parameters)[0])
-
-
-def _mtre(case: Case, pose: Matrix) -> float:
-    error = mtre_mm(case, pose)
-    if error is None:
-        raise InputError(f"The case {case.name} has no landmarks: starts cannot be binned by their mTRE.")
-    return error
