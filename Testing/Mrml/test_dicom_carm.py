@@ -1,5 +1,6 @@
 """C-arm settings from real DICOM files that Slicer's own reader has loaded, and from what their tags may hold."""
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,10 @@ from pydicom.uid import (
     generate_uid,
 )
 
+from prostreg.images.xray_reading import read_xray_image
 from ProSTRegistrationLib.Nodes.CArmNode import pixelsOf
-from ProSTRegistrationLib.Nodes.CArmSettings import applySettings, settingsOf
-from ProSTRegistrationLib.Nodes.DicomCArm import settingsFromTags, tagReaderOf
+from ProSTRegistrationLib.Nodes.CArmSettings import applySettings, carmOfSettings, settingsOf
+from ProSTRegistrationLib.Nodes.DicomCArm import DatabaseTags, settingsFromTags, tagsOf
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import singleFrame
 from ProSTRegistrationLib.Nodes.NodeGeometry import voxelsOf
 
@@ -57,11 +59,11 @@ def writeXray(path, modality, tags, frames=1):
 
 @pytest.fixture
 def load(headless):
-    def loaded(path):
+    def loaded(path, withPixels=True):
         node = headless.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Fluoro")
         storage = headless.scene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
         storage.SetFileName(str(path))
-        assert storage.ReadData(node)
+        assert not withPixels or storage.ReadData(node)
         node.SetAndObserveStorageNodeID(storage.GetID())
         return node
 
@@ -81,6 +83,18 @@ class FileDatabase:
         return "" if value is None else "\\".join(map(str, value.value if value.VM > 1 else [value.value]))
 
 
+class TextDatabase:
+    def __init__(self, texts):
+        self._texts = texts
+
+    def instanceValue(self, uid, tag):
+        return self._texts.get(tag, "")
+
+
+def tagsOfTexts(texts):
+    return DatabaseTags(TextDatabase(texts), "1.2.3")
+
+
 @pytest.mark.parametrize("modality", KINDS)
 @pytest.mark.parametrize("way", ["file", "database"])
 def test_everything_is_read(scene, load, tmp_path, modality, way):
@@ -90,7 +104,7 @@ def test_everything_is_read(scene, load, tmp_path, modality, way):
         database = FileDatabase(path)
         node.SetAttribute("DICOM.instanceUIDs", " ".join([*database.uids, "1.2.3"]))
         path.unlink()
-    read = settingsFromTags(tagReaderOf(node, database), (64, 48))
+    read = settingsFromTags(tagsOf(node, database), (64, 48))
     assert read.missing == ()
     assert read.summary == "Read from DICOM: SDD, SOD, pixel size, primary angle, secondary angle."
     settings = read.settings
@@ -101,18 +115,37 @@ def test_everything_is_read(scene, load, tmp_path, modality, way):
     assert settingsOf(node) == settings
 
 
+@pytest.mark.parametrize("way", ["file", "database"])
+@pytest.mark.parametrize("sdd", [None, "1195.5", "0", "200", "5000", ["1000", "1100"]])
+def test_the_panel_sees_every_file_as_the_command_line_does(load, tmp_path, way, sdd):
+    pitches = (None, [0.4, 0.3], [0.0, 0.0], [9.0, 9.0], [0.4], [0.3, 0.3, 0.3])
+    for number, (imager, element) in enumerate(product(pitches, pitches[:3])):
+        tags = {"DistanceSourceToDetector": sdd, "ImagerPixelSpacing": imager, "DetectorElementSpacing": element}
+        given = {keyword: value for keyword, value in tags.items() if value is not None}
+        path = writeXray(tmp_path / f"{number}.dcm", "XA", given)
+        node, database = load(path, withPixels=False), None  # which ITK refuses for some of these tags
+        if way == "database":
+            database = FileDatabase(path)
+            node.SetAttribute("DICOM.instanceUIDs", database.uids[0])
+        read = settingsFromTags(tagsOf(node, database), (64, 48))
+        expected = read_xray_image(path).carm
+        assert ({"SDD", "pixel size"} <= set(read.found)) == (expected is not None), given
+        if expected is not None:
+            assert np.allclose(carmOfSettings(read.settings, (64, 48)).intrinsics, expected.intrinsics), given
+
+
 def test_frame_of_a_cine_has_the_geometry_of_its_file(load, tmp_path):
     cine = load(writeXray(tmp_path / "cine.dcm", "XA", FULL, frames=5))
     assert voxelsOf(cine).shape == (5, 48, 64)
     frame = singleFrame(cine, 2)
     assert pixelsOf(frame)[0, 0] == 2 * 48 * 64
-    assert settingsFromTags(tagReaderOf(frame), (64, 48)).settings.sddMm == 1195.5
+    assert settingsFromTags(tagsOf(frame), (64, 48)).settings.sddMm == 1195.5
 
 
 def test_part_is_read_and_the_rest_is_named(load, tmp_path):
     tags = {"DistanceSourceToDetector": "1000", "DetectorElementSpacing": [0.2, 0.1]}
     node = load(writeXray(tmp_path / "xray.dcm", "RF", tags))
-    read = settingsFromTags(tagReaderOf(node), (64, 48))
+    read = settingsFromTags(tagsOf(node), (64, 48))
     assert read.summary == "Read from DICOM: SDD, pixel size; missing: SOD, primary angle, secondary angle."
     assert read.settings.pixelSizeMm == (0.1, 0.2)
     assert 0 < read.settings.sodMm < 1000
@@ -123,7 +156,7 @@ def test_real_radiograph_tells_nothing_of_its_geometry(load):
         pytest.skip("the hip radiograph is not here")
     node = load(HIP)
     # Its PixelSpacing may be scaled to the patient and is not taken for the detector's.
-    read = settingsFromTags(tagReaderOf(node), pixelsOf(node).shape[::-1])
+    read = settingsFromTags(tagsOf(node), pixelsOf(node).shape[::-1])
     assert read.found == ()
     assert read.missing == NOTHING_READ
     assert read.summary.startswith("DICOM tells nothing about the C-arm; missing: SDD, SOD")
@@ -131,9 +164,9 @@ def test_real_radiograph_tells_nothing_of_its_geometry(load):
 
 def test_volume_from_elsewhere_has_no_tags(addVolume):
     node = addVolume(np.zeros((1, 4, 4), dtype=np.uint8))
-    assert tagReaderOf(node) is None
+    assert tagsOf(node) is None
     node.SetAttribute("DICOM.instanceUIDs", "1.2.3")
-    assert tagReaderOf(node, None) is None
+    assert tagsOf(node, None) is None
 
 
 @pytest.mark.parametrize(
@@ -147,18 +180,18 @@ def test_volume_from_elsewhere_has_no_tags(addVolume):
     ],
 )
 def test_damaged_texts_count_as_absent(texts):
-    read = settingsFromTags(texts.get, (1024, 1024))
+    read = settingsFromTags(tagsOfTexts(texts), (1024, 1024))
     assert read.found == ()
     assert read.missing == NOTHING_READ
 
 
 def test_distance_to_patient_beyond_the_detector_is_absent():
     texts = {"0018,1110": "1000", "0018,1111": "1000"}
-    assert settingsFromTags(texts.get, (64, 64)).found == ("SDD",)
+    assert settingsFromTags(tagsOfTexts(texts), (64, 64)).found == ("SDD",)
 
 
 def test_magnification_stands_in_for_the_distance_to_the_patient():
     texts = {"0018,1110": "1200", "0018,1114": "1.5"}
-    read = settingsFromTags(texts.get, (64, 64))
+    read = settingsFromTags(tagsOfTexts(texts), (64, 64))
     assert read.found == ("SDD", "SOD")
     assert np.isclose(read.settings.sodMm, 800)

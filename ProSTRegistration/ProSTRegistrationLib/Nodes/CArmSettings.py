@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prostreg.errors import FaultList, InputError
-from prostreg.geometry.carm import CArm
+from prostreg.geometry.carm import LARGEST_PIXEL_MM, LARGEST_SDD_MM, SMALLEST_PIXEL_MM, SMALLEST_SDD_MM, CArm
 from prostreg.geometry.frames import Matrix, invert_rigid, rigid_faults
 from prostreg.geometry.standard_views import standard_view
 from prostreg.json_fields import is_number
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from ProSTRegistrationLib.Nodes.Scene import Scene
 
 SETTINGS_ATTRIBUTE = "ProSTRegistration.CArmSettings"
-SMALLEST_SDD_MM, LARGEST_SDD_MM = 300.0, 3000.0
-SMALLEST_PIXEL_MM, LARGEST_PIXEL_MM = 0.01, 5.0
 LARGEST_ANGLE_DEG = 180.0
 MOST_IMAGE_SIZES = 3.0
 LARGEST_MISS_MM = 1.0
@@ -112,14 +110,18 @@ def settingsOfCarm(carm: CArm) -> CArmSettings:
         InputError: no X-ray device has these distances or pixels.
     """
     sddMm, pose = carm.sdd_mm, carm.camera_from_world
-    centre = ((carm.width - 1) / 2, (carm.height - 1) / 2)
-    principalPointPx = None if np.allclose(carm.principal_point, centre, atol=1e-9) else carm.principal_point
     originMm = pose[:3, 3]
     isBetween = bool(0 < originMm[2] < sddMm)
     sodMm = float(originMm[2]) if isBetween else TYPICAL_SOD_SHARE * sddMm
     angles = _anglesOf(pose) if isBetween and np.hypot(*originMm[:2]) <= LARGEST_MISS_MM else None
     fixed = pose if angles is None else None
-    return CArmSettings(sddMm, sodMm, carm.detector_spacing_mm, principalPointPx, *(angles or (0.0, 0.0)), fixed)
+    return CArmSettings(sddMm, sodMm, carm.detector_spacing_mm, offCentrePoint(carm), *(angles or (0.0, 0.0)), fixed)
+
+
+def offCentrePoint(carm: CArm) -> tuple[float, float] | None:
+    """The principal point (u, v) in pixels; None where it is the image's centre."""
+    centre = ((carm.width - 1) / 2, (carm.height - 1) / 2)
+    return None if np.allclose(carm.principal_point, centre, atol=1e-9) else carm.principal_point
 
 
 def applySettings(scene: Scene, volumeNode: vtkMRMLScalarVolumeNode, settings: CArmSettings) -> None:

@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, pixelsOf
 from ProSTRegistrationLib.Nodes.CArmPresets import PRESETS, presetSettings
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, applySettings, isPlaced, settingsOf
-from ProSTRegistrationLib.Nodes.DicomCArm import settingsFromTags, tagReaderOf
+from ProSTRegistrationLib.Nodes.DicomCArm import settingsFromTags, tagsOf
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, isFlipped
 from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, PLAIN_STYLE, showStatus
 
@@ -114,12 +114,12 @@ class CArmStep:
             self._note = _("No angles describe this camera; it stays as it is.") if settings.isFixedPose else ""
             return
         size = self._size(node)
-        reader = tagReaderOf(node, slicer.dicomDatabase)
-        if reader is None:
+        tags = tagsOf(node, slicer.dicomDatabase)
+        if tags is None:
             self._show(presetSettings(next(iter(PRESETS)), size))
             self._note = _("The image does not tell its geometry; these are values of a usual C-arm.")
             return
-        found = settingsFromTags(reader, size)
+        found = settingsFromTags(tags, size)
         self._show(found.settings)
         self._note = found.summary
 

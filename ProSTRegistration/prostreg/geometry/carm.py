@@ -11,6 +11,9 @@ from prostreg.errors import FaultList
 from prostreg.geometry.frames import Matrix, rigid_faults, transform_points
 
 NOMINAL_SDD_MM = 1000.0
+SMALLEST_SDD_MM, LARGEST_SDD_MM = 300.0, 3000.0
+SMALLEST_PIXEL_MM, LARGEST_PIXEL_MM = 0.01, 5.0
+"""No X-ray device has other distances from source to detector, or other pixels on it."""
 
 
 def _identity() -> Matrix:

@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
-import pydicom
-
 from prostreg.errors import InputError
-from prostreg.geometry.carm import CArm
-from prostreg.images.dicom_tags import numbers_of, whole_number_of
+from prostreg.geometry.carm import LARGEST_PIXEL_MM, LARGEST_SDD_MM, SMALLEST_PIXEL_MM, SMALLEST_SDD_MM, CArm
+from prostreg.images.dicom_tags import Tags, number_within, numbers_of, whole_number_of
 
 
-def carm_from_dicom(dataset: pydicom.Dataset) -> CArm | None:
+def carm_from_dicom(tags: Tags) -> CArm | None:
     """Intrinsics from the source-detector distance and the pixel pitch on the detector.
 
-    DistanceSourceToDetector (0018,1110) with ImagerPixelSpacing (0018,1164), which already
-    counts binning, or else DetectorElementSpacing (0018,7022). PixelSpacing is not used: it may
-    be scaled to the patient. The detector's normal is taken to meet the image's centre; world = camera.
+    The detector's normal is taken to meet the image's centre; world = camera.
 
     Returns:
         None where the tags do not tell, or tell nothing usable.
     """
-    distance = numbers_of(dataset, "DistanceSourceToDetector", 1)
-    spacing = numbers_of(dataset, "ImagerPixelSpacing", 2) or numbers_of(dataset, "DetectorElementSpacing", 2)
-    if not distance or not spacing:
+    sdd_mm, pitch_mm = source_detector_mm(tags), pixel_pitch_mm(tags)
+    if sdd_mm is None or pitch_mm is None:
         return None
-    along_rows, along_columns = spacing  # DICOM gives the distance between rows first
-    size = whole_number_of(dataset, "Columns", 0), whole_number_of(dataset, "Rows", 0)
+    size = whole_number_of(tags, "Columns", 0), whole_number_of(tags, "Rows", 0)
     try:
-        return CArm.from_sdd(distance[0], (along_columns, along_rows), size)
+        return CArm.from_sdd(sdd_mm, pitch_mm, size)
     except InputError:
         return None
+
+
+def source_detector_mm(tags: Tags) -> float | None:
+    """DistanceSourceToDetector (0018,1110); None where it is absent or no device has it."""
+    return number_within(tags, "DistanceSourceToDetector", SMALLEST_SDD_MM, LARGEST_SDD_MM)
+
+
+def pixel_pitch_mm(tags: Tags) -> tuple[float, float] | None:
+    """Pixel pitch on the detector (along columns, along rows); None where it is absent or no device has it.
+
+    ImagerPixelSpacing (0018,1164), which already counts binning, or else DetectorElementSpacing (0018,7022).
+    PixelSpacing is not used: it may be scaled to the patient.
+    """
+    for keyword in ("ImagerPixelSpacing", "DetectorElementSpacing"):
+        spacing = numbers_of(tags, keyword, 2)
+        if spacing and all(SMALLEST_PIXEL_MM <= value <= LARGEST_PIXEL_MM for value in spacing):
+            between_rows, between_columns = spacing
+            return between_columns, between_rows
+    return None

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pydicom
 
 _PREAMBLE_BYTES = 128
+
+
+class Tags(Protocol):
+    """Values by keyword: a pydicom.Dataset, or a database that knows the file's tags as text."""
+
+    def get(self, key: str, /) -> Any:
+        """A value, a list of several, or None."""
 
 
 def is_dicom(path: Path) -> bool:
@@ -22,10 +29,12 @@ def is_dicom(path: Path) -> bool:
     return start[_PREAMBLE_BYTES:] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom", ".ima")
 
 
-def read_header(path: Path, keywords: Sequence[str]) -> pydicom.Dataset | None:
-    """The named tags of a file, without its pixels; None for what is no readable DICOM file."""
+def read_header(path: Path, keywords: Sequence[str] | None = None) -> pydicom.Dataset | None:
+    """The named tags of a file, or all of them, without its pixels; None for what is no readable DICOM file."""
     try:
-        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(keywords))
+        return pydicom.dcmread(
+            path, stop_before_pixels=True, specific_tags=None if keywords is None else list(keywords)
+        )
     except Exception:  # pydicom's parser raises many kinds on damaged files
         return None
 
@@ -38,18 +47,18 @@ def read_dataset(path: Path) -> pydicom.Dataset | None:
         return None
 
 
-def value_of(dataset: pydicom.Dataset, keyword: str) -> Any:
+def value_of(tags: Tags, keyword: str) -> Any:
     """A tag's value; None where it is absent, empty or damaged."""
     try:
-        value = dataset.get(keyword)
+        value = tags.get(keyword)
     except Exception:  # values are parsed when they are asked for
         return None
     return None if value is None or (isinstance(value, str) and not value) else value
 
 
-def numbers_of(dataset: pydicom.Dataset, keyword: str, count: int) -> list[float]:
+def numbers_of(tags: Tags, keyword: str, count: int) -> list[float]:
     """A tag's finite numbers, exactly ``count`` of them; empty where it does not have these."""
-    value = value_of(dataset, keyword)
+    value = value_of(tags, keyword)
     items = value if isinstance(value, (list, pydicom.multival.MultiValue)) else [value]
     try:
         numbers = [float(item) for item in items]
@@ -58,15 +67,21 @@ def numbers_of(dataset: pydicom.Dataset, keyword: str, count: int) -> list[float
     return numbers if len(numbers) == count and np.isfinite(numbers).all() else []
 
 
-def whole_number_of(dataset: pydicom.Dataset, keyword: str, otherwise: int) -> int:
+def number_within(tags: Tags, keyword: str, low: float, high: float) -> float | None:
+    """A tag's one number; None where it has none, or one beyond what makes sense."""
+    numbers = numbers_of(tags, keyword, 1)
+    return numbers[0] if numbers and low <= numbers[0] <= high else None
+
+
+def whole_number_of(tags: Tags, keyword: str, otherwise: int) -> int:
     """A tag's one whole number, or ``otherwise`` where it has none."""
-    numbers = numbers_of(dataset, keyword, 1)
+    numbers = numbers_of(tags, keyword, 1)
     return int(numbers[0]) if numbers else otherwise
 
 
-def words_of(dataset: pydicom.Dataset, keyword: str) -> list[str]:
+def words_of(tags: Tags, keyword: str) -> list[str]:
     """A tag's words in capitals."""
-    value = value_of(dataset, keyword)
+    value = value_of(tags, keyword)
     if value is None:
         return []
     items = value if isinstance(value, (list, pydicom.multival.MultiValue)) else [value]
