@@ -92,9 +92,10 @@ class ProSTRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = ProSTRegistrationLogic()
         self.panel = Panel(self.ui, self.logic.registration)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
+        scene = slicer.mrmlScene
+        self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(scene, scene.StartImportEvent, self.onSceneStartImport)
+        self.addObserver(scene, scene.EndBatchProcessEvent, self.onSceneEndBatchProcess)
         self.showParameterNode()
 
     def cleanup(self) -> None:
@@ -123,15 +124,21 @@ class ProSTRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         if self.panel is not None:
             self.panel.closeScene()
 
-    def onSceneEndClose(self, caller: object, event: object) -> None:
-        self.showParameterNode()
+    def onSceneStartImport(self, caller: object, event: object) -> None:
+        if self.panel is not None:
+            # Node selectors lose their choice at the end of an import, and would write that into the parameter node.
+            self.panel.setParameters(None)
 
-    def onSceneEndImport(self, caller: object, event: object) -> None:
-        self.showParameterNode()
+    def onSceneEndBatchProcess(self, caller: object, event: object) -> None:
+        """Comes after a close and after an import, when selectors and views have what they need."""
+        if self.panel is not None:
+            if self.panel.parameters is None:
+                self.showParameterNode()
+            self.panel.catchUp()
 
     def showParameterNode(self) -> None:
-        """Shows the scene's parameter node, which is made if the scene has none."""
-        if self.panel is not None:
+        """Shows the scene's parameter node, which is made if the scene has none; in a batch, when it has ended."""
+        if self.panel is not None and self.panel.isSceneAtRest:
             self.panel.setParameters(self.logic.getParameterNode())
 
 

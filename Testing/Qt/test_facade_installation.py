@@ -172,3 +172,18 @@ def testFilesAreReadAndWritten(facade, tmp_path):
     assert np.array_equal(slicer.util.arrayFromVolume(again), slicer.util.arrayFromVolume(node))
     with pytest.raises(RuntimeError):
         slicer.util.loadNodeFromFile(str(tmp_path / "none.vtp"), "ModelFile", {})
+
+
+def testEventsAreHandledAtEveryNodeThatIsLoaded(facade, tmp_path):
+    """qSlicerIOManager::updateProgressDialog: a modal QProgressDialog handles events when its value is set."""
+    import qt
+
+    facade.scene.AddNewNodeByClass("vtkMRMLTextNode", "First")
+    facade.scene.Commit(str(tmp_path / "scene.mrml"))
+    seen = []
+    timer = qt.QTimer()
+    timer.connect("timeout()", lambda: seen.append(facade.scene.IsBatchProcessing()))
+    timer.start(0)
+    slicer.util.loadScene(str(tmp_path / "scene.mrml"))
+    timer.stop()
+    assert True in seen

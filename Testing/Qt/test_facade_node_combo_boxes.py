@@ -190,3 +190,15 @@ def testTablesShowTheirNode(facade, add):
     facade.scene.Clear(0)
     view.setMRMLScene(None)
     assert model.rowCount() == 0
+
+
+def testAnImportedSceneTakesTheChoiceAway(facade, box, add, tmp_path):
+    """qMRMLSceneModel::onMRMLSceneImported: rows go at EndImport, the combos say None, and only then all are back."""
+    node, seen = add("A"), []
+    facade.scene.Commit(str(tmp_path / "other.mrml"))
+    box.setCurrentNode(node)
+    box.connect("currentNodeChanged(vtkMRMLNode*)", lambda chosen: seen.append((chosen, box.nodeCount())))
+    slicer.util.loadScene(str(tmp_path / "other.mrml"))
+    assert seen == [(None, 2)]
+    assert box.currentNode() is None
+    assert offered(box) == ["A", "A"]

@@ -108,3 +108,18 @@ def testTheHeartbeatSeesWhatBlocks(driver):
         time.sleep(0.15)
         driver.pump()
     assert heart.largestGapMs >= 150
+
+
+def testViewsOfABatchComeWithItsEnd(facade):
+    """qMRMLLayoutViewFactory::onNodeAdded and qMRMLLayoutManager: both look away until EndBatchProcessEvent."""
+    manager, scene = slicer.app.layoutManager(), facade.scene
+    node = manager.layoutLogic().GetLayoutNode()
+    scene.StartState(scene.BatchProcessState)
+    node.AddLayoutDescription(OWN_LAYOUT, OWN_XML)
+    manager.setLayout(OWN_LAYOUT)
+    assert manager.layout == OWN_LAYOUT
+    assert manager.sliceWidget("Fluoro") is None
+    scene.EndState(scene.BatchProcessState)
+    assert manager.sliceWidget("Fluoro") is not None
+    scene.RemoveNode(manager.sliceWidget("Fluoro").mrmlSliceNode())
+    assert manager.sliceWidget("Fluoro") is None

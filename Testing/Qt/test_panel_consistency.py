@@ -102,7 +102,10 @@ def test_the_overlay_goes_on_following_after_an_import(driver, facade, patient, 
     panel, _ct, xray = patient
     panel.check.showViews()
     untilDrrRests(driver, panel, xray)
-    facade.scene.InvokeEvent(facade.scene.EndImportEvent)
+    other = slicer.vtkMRMLScene()
+    other.AddNewNodeByClass("vtkMRMLTextNode", "Note")
+    other.Commit(str(tmp_path / "other.mrml"))
+    slicer.util.loadScene(str(tmp_path / "other.mrml"))
     driver.pump(0.2)
     picture = panel.scene.findOwned(xray, "overlay picture")
     before = slicer.util.arrayFromVolume(picture).copy()

@@ -67,7 +67,7 @@ def test_nothing_of_before_goes_on(driver, facade, copied):
     panel.steps = [type("Step", (), {"refresh": lambda self: refreshed.append(self)})()]
     facade.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "New")
     panelNow(facade).parameters.seed = 5
-    facade.scene.InvokeEvent(facade.scene.EndImportEvent)
+    facade.scene.InvokeEvent(facade.scene.EndBatchProcessEvent)
     driver.pump(0.1)
     assert refreshed == []
 

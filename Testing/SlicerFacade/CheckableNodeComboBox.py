@@ -50,6 +50,10 @@ class qMRMLCheckableNodeComboBox(qMRMLNodeComboBox):
         super()._refill()
         self._check(self._checked)
 
+    def _repopulate(self):
+        super()._repopulate()
+        self._check(set())
+
     def _check(self, ids):
         wanted = ids & set(self._shownIDs())
         for index in range(self._inner.count):

@@ -1,8 +1,10 @@
 """slicer.app.coreIOManager(): what slicer.util.loadVolume, saveNode, loadScene and the like call."""
 
+import contextlib
 from pathlib import Path
 
 import slicer
+from PySide6 import QtCore
 
 FILE_TYPES = {
     ".mrb": "SceneFile", ".mrml": "SceneFile", ".h5": "TransformFile", ".tfm": "TransformFile", ".txt": "TransformFile",
@@ -19,6 +21,8 @@ STORAGE_NODES = {
 
 class FileInputOutput:
     """Reads and writes by MRML's own logics and storage nodes.
+
+    Other events are handled at every node that comes while something is loaded, as by Slicer's progress dialog.
 
     Args:
         headless: ProSTRegistrationLib's HeadlessScene.
@@ -37,9 +41,10 @@ class FileInputOutput:
 
     def loadNodes(self, fileType, properties, loaded, messages=None):
         path = str(properties["fileName"])
-        if fileType == "SceneFile":
-            return self._loadScene(path, properties.get("clear", False))
-        node = self._loadNode(fileType, path, properties)
+        with self._handlingEvents():
+            if fileType == "SceneFile":
+                return self._loadScene(path, properties.get("clear", False))
+            node = self._loadNode(fileType, path, properties)
         if node is not None:
             if properties.get("name"):
                 node.SetName(properties["name"])
@@ -57,6 +62,15 @@ class FileInputOutput:
             node.AddDefaultStorageNode()
         node.GetStorageNode().SetFileName(path)
         return bool(node.GetStorageNode().WriteData(node))
+
+    @contextlib.contextmanager
+    def _handlingEvents(self):
+        scene = self._headless.scene
+        tag = scene.AddObserver(scene.NodeAddedEvent, lambda *_: QtCore.QCoreApplication.processEvents())
+        try:
+            yield
+        finally:
+            scene.RemoveObserver(tag)
 
     def _loadScene(self, path, mustClear):
         scene = self._headless.scene

@@ -8,7 +8,7 @@ from SlicerFacade.ViewWidgets import SliceWidget, ThreeDWidget
 
 
 class LayoutManager(QtCore.QObject):
-    """Builds a widget per view of the current layout.
+    """Builds a widget per view of the current layout; in a batch of changes of the scene only when that has ended.
 
     Args:
         applicationLogic: vtkSlicerApplicationLogic.
@@ -16,7 +16,7 @@ class LayoutManager(QtCore.QObject):
         views: OffscreenViews, or None where nothing can be drawn.
     """
 
-    ownState = ("_applicationLogic", "_logic", "_scene", "_tag", "_viewport", "_views", "_widgets")
+    ownState = ("_applicationLogic", "_logic", "_scene", "_sceneTags", "_tag", "_viewport", "_views", "_widgets")
     layoutChanged = QtCore.Signal(int)
 
     def __init__(self, applicationLogic, scene, views):
@@ -32,11 +32,18 @@ class LayoutManager(QtCore.QObject):
         self._logic.SetMRMLScene(scene)
         node = self._logic.GetLayoutNode()
         self._tag = node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self._follow())
+        # As qMRMLLayoutManager and its view factories, which look away from all else that happens in a batch.
+        self._sceneTags = [
+            scene.AddObserver(scene.EndBatchProcessEvent, lambda *_: self._follow()),
+            scene.AddObserver(scene.NodeRemovedEvent, lambda *_: self._dropGone()),
+        ]
         self.setLayout(node.SlicerLayoutFourUpView)
 
     def close(self):
         """Lets go of the scene and of everything drawn."""
         self._logic.GetLayoutNode().RemoveObserver(self._tag)
+        for tag in self._sceneTags:
+            self._scene.RemoveObserver(tag)
         self._clear()
         for widget in list(self._widgets.values()):
             self._forget(widget)
@@ -94,6 +101,8 @@ class LayoutManager(QtCore.QObject):
         return [(widget.viewNode().GetLayoutName(), widget) for widget in self._widgets.values()]
 
     def _follow(self):
+        if self._scene.IsBatchProcessing():
+            return
         node = self._logic.GetLayoutNode()
         self._makeWidgets()
         description = node.GetLayoutRootElement()
@@ -108,17 +117,22 @@ class LayoutManager(QtCore.QObject):
             self.layoutChanged.emit(node.GetViewArrangement())
 
     def _makeWidgets(self):
-        present = {}
-        for index in range(self._scene.GetNumberOfNodesByClass("vtkMRMLAbstractViewNode")):
-            node = self._scene.GetNthNodeByClass(index, "vtkMRMLAbstractViewNode")
-            present[node.GetID()] = node
-        for nodeID in [known for known in self._widgets if self._widgets[known].viewNode() is not present.get(known)]:
-            self._forget(self._widgets.pop(nodeID))
-        for nodeID, node in present.items():
+        self._dropGone()
+        for nodeID, node in self._viewNodes().items():
             if nodeID not in self._widgets and node.IsA("vtkMRMLSliceNode"):
                 self._widgets[nodeID] = SliceWidget(node, self._applicationLogic, self._views)
             elif nodeID not in self._widgets and node.IsA("vtkMRMLViewNode"):
                 self._widgets[nodeID] = ThreeDWidget(node, self._applicationLogic, self._views)
+
+    def _viewNodes(self):
+        count = self._scene.GetNumberOfNodesByClass("vtkMRMLAbstractViewNode")
+        nodes = (self._scene.GetNthNodeByClass(index, "vtkMRMLAbstractViewNode") for index in range(count))
+        return {node.GetID(): node for node in nodes}
+
+    def _dropGone(self):
+        present = self._viewNodes()
+        for nodeID in [known for known in self._widgets if self._widgets[known].viewNode() is not present.get(known)]:
+            self._forget(self._widgets.pop(nodeID))
 
     def _forget(self, widget):
         widget.close()

@@ -1,7 +1,8 @@
 """Stand-ins for Slicer's combo boxes of nodes. They observe the scene as the real ones do.
 
 As in Slicer, nothing is chosen by itself when a node is added, but when the chosen node is removed, the box goes to
-the entry beside it, before anyone else hears of the removal.
+the entry beside it, before anyone else hears of the removal. And a scene that is imported into the present one takes
+the choice away, aloud.
 """
 
 from PySide6 import QtCore, QtWidgets
@@ -82,7 +83,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         self._nodeEvents.stop()
         self._scene, self._requestedID = scene, ""
         if scene is not None:
-            self._events = SceneEvents(scene, self._onAdded, self._onRemoval, self._refill)
+            self._events = SceneEvents(scene, self._onAdded, self._onRemoval, self._repopulate)
             self.destroyed.connect(self._events.stop)
         self._refill()
         self.setCurrentNodeID(wanted)
@@ -194,6 +195,17 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
             self.setCurrentNodeID(before)
         self._nodeEvents.watch(self._watched())
         if self.currentNodeID != before:
+            self._emitCurrent()
+
+    def _repopulate(self):
+        """Takes all rows out and puts them in again, as qMRMLSceneModel::updateScene: the choice is lost with them."""
+        hadChoice = bool(self.currentNodeID)
+        with QtCore.QSignalBlocker(self._inner):
+            self._inner.clear()
+            self._fill()
+            self.setCurrentNodeID("")
+        self._nodeEvents.watch(self._watched())
+        if hadChoice:
             self._emitCurrent()
 
     def _fill(self):

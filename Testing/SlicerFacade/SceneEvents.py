@@ -3,7 +3,7 @@
 import slicer
 import vtk
 
-SCENE_CHANGED_EVENTS = ("EndCloseEvent", "EndImportEvent", "EndRestoreEvent")
+SCENE_CHANGED_EVENTS = ("EndCloseEvent", "EndImportEvent")
 # After whoever else wants to know of a removal, as Slicer's model of the scene.
 LATE = -10.0
 
@@ -13,9 +13,9 @@ class SceneEvents:
 
     Args:
         scene: vtkMRMLScene.
-        onAdded: called with the node.
+        onAdded: called with the node; not while a scene is imported.
         onRemoval: called with the node while it still is in the scene; not when all of it is closed.
-        onChanged: called without arguments after a close, an import or a batch.
+        onChanged: called without arguments after a close or an import.
     """
 
     def __init__(self, scene, onAdded, onRemoval, onChanged):
@@ -23,7 +23,8 @@ class SceneEvents:
 
         @vtk.calldata_type(vtk.VTK_OBJECT)
         def added(_caller, _event, node):
-            onAdded(node)
+            if not scene.IsImporting():
+                onAdded(node)
 
         @vtk.calldata_type(vtk.VTK_OBJECT)
         def removed(_caller, _event, node):

@@ -114,7 +114,8 @@ class CArmStep:
             self._note = _("No angles describe this camera; it stays as it is.") if settings.isFixedPose else ""
             return
         size = self._size(node)
-        tags = tagsOf(node, slicer.dicomDatabase)
+        # There is none without Slicer's DICOM module.
+        tags = tagsOf(node, getattr(slicer, "dicomDatabase", None))
         if tags is None:
             self._show(presetSettings(next(iter(PRESETS)), size))
             self._note = _("The image does not tell its geometry; these are values of a usual C-arm.")

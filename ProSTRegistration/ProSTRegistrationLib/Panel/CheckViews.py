@@ -84,6 +84,9 @@ class CheckViews:
         node, isReady = situation.shownImage, situation.isReady
         for widget in (self._ui.checkViewsButton, self._ui.sourceViewButton, self._ui.overlayComboBox):
             widget.enabled = isReady
+        if self.isShown and not self._isLayoutUp():
+            # A person has chosen another layout, or a scene has brought one.
+            self._ui.checkViewsButton.checked = False
         if isReady and self._isLayoutUp() and self._panel.isEntered:
             # As after loading a scene that was saved with it.
             self._ui.checkViewsButton.checked = True
@@ -118,6 +121,10 @@ class CheckViews:
         layoutManager = slicer.app.layoutManager()
         return layoutManager is not None and layoutManager.layout == LAYOUT_ID
 
+    def _layoutChanged(self, *_args: object) -> None:
+        if self.isShown != self._isLayoutUp():
+            self._panel.refreshSoon()
+
     def _toggled(self, isOn: bool) -> None:
         layoutManager = slicer.app.layoutManager()
         if layoutManager is None:  # Slicer without a main window has no views
@@ -139,6 +146,8 @@ class CheckViews:
         parameters, drrNode = self._panel.parameters, self._panel.scene.findOwned(node, DRR_ROLE)
         choice = parameters.overlayKind
         self._panel.observe(self._panel.scene.mrmlScene, "NodeAddedEvent", self._nodeCame)
+        layoutNode = slicer.app.layoutManager().layoutLogic().GetLayoutNode()
+        self._panel.observe(layoutNode, "ModifiedEvent", self._layoutChanged)
         for name in SLICE_VIEWS:
             self._panel.observe(viewNode(self._panel.scene.mrmlScene, name), "ModifiedEvent", self._viewChanged)
         if drrNode is not None:

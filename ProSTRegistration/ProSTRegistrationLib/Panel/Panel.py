@@ -83,6 +83,16 @@ class Panel(VTKObservationMixin):
             self._isStale = True
             qt.QTimer.singleShot(0, self._refreshIfStale)
 
+    def catchUp(self) -> None:
+        """Brings the panel up to date after a batch of changes of the scene, during which it kept still."""
+        self._isStale = False
+        self.refreshSoon()
+
+    @property
+    def isSceneAtRest(self) -> bool:
+        """False while a scene is loaded or closed; its nodes lack their data and references then."""
+        return not self.scene.mrmlScene.IsBatchProcessing()
+
     def refresh(self) -> None:
         """Brings all steps up to date."""
         self._isStale = False
@@ -160,8 +170,10 @@ class Panel(VTKObservationMixin):
         return True
 
     def _refreshIfStale(self) -> None:
-        if self._isStale:
+        if self._isStale and self.isSceneAtRest:
             self.refresh()
 
     def _poll(self) -> None:
-        self.logic.poll()
+        # Slicer handles events while it loads.
+        if self.isSceneAtRest:
+            self.logic.poll()
