@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from prostreg.cli.configuration import configuration
 from prostreg.cli.console import progress_display, say
@@ -28,24 +29,38 @@ MEMORY_FOR_CASES = 2 << 30
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
-    """Checks everything first, then registers case by case."""
-    faults = FaultList()
+    """Checks everything first, then registers case by case those that can be run, and lists the others."""
+    faults, of_cases = FaultList(), FaultList()
     faults.extend(output_folder_faults(arguments.out, ANOTHER_OUT))
     config = faults.collect(lambda: configuration(arguments))
-    kept = _check_cases(arguments.cases, arguments.out, config, faults)
-    faults.raise_if_any()
+    usable = _check_cases(arguments.cases, arguments.out, config, of_cases)
+    if faults or not usable:
+        faults.extend(of_cases.faults)
+        faults.raise_if_any()
     if config is None:
         raise AssertionError("settings that cannot be used are a fault")
+    _list_what_cannot_be_run(of_cases)
     results: list[Result] = []
     with stop_requests() as is_cancelled:
-        for number, path in enumerate(arguments.cases, start=1):
-            case = kept.pop(path, None) or read_case(path)
-            say(f"Registering {case.name} ({number} of {len(arguments.cases)})")
+        for number, path in enumerate(list(usable), start=1):
+            case = usable.pop(path) or read_case(path)
+            say(f"Registering {case.name} ({number} of {number + len(usable)})")
             results.append(register_and_write(case, config, arguments.out / case.name, is_cancelled))
             if is_cancelled():
                 break
-    report = {"results": [result_to_dict(result) for result in results], "out": str(arguments.out)}
-    return Outcome(exit_code_of(results), report)
+    report: dict[str, Any] = {"results": [result_to_dict(result) for result in results], "out": str(arguments.out)}
+    if not of_cases:
+        return Outcome(exit_code_of(results), report)
+    _list_what_cannot_be_run(of_cases)
+    error = {"kind": ExitCode.BAD_INPUT.name.lower(), "faults": of_cases.faults}
+    return Outcome(ExitCode.BAD_INPUT, {**report, "error": error})
+
+
+def _list_what_cannot_be_run(faults: FaultList) -> None:
+    if faults:
+        say("Not every case can be run:")
+        for fault in faults.faults:
+            say(f"- {fault}")
 
 
 def register_and_write(
@@ -85,26 +100,28 @@ def exit_code_of(results: Sequence[Result]) -> ExitCode:
 
 def _check_cases(
     paths: Sequence[Path], out: Path, config: RegistrationConfig | None, faults: FaultList
-) -> dict[Path, Case]:
-    """Reads every case to find its faults, and those of its weights; gives those that fit into memory."""
-    kept: dict[Path, Case] = {}
+) -> dict[Path, Case | None]:
+    """Reads every case to find its faults, and those of its weights; gives those without, None beyond the memory."""
+    usable: dict[Path, Case | None] = {}
     paths_by_name: dict[str, list[Path]] = {}
-    used = 0
+    bytes_of: dict[int, int] = {}
     for path in paths:
         case = faults.collect(partial(_checked_case, path, config), f"{path}: " if len(paths) > 1 else "")
         if case is None:
             continue
         paths_by_name.setdefault(case.name, []).append(path)
-        used += case.ct.values.nbytes + case.anatomy.nbytes
-        if used <= MEMORY_FOR_CASES:
-            kept[path] = case
+        bytes_of |= {id(array): array.nbytes for array in (case.ct.values, case.anatomy)}
+        usable[path] = case if sum(bytes_of.values()) <= MEMORY_FOR_CASES else None
     for name, same in paths_by_name.items():
-        if (out / name).exists():
-            faults.extend(output_folder_faults(out / name, ANOTHER_OUT))
+        folder_faults = output_folder_faults(out / name, ANOTHER_OUT) if (out / name).exists() else []
+        faults.extend(folder_faults)
         if len(same) > 1:
             listed = ", ".join(map(str, same))
             faults.add(f'{len(same)} cases have the name "{name}" ({listed}): results are filed under it, so rename.')
-    return kept
+        if folder_faults or len(same) > 1:
+            for path in same:
+                usable.pop(path, None)
+    return usable
 
 
 def _checked_case(path: Path, config: RegistrationConfig | None) -> Case:

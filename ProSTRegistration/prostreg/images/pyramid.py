@@ -38,6 +38,7 @@ def reduced_xray(xray: XRay, carm: CArm, factor: int) -> tuple[XRay, CArm]:
     """
     if factor == 1:
         return xray, carm
+    other = None if xray.other is None else reduced_xray(xray.other, carm, factor)[0]
     reduced_carm = carm.downsampled(factor)
     rows, columns = reduced_carm.height * factor, reduced_carm.width * factor
     values = xray.line_integrals[:rows, :columns]
@@ -46,7 +47,7 @@ def reduced_xray(xray: XRay, carm: CArm, factor: int) -> tuple[XRay, CArm]:
     weighted = _zero_filled_means(values * weights, (factor, factor))
     plain = _zero_filled_means(values, (factor, factor))
     means = np.divide(weighted, share, out=plain, where=share > 0)
-    return XRay(means, share >= 0.5), reduced_carm
+    return XRay(means, share >= 0.5, xray.polarity, other), reduced_carm
 
 
 def block_means(image: NDArray[np.float64], factor: int) -> NDArray[np.float64]:

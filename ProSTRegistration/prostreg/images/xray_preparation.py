@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
@@ -26,6 +28,7 @@ def prepare_xray(
     pixels: NDArray[np.float32],
     polarity: PolarityChoice = "auto",
     mask: NDArray[np.bool_] | None = None,
+    likelier: Polarity | None = None,
 ) -> XRay:
     """Makes line integrals (bone bright) of grey values and finds the pixels that show the patient.
 
@@ -36,11 +39,13 @@ def prepare_xray(
         pixels: (height, width) grey values as stored.
         polarity: ``bone-dark`` values are intensities I and become -log(I / I0), I0 being the
             99.5th percentile of the valid pixels; ``bone-bright`` values are taken for line
-            integrals as they are; ``auto`` decides from the image, see ``decided_polarity``.
+            integrals as they are; ``auto`` reads the image in both ways, the likelier one first.
         mask: (height, width), True where the pixel counts; None for all.
+        likelier: what a file says of itself; None for what the image looks like, see ``decided_polarity``.
 
     Returns:
-        Line integrals scaled so that their 1st percentile inside the mask is 0 and their 99th is 1.
+        Line integrals scaled so that their 1st percentile inside the mask is 0 and their 99th is 1; for ``auto``
+        with the other reading in ``other``.
 
     Raises:
         InputError: unknown polarity, a mask of another size, NaN, or nothing left to register.
@@ -48,7 +53,21 @@ def prepare_xray(
     _check(pixels, polarity, mask)
     allowed = np.ones(pixels.shape, dtype=bool) if mask is None else mask
     field = find_radiation_field(pixels, allowed)
-    known: Polarity = decided_polarity(pixels, field, allowed) if polarity == "auto" else polarity
+    if polarity != "auto":
+        return _read_as(pixels, field, allowed, polarity)
+    first = likelier or decided_polarity(pixels, field, allowed)
+    second: Polarity = "bone-bright" if first == "bone-dark" else "bone-dark"
+    faults = FaultList()
+    likely = faults.collect(lambda: _read_as(pixels, field, allowed, first))
+    other = faults.collect(lambda: _read_as(pixels, field, allowed, second))
+    if likely is not None:
+        return replace(likely, other=other)
+    if other is None:
+        raise InputError(faults.faults[:1])
+    return other
+
+
+def _read_as(pixels: NDArray[np.float32], field: RadiationField, allowed: NDArray[np.bool_], known: Polarity) -> XRay:
     valid = allowed & ~fine_mask(_with_seam(_without_air(field, known)), field.factor, pixels.shape)
     if np.count_nonzero(valid) < _FEWEST_VALID_PIXELS or np.ptp(pixels[valid]) == 0:
         raise InputError(
@@ -56,7 +75,7 @@ def prepare_xray(
             "Give a wider mask or another polarity."
         )
     line_integrals = _log_attenuation(pixels, valid) if known == "bone-dark" else pixels
-    return XRay(_normalised(line_integrals, valid), valid)
+    return XRay(_normalised(line_integrals, valid), valid, known)
 
 
 def _check(pixels: NDArray[np.float32], polarity: str, mask: NDArray[np.bool_] | None) -> None:

@@ -18,6 +18,7 @@ from prostreg.outputs.result_file import RESULT_FILE, drr_file_names, write_drr,
 from prostreg.outputs.transform_file import write_transform
 from prostreg.projector.selection import Projector, make_projector
 from prostreg.registration.case import Case, View
+from prostreg.registration.readings import case_read_as, reading_of
 from prostreg.registration.result import Result
 
 TRANSFORM_FILE = "world_from_volume.tfm"
@@ -32,6 +33,7 @@ def write_case_outputs(folder: Path, case: Case, result: Result) -> list[str]:
     Raises:
         InputError: where the folder cannot be written.
     """
+    case = case_read_as(case, reading_of(case, result.polarities))
     anatomy = make_projector(moving_volume(case.ct, case.anatomy), result.config.get("projector", AUTO))
     drr_names = drr_file_names(len(case.views))
 

@@ -42,6 +42,7 @@ def result_to_dict(result: Result) -> dict[str, Any]:
             for stage in result.stages
         ],
         "seconds": result.seconds,
+        "polarity": [polarity.to_dict() for polarity in result.polarities],
         "device": result.device,
         "projector": result.projector,
         "mtre_mm": result.mtre_mm,

@@ -68,6 +68,10 @@ class AttemptLog:
         self._attempts.append(Attempt(self._pose(parameters), confidence, evidence.to_dict()))
         return confidence
 
+    def is_same_place(self, parameters: NDArray[np.float64], others: NDArray[np.float64]) -> bool:
+        """True if the poses of two parameters (6,) are the same finding."""
+        return self._distance_mm(self._pose(parameters), self._pose(others)) <= SAME_PLACE_MM
+
     def _pose(self, parameters: NDArray[np.float64]) -> Matrix:
         return np.asarray(self._chart.world_from_volume_at(parameters)[0])
 

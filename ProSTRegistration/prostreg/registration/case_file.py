@@ -15,12 +15,13 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_values import carm_from_values, is_image_size, read_carm
 from prostreg.geometry.frames import Matrix, rigid_faults
 from prostreg.images.anatomy import anatomy_by_threshold, anatomy_made_on, chosen_voxels
-from prostreg.images.reading import read_ct, read_labels
+from prostreg.images.reading import read_labels
 from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.images.xray_reading import XRayImage, read_mask_image, read_xray_image
 from prostreg.json_fields import JsonFields, json_object
 from prostreg.registration.case import Case, View
+from prostreg.registration.shared_files import file_state, shared_anatomy, shared_ct
 
 _LONGEST_NAME = 100
 _SAID_BY = 'a case\'s "camera" (K, size, camera_from_world, spacing_mm), or a case.json, whose views have one each'
@@ -90,9 +91,11 @@ class _CaseReader:
         return name
 
     def _ct_and_anatomy(self) -> tuple[Volume | None, NDArray[np.bool_] | None]:
-        ct = self._read(read_ct, self.fields, "ct")
+        ct = self._read(shared_ct, self.fields, "ct")
         if "anatomy" not in self.fields:
-            return ct, None if ct is None else self.faults.collect(lambda: anatomy_by_threshold(ct))
+            return ct, None if ct is None else self.faults.collect(
+                lambda: shared_anatomy(ct, "by threshold", lambda: anatomy_by_threshold(ct))
+            )
         inside = self.fields.inner("anatomy")
         labels = self._read(read_labels, inside, "labels")
         advice = "give a list of one or more whole numbers, for example [25, 77]"
@@ -103,7 +106,8 @@ class _CaseReader:
         if ct is None:
             self.faults.collect(lambda: chosen_voxels(labels, values))  # can be judged without the CT
             return None, None
-        return ct, self.faults.collect(lambda: anatomy_made_on(ct, labels, values))
+        origin = file_state(self.folder / inside.text("labels")), tuple(values)
+        return ct, self.faults.collect(lambda: shared_anatomy(ct, origin, lambda: anatomy_made_on(ct, labels, values)))
 
     def _views(self) -> list[View]:
         entries: list[Any] = self.fields.checked(
@@ -140,9 +144,9 @@ class _CaseReader:
                 f"{fields.where} has an image of {_in_words(image.pixels.shape[::-1])} pixels, but its camera "
                 f"says {_in_words(size)}: K and size must belong to this very image."
             )
-        if polarity == "auto" and image.polarity is not None:
-            polarity = image.polarity
-        xray = self.faults.collect(lambda: prepare_xray(image.pixels, polarity, mask), f"{fields.where}: ")
+        xray = self.faults.collect(
+            lambda: prepare_xray(image.pixels, polarity, mask, likelier=image.polarity), f"{fields.where}: "
+        )
         return None if xray is None or carm is None else View(xray, carm)
 
     def _carm(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +17,8 @@ from prostreg.images.xray import XRay
 from prostreg.projector.selection import make_projector
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.readings import xray_read_as
+from prostreg.search.candidate import Reading
 from prostreg.search.objective import Objective
 from prostreg.similarity.selection import similarity_called
 
@@ -67,11 +70,34 @@ class Levels:
         self._config = config
         self._volume = moving_volume(case.ct, case.anatomy, surroundings_hu=SURROUNDINGS_HU)
         points_world = transform_points(world_from_volume, points_mm)
+        self._read: dict[Reading, Levels] = {}
         self._regions = [_region(view, points_world, spread_mm) for view in case.views]
+
+    def reading_at(self, world_from_volume: Matrix) -> Reading:
+        """How the views are best read if a pose (4, 4) is right."""
+        if all(region.xray.other is None for region in self._regions):
+            return (False,) * len(self._regions)
+        return self.coarse.reading_at(world_from_volume)
+
+    def read_as(self, reading: Reading) -> Levels:
+        """The same with the polarity of every view decided."""
+        if reading not in self._read:
+            levels = copy(self)
+            levels._regions = [
+                replace(region, xray=xray_read_as(region.xray, is_other))
+                for region, is_other in zip(self._regions, reading, strict=True)
+            ]
+            for level in ("coarse", "middle", "fine"):
+                levels.__dict__.pop(level, None)
+            self._read[reading] = levels
+        return self._read[reading]
 
     @cached_property
     def coarse(self) -> Objective:
-        """For the global search: small images, and voxels twice as large as their pixels."""
+        """For the global search: small images, and voxels twice as large as their pixels.
+
+        Where a polarity is open, a pose is worth what the better reading gives it.
+        """
         return self._objective(self._config.search_pixels, self._config.patch_radius_px, 2, voxels_per_pixel=2.0)
 
     @cached_property
@@ -112,6 +138,11 @@ def _region(view: View, points_world_mm: NDArray[np.float64], spread_mm: float) 
     last = np.clip(np.ceil(high + margin), first, size - 1).astype(int)
     (left, top), (right, bottom) = first, last + 1
     cut = (slice(top, bottom), slice(left, right))
-    xray = XRay(np.ascontiguousarray(view.xray.line_integrals[cut]), np.ascontiguousarray(view.xray.mask[cut]))
+    xray = _cut(view.xray, cut)
     extent = float(min((high - low).max(), size.max()))
     return _Region(xray, carm.cropped(int(left), int(top), (int(right - left), int(bottom - top))), extent, pixel_mm)
+
+
+def _cut(xray: XRay, cut: tuple[slice, slice]) -> XRay:
+    values, mask = np.ascontiguousarray(xray.line_integrals[cut]), np.ascontiguousarray(xray.mask[cut])
+    return XRay(values, mask, xray.polarity, None if xray.other is None else _cut(xray.other, cut))

@@ -22,9 +22,13 @@ from prostreg.registration.levels import Levels
 from prostreg.registration.mirror_check import mirrored_score
 from prostreg.registration.monitor import Monitor
 from prostreg.registration.pose_search import PoseSearch
+from prostreg.registration.readings import case_read_as, polarities_used, polarity_reasons
 from prostreg.registration.result import ExpectedError, Progress, Result
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose, start_spread
 from prostreg.registration.weights_choice import chosen_weights, model_of_file, model_to_ask, weights_used
+from prostreg.search.candidate import Candidate
+
+Judgement = tuple[Verdict, Evidence, ExpectedError | None]
 
 
 def register_from_start(
@@ -55,6 +59,8 @@ class _Run:
         self._restarts = _planned_restarts(config)
         rounds = None if self.until_accepted else max(1, -(-self._restarts // config.restarts_per_round))
         self._monitor = Monitor(self._chart, rounds, config.time_limit_s, on_progress, is_cancelled)
+        self._doubted: Candidate | None = None
+        self._last_judgement: Judgement
         self._levels = Levels(case, start, points_mm, centre_mm, config.spread_shift_mm, config)
         self._spread = start_spread(config)
         self._log = AttemptLog(case, self._chart, points_mm, self._spread)
@@ -74,14 +80,39 @@ class _Run:
     def result(self) -> Result:
         try:
             loaded(METHODS[self._config.method].stages)(self)
+            while not self._is_finally_judged():
+                self.search_in_rounds(self.search.search_from_start)
+            return self._report(*self._last_judgement, stopped=None)
+        except Stopped as reason:
+            self.search.keep_what_was_found()
+            if self._is_at_doubted_place():
+                return self._report(*self._last_judgement, stopped=str(reason))
+            evidence, expected = self._final_evidence()
+            return self._report(judge(evidence, is_checked=False), evidence, expected, stopped=str(reason))
+
+    def _is_finally_judged(self) -> bool:
+        """Polishes the best pose and judges it by all there is; True unless more searching may bring another.
+
+        The last judgement knows the expected error and the mirror image, which the search on its way does not: a pose
+        that it doubts gives way to any that is more convincing than what is left of it.
+        """
+        if not self._is_at_doubted_place():
             self.search.polish()
             evidence, expected = self._final_evidence()
             mirrored = self._mirror_check() if self._needs_mirror_check(evidence) else None
-            return self._report(judge(evidence, mirrored), evidence, expected, stopped=None)
-        except Stopped as reason:
-            self.search.keep_what_was_found()
-            evidence, expected = self._final_evidence()
-            return self._report(judge(evidence, is_checked=False), evidence, expected, stopped=str(reason))
+            verdict = judge(evidence, mirrored)
+            self._last_judgement = verdict, evidence, expected
+            self._doubted = None if verdict.status == "accepted" else self.search.best
+            self.search.confidence = verdict.confidence
+        return self._doubted is None or not self.until_accepted or self._restarts <= 0
+
+    def _is_at_doubted_place(self) -> bool:
+        """True if the search is where the last judgement was not convinced: then what was judged stands."""
+        best, doubted = self.search.best, self._doubted
+        if doubted is None or not self._log.is_same_place(best.parameters, doubted.parameters):
+            return False
+        self.search.best = doubted
+        return True
 
     def search_in_rounds(self, search: Callable[[int], None], most_rounds: int | None = None) -> None:
         """CMA-ES runs, as many as are left, until the pose convinces."""
@@ -94,7 +125,9 @@ class _Run:
 
     def is_convinced(self) -> bool:
         """True if the search may end early."""
-        return self.until_accepted and judge(self._evidence()).status == "accepted"
+        if not self.until_accepted or self._is_at_doubted_place():
+            return False
+        return judge(self._evidence()).status == "accepted"
 
     def _needs_mirror_check(self, evidence: Evidence) -> bool:
         """With one view, nothing else contradicts a flipped image."""
@@ -103,7 +136,7 @@ class _Run:
     def _mirror_check(self) -> float:
         began, best = self._monitor.seconds, self.search.best
         score = mirrored_score(
-            self._case,
+            case_read_as(self._case, self.search.best.reading),
             self.search.best_pose(),
             self._config,
             lambda _: self._monitor.check("mirror check", 0.0, best),
@@ -123,7 +156,8 @@ class _Run:
         camera = self._case.views[0].carm.camera_from_world
         chart = PoseChart(self.search.best_pose(), camera, self._chart.centre_mm)
         inflation = confidence_model().error_inflation
-        covariance = pose_covariance(self._levels.fine, chart, self._spread, inflation)
+        fine = self.search.levels_of(self.search.best).fine
+        covariance = pose_covariance(fine, chart, self._spread, inflation)
         expected = expected_error(covariance, chart, self._points_mm)
         return replace(evidence, expected_mtre_mm=expected.mtre_mm), expected
 
@@ -131,6 +165,7 @@ class _Run:
         self, verdict: Verdict, evidence: Evidence, expected: ExpectedError | None, stopped: str | None
     ) -> Result:
         pose = self.search.best_pose()
+        polarities = polarities_used(self._case, self.search.best.reading, verdict.confidence)
         return Result(
             name=self._case.name,
             status=verdict.status,
@@ -140,16 +175,17 @@ class _Run:
             stages=tuple(self.search.stages),
             seconds=self._monitor.seconds,
             device=f"cpu {processor_name()}",
-            projector=self._levels.middle.projector.name,
+            projector=self.search.levels_of(self.search.best).middle.projector.name,
             mtre_mm=mtre_mm(self._case, pose),
             config=self._config.to_dict(),
             versions=versions(),
             stopped=stopped,
-            reasons=verdict.reasons,
+            reasons=(*verdict.reasons, *polarity_reasons(polarities, verdict.status == "accepted")),
             evidence=evidence.to_dict(),
             expected_error=expected,
             attempts=self._log.attempts,
             weights=self._weights,
+            polarities=polarities,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,9 +76,13 @@ class PoseSearch:
         """world_from_volume of the best candidate."""
         return self._pose(self.best)
 
+    def levels_of(self, candidate: Candidate) -> Levels:
+        """The resolutions, with X-rays read as for a candidate."""
+        return self._levels.read_as(candidate.reading or self._levels.reading_at(self._pose(candidate)))
+
     def footprint(self, candidate: Candidate) -> FootprintScore:
         """The score of a candidate over its own footprint."""
-        return self._levels.middle.footprint_score(self._pose(candidate))
+        return self.levels_of(candidate).middle.footprint_score(self._pose(candidate))
 
     def refine_start(self) -> None:
         """Climbs from the start pose."""
@@ -135,20 +140,21 @@ class PoseSearch:
 
     def polish(self) -> None:
         """The last millimetre: climbs at the finest level, without leaving the judged optimum."""
-        began, before = self._monitor.seconds, self._levels.fine.evaluations
+        began, fine = self._monitor.seconds, self.levels_of(self.best).fine
+        before = fine.evaluations
         polished = polish(
-            self._levels.fine, self._chart, self.best.parameters, POLISH_STEPS,
+            fine, self._chart, self.best.parameters, POLISH_STEPS,
             lambda best: self._monitor.check("polish", 0.0, best),
         )  # fmt: skip
-        score = self._judged_score(polished)
+        score = self._judged_score(replace(polished, reading=self.best.reading))
         if score > LEAST_KEPT * self.best.score:
-            self.best = Candidate(score, polished.parameters)
-        self.add_stage("polish", self._levels.fine.evaluations - before, began, polished.score, 1)
+            self.best = Candidate(score, polished.parameters, self.best.reading)
+        self.add_stage("polish", fine.evaluations - before, began, polished.score, 1)
 
     def keep_what_was_found(self) -> None:
         """After a stop: the better of the best finished pose and the one the search was at."""
-        for candidate in (self._start, self._leader):
-            self._consider(Candidate(self._judged_score(candidate), candidate.parameters))
+        for candidate in map(self._read, (self._start, self._leader)):
+            self._consider(replace(candidate, score=self._judged_score(candidate)))
 
     def add_stage(self, name: str, evaluations: int, began: float, score: float, starts: int) -> None:
         """Notes what a stage did."""
@@ -180,18 +186,21 @@ class PoseSearch:
 
     def _refine(self, candidates: Sequence[Candidate], name: str) -> None:
         """Climbs from each candidate at the level where poses are judged, and keeps the best."""
-        began, before = self._monitor.seconds, self._levels.middle.evaluations
+        began, evaluations = self._monitor.seconds, 0
         share = 0.0 if name == "start" else SEARCH_SHARE
         top = -np.inf
-        for candidate in candidates:
+        for candidate in map(self._read, candidates):
+            middle = self.levels_of(candidate).middle
+            before = middle.evaluations
             refined = polish(
-                self._levels.middle, self._chart, candidate.parameters, POLISH_STEPS,
+                middle, self._chart, candidate.parameters, POLISH_STEPS,
                 lambda best: self._monitor.check(name, share, best),
             )  # fmt: skip
-            self._consider(refined)
+            self._consider(replace(refined, reading=candidate.reading))
             top = max(top, refined.score)
+            evaluations += middle.evaluations - before
         self._leader = self.best
-        self.add_stage(name, self._levels.middle.evaluations - before, began, top, len(candidates))
+        self.add_stage(name, evaluations, began, top, len(candidates))
 
     def _consider(self, candidate: Candidate) -> None:
         """Judges a candidate of the middle level, and keeps it if it is the most convincing one so far."""
@@ -200,7 +209,12 @@ class PoseSearch:
             self.best, self.confidence = candidate, confidence
 
     def _judged_score(self, candidate: Candidate) -> float:
-        return float(self._levels.middle.scores(self._chart.world_from_volume_at(candidate.parameters))[0])
+        middle = self.levels_of(candidate).middle
+        return float(middle.scores(self._chart.world_from_volume_at(candidate.parameters))[0])
+
+    def _read(self, candidate: Candidate) -> Candidate:
+        """The candidate with its X-rays read as they fit it best."""
+        return replace(candidate, reading=candidate.reading or self._levels.reading_at(self._pose(candidate)))
 
     def _pose(self, candidate: Candidate) -> Matrix:
         return np.asarray(self._chart.world_from_volume_at(candidate.parameters)[0])

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.geometry.frames import Matrix
+from prostreg.registration.readings import PolarityUsed
 
 Status = Literal["accepted", "uncertain", "failed"]
 
@@ -91,6 +92,7 @@ class Result:
         expected_error: None where the pose explains nothing.
         attempts: every pose that was judged, in order; the result is the most convincing one, polished.
         weights: title, kind and sha256 of the network's weights; None where there was no network.
+        polarities: with which each view was read.
         stopped: why the run ended early ("cancelled", "time limit"), None if it ran to its end.
     """
 
@@ -113,3 +115,4 @@ class Result:
     expected_error: ExpectedError | None = None
     attempts: tuple[Attempt, ...] = ()
     weights: Mapping[str, str] | None = None
+    polarities: tuple[PolarityUsed, ...] = ()

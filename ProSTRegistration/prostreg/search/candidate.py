@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+Reading = tuple[bool, ...]
+"""For each view, True where its X-ray is read with the less likely polarity."""
+
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
@@ -14,7 +17,9 @@ class Candidate:
 
     Attributes:
         parameters: (6,) in the chart of the search.
+        reading: with which it was refined and judged; empty before that.
     """
 
     score: float
     parameters: NDArray[np.float64]
+    reading: Reading = ()
