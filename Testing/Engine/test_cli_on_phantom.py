@@ -141,6 +141,29 @@ class TestRegister:
             assert words in printed
         assert not (tmp_path / "out").exists()
 
+    def test_what_can_be_run_is_run_and_the_rest_is_listed_with_code_2(self, case_file, tmp_path, capsys):
+        content = json.loads(case_file.read_text())
+        for entry, key in ((content, "ct"), (content["anatomy"], "labels"), (content["views"][0], "image")):
+            entry[key] = str(case_file.parent / entry[key])
+        (tmp_path / "good.json").write_text(json.dumps(content))
+        content["name"], content["views"][0]["camera"]["size"] = "broken", [100, 100]
+        (tmp_path / "broken.json").write_text(json.dumps(content))
+        out = tmp_path / "out"
+        cases = [str(tmp_path / name) for name in ("broken.json", "good.json")]
+        assert main(["register", *cases, "--out", str(out), "--time-limit", "1", "--json"]) == 2
+        printed = capsys.readouterr()
+        answer = json.loads(printed.out)
+        (fault,) = answer["error"]["faults"]
+        assert "says 100 x 100" in fault
+        assert printed.err.count("broken.json: View 1") == 2  # before the others run, and at the end
+        assert [result["name"] for result in answer["results"]] == ["phantom-demo"]
+        assert sorted(folder.name for folder in out.iterdir()) == ["phantom-demo"]
+
+    def test_a_ct_that_cases_share_is_read_once(self, case_file):
+        one, other = read_case(case_file), read_case(case_file)
+        assert one.ct is other.ct
+        assert one.anatomy is other.anatomy
+
     def test_a_start_that_shows_nothing_is_bad_input(self, case_file, tmp_path, capsys):
         content = json.loads(case_file.read_text())
         content["initial"]["world_from_volume"][2][3] = -600.0
