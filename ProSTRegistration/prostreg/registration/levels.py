@@ -74,7 +74,7 @@ class Levels:
         self._regions = [_region(view, points_world, spread_mm) for view in case.views]
 
     def reading_at(self, world_from_volume: Matrix) -> Reading:
-        """How the views are best read if a pose (4, 4) is right."""
+        """The reading of the views that fits a pose (4, 4) best."""
         if all(region.xray.other is None for region in self._regions):
             return (False,) * len(self._regions)
         return self.coarse.reading_at(world_from_volume)

@@ -107,7 +107,7 @@ class Objective:
         return scores
 
     def reading_at(self, world_from_volume: NDArray[np.float64]) -> Reading:
-        """How each view is best read if a pose (4, 4) is right."""
+        """The reading of each view that fits a pose (4, 4) best."""
         self.evaluations += 1
         return tuple(
             bool(
