@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from prostreg.images.volume import Volume
     from ProSTRegistrationLib.Nodes.Anatomy import LabelPart
 
-SLIDERS = ("shift u mm", "shift v mm", "depth mm", "tilt about u deg", "tilt about v deg", "in-plane deg")
 DENSE_HU = 150.0
 SPECKS = 0.005
 """This share of dense voxels is left out at each end of each axis: the table, metal, noise."""
@@ -80,7 +79,8 @@ class PoseSliders:
 
     Tilts and the in-plane turn are about the anatomy's centre; depth runs along the ray through it, so that it leaves
     the anatomy's place in the picture alone. The numbers are those of prostreg.geometry.chart.PoseChart, in another
-    order and in degrees; their order is that of SLIDERS. All six are 0 at the reference pose.
+    order and in degrees: shift u, shift v, depth, tilt about u, tilt about v, in-plane. All six are 0 at the reference
+    pose.
 
     Args:
         worldFromVolume: the reference pose, rigid (4, 4).

@@ -13,6 +13,7 @@ with warnings.catch_warnings():
 from prostreg.geometry.carm import CArm
 from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
 from ProSTRegistrationLib.Nodes.Scene import Scene
+from ProSTRegistrationLib.Nodes.TextTable import cells
 from SlicerFacade.OffscreenViews import NoOpenGL, OffscreenViews
 
 
@@ -28,6 +29,12 @@ def headless(capfd):
 def scene(headless):
     """Our view of that scene."""
     return Scene(headless.scene)
+
+
+@pytest.fixture
+def tableContent():
+    """Reads the table of a result as a dict of texts."""
+    return lambda tableNode: {row["Quantity"]: row["Value"] for row in cells(tableNode)}
 
 
 @pytest.fixture

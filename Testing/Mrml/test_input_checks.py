@@ -12,7 +12,7 @@ from prostreg.geometry.carm import CArm
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE
 from ProSTRegistrationLib.Nodes.InputChecks import imageFaults
-from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, matrixOf
+from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
 from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
 from ProSTRegistrationLib.Worker.WorkerData import BONE_BY_THRESHOLD, WorkerData
 from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
@@ -47,7 +47,7 @@ def placeOf(node):
         image = node.GetImageData()
         return node.GetTransformNodeID(), ijkToRas(node).tolist(), image and image.GetMTime()
     if node.IsA("vtkMRMLLinearTransformNode"):
-        return node.GetTransformNodeID(), matrixOf(node).tolist()
+        return node.GetTransformNodeID(), slicer.util.arrayFromTransformMatrix(node).tolist()
     return ()
 
 

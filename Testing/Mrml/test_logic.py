@@ -22,7 +22,6 @@ from ProSTRegistrationLib.Jobs import JobState
 from ProSTRegistrationLib.Logic import Logic
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
-from ProSTRegistrationLib.Nodes.ResultTable import tableContent
 from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
 from ProSTRegistrationLib.Worker.WorkerData import BONE_BY_THRESHOLD
 from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
@@ -104,7 +103,7 @@ def state(ctNode, mrmlScene):
     return slicer.util.arrayFromTransformMatrix(transform).tolist(), mrmlScene.GetNumberOfNodes()
 
 
-def test_registration_moves_the_ct_and_shows_drr_and_numbers(logic, scene, patient):
+def test_registration_moves_the_ct_and_shows_drr_and_numbers(logic, scene, patient, tableContent):
     ctNode, xray, truth = patient
     start = scene.ct(ctNode)[1]
     outcome = Outcome()

@@ -13,7 +13,6 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import invert_rigid, rigid_faults, transform_points
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
-from ProSTRegistrationLib.Nodes.ResultTable import tableContent
 from ProSTRegistrationLib.Views.SliceView import showOverlay
 
 OBLIQUE_SPACING = np.diag([0.7, 0.9, 2.5, 1])
@@ -231,7 +230,7 @@ RESULT = {
 }  # fmt: skip
 
 
-def test_result_table_shows_the_numbers(scene, addVolume):
+def test_result_table_shows_the_numbers(scene, addVolume, tableContent):
     ctNode = addVolume(np.zeros((2, 2, 2), dtype=np.int16))
     table = scene.showResult(ctNode, RESULT)
     content = tableContent(table)

@@ -7,7 +7,6 @@ import vtk
 
 from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
-from ProSTRegistrationLib.Nodes.ResultTable import tableContent
 from ProSTRegistrationLib.Nodes.Scene import Scene
 
 RESULT = {
@@ -77,7 +76,7 @@ def test_folder_holds_everything(headless, saved):
     assert hierarchyContent(headless.scene) == {(name, folder) for name in owned | models} | {(folder, "Scene")}
 
 
-def test_reloaded_scene_is_equal(headless, saved):
+def test_reloaded_scene_is_equal(headless, saved, tableContent):
     with HeadlessScene() as other:
         assert other.load(saved)
         assert parents(other.scene) == parents(headless.scene)

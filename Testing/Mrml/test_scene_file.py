@@ -13,7 +13,6 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import transform_points
 from prostreg.outputs.result_file import write_drr
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
-from ProSTRegistrationLib.Nodes.ResultTable import tableContent
 from ProSTRegistrationLib.Nodes.Scene import Scene
 
 CARM = CArm.from_sdd(900.0, (0.9, 1.1), (64, 48), principal_point=(30.0, 25.5))
@@ -61,7 +60,7 @@ def run(folder, scene="scene.mrb"):
     return subprocess.run([*command, folder / scene], capture_output=True, text=True)
 
 
-def test_scene_shows_the_result(finished, headless):
+def test_scene_shows_the_result(finished, headless, tableContent):
     folder, _, found, hu = finished
     outcome = run(folder)
     assert (outcome.returncode, outcome.stdout, outcome.stderr) == (0, "", "")

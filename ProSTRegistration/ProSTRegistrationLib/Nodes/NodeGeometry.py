@@ -60,11 +60,6 @@ def setWorldFromTransform(transformNode: vtkMRMLTransformNode, worldFromTransfor
     setMatrix(transformNode, np.linalg.inv(worldFromParent) @ worldFromTransform_)
 
 
-def matrixOf(transformNode: vtkMRMLTransformNode) -> Matrix:
-    """A transform node's own matrix to its parent, (4, 4)."""
-    return slicer.util.arrayFromTransformMatrix(transformNode)
-
-
 def setMatrix(transformNode: vtkMRMLTransformNode, parentFromTransform: Matrix) -> None:
     """Sets a transform node's own matrix to its parent."""
     transformNode.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(np.asarray(parentFromTransform)))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ProSTRegistrationLib.Nodes.TextTable import cells, setCells
+from ProSTRegistrationLib.Nodes.TextTable import setCells
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLTableNode
@@ -22,11 +22,6 @@ def fillResultTable(tableNode: vtkMRMLTableNode, result: dict[str, Any]) -> None
         result: dict as in result.json.
     """
     setCells(tableNode, COLUMNS, _rows(result))
-
-
-def tableContent(tableNode: vtkMRMLTableNode) -> dict[str, str]:
-    """A result table as a dict of texts."""
-    return {row[COLUMNS[0]]: row[COLUMNS[1]] for row in cells(tableNode)}
 
 
 def _rows(result: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from prostreg.worker.handshake import MAX_PAYLOAD_BEFORE_PROOF, Handshake, HandshakeError
-from prostreg.worker.protocol import MAX_PAYLOAD_BYTES, Arrays, Message, MessageDecoder, MessageFault, encode
+from prostreg.worker.protocol import MAX_PAYLOAD_BYTES, Arrays, BrokenStreamError, Message, MessageDecoder, encode
 
 if TYPE_CHECKING:
     import socket
@@ -52,11 +52,11 @@ class WorkerChannel:
         """
         self._outgoing.extend(memoryview(buffer) for buffer in encode(header, arrays))
 
-    def poll(self, budget_s: float) -> list[Message | MessageFault]:
+    def poll(self, budget_s: float) -> list[Message]:
         """Sends and receives what is possible now; stays up to ``budget_s`` while there is something left to send.
 
         Returns:
-            list of Message and MessageFault received.
+            list of Message received.
 
         Raises:
             ChannelLost: after all that was received before the loss has been returned.
@@ -69,10 +69,10 @@ class WorkerChannel:
             if not self._outgoing or self._lost or remaining_s <= 0:
                 break
             time.sleep(min(remaining_s, WAIT_S))
-        items = self._understood()
-        if self._lost and not items:
+        messages = self._understood()
+        if self._lost and not messages:
             raise ChannelLost(self._lost)
-        return items
+        return messages
 
     def close(self) -> None:
         self._socket.close()
@@ -107,20 +107,21 @@ class WorkerChannel:
             else:
                 self._outgoing[0] = self._outgoing[0][sent:]
 
-    def _understood(self) -> list[Message | MessageFault]:
-        items = []
-        while (item := self._decoder.next()) is not None:
-            if self.isProven:
-                items.append(item)
-            else:
-                self._prove(item)
-        return items
-
-    def _prove(self, item: Message | MessageFault) -> None:
-        if isinstance(item, MessageFault):
-            raise ChannelLost(item.text)
+    def _understood(self) -> list[Message]:
+        messages = []
         try:
-            answers = self._handshake.receive(item.header)
+            while (message := self._decoder.next()) is not None:
+                if self.isProven:
+                    messages.append(message)
+                else:
+                    self._prove(message)
+        except BrokenStreamError as error:
+            self._lost = f"it sent something that is no message ({error})"
+        return messages
+
+    def _prove(self, message: Message) -> None:
+        try:
+            answers = self._handshake.receive(message.header)
         except HandshakeError as error:
             raise ChannelLost(str(error)) from error
         for answer in answers:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from prostreg.worker.protocol import Arrays, Message, MessageFault
+from prostreg.worker.protocol import Arrays, Message
 from ProSTRegistrationLib.Worker.WorkerChannel import ChannelLost, WorkerChannel
 from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker, RemoteWorker
 
@@ -76,13 +76,8 @@ class WorkerClient:
         self._startFault: str | None = None
         self._requests: dict[int, _Request] = {}
         self._unsent: deque[int] = deque()
-        self._inbox: deque[Message | MessageFault] = deque()
+        self._inbox: deque[Message] = deque()
         self._lastId = 0
-
-    @property
-    def isConnected(self) -> bool:
-        """True while a worker is there and has proved itself."""
-        return self._channel is not None
 
     @property
     def hasPending(self) -> bool:
@@ -187,21 +182,21 @@ class WorkerClient:
     def _deliver(self) -> None:
         # Taken one by one, so that a callback that raises costs no other its call.
         while self._inbox:
-            item = self._inbox.popleft()
-            if isinstance(item, MessageFault):
-                self._lose(f"it sent something that is no message ({item.text})")
-                return
-            self._dispatch(item)
+            self._dispatch(self._inbox.popleft())
 
     def _dispatch(self, message: Message) -> None:
         event, content = message.header.get("event"), message.header.get("content", {})
-        request = self._requests.get(message.header.get("id", 0))
+        if message.header.get("id") is None and event == "error":
+            self._lose(f"it could not read what was sent to it ({' '.join(content.get('faults', []))})")
+            return
+        requestId: int = message.header.get("id") or 0
+        request = self._requests.get(requestId)
         if request is None:
             return
         if event == "progress":
             request.onProgress(content)
             return
-        del self._requests[message.header["id"]]
+        del self._requests[requestId]
         if event == "reply":
             request.onReply(content, message.arrays)
         elif event == "superseded":
@@ -219,6 +214,7 @@ class WorkerClient:
         )
         failed, self._requests = self._requests, {}
         self._unsent.clear()
+        self._inbox.clear()
         for request in failed.values():
             request.onError(WorkerError("lost", [text], details))
 

@@ -43,7 +43,7 @@ def _accelerators() -> dict[str, Any]:
     import numba
     import torch
 
-    return {"torch_threads": torch.get_num_threads(), "numba": True, "numba_threads": numba.get_num_threads()}
+    return {"torch_threads": torch.get_num_threads(), "numba_threads": numba.get_num_threads()}
 
 
 def _weights() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prostreg.worker.handshake import MAX_PAYLOAD_BEFORE_PROOF, Handshake, HandshakeError
-from prostreg.worker.protocol import MAX_PAYLOAD_BYTES, Arrays, Message, MessageDecoder, MessageFault, encode
+from prostreg.worker.protocol import MAX_PAYLOAD_BYTES, Arrays, BrokenStreamError, Message, MessageDecoder, encode
 
 RECEIVE_BYTES = 1 << 20
 HANDSHAKE_TIMEOUT_S = 30.0
@@ -43,14 +43,23 @@ class Connection:
             for buffer in buffers:
                 self._socket.sendall(buffer)
 
-    def messages(self) -> Iterator[Message | MessageFault]:
-        """The messages that arrive, until the other side is gone."""
+    def messages(self) -> Iterator[Message]:
+        """The messages that arrive, until the other side is gone.
+
+        Raises:
+            BrokenStreamError: what arrives is no message.
+        """
         while True:
-            item = self._decoder.next()
-            if item is not None:
-                yield item
+            message = self._decoder.next()
+            if message is not None:
+                yield message
             elif not self._receive():
                 return
+
+    def forget_the_rest(self) -> None:
+        """Receives until the other side closes: a socket that is closed with unread bytes takes back what it sent."""
+        while self._receive():
+            self._decoder = MessageDecoder()
 
     def close(self) -> None:
         self._socket.close()
@@ -67,15 +76,16 @@ class Connection:
         self._socket.settimeout(HANDSHAKE_TIMEOUT_S)
         try:
             self.send(handshake.opening)
-            for item in self.messages():
-                if isinstance(item, MessageFault):
-                    raise HandshakeError(f"The other side is no client of this worker: {item.text}")
-                for answer in handshake.receive(item.header):
+            for message in self.messages():
+                for answer in handshake.receive(message.header):
                     self.send(answer)
                 if handshake.done:
                     break
             else:
                 raise HandshakeError("The other side left before it proved that it knows the token.")
+        except BrokenStreamError as error:
+            self.close()
+            raise HandshakeError(f"The other side is no client of this worker: {error}") from error
         except BaseException:
             self.close()
             raise

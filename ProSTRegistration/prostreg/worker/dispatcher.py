@@ -18,7 +18,7 @@ from prostreg.machine import versions
 from prostreg.worker.connection import Connection
 from prostreg.worker.error_messages import BrokenEnvironmentError, error_content
 from prostreg.worker.jobs import Job, JobQueue
-from prostreg.worker.protocol import PROTOCOL_VERSION, Arrays, Message, MessageFault
+from prostreg.worker.protocol import PROTOCOL_VERSION, Arrays, BrokenStreamError, Message
 
 if TYPE_CHECKING:
     from prostreg.worker.commands import Commands
@@ -66,8 +66,12 @@ class Worker:
     def serve(self, connection: Connection) -> None:
         """Reads one client's requests until it leaves; called on the reading thread."""
         try:
-            for item in connection.messages():
-                self._accept(connection, item)
+            for message in connection.messages():
+                self._accept(connection, message)
+        except BrokenStreamError as error:
+            print(error, file=sys.stderr, flush=True)
+            _send_error(connection, None, "protocol", [str(error)])
+            connection.forget_the_rest()
         except Exception:
             traceback.print_exc()
         if not self._stays:
@@ -76,11 +80,8 @@ class Worker:
         self._cancel()
         connection.close()
 
-    def _accept(self, connection: Connection, item: Message | MessageFault) -> None:
-        if isinstance(item, MessageFault):
-            _send_error(connection, item.request, "protocol", [item.text])
-            return
-        request, command = item.header.get("id"), item.header.get("command")
+    def _accept(self, connection: Connection, message: Message) -> None:
+        request, command = message.header.get("id"), message.header.get("command")
         if type(request) is not int or not isinstance(command, str):
             fault = "A request needs an id (a whole number) and a command (text)."
             _send_error(connection, None, "protocol", [fault])
@@ -92,7 +93,7 @@ class Worker:
             _send(connection, request, "reply", {})
             os._exit(0)
         elif command in WORK_COMMANDS:
-            self._queue(Job(connection, request, command, item))
+            self._queue(Job(connection, request, command, message))
         else:
             known = ", ".join(sorted({"status", "cancel", "shutdown"} | WORK_COMMANDS))
             fault = f"There is no command {command!r}; there are {known}."

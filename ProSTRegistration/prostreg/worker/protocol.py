@@ -4,7 +4,7 @@ A message is a preamble (magic, length of the header, length of the payload), a 
 little-endian bytes of its arrays one after another. The header's key ``arrays`` names them:
 ``[{"name": "ct", "dtype": "<i2", "shape": [slices, rows, columns]}, ...]``.
 
-A frame that breaks the format is reported as a MessageFault and skipped: reading goes on at the next magic.
+A stream that breaks the format is over: nothing behind the damage can be trusted, and both ends close the connection.
 This module needs numpy only, so that the Slicer side shares it.
 """
 
@@ -41,12 +41,8 @@ class Message:
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class MessageFault:
-    """A frame that could not be understood, in words; ``request`` is its id where that could be read."""
-
-    text: str
-    request: int | None = None
+class BrokenStreamError(Exception):
+    """Bytes that are no message, in words."""
 
 
 def encode(header: Mapping[str, Any], arrays: Arrays | None = None) -> list[bytes | memoryview]:
@@ -71,69 +67,58 @@ def encode(header: Mapping[str, Any], arrays: Arrays | None = None) -> list[byte
 
 
 class MessageDecoder:
-    """Turns a stream of bytes, in pieces of any size, into messages and faults.
+    """Turns a stream of bytes, in pieces of any size, into messages.
 
     Args:
-        max_payload_bytes: larger payloads are a fault; small until the other side has proved itself.
+        max_payload_bytes: larger payloads are refused; small until the other side has proved itself.
     """
 
     def __init__(self, max_payload_bytes: int = MAX_PAYLOAD_BYTES) -> None:
         self.max_payload_bytes = max_payload_bytes
         self._buffer = bytearray()
-        self._lost = False
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Appends received bytes."""
         self._buffer += data
 
-    def next(self) -> Message | MessageFault | None:
-        """The next complete message or fault, None while more bytes are needed."""
-        while len(self._buffer) >= PREAMBLE.size:
-            magic, header_bytes, payload_bytes = PREAMBLE.unpack_from(self._buffer)
-            if magic != MAGIC:
-                fault = None if self._lost else MessageFault("The stream does not start with a message; bytes skipped.")
-                self._lost = True
-                self._skip_to_magic()
-                if fault:
-                    return fault
-                continue
-            self._lost = False
-            if header_bytes > MAX_HEADER_BYTES or payload_bytes > self.max_payload_bytes:
-                del self._buffer[: len(MAGIC)]
-                self._lost = True
-                return MessageFault(
-                    f"A message of {header_bytes} + {payload_bytes} bytes is larger than the limit of"
-                    f" {MAX_HEADER_BYTES} + {self.max_payload_bytes}; it was skipped."
-                )
-            end = PREAMBLE.size + header_bytes + payload_bytes
-            if len(self._buffer) < end:
-                return None
-            with memoryview(self._buffer) as view:
-                header_end = PREAMBLE.size + header_bytes
-                message = _parse(bytes(view[PREAMBLE.size : header_end]), view[header_end:end])
-            del self._buffer[:end]
-            return message
-        return None
+    def next(self) -> Message | None:
+        """The next complete message, None while more bytes are needed.
 
-    def _skip_to_magic(self) -> None:
-        position = self._buffer.find(MAGIC)
-        # A magic may be cut in two by the end of what was received so far.
-        del self._buffer[: position if position >= 0 else len(self._buffer) - len(MAGIC) + 1]
+        Raises:
+            BrokenStreamError: what came is no message; the same again at each further call.
+        """
+        if len(self._buffer) < PREAMBLE.size:
+            return None
+        magic, header_bytes, payload_bytes = PREAMBLE.unpack_from(self._buffer)
+        if magic != MAGIC:
+            raise BrokenStreamError("The stream does not go on with a message.")
+        if header_bytes > MAX_HEADER_BYTES or payload_bytes > self.max_payload_bytes:
+            raise BrokenStreamError(
+                f"A message of {header_bytes} + {payload_bytes} bytes is larger than the limit of"
+                f" {MAX_HEADER_BYTES} + {self.max_payload_bytes}."
+            )
+        end = PREAMBLE.size + header_bytes + payload_bytes
+        if len(self._buffer) < end:
+            return None
+        with memoryview(self._buffer) as view:
+            header_end = PREAMBLE.size + header_bytes
+            message = _parse(bytes(view[PREAMBLE.size : header_end]), view[header_end:end])
+        del self._buffer[:end]
+        return message
 
 
-def _parse(text: bytes, payload: memoryview) -> Message | MessageFault:
+def _parse(text: bytes, payload: memoryview) -> Message:
     try:
         header = json.loads(text)
     except (ValueError, RecursionError) as error:
-        return MessageFault(f"The header is not JSON: {error}.")
+        raise BrokenStreamError(f"The header is not JSON: {error}.") from error
     if not isinstance(header, dict):
-        return MessageFault("The header is not a JSON object.")
-    request = header.get("id") if type(header.get("id")) is int else None
+        raise BrokenStreamError("The header is not a JSON object.")
     descriptions = header.pop("arrays", [])
     try:
         arrays = _arrays(descriptions, payload)
     except (TypeError, KeyError, ValueError) as error:
-        return MessageFault(f"The arrays of the message are not as its header says: {error}.", request)
+        raise BrokenStreamError(f"The arrays of the message are not as its header says: {error}.") from error
     return Message(header, arrays)
 
 
