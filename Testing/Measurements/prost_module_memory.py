@@ -17,8 +17,8 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.standard_views import standard_view
 from prostreg.prost.feature_projection import TorchFeatures
 from prostreg.prost.losses import gradient_direction_loss
+from prostreg.prost.network import gradient_of
 from prostreg.prost.networks import make_network
-from prostreg.prost.pose_gradient import gradient_of
 
 
 def main() -> None:

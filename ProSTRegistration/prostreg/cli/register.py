@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from prostreg.cli.configuration import configuration
 from prostreg.cli.console import progress_display, say
 from prostreg.cli.interruption import stop_requests
 from prostreg.cli.outcome import ANOTHER_OUT, ExitCode, Outcome
@@ -32,7 +31,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     """Checks everything first, then registers case by case those that can be run, and lists the others."""
     faults, of_cases = FaultList(), FaultList()
     faults.extend(output_folder_faults(arguments.out, ANOTHER_OUT))
-    config = faults.collect(lambda: configuration(arguments))
+    config = faults.collect(lambda: _configuration(arguments))
     usable = _check_cases(arguments.cases, arguments.out, config, of_cases)
     if faults or not usable:
         faults.extend(of_cases.faults)
@@ -132,3 +131,22 @@ def _checked_case(path: Path, config: RegistrationConfig | None) -> Case:
     if config is not None:
         model_to_ask(config, case)
     return case
+
+
+def _configuration(arguments: argparse.Namespace) -> RegistrationConfig:
+    """Settings from --config and from single options, which win.
+
+    Raises:
+        InputError: names every invalid field of the file, or of the options.
+    """
+    base = RegistrationConfig() if arguments.config is None else RegistrationConfig.from_json_file(arguments.config)
+    options: dict[str, Any] = {
+        "method": arguments.method,
+        "restarts": arguments.restarts,
+        "time_limit_s": arguments.time_limit,
+        "seed": arguments.seed,
+        "device": arguments.device,
+        "weights": arguments.weights,
+    }
+    chosen = {name: value for name, value in options.items() if value is not None}
+    return RegistrationConfig.from_dict({**base.to_dict(), **chosen})

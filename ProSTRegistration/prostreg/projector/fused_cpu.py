@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 from prostreg.geometry.carm import CArm
 from prostreg.images.volume import Volume
 from prostreg.parallel import cores, run_all
-from prostreg.projector.occupancy import occupancy_cells
-from prostreg.projector.plane_march import project_rows
+from prostreg.projector.plane_march import CELL, project_rows
 from prostreg.projector.rays import index_rays, padded_index_from_volume, padded_values
 
 ROWS_PER_TASK = 16
+REACH = CELL // 2 + 1
+"""Voxels that a ray can stray from the middle of CELL planes, its interpolation included."""
 
 
 class FusedCpuProjector:
@@ -26,7 +27,7 @@ class FusedCpuProjector:
 
     def __init__(self, volume: Volume) -> None:
         padded = padded_values(volume)
-        cells = occupancy_cells(padded)
+        cells = _occupancy_cells(padded)
         self._index_from_volume = padded_index_from_volume(volume)
         self._size = volume.size
         self._values = padded.ravel()
@@ -78,3 +79,28 @@ def _tasks(poses: int, rows: int) -> list[tuple[tuple[int, int], tuple[int, int]
         return [((pose, pose + 1), (0, rows)) for pose in range(poses)]
     bands = [(row, min(row + ROWS_PER_TASK, rows)) for row in range(0, rows, ROWS_PER_TASK)]
     return [((pose, pose + 1), band) for pose in range(poses) for band in bands]
+
+
+def _occupancy_cells(padded: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """1 for each cell of CELL^3 voxels that holds a non-zero voxel within REACH voxels, else 0.
+
+    Args:
+        padded: values [k, j, i].
+
+    Returns:
+        (cells along k, j, i), one cell more than needed along each axis, so that a ray that has
+        just left the volume still finds a cell.
+    """
+    occupied = padded != 0
+    for axis in range(3):
+        occupied = _any_within_reach(occupied, axis)
+    return np.ascontiguousarray(occupied.astype(np.uint8))
+
+
+def _any_within_reach(occupied: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
+    length = occupied.shape[axis]
+    cells = -(-length // CELL) + 1
+    windows = [range(max(cell * CELL - REACH, 0), min((cell + 1) * CELL + REACH, length)) for cell in range(cells)]
+    moved = np.moveaxis(occupied, axis, 0)
+    reduced = [moved[window.start : window.stop].any(axis=0) for window in windows]
+    return np.moveaxis(np.stack(reduced), 0, axis)

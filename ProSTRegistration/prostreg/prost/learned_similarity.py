@@ -14,8 +14,7 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import twists_from_parameters
 from prostreg.geometry.frames import Matrix, invert_rigid
 from prostreg.prost.feature_projection import FeatureProjection
-from prostreg.prost.network import ProSTNetwork
-from prostreg.prost.pose_gradient import gradient_of
+from prostreg.prost.network import ProSTNetwork, gradient_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 
@@ -24,6 +25,18 @@ class Comparison(NamedTuple):
 
     similarity: Tensor
     pose_estimate: Tensor | None
+
+
+def gradient_of(comparison: Comparison, whitened: Tensor, create_graph: bool) -> Tensor:
+    """Gradient (n, 6) of L_N (n,) with respect to the whitened parameters (n, 6) that it was computed from.
+
+    Training shapes it, and a descent follows it. Whitened parameters are those of the pose chart at the pose itself
+    (turns about the anatomy's centre, shifts along the viewing ray), divided by the spread of the starts. In them a
+    descent step of 1 against the gradient of half the squared distance ends at the truth, and depth, which an image
+    shows least, does not outweigh the rest.
+    """
+    (gradient,) = torch.autograd.grad(comparison.similarity.sum(), whitened, create_graph=create_graph)
+    return gradient
 
 
 class ProSTNetwork(nn.Module, ABC):

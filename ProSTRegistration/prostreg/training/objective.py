@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from prostreg.prost.losses import gradient_direction_loss, gradient_distance_loss
-from prostreg.prost.network import ProSTNetwork
-from prostreg.prost.pose_gradient import gradient_of
+from prostreg.prost.network import ProSTNetwork, gradient_of
 from prostreg.training.batches import Batch
 from prostreg.training.config import TrainingConfig
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
@@ -19,9 +20,9 @@ from prostreg.registration.case import Case
 from prostreg.training.batches import Batch, drawn_batch
 from prostreg.training.config import TrainingConfig
 from prostreg.training.objective import gradient_losses
-from prostreg.training.schedule import learning_rate_share
 from prostreg.training.xray_bank import XrayBank, anatomy_centre_mm
 
+LAST_RATE_SHARE = 0.02
 BATCHES, DROPOUT = range(2)
 """Independent streams of random numbers of a run."""
 
@@ -50,6 +51,18 @@ class TrainingPatient:
     def projection(self, network: ProSTNetwork) -> FeatureProjection:
         """With features as the network makes them at present."""
         return feature_projection(network, self.channels) if network.learns_volume_features else self.given
+
+
+def learning_rate_share(step: int, warmup_steps: int, fraction: float) -> float:
+    """Share of the highest learning rate: a linear rise, then half a cosine down to 2 %.
+
+    Args:
+        step: counted from 0.
+        fraction: of the run that is over, by steps or by time.
+    """
+    rise = min(1.0, (step + 1) / (warmup_steps + 1))
+    fall = LAST_RATE_SHARE + (1 - LAST_RATE_SHARE) * 0.5 * (1 + math.cos(math.pi * min(1.0, fraction)))
+    return rise * fall
 
 
 class PreparedBatch(NamedTuple):
