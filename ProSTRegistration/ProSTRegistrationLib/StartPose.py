@@ -1,4 +1,4 @@
-"""Start poses: standard views, the CT as it lay in the isocentre, and six sliders. Without torch."""
+"""Start poses: standard views, the CT as it lay in the isocentre, six sliders about the anatomy's centre."""
 
 from __future__ import annotations
 
@@ -12,14 +12,19 @@ from prostreg.errors import InputError
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
 from prostreg.geometry.standard_views import STANDARD_VIEWS, standard_view
-from ProSTRegistrationLib.Nodes.LabelSamples import chosenIndices, sampled
+from prostreg.images.anatomy import BONE_THRESHOLD_HU
+from prostreg.registration.start import anatomy_centre_mm
+from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels, contentKey
+from ProSTRegistrationLib.Nodes.LabelSamples import chosenPointsMm, sampled
 
 if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode
+
     from prostreg.geometry.carm import CArm
     from prostreg.images.volume import Volume
     from ProSTRegistrationLib.Nodes.Anatomy import LabelPart
+    from ProSTRegistrationLib.Nodes.Scene import Scene
 
-DENSE_HU = 150.0
 SPECKS = 0.005
 """This share of dense voxels is left out at each end of each axis: the table, metal, noise."""
 
@@ -52,26 +57,54 @@ def placedAtIsocentre(carm: CArm, centreMm: NDArray[np.float64], sodMm: float) -
     return worldFromVolume
 
 
+class PatientCentre:
+    """The middle of what is registered, computed once for each CT and choice of anatomy."""
+
+    def __init__(self) -> None:
+        self._key: object = None
+        self._centreMm = np.zeros(3)
+
+    def of(self, scene: Scene, ctNode: vtkMRMLScalarVolumeNode, anatomy: AnatomyChoice) -> NDArray[np.float64]:
+        """The centre (3,) in the CT's own frame.
+
+        Raises:
+            InputError: CT or anatomy cannot be used.
+        """
+        key = (contentKey(ctNode), contentKey(anatomy.node), anatomy.segmentIds, anatomy.labelValues)
+        if key != self._key:
+            ct, worldFromVolume = scene.ct(ctNode)
+            parts = [] if anatomy.node is None else anatomyLabels(worldFromVolume, anatomy)
+            self._centreMm, self._key = anatomyCentreMm(ct, parts), key
+        return self._centreMm
+
+
 def anatomyCentreMm(ct: Volume, parts: Sequence[LabelPart] = ()) -> NDArray[np.float64]:
-    """The middle (3,) of what is registered, in the CT's own frame.
+    """The middle (3,) of what is registered, in the CT's own frame: a registration's centre, from a sample of voxels.
 
     Args:
         ct: Volume in HU.
         parts: LabelParts of the anatomy as `Nodes.Anatomy.anatomyLabels` gives them; none for bone by threshold.
 
     Returns:
-        the centre of the labels' box, or of that of the voxels above 150 HU, or of the CT.
+        the centre of the labels, or of what is as dense as bone, or of the CT.
     """
-    boxes = [_boxMm(part, indices) for part in parts if len(indices := chosenIndices(part))]
-    if boxes:
-        corners = np.concatenate(boxes)
-        return (corners.min(axis=0) + corners.max(axis=0)) / 2
+    chosen = [points for part in parts if len(points := chosenPointsMm(part))] or [_densePointsMm(ct)]
+    points = np.concatenate(chosen)
+    return anatomy_centre_mm(points) if len(points) else ct.centre_mm
+
+
+def _densePointsMm(ct: Volume) -> NDArray[np.float64]:
+    """Places (n, 3) of a sample of dense voxels.
+
+    Stands for the bone that the worker finds by threshold: that takes seconds, and its connected pieces would fall
+    apart in a sample.
+    """
     samples, steps = sampled(ct.values)
-    indices = np.argwhere(samples > DENSE_HU)
-    if not len(indices):
-        return ct.centre_mm
-    box = np.quantile(indices, [SPECKS, 1 - SPECKS], axis=0)
-    return transform_points(ct.volume_from_index, (box.mean(axis=0) * steps)[::-1])
+    indices = np.argwhere(samples >= BONE_THRESHOLD_HU)
+    if len(indices):
+        low, high = np.quantile(indices, [SPECKS, 1 - SPECKS], axis=0)
+        indices = indices[((indices >= low) & (indices <= high)).all(axis=1)]
+    return transform_points(ct.volume_from_index, (indices * steps)[:, ::-1])
 
 
 class PoseSliders:
@@ -100,10 +133,3 @@ class PoseSliders:
         """The six numbers of a pose (4, 4); angles up to 180 degrees."""
         turns, shiftsMm = np.split(self._chart.parameters_of(worldFromVolume), 2)
         return np.concatenate([shiftsMm, np.rad2deg(turns)])
-
-
-def _boxMm(part: LabelPart, indices: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Corners (8, 3) in the CT's frame of the box around indices (n, 3) of a LabelPart."""
-    box = np.stack([indices.min(axis=0), indices.max(axis=0)])
-    corners = [[box[bit, axis] for axis, bit in enumerate(bits)] for bits in np.ndindex(2, 2, 2)]
-    return transform_points(part.labels.volume_from_index, np.array(corners)[:, ::-1])

@@ -8,7 +8,10 @@ from prostreg.errors import InputError
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import transform_points
 from prostreg.geometry.standard_views import STANDARD_VIEWS, standard_view
+from prostreg.images.anatomy import anatomy_from_labels
 from prostreg.images.volume import Volume
+from prostreg.registration.case import Case
+from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, carmOfSettings
 from ProSTRegistrationLib.StartPose import (
@@ -119,6 +122,16 @@ class TestAnatomyCentre:
         parts = anatomyLabels(worldFromCt, AnatomyChoice(node, labelValues=(3,)))
         assert np.allclose(anatomyCentreMm(ct, parts), (12, 8, 72))
         assert np.allclose(anatomyCentreMm(ct, anatomyLabels(worldFromCt, AnatomyChoice(node, labelValues=(9,)))), 9.5)
+
+    def test_labels_that_are_turned_have_the_centre_of_a_registration(self, addVolume, rotation):
+        labels = np.zeros((40, 40, 40), dtype=np.uint8)
+        labels[2:38, 10:14, 4:8] = labels[2:6, 10:14, 4:38] = 1  # an L, whose box is half empty
+        node = addVolume(labels, rotation((1, 2, 3), 40, (30, 40, 20)), "Labels", "vtkMRMLLabelMapVolumeNode")
+        ct = Volume(np.zeros((100, 100, 100), dtype=np.int16), np.eye(4))
+        parts = anatomyLabels(np.eye(4), AnatomyChoice(node))
+        anatomy = anatomy_from_labels(ct, parts[0].labels, [1])
+        expected = anatomy_centre_mm(anatomy_points_mm(Case("L", ct, anatomy)))
+        assert np.linalg.norm(anatomyCentreMm(ct, parts) - expected) < 1.5
 
     def test_two_segments_share_a_box(self, headless, addVolume):
         labels = np.zeros((40, 40, 40), dtype=np.uint8)

@@ -15,8 +15,7 @@ from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.CArmSettings import settingsOf
 from ProSTRegistrationLib.Panel.LandmarksGroup import LandmarksGroup
 from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, PLAIN_STYLE, showStatus
-from ProSTRegistrationLib.PatientCentre import PatientCentre
-from ProSTRegistrationLib.StartPose import PoseSliders, placedAtIsocentre, standardViewPose
+from ProSTRegistrationLib.StartPose import PatientCentre, PoseSliders, placedAtIsocentre, standardViewPose
 from ProSTRegistrationLib.Views.PoseHandles import showHandles
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from prostreg.registration.case import Case
 from prostreg.training.batches import Batch, drawn_batch
 from prostreg.training.config import TrainingConfig
 from prostreg.training.objective import gradient_losses
-from prostreg.training.xray_bank import XrayBank, anatomy_centre_mm
+from prostreg.training.xray_bank import XrayBank, trained_centre_mm
 
 LAST_RATE_SHARE = 0.02
 BATCHES, DROPOUT = range(2)
@@ -37,7 +37,7 @@ class TrainingPatient:
 
     def __init__(self, patient: Case, network: ProSTNetwork) -> None:
         self.name = patient.name
-        self.centre_mm = anatomy_centre_mm(patient)
+        self.centre_mm = trained_centre_mm(patient)
         self.channels = network_volume(patient.ct, patient.anatomy, network.volume_channels)
         self._given: FusedFeatures | None = None
 
