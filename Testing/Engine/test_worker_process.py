@@ -272,22 +272,14 @@ class TestLostWorkers:
         assert load(client, ct, drr)
         client.stop()
 
-    @pytest.mark.parametrize(
-        ("damage", "words"),
-        [
-            (PREAMBLE.pack(MAGIC, 9, 0) + b'{"id": 9,', "not JSON"),
-            (b"nonsense " * 100, "does not go on with a message"),
-        ],
-    )
-    def test_damaged_bytes_are_refused_in_words_and_the_next_request_starts_a_worker(self, tmp_path, damage, words):
+    def test_damaged_bytes_are_refused_in_words_and_the_next_request_starts_a_worker(self, tmp_path):
         client = WorkerClient(LocalWorker(sys.executable, tmp_path))
         process = ask(client, "status").reply["process"]
-        client._channel._outgoing.append(memoryview(damage))
+        client._channel._outgoing.append(memoryview(PREAMBLE.pack(MAGIC, 9, 0) + b'{"id": 9,' + b"nonsense " * 100))
         error = ask(client, "status").error
         assert error.kind == "lost"
-        assert "could not read what was sent to it" in str(error)
-        assert words in str(error)
-        assert words in error.details
+        assert "could not read what was sent to it (The header is not JSON" in str(error)
+        assert "The header is not JSON" in error.details
         assert ask(client, "status").reply["process"] != process
         client.stop()
 
