@@ -47,3 +47,8 @@ def registrationConfig(parameters: ProSTRegistrationParameterNode) -> dict[str, 
     if parameters.timeLimitS > 0:
         config["time_limit_s"] = float(max(parameters.timeLimitS, 1.0))
     return config
+
+
+def judgedSettings(parameters: ProSTRegistrationParameterNode) -> dict[str, Any]:
+    """Those of them that a verdict belongs to: not the seed, which *Redo* changes, nor where it was computed."""
+    return {name: value for name, value in registrationConfig(parameters).items() if name not in ("seed", "device")}

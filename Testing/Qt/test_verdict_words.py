@@ -4,6 +4,9 @@ import re
 
 import pytest
 
+from ProSTRegistrationLib.Panel.Validity import Validity
+
+VALID = Validity()
 RESULT = {
     "number": 3, "status": "accepted", "confidence": 0.93, "reasons": [], "expectedErrorMm": None,
     "shiftErrorMm": None, "turnErrorDeg": None, "mtreMm": None, "landmarkErrorMm": None,
@@ -32,7 +35,7 @@ def plainText(richText):
 @pytest.mark.parametrize("status", WORDS)
 def test_only_an_accepted_result_is_called_trusted_and_each_verdict_has_its_own_word_and_colour(verdict, status):
     for confidence, percent in ((0.0, 0), (0.2, 20), (0.504, 50), (0.93, 93), (0.996, 100), (1.0, 100)):
-        shown = verdict.verdictText({**RESULT, "status": status, "confidence": confidence}, isMoved=False)
+        shown = verdict.verdictText({**RESULT, "status": status, "confidence": confidence}, VALID)
         assert plainText(shown) == f"{WORDS[status]} {percent} % sure that it is right within 10 mm"
         assert f'bgcolor="{COLORS[status]}"' in shown
         assert ("Trusted" in shown) == (status == "accepted")
@@ -40,22 +43,65 @@ def test_only_an_accepted_result_is_called_trusted_and_each_verdict_has_its_own_
         assert shown.count("#ffffff") == 2
 
 
+CHANGES = {
+    "missing": "The choice of CT, X-rays, C-arms or anatomy became unusable",
+    "xrays": "Another X-ray was chosen",
+    "pixels": "The X-ray was changed or flipped",
+    "carms": "The C-arm was changed",
+    "ct": "The CT was changed",
+    "anatomy": "The anatomy was changed",
+    "settings": "The settings of the method were changed",
+}
+
+
+@pytest.mark.parametrize("status", WORDS)
+@pytest.mark.parametrize("part", CHANGES)
+def test_a_change_of_what_it_judged_takes_a_verdict_and_its_numbers_away(verdict, status, part):
+    result = {**RESULT, "status": status, "reasons": ["62 % confirmed"], "mtreMm": 1.0}
+    shown = verdict.verdictText(result, Validity(changes=(part,)))
+    assert plainText(shown) == f"Not judged {CHANGES[part]} after attempt 3. Put it back, or register again."
+    assert f'bgcolor="{NOT_JUDGED_COLOR}"' in shown
+    assert verdict.detailsText(result, Validity(changes=(part,))) == ""
+
+
 @pytest.mark.parametrize("status", WORDS)
 def test_a_moved_ct_takes_its_verdict_with_it(verdict, status):
-    shown = verdict.verdictText({**RESULT, "status": status}, isMoved=True)
-    assert plainText(shown) == ("Not judged The CT was moved after attempt 3. Click the attempt to put it back.")
+    shown = verdict.verdictText({**RESULT, "status": status}, Validity(isMoved=True, isOnScreen=False))
+    assert plainText(shown) == "Not judged The CT was moved after attempt 3. Click the attempt to put it back."
     assert f'bgcolor="{NOT_JUDGED_COLOR}"' in shown
     assert "93" not in shown
+    assert verdict.detailsText({**RESULT, "mtreMm": 1.0}, Validity(isMoved=True)) == ""
+
+
+def test_several_changes_are_all_named(verdict):
+    shown = verdict.verdictText(RESULT, Validity(changes=("xrays", "pixels", "carms"), isMoved=True))
+    assert plainText(shown).startswith(
+        "Not judged Another X-ray was chosen, the C-arm was changed, the CT was moved af"
+    )
+
+
+def test_an_attempt_of_an_earlier_version_judges_nothing(verdict):
+    shown = verdict.verdictText(RESULT, Validity(isKnown=False))
+    assert plainText(shown).startswith("Not judged What attempt 3 judged is not known")
 
 
 def test_nothing_is_said_without_a_result(verdict):
-    for isMoved in (False, True):
-        assert verdict.verdictText(None, isMoved) == ""
-    assert verdict.detailsText(None) == ""
+    assert verdict.verdictText(None, VALID) == verdict.verdictText(None, Validity(isMoved=True)) == ""
+    assert verdict.detailsText(None, VALID) == ""
+
+
+def test_a_row_that_judged_something_else_says_so_and_keeps_its_history(verdict):
+    cells = verdict.attemptCells(ROW, isOutdated=True)
+    assert cells == ["7", "Not judged", "", "", "landmarks", "auto, normal", "13 s", ""]
+
+
+def test_a_pose_that_was_not_accepted_is_asked_about_by_its_word(verdict):
+    assert "'Uncertain'" in verdict.questionBeforeKeeping("uncertain")
+    assert "'Failed'" in verdict.questionBeforeKeeping("failed")
 
 
 def test_a_status_nobody_knows_looks_like_a_failure_and_an_unknown_confidence_like_none(verdict):
-    shown = verdict.verdictText({**RESULT, "status": "edited <b>", "confidence": None}, isMoved=False)
+    shown = verdict.verdictText({**RESULT, "status": "edited <b>", "confidence": None}, VALID)
     assert f'bgcolor="{COLORS["failed"]}"' in shown
     assert "edited &lt;b&gt;" in shown
     assert "0 % sure" in shown
@@ -66,15 +112,15 @@ def test_the_word_of_a_verdict(verdict):
 
 
 def test_each_fact_of_a_result_has_its_line(verdict):
-    assert verdict.detailsText(RESULT) == ""
+    assert verdict.detailsText(RESULT, VALID) == ""
     several = {**RESULT, "reasons": ["62 % confirmed", "another <place>"]}
-    assert verdict.detailsText(several).split("<br>") == ["62 % confirmed.", "Another &lt;place&gt;."]
-    assert plainText(verdict.detailsText({**RESULT, "mtreMm": 1.26})) == "mTRE 1.3 mm against the known pose."
-    landmarks = plainText(verdict.detailsText({**RESULT, "landmarkErrorMm": 12.4}))
+    assert verdict.detailsText(several, VALID).split("<br>") == ["62 % confirmed.", "Another &lt;place&gt;."]
+    assert plainText(verdict.detailsText({**RESULT, "mtreMm": 1.26}, VALID)) == "mTRE 1.3 mm against the known pose."
+    landmarks = plainText(verdict.detailsText({**RESULT, "landmarkErrorMm": 12.4}, VALID))
     assert landmarks == "Landmarks lie 12 mm from their rays on average."
     # Where an error is 0 it is known, and said.
-    assert plainText(verdict.detailsText({**RESULT, "mtreMm": 0.0})) == "mTRE 0.0 mm against the known pose."
-    assert plainText(verdict.detailsText({**RESULT, "landmarkErrorMm": 0.0})).startswith("Landmarks lie 0.0 mm")
+    assert plainText(verdict.detailsText({**RESULT, "mtreMm": 0.0}, VALID)) == "mTRE 0.0 mm against the known pose."
+    assert plainText(verdict.detailsText({**RESULT, "landmarkErrorMm": 0.0}, VALID)).startswith("Landmarks lie 0.0 mm")
 
 
 @pytest.mark.parametrize(
@@ -87,9 +133,9 @@ def test_each_fact_of_a_result_has_its_line(verdict):
 )
 def test_the_expected_error_names_the_worse_of_two_directions(verdict, shifts, turns, words):
     result = {**RESULT, "expectedErrorMm": 3.14, "shiftErrorMm": shifts, "turnErrorDeg": turns}
-    assert plainText(verdict.detailsText(result)) == f"Expected error 3.1 mm; {words}".replace("mm;", "mm:", 1)
+    assert plainText(verdict.detailsText(result, VALID)) == f"Expected error 3.1 mm; {words}".replace("mm;", "mm:", 1)
     for missing in ("expectedErrorMm", "shiftErrorMm", "turnErrorDeg"):
-        assert verdict.detailsText({**result, missing: None}) == ""
+        assert verdict.detailsText({**result, missing: None}, VALID) == ""
 
 
 def test_reasons_come_first_and_all_lines_are_there_together(verdict):
@@ -97,7 +143,7 @@ def test_reasons_come_first_and_all_lines_are_there_together(verdict):
         **RESULT, "reasons": ["why"], "expectedErrorMm": 1.0, "shiftErrorMm": (1, 1, 1), "turnErrorDeg": (1, 1, 1),
         "mtreMm": 2.0, "landmarkErrorMm": 3.0,
     }  # fmt: skip
-    starts = [line[:10] for line in map(plainText, verdict.detailsText(result).split("<br>"))]
+    starts = [line[:10] for line in map(plainText, verdict.detailsText(result, VALID).split("<br>"))]
     assert starts == ["Why.", "Expected e", "mTRE 2.0 m", "Landmarks "]
 
 

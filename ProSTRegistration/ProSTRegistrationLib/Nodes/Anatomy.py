@@ -58,11 +58,37 @@ def contentKey(node: vtkMRMLNode | None) -> tuple[object, ...] | None:
     if node is None:
         return None
     if node.IsA("vtkMRMLSegmentationNode"):
-        segmentation = node.GetSegmentation()
-        segments = [segmentation.GetSegment(segmentId) for segmentId in segmentation.GetSegmentIDs()]
         # The segmentation's own time does not change when a segment is painted.
-        return node.GetID(), tuple((segment.GetLabelValue(), _imageKey(_labelmapOf(segment))) for segment in segments)
+        return node.GetID(), tuple((value, _imageKey(image)) for _, value, image in segmentImages(node))
     return node.GetID(), _imageKey(node.GetImageData())
+
+
+def segmentImages(segmentationNode: vtkMRMLSegmentationNode) -> list[tuple[str, int, vtk.vtkImageData | None]]:
+    """(id, label value, binary labelmap) of each segment; None for one that has no such representation."""
+    segmentation = segmentationNode.GetSegmentation()
+    segments = [(name, segmentation.GetSegment(name)) for name in segmentation.GetSegmentIDs()]
+    return [(name, int(segment.GetLabelValue()), _labelmapOf(segment)) for name, segment in segments]
+
+
+def drawnLabels(image: vtk.vtkImageData) -> Volume:
+    """The smallest box of a segment's image that holds all that is drawn, in the segmentation's frame.
+
+    Raises:
+        InputError: nothing is drawn in it.
+    """
+    if image.GetPointData().GetScalars() is None:
+        raise InputError("it is empty: draw it, or choose another one.")
+    labels = _labelVolume(image)
+    isDrawn = labels.values != 0
+    spans = []
+    for axis in range(3):
+        (drawn,) = np.nonzero(isDrawn.any(axis=tuple({0, 1, 2} - {axis})))
+        if not len(drawn):
+            raise InputError("it is empty: draw it, or choose another one.")
+        spans.append(slice(int(drawn[0]), int(drawn[-1]) + 1))
+    rasFromBox = labels.volume_from_index.copy()
+    rasFromBox[:3, 3] += rasFromBox[:3, :3] @ [span.start for span in reversed(spans)]
+    return Volume(labels.values[tuple(spans)], rasFromBox)
 
 
 def anatomyLabels(worldFromCt: Matrix, anatomy: AnatomyChoice) -> list[LabelPart]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ROLE = "attempts"
 COLUMNS = (
     "Attempt", "Time", "Start", "Method", "Quality", "Status", "Confidence %", "Expected error mm", "Shift error mm",
-    "Turn error deg", "Landmark error mm", "mTRE mm", "Seconds", "Decision", "Reasons", "Pose", "Start pose",
+    "Turn error deg", "Landmark error mm", "mTRE mm", "Seconds", "Decision", "Reasons", "Inputs", "Pose", "Start pose",
 )  # fmt: skip
 DECISIONS = ("none", "accepted", "rejected")
 NOT_KNOWN = "not known"
@@ -41,6 +41,7 @@ def addAttempt(
     startWorldFromVolume: Matrix,
     landmarkErrorMm: float | None = None,
     mtreMm: float | None = None,
+    inputs: str = NOT_KNOWN,
 ) -> int:
     """Adds a row for a finished registration.
 
@@ -51,6 +52,7 @@ def addAttempt(
         startWorldFromVolume: where the CT lay before, rigid (4, 4).
         landmarkErrorMm: mean distance of landmarks to their rays; None where there are none.
         mtreMm: mean distance to the true pose; None where that is not known.
+        inputs: text of the JudgedInputs that the result belongs to.
 
     Returns:
         the attempt's number, counted from 1.
@@ -62,7 +64,7 @@ def addAttempt(
         str(number), time.strftime("%H:%M:%S"), start, method, quality, result["status"],
         _text(100 * result["confidence"]), _text(expected.get("mtre_mm")), _texts(expected.get("translation_mm")),
         _texts(expected.get("rotation_deg")), _text(landmarkErrorMm), _text(mtreMm), _text(result["seconds"]),
-        DECISIONS[0], REASONS_BORDER.join(result.get("reasons", [])),
+        DECISIONS[0], REASONS_BORDER.join(result.get("reasons", [])), inputs,
         *(json.dumps(np.asarray(pose).tolist()) for pose in (result["world_from_volume"], startWorldFromVolume)),
     )  # fmt: skip
     _write(scene, ctNode, [*rows, dict(zip(COLUMNS, texts, strict=True))])
@@ -80,7 +82,8 @@ def attempt(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, number: int) -> dict[
     Returns:
         number, time, start, method, quality, status, decision; confidence (0 to 1), expectedErrorMm, shiftErrorMm
         (u, v, depth), turnErrorDeg (about u, about v, in-plane), landmarkErrorMm, mtreMm, seconds, each None where not
-        known; reasons, a list of texts; worldFromVolume and startWorldFromVolume, rigid (4, 4).
+        known; reasons, a list of texts; inputs, the text of JudgedInputs; worldFromVolume and startWorldFromVolume,
+        rigid (4, 4).
 
     Raises:
         InputError: there is no such attempt, or its row was damaged.
@@ -98,6 +101,7 @@ def attempt(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, number: int) -> dict[
         "mtreMm": _value(row["mTRE mm"]),
         "seconds": _value(row["Seconds"]),
         "reasons": [] if row["Reasons"] == NOT_KNOWN else [r for r in row["Reasons"].split(REASONS_BORDER) if r],
+        "inputs": row["Inputs"],
         "worldFromVolume": _pose(row, "Pose"),
         "startWorldFromVolume": _pose(row, "Start pose"),
     }

@@ -64,8 +64,6 @@ class CArmStep:
             if state != self._shown:
                 self._shown = state
                 self._fill(node)
-        for image in situation.images:
-            self._panel.observe(image, "ModifiedEvent", self._panel.refreshSoon)
         showStatus(self._ui.carmStatusLabel, *self._status(situation))
 
     def place(self) -> None:

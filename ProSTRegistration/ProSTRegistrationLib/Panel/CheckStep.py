@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import qt
+import slicer
 from slicer.i18n import tr as _
 
 from prostreg.errors import InputError
 from prostreg.geometry.frames import mean_distance_mm
-from ProSTRegistrationLib.Nodes.Attempts import addAttempt, attempt, attempts, decide
+from ProSTRegistrationLib.Nodes.Attempts import NOT_KNOWN, addAttempt, attempt, attempts, decide
 from ProSTRegistrationLib.Nodes.DrrOrigin import isMadeOf
 from ProSTRegistrationLib.Nodes.Landmarks import (
     landmarkErrorMm,
@@ -20,9 +21,12 @@ from ProSTRegistrationLib.Nodes.Landmarks import (
     referencePose,
 )
 from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE
+from ProSTRegistrationLib.Panel.AttemptsTable import AttemptsTable
 from ProSTRegistrationLib.Panel.CheckViews import CheckViews
 from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, showStatus
-from ProSTRegistrationLib.Panel.Verdict import attemptCells, attemptHeadings, detailsText, verdictText
+from ProSTRegistrationLib.Panel.Validity import validityOf
+from ProSTRegistrationLib.Panel.Verdict import detailsText, questionBeforeKeeping, verdictText
+from ProSTRegistrationLib.ParameterNode import Method, Quality
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
@@ -33,7 +37,6 @@ if TYPE_CHECKING:
     from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
 
 SEEDS = 1_000_000
-SAME_POSE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,17 +62,11 @@ class CheckStep:
         self._views = CheckViews(panel, self._tellOfViews)
         self._running: _Running | None = None
         self._current: int | None = None
-        self._isFilling = False
         ui = self._ui
-        ui.acceptButton.connect("clicked(bool)", lambda checked: self._decide("accepted"))
+        ui.acceptButton.connect("clicked(bool)", lambda checked: self._acceptOrShow())
         ui.rejectButton.connect("clicked(bool)", lambda checked: self._decide("rejected"))
         ui.redoButton.connect("clicked(bool)", lambda checked: self._redo())
-        headings = attemptHeadings()
-        ui.attemptsTable.setColumnCount(len(headings))
-        ui.attemptsTable.setHorizontalHeaderLabels(headings)
-        ui.attemptsTable.verticalHeader().setVisible(False)
-        ui.attemptsTable.horizontalHeader().setStretchLastSection(True)
-        ui.attemptsTable.connect("cellClicked(int,int)", lambda row, column: self._showAttempt(row))
+        self._table = AttemptsTable(ui.attemptsTable, self._chosenInTable)
 
     def refresh(self, situation: Situation) -> None:
         """Brings widgets up to date."""
@@ -80,14 +77,20 @@ class CheckStep:
             self._current = numbers[-1] if numbers else None
         self._renewDrr(situation)
         shown = self._attempt()
+        validity = validityOf(shown, situation)
         isFree = shown is not None and not situation.isBusy
-        for button in (ui.acceptButton, ui.rejectButton, ui.redoButton):
+        for button in (ui.rejectButton, ui.redoButton):
             button.enabled = isFree
-        verdict = verdictText(shown, self._isMoved(shown, situation))
-        for label, text in ((ui.verdictLabel, verdict), (ui.detailsLabel, detailsText(shown))):
+        ui.acceptButton.enabled = isFree and validity.isOfTheseInputs
+        canBeShown = validity.isOfTheseInputs and not validity.isOnScreen
+        ui.acceptButton.text = _("Show this pose") if canBeShown else _("Accept")
+        for label, text in (
+            (ui.verdictLabel, verdictText(shown, validity)),
+            (ui.detailsLabel, detailsText(shown, validity)),
+        ):
             label.text = text
             label.setVisible(bool(text))
-        self._fillTable(known)
+        self._table.fill(known, self._current, situation)
         self._views.refresh(situation)
         missing = "" if shown is not None else _("Register first; then judge the overlay here.")
         if self._fault:
@@ -137,7 +140,12 @@ class CheckStep:
         self._running = _Running(
             panel.ctNode,
             panel.scene.ct(panel.ctNode)[1],
-            {"start": startedBy, "method": parameters.method.value, "quality": parameters.quality.value},
+            {
+                "start": startedBy,
+                "method": parameters.method.value,
+                "quality": parameters.quality.value,
+                "inputs": judged.text() if (judged := panel.situation().judged) is not None else NOT_KNOWN,
+            },
         )
 
     def showBestSoFar(self, progress: dict[str, Any]) -> None:
@@ -243,38 +251,41 @@ class CheckStep:
             self._sayFault("\n".join(error.faults))
             return None
 
-    @staticmethod
-    def _isMoved(shown: dict[str, Any] | None, situation: Situation) -> bool:
-        """True if the CT no longer lies where a result that could be kept has put it."""
-        if shown is None or shown["status"] == "failed" or situation.pose is None or situation.isRegistering:
-            return False
-        return not np.allclose(situation.pose, shown["worldFromVolume"], atol=SAME_POSE)
-
-    def _showAttempt(self, row: int) -> None:
+    def _chosenInTable(self, row: int) -> None:
         panel = self._panel
         known = attempts(panel.scene, panel.ctNode)
-        if self._isFilling or row >= len(known) or panel.logic.isBusy:
+        if row >= len(known) or panel.logic.isBusy:
             return
         self._current = int(known[row]["Attempt"])
-        shown = self._attempt()
-        if shown is not None:
-            panel.attempt(lambda: panel.scene.setPose(panel.ctNode, shown["worldFromVolume"]), self._sayFault)
+        self._show(self._attempt())
+
+    def _show(self, shown: dict[str, Any] | None) -> None:
+        """Puts the CT where an attempt found it, and the method back that found it."""
+        panel, parameters = self._panel, self._panel.parameters
+        if shown is None:
+            return
+
+        def put() -> None:
+            panel.scene.setPose(panel.ctNode, shown["worldFromVolume"])
+            # People can edit the table: words that nobody knows change nothing.
+            with contextlib.suppress(ValueError):
+                parameters.method, parameters.quality = Method(shown["method"]), Quality(shown["quality"])
+
+        panel.attempt(put, self._sayFault)
         panel.refreshSoon()
 
-    def _fillTable(self, known: list[dict[str, str]]) -> None:
-        table = self._ui.attemptsTable
-        self._isFilling = True
-        table.setRowCount(len(known))
-        for row, cells in enumerate(known):
-            for column, text in enumerate(attemptCells(cells)):
-                item = table.item(row, column)
-                if item is None or item.text() != text:
-                    table.setItem(row, column, qt.QTableWidgetItem(text))
-            if int(cells["Attempt"]) == self._current:
-                table.selectRow(row)
-        table.resizeColumnsToContents()
-        table.setVisible(bool(known))
-        self._isFilling = False
+    def _acceptOrShow(self) -> None:
+        """Keeps the pose that is on the screen; one that was not shown yet is shown first."""
+        shown = self._attempt()
+        if shown is None:
+            return
+        validity = validityOf(shown, self._panel.situation())
+        if not validity.isOfTheseInputs:
+            self._panel.refreshSoon()
+        elif not validity.isOnScreen:
+            self._show(shown)
+        elif shown["status"] == "accepted" or slicer.util.confirmYesNoDisplay(questionBeforeKeeping(shown["status"])):
+            self._decide("accepted")
 
     def _tellOfViews(self, text: str) -> None:
         if text != self._viewsText:

@@ -57,7 +57,7 @@ class ImagesStep:
         ui.frameSpinBox.maximum = max(1, frames)
         ui.greyButton.setVisible(channels > 1)
         self._fillParts()
-        self._watchAnatomy()
+        self._watchChoices(situation)
         isFree = not self._samples.isRunning and not situation.isBusy
         for widget in (
             ui.ctSelector, ui.anatomySelector, ui.partsList, ui.boneThresholdSpinBox, ui.fluoroscopySelector,
@@ -77,12 +77,20 @@ class ImagesStep:
         """True while a sample is made or read."""
         return self._samples.isRunning
 
-    def _watchAnatomy(self) -> None:
-        """Segments that are drawn or painted change what is registered."""
-        node = self._panel.parameters.anatomy
-        if node is not None and node.IsA("vtkMRMLSegmentationNode"):
-            for event in ("SegmentAdded", "SegmentRemoved", "SourceRepresentationModified"):
-                self._panel.observe(node.GetSegmentation(), event, self._panel.refreshSoon)
+    def _watchChoices(self, situation: Situation) -> None:
+        """Whatever changes in what is chosen, by whomever, changes what is registered and judged."""
+        anatomy = self._panel.parameters.anatomy
+        for node in (situation.ct, *situation.images, anatomy):
+            if node is None:
+                continue
+            watched = [(node, event) for event in ("ModifiedEvent", "TransformModifiedEvent")]
+            if node.IsA("vtkMRMLVolumeNode"):
+                watched.append((node, "ImageDataModifiedEvent"))
+            if node.IsA("vtkMRMLSegmentationNode"):
+                events = ("SegmentAdded", "SegmentRemoved", "SegmentModified", "SourceRepresentationModified")
+                watched += [(node.GetSegmentation(), event) for event in events]
+            for subject, event in watched:
+                self._panel.observe(subject, event, self._panel.refreshSoon)
 
     def _fillParts(self) -> None:
         parameters = self._panel.parameters

@@ -16,7 +16,7 @@ VERDICTS = {
     "failed": ("#b3261e", "#ffffff"),
 }
 
-MOVED_COLORS = ("#6b7078", "#ffffff")
+OUTDATED_COLORS = ("#6b7078", "#ffffff")
 
 
 def showStatus(label: Any, text: str, style: str = MISSING_STYLE) -> None:

@@ -15,8 +15,9 @@ from ProSTRegistrationLib.Nodes.CArmSettings import isPlaced
 from ProSTRegistrationLib.Nodes.DrrOrigin import originOf
 from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE
 from ProSTRegistrationLib.Nodes.InputChecks import anatomyFaults, imageFaults
+from ProSTRegistrationLib.Nodes.JudgedInputs import InputDigester, JudgedInputs
 from ProSTRegistrationLib.Nodes.NodeGeometry import worldFromNode
-from ProSTRegistrationLib.Selection import NO_PART, anatomyChoice, fluoroscopyNodes
+from ProSTRegistrationLib.Selection import NO_PART, anatomyChoice, fluoroscopyNodes, judgedSettings
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLMarkupsFiducialNode, vtkMRMLScalarVolumeNode
@@ -39,6 +40,7 @@ class Situation:
         faults: all that is wrong with CT, anatomy and X-rays, but for a C-arm that is missing.
         unplaced: the X-ray images without C-arm.
         pose: world_from_volume (4, 4) of the CT; None unless ``isReady``.
+        judged: what a result of now would belong to; None unless ``isReady``.
         origins: what the DRR of each X-ray has to be made of; empty unless ``isReady``.
         ctLandmarks: the list of landmarks in the CT, None without one.
         marked: each X-ray that has marks of them, with their list: the chosen one for the first, else its own.
@@ -53,6 +55,7 @@ class Situation:
     faults: tuple[str, ...] = ()
     unplaced: tuple[vtkMRMLScalarVolumeNode, ...] = ()
     pose: Matrix | None = None
+    judged: JudgedInputs | None = None
     origins: Mapping[vtkMRMLScalarVolumeNode, str] = field(default_factory=dict)
     ctLandmarks: vtkMRMLMarkupsFiducialNode | None = None
     marked: tuple[tuple[vtkMRMLScalarVolumeNode, vtkMRMLMarkupsFiducialNode], ...] = ()
@@ -80,6 +83,7 @@ class SituationReader:
 
     def __init__(self) -> None:
         self._judged: tuple[object, list[str]] = (None, [])
+        self._digester = InputDigester()
 
     def read(self, parameters: ProSTRegistrationParameterNode | None, logic: Logic, shownIndex: int) -> Situation:
         """The situation of now.
@@ -103,6 +107,7 @@ class SituationReader:
             faults=faults,
             unplaced=unplaced,
             pose=pose,
+            judged=self._digester.inputs(ct, images, anatomy, judgedSettings(parameters)) if isReady else None,
             origins={} if pose is None else {node: originOf(ct, node, anatomy, pose) for node in images},
             ctLandmarks=parameters.ctLandmarks,
             marked=_marked(parameters, images, logic.scene),

@@ -1,0 +1,145 @@
+"""What a verdict was given for, as short digests that outlive a saved scene: a verdict says nothing of other inputs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from vtk.util.numpy_support import vtk_to_numpy
+
+from prostreg.errors import InputError
+from prostreg.geometry.frames import Matrix, invert_rigid
+from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, contentKey, drawnLabels, segmentImages
+from ProSTRegistrationLib.Nodes.CArmNode import carmOf
+from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, worldFromNode
+
+if TYPE_CHECKING:
+    import vtk
+    from slicer import vtkMRMLNode, vtkMRMLScalarVolumeNode
+
+DIGEST_BYTES = 8
+DECIMALS = 3
+"""Of mm and pixels: saving a scene rounds matrices in later ones."""
+
+PARTS = ("xrays", "pixels", "carms", "ct", "anatomy", "settings")
+
+
+@dataclass(frozen=True)
+class JudgedInputs:
+    """Digests of all that a result depends on but the pose.
+
+    Attributes:
+        xrays: names of the X-ray images in their order; they only help to say what is different.
+        pixels: of the X-ray images.
+        carms: of the X-ray images' C-arms.
+        ct: its voxels and their spacing.
+        anatomy: its labels and their place in the CT, which parts of them are chosen, the threshold.
+        settings: of the method.
+    """
+
+    xrays: str
+    pixels: str
+    carms: str
+    ct: str
+    anatomy: str
+    settings: str
+
+    def text(self) -> str:
+        """One line for a table's cell."""
+        return " ".join(f"{part}:{getattr(self, part)}" for part in PARTS)
+
+    @classmethod
+    def fromText(cls, text: str) -> JudgedInputs | None:
+        """What `text` wrote; None for anything else."""
+        fields = dict(part.split(":", 1) for part in text.split() if ":" in part)
+        return cls(**fields) if tuple(fields) == PARTS else None
+
+    def differences(self, other: JudgedInputs) -> list[str]:
+        """Names of the parts that differ, in the order of PARTS; of the X-rays' names only with their pixels."""
+        differing = [part for part in PARTS if getattr(self, part) != getattr(other, part)]
+        return differing if "pixels" in differing else [part for part in differing if part != "xrays"]
+
+
+class InputDigester:
+    """Makes JudgedInputs; a node's voxels are read again only when they have changed."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[object, str]] = {}
+
+    def inputs(
+        self,
+        ctNode: vtkMRMLScalarVolumeNode,
+        fluoroscopyNodes: Sequence[vtkMRMLScalarVolumeNode],
+        anatomy: AnatomyChoice,
+        settings: Mapping[str, object],
+    ) -> JudgedInputs:
+        """The inputs of a registration as they are now.
+
+        Args:
+            settings: of the method, values that repr() tells apart.
+
+        Raises:
+            InputError: an X-ray was never placed, or a transform is not rigid.
+        """
+        carms = [carmOf(node) for node in fluoroscopyNodes]
+        return JudgedInputs(
+            xrays=_digest([node.GetName() for node in fluoroscopyNodes]),
+            pixels=_digest([self._content(node) for node in fluoroscopyNodes]),
+            carms=_digest([(_rounded(c.intrinsics), _rounded(c.camera_from_world), c.size) for c in carms]),
+            ct=_digest([self._content(ctNode), _rounded(ijkToRas(ctNode))]),
+            anatomy=_digest(self._anatomy(ctNode, anatomy)),
+            settings=_digest(sorted(settings.items())),
+        )
+
+    def _anatomy(self, ctNode: vtkMRMLScalarVolumeNode, anatomy: AnatomyChoice) -> list[object]:
+        if anatomy.node is None:
+            return [anatomy.thresholdHu]
+        ctFromAnatomy = invert_rigid(worldFromNode(ctNode)) @ worldFromNode(anatomy.node)
+        return [self._content(anatomy.node), anatomy.segmentIds, anatomy.labelValues, _rounded(ctFromAnatomy)]
+
+    def _content(self, node: vtkMRMLNode) -> str:
+        key = contentKey(node)
+        if self._known.get(node.GetID(), (None, ""))[0] != key:
+            self._known[node.GetID()] = key, _contentDigest(node)
+        return self._known[node.GetID()][1]
+
+
+def _contentDigest(node: vtkMRMLNode) -> str:
+    if node.IsA("vtkMRMLSegmentationNode"):
+        segments = segmentImages(node)
+        # Segments that do not overlap share an image.
+        images = dict.fromkeys(image for _, _, image in segments if image is not None)
+        places = {image: number for number, image in enumerate(images)}
+        return _digest([[(*segment[:2], places.get(segment[2])) for segment in segments], list(map(_drawn, images))])
+    image = node.GetImageData()
+    scalars = image.GetPointData().GetScalars() if image is not None else None
+    return _digest(["" if scalars is None else _valuesDigest(vtk_to_numpy(scalars)), _rounded(ijkToRas(node))])
+
+
+def _drawn(image: vtk.vtkImageData) -> object:
+    try:
+        drawn = drawnLabels(image)
+    except InputError:
+        return None
+    # A scene that was saved and loaded again has other margins and another type.
+    return _rounded(drawn.volume_from_index), drawn.values.shape, _valuesDigest(drawn.values.astype(np.int32))
+
+
+def _valuesDigest(values: NDArray[np.generic]) -> str:
+    data = np.ascontiguousarray(values)
+    digest = hashlib.blake2b(repr((data.shape, data.dtype.str)).encode(), digest_size=DIGEST_BYTES)
+    digest.update(data.view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _digest(parts: object) -> str:
+    return hashlib.blake2b(repr(parts).encode(), digest_size=DIGEST_BYTES).hexdigest()
+
+
+def _rounded(matrix: Matrix) -> list[list[float]]:
+    # Adding 0 turns -0 into 0, which look different in a text.
+    return (np.round(matrix, DECIMALS) + 0.0).tolist()

@@ -1,0 +1,46 @@
+"""The table of attempts in step 5."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import qt
+
+from ProSTRegistrationLib.Panel.Situation import Situation
+from ProSTRegistrationLib.Panel.Validity import isRowOutdated
+from ProSTRegistrationLib.Panel.Verdict import attemptCells, attemptHeadings
+
+
+class AttemptsTable:
+    """Shows attempts as rows, the current one selected.
+
+    Args:
+        table: QTableWidget.
+        onClicked: called with the row that was clicked.
+    """
+
+    def __init__(self, table: Any, onClicked: Callable[[int], object]) -> None:
+        self._table, self._isFilling = table, False
+        headings = attemptHeadings()
+        table.setColumnCount(len(headings))
+        table.setHorizontalHeaderLabels(headings)
+        table.verticalHeader().setVisible(False)
+        table.horizontalHeader().setStretchLastSection(True)
+        table.connect("cellClicked(int,int)", lambda row, column: self._isFilling or onClicked(row))
+
+    def fill(self, known: list[dict[str, str]], current: int | None, situation: Situation) -> None:
+        """Shows these attempts (texts by column name), of which the one with the number ``current`` is selected."""
+        table = self._table
+        self._isFilling = True
+        table.setRowCount(len(known))
+        for row, cells in enumerate(known):
+            for column, text in enumerate(attemptCells(cells, isRowOutdated(cells, situation))):
+                item = table.item(row, column)
+                if item is None or item.text() != text:
+                    table.setItem(row, column, qt.QTableWidgetItem(text))
+            if int(cells["Attempt"]) == current:
+                table.selectRow(row)
+        table.resizeColumnsToContents()
+        table.setVisible(bool(known))
+        self._isFilling = False
