@@ -1,4 +1,4 @@
-"""What a verdict was given for, as short digests that outlive a saved scene: a verdict says nothing of other inputs."""
+"""The inputs that a verdict was given for, as short digests that outlive a saved scene: a verdict says nothing of other inputs."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class JudgedInputs:
 
     @classmethod
     def fromText(cls, text: str) -> JudgedInputs | None:
-        """What `text` wrote; None for anything else."""
+        """The inputs that `text` wrote; None for anything else."""
         fields = dict(part.split(":", 1) for part in text.split() if ":" in part)
         return cls(**fields) if tuple(fields) == PARTS else None
 
@@ -65,7 +65,7 @@ class JudgedInputs:
 
 
 class InputDigester:
-    """Makes JudgedInputs; a node's voxels are read again only when they have changed."""
+    """The maker of JudgedInputs; a node's voxels are read again only when they have changed."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[object, str]] = {}

@@ -13,7 +13,7 @@ from ProSTRegistrationLib.Panel.Verdict import attemptCells, attemptHeadings
 
 
 class AttemptsTable:
-    """Shows attempts as rows, the current one selected.
+    """The table of attempts: rows, the current one selected.
 
     Args:
         table: QTableWidget.

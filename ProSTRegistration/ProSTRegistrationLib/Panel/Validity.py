@@ -1,4 +1,4 @@
-"""Whether a verdict still says something of what is chosen and shown: the one place that decides it."""
+"""The validity of a verdict for what is chosen and shown: the one place that decides it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOTHING_TO_JUDGE = "missing"
 
 @dataclass(frozen=True)
 class Validity:
-    """What became of an attempt's verdict.
+    """The state of an attempt's verdict.
 
     Attributes:
         isKnown: it is known what the attempt judged.

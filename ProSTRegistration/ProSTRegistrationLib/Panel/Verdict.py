@@ -41,7 +41,7 @@ def detailsText(attempt: dict[str, Any] | None, validity: Validity) -> str:
 
 
 def questionBeforeKeeping(status: str) -> str:
-    """What is asked before a pose is kept that was not accepted."""
+    """The question before a pose is kept that was not accepted."""
     text = _("This result is called '{verdict}'. Have you looked at the overlay, and keep the pose all the same?")
     return text.format(verdict=verdictWord(status))
 
