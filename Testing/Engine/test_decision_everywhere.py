@@ -14,7 +14,7 @@ from prostreg.images.xray import XRay
 from prostreg.projector.selection import make_projector
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.everywhere import _merit, _trials, register_everywhere
+from prostreg.registration.everywhere import _trials, merit, register_everywhere
 from prostreg.registration.result import Result
 
 QUICK = RegistrationConfig(
@@ -37,7 +37,7 @@ def test_of_several_results_an_accepted_one_wins_then_the_more_convincing_then_t
         result_of("uncertain", 0.5, 0.3), result_of("uncertain", 0.6, 0.2), result_of("uncertain", 0.99, 0.9),
         result_of("accepted", 0.8, 0.3), result_of("accepted", 0.9, 0.2),
     ]  # fmt: skip
-    merits = [_merit(result) for result in from_worst_to_best]
+    merits = [merit(result) for result in from_worst_to_best]
     assert merits == sorted(merits)
     assert len(set(merits)) == len(merits)
 

@@ -18,7 +18,7 @@ from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.everywhere import RESTARTS_OF_ROUNDS, meeting_point_mm
 from prostreg.registration.levels import Levels
 from prostreg.registration.pipeline import mtre_mm
-from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose
+from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, shows_start, start_in_sight, start_pose
 
 EDGE = 15
 CENTRE = np.full(3, 2 * (EDGE - 1) / 2 + 20)
@@ -78,18 +78,26 @@ def turned_away() -> np.ndarray:
 
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("side", [1, -1])
-def test_the_anatomys_centre_must_fall_into_the_image_and_may_lie_at_its_border(axis, side):
+def test_a_start_is_used_as_it_is_up_to_the_images_border_and_moved_inside_from_beyond(axis, side):
     case = case_of()
     half_image_mm = PITCH * (WIDTH, HEIGHT)[axis] / 2 * 500.0 / SDD
-    for beyond_mm, is_refused in ((-0.5, False), (0.5, True)):
+    for beyond_mm, is_moved in ((-0.5, False), (0.5, True), (300.0, True)):
         shift = [0.0, 0.0, 0.0]
         shift[axis] = side * (half_image_mm + beyond_mm)
         start = moved(case, tuple(shift))
-        if is_refused:
-            with pytest.raises(InputError, match="outside the image of view 1"):
-                start_pose(start)
-        else:
-            assert start_pose(start) is start.initial_world_from_volume
+        assert shows_start(start, start.initial_world_from_volume) is not is_moved
+        used = start_in_sight(start)
+        if not is_moved:
+            assert used is start.initial_world_from_volume
+            continue
+        assert shows_start(start, used)
+        centre = transform_points(start.views[0].carm.camera_from_world @ used, CENTRE)
+        given = transform_points(start.views[0].carm.camera_from_world @ start.initial_world_from_volume, CENTRE)
+        assert centre[2] == pytest.approx(given[2])  # along the detector, not along the beam
+        assert centre[1 - axis] == pytest.approx(given[1 - axis], abs=1e-6)
+        pixel = start.views[0].carm.project(centre)[axis]
+        inset = 0.1 * (WIDTH, HEIGHT)[axis]
+        assert pixel == pytest.approx(inset if side < 0 else (WIDTH, HEIGHT)[axis] - inset)
 
 
 def test_a_case_without_a_start_has_no_start_pose():

@@ -197,14 +197,19 @@ def test_without_a_start_the_standard_views_are_tried(case):
     assert "trying AP" in events[0].message
 
 
-@pytest.mark.parametrize(
-    ("parameters", "words"),
-    [([0, 0, 0, 400.0, 0, 0], "outside the image"), ([0, 0, 0, 0, 0, -900.0], "behind the X-ray source")],
-)
-def test_a_start_that_shows_nothing_is_refused_in_words(case, parameters, words):
-    hopeless = replace(case, initial_world_from_volume=posed(case, parameters))
-    with pytest.raises(InputError, match=words):
+def test_a_start_behind_the_source_is_refused_in_words(case):
+    hopeless = replace(case, initial_world_from_volume=posed(case, [0, 0, 0, 0, 0, -900.0]))
+    with pytest.raises(InputError, match="behind the X-ray source"):
         register(one_view(hopeless), RegistrationConfig(**QUICK))
+
+
+def test_a_start_outside_the_image_is_a_guess_to_search_from(case):
+    beyond = replace(case, initial_world_from_volume=posed(case, [3.0, -3.0, 4.0, 160.0, 0, 10.0]))
+    result = register(one_view(beyond), RegistrationConfig(method="cmaes", restarts=4, **QUICK))
+    assert result.status == "accepted"
+    assert result.mtre_mm < 10
+    assert "the start put the anatomy outside of an image" in " ".join(result.reasons)
+    assert result.config["spread_shift_mm"] == RegistrationConfig().spread_shift_mm
 
 
 def test_what_is_not_there_is_refused_before_anything_runs(case):

@@ -122,7 +122,7 @@ class _Everywhere:
 
     def _report(self, stopped: str | None) -> Result:
         """The best result, with what all of them did."""
-        trial, best = max(self._done, key=lambda done: _merit(done[1]))
+        trial, best = max(self._done, key=lambda done: merit(done[1]))
         tried = list(dict.fromkeys(other.view for other, _ in self._done))
         found = (
             f"no start was given; views tried as starts: {', '.join(tried)}; the best pose was found from {trial.view}"
@@ -156,7 +156,8 @@ def _trials(config: RegistrationConfig) -> Iterator[_Trial]:
             yield _Trial(number, view, replace(config, most_restarts=min(restarts, config.most_restarts), seed=seed))
 
 
-def _merit(result: Result) -> tuple[bool, float, float]:
+def merit(result: Result) -> tuple[bool, float, float]:
+    """Grows with how convincing a result is."""
     return result.status == "accepted", result.confidence, float(result.evidence.get("confirmed", 0.0))
 
 

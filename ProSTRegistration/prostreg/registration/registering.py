@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 
+from prostreg.geometry.frames import Matrix
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.everywhere import register_everywhere
-from prostreg.registration.pipeline import register_from_start
+from prostreg.registration.everywhere import LEAST_SECONDS, merit, register_everywhere
+from prostreg.registration.pipeline import check_method, register_from_start
 from prostreg.registration.result import Progress, Result
+from prostreg.registration.start import start_in_sight
+
+WIDER = 2.0
+NEARBY_SHARE = 0.4
+NEARBY_RESTARTS = 8
+"""A start outside of the image: how much wider its shift is searched, and for how long before everywhere."""
+
+MOVED = "the start put the anatomy outside of an image: the search began at the nearest place inside"
 
 
 def register(
@@ -34,5 +45,38 @@ def register(
         WeightsError: the method needs network weights that are not there.
         DeviceError: the device cannot be used here.
     """
-    has_start = case.initial_world_from_volume is not None
-    return (register_from_start if has_start else register_everywhere)(case, config, on_progress, is_cancelled)
+    settings = config or RegistrationConfig()
+    if case.initial_world_from_volume is None:
+        return register_everywhere(case, settings, on_progress, is_cancelled)
+    start = start_in_sight(case)
+    if start is case.initial_world_from_volume:
+        return register_from_start(case, settings, on_progress, is_cancelled)
+    return _from_doubtful_start(case, start, settings, on_progress, is_cancelled)
+
+
+def _from_doubtful_start(
+    case: Case,
+    start: Matrix | None,
+    config: RegistrationConfig,
+    on_progress: Callable[[Progress], None] | None,
+    is_cancelled: Callable[[], bool] | None,
+) -> Result:
+    """Searches from a start that an image does not show: from inside of it and wider, then from everywhere."""
+    check_method(config)
+    began, nearby = time.perf_counter(), None
+    if start is not None:
+        wider = replace(
+            config,
+            spread_shift_mm=WIDER * config.spread_shift_mm,
+            time_limit_s=(NEARBY_SHARE if config.until_accepted else 1.0) * config.time_limit_s,
+            most_restarts=min(NEARBY_RESTARTS, config.most_restarts) if config.until_accepted else config.most_restarts,
+        )
+        moved = replace(case, initial_world_from_volume=start)
+        nearby = register_from_start(moved, wider, on_progress, is_cancelled)
+        nearby = replace(nearby, config=config.to_dict(), reasons=(*nearby.reasons, MOVED))
+        if nearby.status == "accepted" or nearby.stopped == "cancelled" or not config.until_accepted:
+            return nearby
+    left = max(config.time_limit_s - (time.perf_counter() - began), LEAST_SECONDS)
+    anywhere = register_everywhere(case, replace(config, time_limit_s=left), on_progress, is_cancelled)
+    best = anywhere if nearby is None else max(anywhere, nearby, key=merit)
+    return replace(best, config=config.to_dict(), stopped=anywhere.stopped, seconds=time.perf_counter() - began)

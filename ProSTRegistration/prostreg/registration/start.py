@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
-from prostreg.geometry.frames import Matrix, transform_points
+from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
+
+SIGHT_MARGIN = 0.1
+"""How far inside the image, as a share of its size, a start is moved that lies outside of it."""
+
+MOST_MOVES = 10
 
 ISOCENTRE_SHARE = 0.61
 """Usual distance of the patient from the source, as a share of the source-detector distance."""
@@ -31,41 +38,69 @@ def start_pose(case: Case) -> Matrix:
     """The case's initial pose.
 
     Raises:
-        InputError: there is none, or it puts the anatomy behind the source or outside an image.
+        InputError: there is none, or it puts a part of the anatomy behind a source.
     """
     if case.initial_world_from_volume is None:
         raise InputError('The case has no start pose: give one as "initial", or search everywhere.')
     points = anatomy_points_mm(case)
-    faults = [
-        fault
-        for number, view in enumerate(case.views, start=1)
-        for fault in _visibility_faults(view.carm, case.initial_world_from_volume, points, number)
-    ]
+    faults = []
+    for number, view in enumerate(case.views, start=1):
+        points_camera = transform_points(view.carm.camera_from_world @ case.initial_world_from_volume, points)
+        nearest = float(points_camera[:, 2].min())
+        if nearest <= 0:
+            faults.append(
+                f"The start pose puts the anatomy behind the X-ray source of view {number} (its nearest point lies"
+                f" {nearest:.0f} mm along the beam): check the direction of the matrix (world_from_volume, mm) and the"
+                " axes of the camera (z from the source to the detector)."
+            )
     if faults:
         raise InputError(faults)
     return case.initial_world_from_volume
 
 
-def _visibility_faults(carm: CArm, world_from_volume: Matrix, points_mm: NDArray[np.float64], number: int) -> list[str]:
-    points_camera = transform_points(carm.camera_from_world @ world_from_volume, points_mm)
-    if (points_camera[:, 2] <= 0).any():
-        nearest = points_camera[:, 2].min()
-        return [
-            f"The start pose puts the anatomy behind the X-ray source of view {number} (its nearest point lies"
-            f" {nearest:.0f} mm along the beam): check the direction of the matrix (world_from_volume, mm) and the"
-            " axes of the camera (z from the source to the detector)."
-        ]
-    pixels = carm.project(points_camera)
-    is_inside = ((pixels > -0.5) & (pixels < np.array(carm.size) - 0.5)).all(axis=1)
-    centre = carm.project(anatomy_centre_mm(points_camera))
-    centre_inside = bool(((centre > -0.5) & (centre < np.array(carm.size) - 0.5)).all())
-    if not is_inside.any() or not centre_inside:
-        return [
-            f"The start pose puts the anatomy outside the image of view {number} (its centre falls on pixel"
-            f" {centre[0]:.0f}, {centre[1]:.0f} of {carm.width} x {carm.height}): move it closer, or leave the"
-            " start pose out to search everywhere."
-        ]
-    return []
+def start_in_sight(case: Case) -> Matrix | None:
+    """The start, moved along the detectors until all images show the anatomy's centre, if they do not already.
+
+    None where the C-arms contradict each other so much that no move along them does.
+
+    Raises:
+        InputError: as `start_pose`.
+    """
+    pose = start_pose(case)
+    centre_mm = anatomy_centre_mm(anatomy_points_mm(case))
+    for _ in range(MOST_MOVES):
+        outside = [view.carm for view in case.views if not _shows(view.carm, pose, centre_mm)]
+        if not outside:
+            return pose
+        for carm in outside:
+            pose = _moved_into(carm, pose, centre_mm)
+    return None
+
+
+def shows_start(case: Case, world_from_volume: Matrix) -> bool:
+    """True if every image shows the anatomy's centre at a pose, and nothing of the anatomy lies behind a source."""
+    centre_mm = anatomy_centre_mm(anatomy_points_mm(case))
+    try:
+        start_pose(replace(case, initial_world_from_volume=world_from_volume))
+    except InputError:
+        return False
+    return all(_shows(view.carm, world_from_volume, centre_mm) for view in case.views)
+
+
+def _shows(carm: CArm, world_from_volume: Matrix, centre_mm: NDArray[np.float64]) -> bool:
+    pixel = carm.project_world(transform_points(world_from_volume, centre_mm))
+    return bool(((pixel > -0.5) & (pixel < np.array(carm.size) - 0.5)).all())
+
+
+def _moved_into(carm: CArm, world_from_volume: Matrix, centre_mm: NDArray[np.float64]) -> Matrix:
+    """The pose shifted parallel to a detector, so that the centre falls a little inside its image."""
+    camera_from_volume = carm.camera_from_world @ world_from_volume
+    centre = transform_points(camera_from_volume, centre_mm)
+    size = np.array(carm.size)
+    pixel = np.clip(carm.project(centre), SIGHT_MARGIN * size, (1 - SIGHT_MARGIN) * size)
+    ray = np.linalg.solve(carm.intrinsics, np.append(pixel, 1.0))
+    camera_from_volume[:3, 3] += ray * centre[2] - centre
+    return np.asarray(invert_rigid(carm.camera_from_world) @ camera_from_volume)
 
 
 def start_spread(config: RegistrationConfig) -> NDArray[np.float64]:

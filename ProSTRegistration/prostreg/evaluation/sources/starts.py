@@ -1,4 +1,4 @@
-"""Start poses: drawn around the truth, and drawn again where the program would refuse them."""
+"""Start poses: drawn around the truth, and drawn again where an image does not show the anatomy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, mean_distance_mm
 from prostreg.json_fields import JsonFields
 from prostreg.registration.case import Case
-from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose
+from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, shows_start
 from prostreg.simulation.pose_draws import PoseDraw, read_pose_draw
 
 KINDS = ("drawn", "bins")
@@ -50,7 +50,7 @@ def read_starts(fields: JsonFields) -> Starts:
 
 
 def with_start(case: Case, starts: Starts, number: int, rng: np.random.Generator) -> Case:
-    """The case with a start around its truth that the program does not refuse.
+    """The case with a start around its truth that every image shows.
 
     Args:
         case: with truth, and with landmarks where the starts are binned by mTRE.
@@ -66,21 +66,12 @@ def with_start(case: Case, starts: Starts, number: int, rng: np.random.Generator
     for _ in range(MOST_DRAWS):
         offset = starts.offsets.parameters(rng)
         pose = _binned(case, chart, offset, starts.edges_mm, number, rng) if starts.edges_mm else _at(chart, offset)
-        if pose is not None and is_usable_start(case, pose):
+        if pose is not None and shows_start(case, pose):
             return replace(case, initial_world_from_volume=pose)
     raise InputError(
         f"The case {case.name}: of {MOST_DRAWS} starts drawn, none shows the anatomy in every image. Draw them nearer"
         " to the truth."
     )
-
-
-def is_usable_start(case: Case, world_from_volume: Matrix) -> bool:
-    """True if a registration would begin from this pose."""
-    try:
-        start_pose(replace(case, initial_world_from_volume=world_from_volume))
-    except InputError:
-        return False
-    return True
 
 
 def _binned(
