@@ -18,14 +18,15 @@ from pathlib import Path
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "ProSTRegistration"), str(ROOT / "Testing")]
+sys.path[:0] = [str(ROOT / "ProSTRegistration"), str(ROOT / "Testing"), str(ROOT / "Testing" / "Slicer")]
 warnings.simplefilter("ignore")
 
 import numpy as np
+from Heartbeat import Heartbeat
 
 from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
 from ProSTRegistrationLib.SampleDataSets import loadSampleCase
-from SlicerFacade.Driving import Driver, Heartbeat
+from SlicerFacade.Driving import Driver
 from SlicerFacade.Installation import installed
 
 PATIENCE_S = 900.0

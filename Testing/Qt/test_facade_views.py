@@ -5,8 +5,7 @@ import time
 import numpy as np
 import pytest
 import slicer
-
-from SlicerFacade.Driving import Heartbeat
+from Heartbeat import Heartbeat
 
 OWN_LAYOUT = 7654
 OWN_XML = """

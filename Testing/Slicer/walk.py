@@ -1,23 +1,28 @@
 """Walks the whole workflow in the module's panel and saves a picture of every step.
 
-    Slicer --python-script Testing/Slicer/walk.py --out FOLDER [--sample spine] [--stay]
+    Slicer --python-script Testing/Slicer/walk.py --out FOLDER [--sample spine] [--deadline SECONDS] [--stay]
 
-Needs what the panel's Environment line asks for; load a sample by hand once, to have it installed. Ends Slicer with
-exit code 0 when every step did what it should, 1 otherwise; FOLDER/walk.txt then says which did not. --stay leaves
-Slicer open.
+Needs what the panel's Environment line asks for; load a sample by hand once, to have it installed. Nobody has to watch:
+Slicer ends with exit code 0 when every step did what it should, with 1 otherwise. FOLDER/report.json has the time and
+the longest blocking of each step, and says what went wrong. After the deadline the process ends at once, whatever holds
+it; FOLDER/deadline.txt then shows where it stood. --stay leaves Slicer open.
 """
 
 import argparse
+import faulthandler
 import sys
 import time
 import traceback
+from contextlib import contextmanager
 from pathlib import Path
 
 import ctk
 import numpy as np
 import slicer
+from WalkReport import WalkReport
 
 PATIENCE_S = 300.0
+DEADLINE_S = 1800.0
 LARGEST_MTRE_MM = 3.0
 SLIDER_MM = 15.0
 
@@ -31,28 +36,24 @@ class Walk:
 
     Args:
         widget: the module's widget object.
-        folder: where pictures and walk.txt go; made if it is not there. None for no pictures.
+        report: a WalkReport, into whose folder the pictures go; one that writes nothing if it is None.
         sample: "phantom" or "spine".
-        say: called with a line for each step done.
     """
 
-    def __init__(self, widget, folder=None, sample="phantom", say=print):
+    def __init__(self, widget, report=None, sample="phantom"):
         self.widget, self.ui, self.panel = widget, widget.ui, widget.panel
-        self.folder, self.sample, self._say = folder, sample, say
-        self.pictures = []
+        self.report, self.sample = report or WalkReport(), sample
         self._start = None
 
     def all(self):
         """All steps in their order; raises StepFailed at the first that goes wrong."""
-        if self.folder is not None:
-            self.folder.mkdir(parents=True, exist_ok=True)
         for step in (
             self.empty, self.loadSample, self.standardView, self.slide, self.register, self.overlays, self.fromSource,
             self.accept, self.reject,
         ):  # fmt: skip
-            began = time.monotonic()
-            step()
-            self._say(f"{step.__name__:14} {time.monotonic() - began:6.1f} s")
+            with self.report.step(step.__name__):
+                step()
+        self.report.succeed()
 
     def empty(self):
         """The panel without any data says what it needs."""
@@ -184,16 +185,15 @@ class Walk:
 
     def _picture(self, name, widget):
         """Saves the main window with a widget of the panel in sight."""
-        if self.folder is None:
+        if self.report.folder is None:
             return
         self._reveal(widget)
         self._wait(0.2)
         slicer.util.forceRenderAllViews()
         slicer.app.processEvents()
-        path = self.folder / f"{len(self.pictures) + 1:02} {name}.png"
+        path = self.report.picturePath(name)
         if not ctk.ctkWidgetsUtils.grabWidget(slicer.util.mainWindow()).save(str(path)):
             raise StepFailed(f"The picture {path} cannot be written.")
-        self.pictures.append(path)
 
     def _reveal(self, widget):
         area = widget.parentWidget()
@@ -215,37 +215,57 @@ def packagesMissing():
     return "" if report.isReady else f"{report.text}. Load a sample in the panel by hand once, to install it."
 
 
-def main():
+@contextmanager
+def deadline(seconds, folder):
+    """Ends the process with exit code 1 after so long, and leaves in deadline.txt where each thread stood.
+
+    A timer of Qt or of Python would wait for the main thread; this one ends even a process that a dialog or a call
+    into C++ holds.
+    """
+    with (folder / "deadline.txt").open("w", encoding="utf-8") as file:
+        faulthandler.dump_traceback_later(seconds, exit=True, file=file)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+    (folder / "deadline.txt").unlink()
+
+
+def walkAndReport(options):
     """Walks in the running Slicer; returns the exit code."""
+    report = WalkReport(options.out)
+    try:
+        with deadline(options.deadline, options.out):
+            slicer.util.selectModule("ProSTRegistration")
+            missing = packagesMissing()
+            if missing:
+                raise StepFailed(missing)
+            Walk(slicer.util.getModuleWidget("ProSTRegistration"), report, options.sample).all()
+    except StepFailed as error:
+        report.stop(str(error))
+    except Exception as error:
+        report.stop(f"{type(error).__name__}: {error}", traceback.format_exc())
+    return 0 if report.content["passed"] else 1
+
+
+def main():
+    """Reads the command line, walks, and ends Slicer with the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--sample", choices=("phantom", "spine"), default="phantom")
+    parser.add_argument("--deadline", type=float, default=DEADLINE_S, metavar="SECONDS")
     parser.add_argument("--stay", action="store_true")
-    options, _ = parser.parse_known_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    lines = []
-
-    def say(line):
-        print(line)
-        lines.append(line)
-
-    code = 1
+    code, isLeftOpen = 1, False
     try:
-        slicer.util.selectModule("ProSTRegistration")
-        missing = packagesMissing()
-        if missing:
-            raise StepFailed(missing)
-        Walk(slicer.util.getModuleWidget("ProSTRegistration"), options.out, options.sample, say).all()
-        say("Every step did what it should.")
-        code = 0
-    except StepFailed as error:
-        say(f"Stopped: {error}")
-    except Exception:
-        say(traceback.format_exc())
-    (options.out / "walk.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    if not options.stay:
-        slicer.util.exit(code)
-    return code
+        options, _ = parser.parse_known_args()
+        isLeftOpen = options.stay
+        code = walkAndReport(options)
+    except SystemExit as end:
+        code = 1 if end.code else 0
+    finally:
+        # Slicer would stay open after an error in a script, and a build machine would wait for it.
+        if not isLeftOpen:
+            slicer.util.exit(code)
 
 
 if __name__ == "__main__":

@@ -174,38 +174,3 @@ def _press(widget, key, text=""):
     for kind in (QtCore.QEvent.KeyPress, QtCore.QEvent.KeyRelease):
         event = QtGui.QKeyEvent(kind, int(key), QtCore.Qt.NoModifier, text)
         QtCore.QCoreApplication.sendEvent(widget, event)
-
-
-class Heartbeat:
-    """A timer in the event loop that notes its largest gap: for how long the main thread was blocked.
-
-    Use as a context manager around what is to be watched.
-
-    Attributes:
-        largestGapMs: between two beats, in ms; the interval of 5 ms is part of it.
-        beats: how many there were.
-    """
-
-    INTERVAL_MS = 5
-
-    def __init__(self):
-        self.largestGapMs, self.beats = 0.0, 0
-        self._timer = QtCore.QTimer()
-        self._timer.setTimerType(QtCore.Qt.PreciseTimer)
-        self._timer.timeout.connect(self._beat)
-        self._last = None
-
-    def __enter__(self):
-        self._last = time.perf_counter()
-        self._timer.start(self.INTERVAL_MS)
-        return self
-
-    def __exit__(self, *_):
-        self._timer.stop()
-        self._beat()
-
-    def _beat(self):
-        now = time.perf_counter()
-        self.largestGapMs = max(self.largestGapMs, 1000.0 * (now - self._last))
-        self.beats += 1
-        self._last = now
