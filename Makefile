@@ -6,6 +6,7 @@
 #   make screenshots  makes the pictures of the Slicer module again
 #   make figures   draws the icon, the figures of the documentation and the README's screenshot again
 #   make manifest lists the files that Slicer installs in ProSTRegistration/CMakeLists.txt
+#   make repository URL=https://github.com/OWNER/SlicerNAME  writes the repository's address wherever it stands
 #   make clean     removes the environment and everything that was generated
 #
 # PYTHON=python3.12 chooses another interpreter, DEMO_FLAGS=--phantom runs the demo without its download.
@@ -18,7 +19,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore
 
-.PHONY: help setup demo test lint figures screenshots manifest clean
+.PHONY: help setup demo test lint figures screenshots manifest repository clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -54,6 +55,9 @@ screenshots: $(READY)
 
 manifest:
 	$(PYTHON) Testing/Packaging/write_manifest.py
+
+repository:
+	$(PYTHON) Testing/Packaging/write_repository.py "$(URL)"
 
 clean:
 	rm -rf .venv demo-output build dist ProSTRegistration/*.egg-info .pytest_cache .mypy_cache .ruff_cache
