@@ -1,0 +1,57 @@
+"""The workflows of the build service are what its schema allows, and run what is there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WORKFLOWS = ".github/workflows/"
+
+
+@pytest.fixture(scope="module")
+def workflows(repository: Path, tracked_files: list[str]) -> list[Path]:
+    files = [repository / name for name in tracked_files if name.startswith(WORKFLOWS)]
+    assert files
+    return files
+
+
+def check(*files: Path) -> subprocess.CompletedProcess[str]:
+    pytest.importorskip("check_jsonschema", reason="check-jsonschema is not installed: make setup")
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows"]
+    return subprocess.run([*command, *map(str, files)], capture_output=True, text=True)
+
+
+def test_workflows_are_what_the_schema_allows(workflows: list[Path]) -> None:
+    checked = check(*workflows)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_check_sees_a_misspelt_key(workflows: list[Path], tmp_path: Path) -> None:
+    misspelt = tmp_path / "misspelt.yml"
+    misspelt.write_text(workflows[0].read_text(encoding="utf-8").replace("runs-on:", "run-on:"), encoding="utf-8")
+    assert check(misspelt).returncode == 1
+
+
+def test_files_that_workflows_name_are_there(workflows: list[Path], tracked_files: list[str]) -> None:
+    text = "\n".join(file.read_text(encoding="utf-8") for file in workflows)
+    named = set(re.findall(r"(?:Testing|ProSTRegistration)/[\w./]+\.\w+", text))
+    assert "Testing/Slicer/walk.py" in named
+    assert named <= set(tracked_files)
+
+
+def test_windows_runs_what_make_runs(repository: Path, workflows: list[Path]) -> None:
+    """make test installs and runs in .venv; Windows does the same without it, and both change together."""
+    makefile = (repository / "Makefile").read_text(encoding="utf-8")
+    text = (repository / WORKFLOWS / "tests.yml").read_text(encoding="utf-8")
+    recipe = makefile[makefile.index("\ntest: lint") : makefile.index("\nfigures:")]
+    commands = [line.removeprefix("\t$(BIN)/") for line in recipe.splitlines() if line.startswith("\t$(BIN)/")]
+    assert len(commands) == 5
+    for command in commands:
+        assert re.search(rf"^ +{re.escape(command)}$", text, flags=re.M), command
+    editable = re.search(r'--editable "[^"]+"', makefile)
+    assert editable is not None
+    assert editable[0] in text
