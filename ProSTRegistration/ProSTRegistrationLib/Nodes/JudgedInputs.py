@@ -1,4 +1,4 @@
-"""The inputs that a verdict was given for, as short digests that outlive a saved scene: a verdict says nothing of other inputs."""
+"""The inputs that a verdict was given for, as short digests that outlive a saved scene."""
 
 from __future__ import annotations
 
