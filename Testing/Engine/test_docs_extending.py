@@ -13,7 +13,10 @@ import SimpleITK as sitk  # noqa: N813
 
 from prostreg import choices
 from prostreg.cli.arguments import make_parser
+from prostreg.evaluation.protocol import read_protocol
 from prostreg.evaluation.report.table import _meaning
+from prostreg.evaluation.report.worst_cases import write_worst_cases
+from prostreg.evaluation.rows import Row
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.standard_views import standard_view
 from prostreg.images.volume import Volume
@@ -98,6 +101,22 @@ def test_the_projector_is_used_for_search_verdict_and_files(
     write_case_outputs(tmp_path / "out", case, result)
     drawn = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "out/drr.nrrd")))
     assert 0.1 < drawn.max() < 1
+
+
+def test_the_projector_of_a_protocol_draws_the_cases_to_look_at(
+    added: list[str], ct: Volume, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OneCase:
+        def __len__(self) -> int:
+            return 1
+
+        def case(self, number: int) -> Case:
+            return case_of(ct, "saturated")
+
+    monkeypatch.setitem(choices.PROJECTORS, "fused-cpu", "nowhere:Nothing")
+    protocol = read_protocol("phantom").with_changes(settings={"projector": "saturated"})
+    row = Row("phantom", "1", "1", 0, "blobs", "cmaes", 0, mtre_mm=20.0, world_from_volume=np.eye(4).tolist())
+    assert write_worst_cases(tmp_path, protocol, [row], OneCase()) == ["worst_cases.png"]
 
 
 def test_the_similarity_is_used_for_search_verdict_and_expected_error(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
-from prostreg.images.anatomy import BODY_THRESHOLD_HU, LEAST_INSIDE
+from prostreg.images.anatomy import misfit
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels
 from ProSTRegistrationLib.Nodes.CArmNode import pixelsOf
 from ProSTRegistrationLib.Nodes.CArmSettings import isPlaced
@@ -149,12 +149,14 @@ def _anatomyFaults(
             " under the same transform in the Data module."
         ]
     hu = _huAt(ct, points[:: -(-len(points) // MOST_POINTS)])
-    share = np.isfinite(hu).mean()
+    inside = hu[np.isfinite(hu)]
+    share = len(inside) / len(hu)
+    found = misfit(share, inside)
     hint = "Does it belong to another patient or scan? Choose the one that was made of this CT."
-    if share < LEAST_INSIDE:
+    if found == "outside":
         return [f"{name}: only {100 * share:.0f} % of it lie in the CT '{ctNode.GetName()}'. {hint}"]
-    if np.nanmedian(hu) < BODY_THRESHOLD_HU:
-        return [f"{name}: it lies mostly in air ({np.nanmedian(hu):.0f} HU) in the CT '{ctNode.GetName()}'. {hint}"]
+    if found == "in air":
+        return [f"{name}: it lies mostly in air ({np.median(inside):.0f} HU) in the CT '{ctNode.GetName()}'. {hint}"]
     return []
 
 

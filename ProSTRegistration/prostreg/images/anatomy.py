@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
@@ -75,15 +76,28 @@ def refuse_anatomy_of_another_ct(ct: Volume, mask: NDArray[np.bool_], labelled_m
     """
     hint = "Choose the labels that were made on this CT."
     share = min(1.0, float(mask.sum()) * voxel_mm3(ct) / labelled_mm3)
-    if share < LEAST_INSIDE:
+    found = misfit(share, ct.values[mask])
+    if found == "outside":
         raise InputError(
             f"Only {share:.0%} of the anatomy lies in the CT: it seems to belong to another scan or patient, or lies"
             f" under another transform. {hint}"
         )
-    if float(np.median(ct.values[mask])) < BODY_THRESHOLD_HU:
+    if found == "in air":
         raise InputError(
             f"Most of the anatomy lies in air in this CT: it seems to belong to another scan or patient. {hint}"
         )
+
+
+def misfit(share_inside: float, hu: NDArray[Any]) -> Literal["outside", "in air"] | None:
+    """What shows that an anatomy was made on another CT; None if nothing does.
+
+    Args:
+        share_inside: of the anatomy that lies in the CT.
+        hu: (n,) the CT's values there, all of them or a sample; may be empty where the share is 0.
+    """
+    if share_inside < LEAST_INSIDE:
+        return "outside"
+    return "in air" if float(np.median(hu)) < BODY_THRESHOLD_HU else None
 
 
 def voxel_mm3(volume: Volume) -> float:

@@ -49,11 +49,10 @@ class FusedFeatures:
 
     Args:
         channels: attenuation, one volume per channel.
-        projector: name of the projector.
     """
 
-    def __init__(self, channels: Sequence[Volume], projector: str = "auto") -> None:
-        self._projectors = [make_projector(volume, projector) for volume in channels]
+    def __init__(self, channels: Sequence[Volume]) -> None:
+        self._projectors = [make_projector(volume) for volume in channels]
 
     def moving(self, camera_from_volume: NDArray[np.float64], twists: Tensor, carm: CArm) -> Tensor:
         return self.rendered(camera_from_volume, carm).moved(twists)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from prostreg.choices import AUTO
 from prostreg.evaluation.protocol import Protocol
 from prostreg.evaluation.report.cases_to_look_at import DANGEROUS, MISSED, Notable, notable_rows
 from prostreg.evaluation.rows import Row
@@ -53,7 +54,7 @@ def write_worst_cases(folder: Path, protocol: Protocol, rows: Sequence[Row], sou
     Args:
         rows: of all methods.
     """
-    maker = _CardMaker(source)
+    maker = _CardMaker(source, protocol.settings.get("projector", AUTO))
     cards = [maker.card(entry) for entry in notable_rows(rows, protocol.success_mm)]
     if not cards:
         (folder / WORST_FILE).unlink(missing_ok=True)
@@ -66,8 +67,8 @@ def write_worst_cases(folder: Path, protocol: Protocol, rows: Sequence[Row], sou
 class _CardMaker:
     """Makes cards, and keeps what cases share."""
 
-    def __init__(self, source: CaseSource) -> None:
-        self._source = source
+    def __init__(self, source: CaseSource, projector: str) -> None:
+        self._source, self._projector_name = source, projector
         self._case: Case | None = None
         self._projector: Projector | None = None
 
@@ -86,7 +87,10 @@ class _CardMaker:
         """The anatomy's projector; cases of one patient share it."""
         same = self._case is not None and self._case.ct is case.ct and self._case.anatomy is case.anatomy
         if self._projector is None or not same:
-            self._case, self._projector = case, make_projector(moving_volume(case.ct, case.anatomy))
+            self._case, self._projector = (
+                case,
+                make_projector(moving_volume(case.ct, case.anatomy), self._projector_name),
+            )
         return self._projector
 
 
