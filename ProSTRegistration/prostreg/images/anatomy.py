@@ -89,7 +89,7 @@ def refuse_anatomy_of_another_ct(ct: Volume, mask: NDArray[np.bool_], labelled_m
 
 
 def misfit(share_inside: float, hu: NDArray[Any]) -> Literal["outside", "in air"] | None:
-    """What shows that an anatomy was made on another CT; None if nothing does.
+    """The sign that an anatomy was made on another CT; None if there is none.
 
     Args:
         share_inside: of the anatomy that lies in the CT.
