@@ -36,7 +36,8 @@ class ProSTRegistration(ScriptedLoadableModule):
         super().__init__(parent)
         self.parent.title = _("ProST Registration (2D/3D)")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Registration")]
-        self.parent.dependencies = []
+        # Their nodes or readers are used; where one is disabled, Slicer says so instead of a step that fails.
+        self.parent.dependencies = ["Markups", "SampleData", "Segmentations", "Sequences", "VolumeRendering"]
         self.parent.contributors = ["ProSTRegistration maintainers (ProSTRegistration project)"]
         self.parent.helpText = _("""
 Finds where a CT lies with respect to a C-arm from one or more fluoroscopy images of the same patient, writes the

@@ -48,7 +48,7 @@ PROJECTORS = {
     "fused-cpu": "prostreg.projector.fused_cpu:FusedCpuProjector",
     "reference": "prostreg.projector.reference:ReferenceProjector",
 }
-"""Each is made from a volume; "auto" is the first."""
+"""Each is made from a volume; "auto" is the first that can run here."""
 
 SIMILARITIES = {"patch-gradncc": "prostreg.similarity.correlation:PatchGradNcc"}
 """Each is made from an X-ray, its mask, and the radius and stride of patches in pixels."""

@@ -1,4 +1,8 @@
-"""Kernels compiled by numba, whose machine code is kept on disk from one process to the next."""
+"""Kernels compiled by numba, whose machine code is kept on disk from one process to the next.
+
+numba is wanted and not needed: not every numpy that an application ships has one that suits it. Whoever chooses between
+kernels and torch asks KERNELS_AVAILABLE.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,17 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import numba
-from numba.core.caching import FunctionCache
+from prostreg.errors import DeviceError
+
+try:
+    import numba
+    from numba.core.caching import FunctionCache
+except ModuleNotFoundError as error:
+    if error.name != "numba":
+        raise
+    KERNELS_AVAILABLE = False
+else:
+    KERNELS_AVAILABLE = True
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -15,7 +28,14 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
     Only functions of a module's top level are found again. One that closes over another kernel has a new key in every
     process: make such a choice by an argument that may be None, which numba compiles apart.
+
+    Raises:
+        DeviceError: there is no numba.
     """
+    if not KERNELS_AVAILABLE:
+        raise DeviceError(
+            "The compiled kernels need the package numba, which is missing: install it, or choose the projector 'auto'."
+        )
     kernel: Any = numba.njit(nogil=True, fastmath=True, error_model="numpy")(function)
     # numba raises a RuntimeError where no folder can be written; the machine code then lasts as long as the process.
     with contextlib.suppress(RuntimeError, OSError):

@@ -26,7 +26,10 @@ PACKAGES = {
     "pillow": "PIL",
     "tqdm": "tqdm",
 }
-"""What the engine cannot do without: names of installation, and the names by which they are imported."""
+"""What the engine computes with: names of installation, and the names by which they are imported."""
+
+SLOWER = "no numba: DRRs take 100 times as long"
+"""Measured: see docs/measurements.md."""
 
 
 @cache

@@ -133,12 +133,12 @@ class TestUnexpected:
 
 
 def test_a_missing_package_is_named(tmp_path):
-    (tmp_path / "numba.py").write_text("raise ModuleNotFoundError('no numba here', name='numba')", encoding="utf-8")
+    (tmp_path / "cma.py").write_text("raise ModuleNotFoundError('no cma here', name='cma')", encoding="utf-8")
     paths = os.pathsep.join([str(tmp_path), *sys.path])
     done = subprocess.run(
         [sys.executable, "-m", "prostreg", "demo", "--phantom", "--out", str(tmp_path / "out")],
         capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths},
     )  # fmt: skip
     assert done.returncode == 2
-    assert "The package numba is missing" in done.stderr
+    assert "The package cma is missing" in done.stderr
     assert "Traceback" not in done.stderr

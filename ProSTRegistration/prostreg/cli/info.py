@@ -10,7 +10,7 @@ from typing import Any
 
 from prostreg.cli.outcome import ExitCode, Outcome
 from prostreg.errors import WeightsError
-from prostreg.machine import PACKAGES, processor_name, versions
+from prostreg.machine import PACKAGES, SLOWER, processor_name, versions
 
 PACKAGES_TOLD = (*PACKAGES, "slicer-core")
 
@@ -40,10 +40,13 @@ def _devices() -> list[dict[str, Any]]:
 
 
 def _accelerators() -> dict[str, Any]:
-    import numba
     import torch
 
-    return {"torch_threads": torch.get_num_threads(), "numba_threads": numba.get_num_threads()}
+    from prostreg.compilation import KERNELS_AVAILABLE
+    from prostreg.parallel import cores
+
+    threads = cores() if KERNELS_AVAILABLE else None
+    return {"torch_threads": torch.get_num_threads(), "numba_threads": threads}
 
 
 def _weights() -> dict[str, Any]:
@@ -72,8 +75,8 @@ def _as_text(report: dict[str, Any]) -> str:
         details = f"{device['cores']} cores" if "cores" in device else f"{device['memory_gib']} GiB"
         lines.append(f"{device['name']:12} {device['model']}, {details}")
     accelerators = report["accelerators"]
-    threads = f"numba on {accelerators['numba_threads']} threads, torch on {accelerators['torch_threads']} threads"
-    lines.append(f"{'accelerators':12} {threads}")
+    kernels = f"numba on {accelerators['numba_threads']} threads" if accelerators["numba_threads"] else SLOWER
+    lines.append(f"{'accelerators':12} {kernels}, torch on {accelerators['torch_threads']} threads")
     lines += [f"{'weights':12} {entry}" for entry in _weights_as_text(report["weights"])]
     return "\n".join(lines)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.choices import AUTO, PROJECTORS, loaded
+from prostreg.compilation import KERNELS_AVAILABLE
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.images.volume import Volume
@@ -32,12 +33,17 @@ class Projector(Protocol):
 
 
 def make_projector(volume: Volume, name: str = AUTO) -> Projector:
-    """The projector called ``name`` for a volume of attenuation in 1/mm; ``auto`` is the first of PROJECTORS.
+    """The projector called ``name`` for a volume of attenuation in 1/mm.
+
+    ``auto`` is the first of PROJECTORS; the reference where kernels cannot be compiled.
 
     Raises:
         InputError: for an unknown name.
+        DeviceError: it needs a package that is missing.
     """
     if name not in (AUTO, *PROJECTORS):
         raise InputError(f"There is no projector '{name}': choose one of {', '.join([AUTO, *PROJECTORS])}.")
-    made: Projector = loaded(PROJECTORS[next(iter(PROJECTORS)) if name == AUTO else name])(volume)
+    if name == AUTO:
+        name = next(iter(PROJECTORS)) if KERNELS_AVAILABLE else "reference"
+    made: Projector = loaded(PROJECTORS[name])(volume)
     return made

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from prostreg.similarity.scorer import CompiledScorer
+from prostreg.compilation import KERNELS_AVAILABLE
+
+if TYPE_CHECKING:
+    from prostreg.similarity.selection import Scorer
 
 FLAT = 1e-12
 """Variance below which an image counts as flat, relative to its mean square."""
@@ -48,8 +55,12 @@ class PatchGradNcc:
         everywhere = (2 * self.counts.sum()).clamp(min=1)
         return correlation.sum(dim=(1, 2, 3)) / ((structure.sum(dim=(1, 2, 3)) + 1) * everywhere).sqrt()
 
-    def scorer(self) -> CompiledScorer:
-        """Scores compiled for the CPU, on all cores."""
+    def scorer(self) -> Scorer:
+        """Scores compiled for the CPU, on all cores; by torch where kernels cannot be compiled."""
+        if not KERNELS_AVAILABLE:
+            return self._scores
+        from prostreg.similarity.scorer import CompiledScorer
+
         return CompiledScorer(
             (
                 self.weight.numpy(), self.fixed[0].numpy(), self.fixed_mean[0].numpy(), self.fixed_variance[0].numpy(),
@@ -80,6 +91,10 @@ class PatchGradNcc:
         shares = (agreement - slope * structure) / ((central_structure + 1) * everywhere).sqrt()
         size = -(-self.edge // self.stride)
         return functional.avg_pool2d(shares, size, ceil_mode=True, divisor_override=1).flatten(start_dim=1)
+
+    def _scores(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
+        with torch.no_grad():
+            return self(torch.from_numpy(images)).numpy().astype(np.float64)
 
     def _patches(self, moving: Tensor) -> tuple[Tensor, Tensor]:
         """Damped correlation and squared structure (0: flat, 1: far from flat) of the patches (n, 2, rows, columns)."""

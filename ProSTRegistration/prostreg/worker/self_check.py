@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
+from prostreg.compilation import KERNELS_AVAILABLE
 from prostreg.errors import DeviceError
-from prostreg.machine import GIB, available_bytes, processor_name, versions
+from prostreg.machine import GIB, SLOWER, available_bytes, processor_name, versions
 from prostreg.parallel import cores
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.pipeline import check_method
@@ -42,6 +43,8 @@ def _verdict(device: str, fault: str | None, cuda: dict[str, Any]) -> str:
     if fault is not None:
         return f"The engine cannot compute here: {fault}. Install the PyTorch extension's torch again."
     sentences = [f"Ready: computing on the CPU with {cores()} threads."]
+    if not KERNELS_AVAILABLE:
+        sentences.append(f"There is {SLOWER}.")
     if device == "cuda":
         sentences.append(f"The GPU is not used: {cuda['fault'] or _no_gpu_registration()}")
     return " ".join(sentences)
