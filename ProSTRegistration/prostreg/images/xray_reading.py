@@ -4,30 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 from prostreg.choices import Polarity
-from prostreg.errors import FaultList, InputError
+from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.images.dicom_tags import is_dicom
-from prostreg.images.header_check import nifti_data_faults
+from prostreg.images.formats.picture_size import refuse_many_pixels
+from prostreg.images.formats.pictures import PICTURE_FORMATS, read_picture
+from prostreg.images.formats.stored_image import count_of, unreadable
+from prostreg.images.formats.tiff import read_tiff
+from prostreg.images.formats.value_reading import as_float32, read_values
+from prostreg.images.formats.volume_files import SUFFIXES, image_suffix, read_image_header
 from prostreg.images.library_messages import quiet_libraries
-from prostreg.images.reading import image_suffix
 from prostreg.images.xray_dicom import read_dicom_xray
+from prostreg.machine import refuse_too_large
 
-_IMAGE_IO = {
-    ".tif": "TIFFImageIO",
-    ".tiff": "TIFFImageIO",
-    ".nrrd": "NrrdImageIO",
-    ".nhdr": "NrrdImageIO",
-    ".mha": "MetaImageIO",
-    ".mhd": "MetaImageIO",
-    ".nii": "NiftiImageIO",
-    ".nii.gz": "NiftiImageIO",
-}
+_TIFF_SUFFIXES = (".tif", ".tiff")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +42,7 @@ class XRayImage:
 
 
 def read_xray_image(path: Path) -> XRayImage:
-    """Reads one X-ray image from TIFF, PNG, NRRD, MHA/MHD, NIfTI or DICOM.
+    """Reads one X-ray image from TIFF, PNG, JPEG, BMP, NRRD, MHA/MHD, NIfTI or DICOM.
 
     The fastest index of NRRD, MHA and NIfTI files runs along the image's columns (u), the
     second along its rows (v); their directions in space are not looked at. Colour images
@@ -87,50 +83,43 @@ def _stored_image(path: Path, what: str) -> XRayImage:
         raise InputError(f"{what} {path} does not exist or is no file: check the path.")
     if is_dicom(path):
         return XRayImage(*read_dicom_xray(path))
-    return XRayImage(_read_png(path, what) if image_suffix(path) == ".png" else _read_with_itk(path, what))
-
-
-def _read_png(path: Path, what: str) -> NDArray[np.float32]:
-    # Only here: Slicer reads other X-rays before anything is installed in it.
-    from PIL import Image
-
+    name = f"{what} {path.name}"
     try:
-        with quiet_libraries(), Image.open(path) as stored:
-            image = stored.convert("RGB") if stored.mode in ("P", "PA") else stored
-            pixels = np.asarray(image).astype(np.float32)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        raise InputError(_damaged(path, what)) from None
-    return one_channel(pixels, path.name) if pixels.ndim == 3 else pixels
-
-
-def _read_with_itk(path: Path, what: str) -> NDArray[np.float32]:
-    image_io = _IMAGE_IO.get(image_suffix(path))
-    if image_io is None:
-        raise InputError(
-            f"{what} {path.name} is of a kind that is not read here: give TIFF, PNG, NRRD, MHA, NIfTI or DICOM."
-        )
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO(image_io)
-    reader.SetFileName(str(path))
-    try:
-        with quiet_libraries():
-            image = reader.Execute()
-    except RuntimeError:
-        raise InputError(_damaged(path, what)) from None
-    pixels = np.asarray(sitk.GetArrayFromImage(image), dtype=np.float32)
-    channels = image.GetNumberOfComponentsPerPixel()
-    spatial = pixels.shape[: image.GetDimension()]
-    frames = int(np.prod(spatial[:-2], dtype=int))
-    faults = FaultList()
-    faults.extend(nifti_data_faults(path, what))
+        pixels, frames = _stored_pixels(path, name)
+    except OSError as error:
+        raise InputError(unreadable(name, error)) from None
     if frames != 1:
-        faults.add(multi_frame_fault(path.name, frames))
-    faults.raise_if_any()
-    pixels = pixels.reshape((*spatial[-2:], channels) if channels > 1 else spatial[-2:])
-    return one_channel(pixels, path.name) if channels > 1 else pixels
+        raise InputError(multi_frame_fault(name, frames))
+    return XRayImage(as_float32(one_channel(pixels, name) if pixels.ndim == 3 else pixels))
 
 
-def one_channel(pixels: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+def _stored_pixels(path: Path, name: str) -> tuple[NDArray[Any], int]:
+    """The first frame (height, width) or (height, width, channels), and how many there are."""
+    suffix = image_suffix(path)
+    if suffix in SUFFIXES:
+        return _pixels_of_volume_file(path, name)
+    if suffix in (*_TIFF_SUFFIXES, *PICTURE_FORMATS):
+        refuse_too_large(path.stat().st_size, name)
+        with quiet_libraries():
+            return read_tiff(path.read_bytes(), name) if suffix in _TIFF_SUFFIXES else read_picture(path, suffix, name)
+    raise InputError(
+        f"{name} is of a kind that is not read here: give TIFF, PNG, JPEG, BMP, NRRD, MHA, NIfTI or DICOM."
+    )
+
+
+def _pixels_of_volume_file(path: Path, name: str) -> tuple[NDArray[Any], int]:
+    image = read_image_header(path, name)
+    if len(image.grid) < 2:
+        raise InputError(f"{name} has one dimension: give an image with rows and columns.")
+    frames = count_of(image.grid[2:])
+    if frames != 1:
+        return np.empty((0, 0)), frames
+    refuse_many_pixels((image.grid[1], image.grid[0]), name)
+    values = read_values(image, name)
+    return values.reshape(image.grid[1], image.grid[0], *values.shape[len(image.grid) :]), 1
+
+
+def one_channel(pixels: NDArray[Any], name: str) -> NDArray[Any]:
     """Grey values (height, width) of an image (height, width, channels) whose colours are all equal.
 
     Raises:
@@ -139,14 +128,8 @@ def one_channel(pixels: NDArray[np.float32], name: str) -> NDArray[np.float32]:
     colours = pixels[..., :3] if pixels.shape[-1] >= 3 else pixels[..., :1]
     if np.array_equal(colours.min(axis=-1), colours.max(axis=-1)):
         return np.ascontiguousarray(colours[..., 0])
-    raise InputError(
-        f"The X-ray {name} is a colour (RGB) image: give the grey-value image, without annotations drawn into it."
-    )
+    raise InputError(f"{name} is a colour (RGB) image: give the grey-value image, without annotations drawn into it.")
 
 
 def multi_frame_fault(name: str, frames: int) -> str:
-    return f"The X-ray {name} has {frames} frames: one image per view is needed, save the frame you mean on its own."
-
-
-def _damaged(path: Path, what: str) -> str:
-    return f"{what} {path.name} cannot be read, it is damaged or not what its name says: write it anew."
+    return f"{name} has {frames} frames: one image per view is needed, save the frame you mean on its own."
