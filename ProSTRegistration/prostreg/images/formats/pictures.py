@@ -62,7 +62,7 @@ def damaged_picture(name: str) -> InputError:
 
 
 def _png_header(content: bytes, name: str) -> _PngHeader:
-    """What a PNG file says of itself, after its sums and the length of its pixels were checked."""
+    """The header of a PNG file, after its sums and the length of its pixels were checked."""
     if not content.startswith(_PNG_MARK):
         raise damaged_picture(name)
     chunks = list(_chunks(content, name))

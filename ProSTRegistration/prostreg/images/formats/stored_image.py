@@ -1,4 +1,4 @@
-"""What every format's own reader makes of a header, before a voxel is read."""
+"""Headers as every format's own reader understands them, before a voxel is read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST_QUOTE = 60
 
 @dataclass(frozen=True, eq=False)
 class ValueLayout:
-    """Where an image's values lie, and how they are stored.
+    """The place of an image's values, and how they are stored.
 
     Attributes:
         files: in the order of the slowest axis, with equally many values each.

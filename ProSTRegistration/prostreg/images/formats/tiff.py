@@ -23,7 +23,7 @@ _MOST_SAMPLES = 8
 
 @dataclass(frozen=True)
 class _Picture:
-    """What the tags say about the one image."""
+    """The one image as its tags describe it."""
 
     size: tuple[int, int]  # rows, columns
     samples: int

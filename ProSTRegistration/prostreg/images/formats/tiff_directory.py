@@ -26,7 +26,7 @@ _REDUCED_OR_MASK = 0b101
 
 @dataclass(frozen=True)
 class _Flavour:
-    """What differs between TIFF and BigTIFF."""
+    """The differences of TIFF and BigTIFF."""
 
     order: str
     first: int
