@@ -14,7 +14,7 @@ from prostreg.images.xray import XRay
 from prostreg.projector.selection import make_projector
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.everywhere import _trials, merit, register_everywhere
+from prostreg.registration.everywhere import LIKELY, _trials, merit, register_everywhere
 from prostreg.registration.result import Result
 
 QUICK = RegistrationConfig(
@@ -42,18 +42,18 @@ def test_of_several_results_an_accepted_one_wins_then_the_more_convincing_then_t
     assert len(set(merits)) == len(merits)
 
 
-def test_views_are_tried_frontal_first_in_three_rounds_of_4_16_and_64_restarts_with_other_random_numbers():
+def test_likely_views_come_first_then_frontal_ones_in_three_rounds_of_4_16_and_64_restarts_with_other_random_numbers():
     trials = list(_trials(RegistrationConfig(seed=7)))
     assert list(MAIN_VIEWS) == ["AP", "PA", "left lateral", "right lateral"]
-    assert [trial.view for trial in trials] == list(MAIN_VIEWS) * 3
-    assert [trial.round for trial in trials] == [0] * 4 + [1] * 4 + [2] * 4
-    assert [trial.config.most_restarts for trial in trials] == [4] * 4 + [16] * 4 + [64] * 4
-    assert [trial.config.seed for trial in trials] == [7] * 4 + [8] * 4 + [9] * 4
+    assert [trial.view for trial in trials] == [LIKELY, LIKELY, *MAIN_VIEWS] * 3
+    assert [trial.round for trial in trials] == [0] * 6 + [1] * 6 + [2] * 6
+    assert [trial.config.most_restarts for trial in trials] == [1, 1, *[4] * 4, 1, 1, *[16] * 4, 1, 1, *[64] * 4]
+    assert [trial.config.seed for trial in trials] == [7] * 6 + [8] * 6 + [9] * 6
 
 
 def test_a_user_who_wants_fewer_restarts_gets_fewer_and_a_seed_stays_in_its_range():
     trials = list(_trials(RegistrationConfig(most_restarts=10, seed=2**32 - 1)))
-    assert [trial.config.most_restarts for trial in trials] == [4] * 4 + [10] * 8
+    assert [trial.config.most_restarts for trial in trials] == [1, 1, *[4] * 4, *[1, 1, *[10] * 4] * 2]
     assert trials[-1].config.seed == 1
 
 

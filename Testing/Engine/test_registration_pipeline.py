@@ -194,7 +194,7 @@ def test_without_a_start_the_standard_views_are_tried(case):
     free, events = replace(one_view(case), initial_world_from_volume=None), []
     result = register(free, RegistrationConfig(**QUICK), events.append)
     assert result.status == "accepted"
-    assert "trying AP" in events[0].message
+    assert "trying likely views" in events[0].message
 
 
 def test_a_start_behind_the_source_is_refused_in_words(case):

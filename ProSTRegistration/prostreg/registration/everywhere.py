@@ -1,4 +1,4 @@
-"""A registration without any start: the standard views are tried in turn, ever longer, until a pose convinces."""
+"""A registration without any start: likely and standard views are tried, ever longer, until a pose convinces."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from prostreg.errors import Stopped
 from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
 from prostreg.geometry.standard_views import MAIN_VIEWS, standard_view
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.pipeline import check_method, register_from_start
 from prostreg.registration.result import Progress, Result
+from prostreg.registration.screening import screened_starts
 from prostreg.registration.start import ISOCENTRE_SHARE, anatomy_centre_mm, anatomy_points_mm
 
 RESTARTS_OF_ROUNDS = (4, 16, 64)
 """CMA-ES runs that each view gets, round by round; a round begins when all views of the one before are done."""
+
+LIKELY = "likely views"
+LIKELY_TRIED = 2
+"""A round begins with two screenings of views turned by any angle; the best places of each are registered."""
 
 LEAST_SECONDS = 0.1
 """A registration is not begun for less."""
@@ -37,7 +43,8 @@ def register_everywhere(
 
     Starts are AP, PA and both lateral views of the first X-ray, frontal ones first. Each is registered from there,
     with an equal share of the time that is left; the first accepted result ends the search. With ``method`` and
-    ``restarts`` both "auto" there are several rounds, each with more restarts than the one before.
+    ``restarts`` both "auto" there are several rounds, each with more restarts than the one before, and each begins
+    with views turned by any angle: thousands are matched with the image, and the best are registered.
 
     Args:
         case: images in memory; its start is not looked at.
@@ -92,14 +99,33 @@ class _Everywhere:
             seconds = (self._config.time_limit_s - self._elapsed) / ahead
             if self._done and seconds < LEAST_SECONDS:
                 return self._report("time limit")
-            result = self._tried(number, trial, max(seconds, LEAST_SECONDS))
-            self._done.append((trial, result))
-            if result.status == "accepted" or result.stopped == "cancelled":
-                return self._report(result.stopped)
+            until = self._elapsed + max(seconds, LEAST_SECONDS)
+            for start in self._starts(number, trial, until):
+                result = self._tried(number, trial, start, max(until - self._elapsed, LEAST_SECONDS))
+                self._done.append((trial, result))
+                if result.status == "accepted" or result.stopped == "cancelled":
+                    return self._report(result.stopped)
         return self._report("time limit" if self._elapsed > self._config.time_limit_s else None)
 
-    def _tried(self, number: int, trial: _Trial, seconds: float) -> Result:
-        case = replace(self._case, initial_world_from_volume=self._start(trial.view))
+    def _starts(self, number: int, trial: _Trial, until: float) -> list[Matrix]:
+        """A standard view, or the views that a screening finds likely; none where it was ended."""
+        if trial.view != LIKELY:
+            return [self._start(trial.view)]
+
+        def on_step() -> None:
+            if self._elapsed > until:
+                raise Stopped("time limit")
+            if self._is_cancelled is not None and self._is_cancelled():
+                raise Stopped("cancelled")
+
+        rng = np.random.default_rng([self._config.seed, number])
+        try:
+            return screened_starts(self._case, self._config, self._place_mm, rng, on_step)[:LIKELY_TRIED]
+        except Stopped:
+            return []
+
+    def _tried(self, number: int, trial: _Trial, start: Matrix, seconds: float) -> Result:
+        case = replace(self._case, initial_world_from_volume=start)
         config = replace(trial.config, time_limit_s=seconds)
         return register_from_start(
             case, config, lambda progress: self._tell(number, trial, progress), self._is_cancelled
@@ -151,9 +177,9 @@ def _trials(config: RegistrationConfig) -> Iterator[_Trial]:
             yield _Trial(0, view, config)
         return
     for number, restarts in enumerate(RESTARTS_OF_ROUNDS):
-        for view in MAIN_VIEWS:
-            seed = (config.seed + number) % 2**32
-            yield _Trial(number, view, replace(config, most_restarts=min(restarts, config.most_restarts), seed=seed))
+        seed = (config.seed + number) % 2**32
+        for view, most in ((LIKELY, 1), (LIKELY, 1), *((view, restarts) for view in MAIN_VIEWS)):
+            yield _Trial(number, view, replace(config, most_restarts=min(most, config.most_restarts), seed=seed))
 
 
 def merit(result: Result) -> tuple[bool, float, float]:

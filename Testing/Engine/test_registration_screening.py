@@ -1,0 +1,85 @@
+"""Likely views: a body turned by any angle is among the first, in an image of either polarity."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from prostreg.errors import Stopped
+from prostreg.geometry.carm import CArm
+from prostreg.geometry.chart import PoseChart
+from prostreg.geometry.rotations import vector_from_rotation
+from prostreg.geometry.standard_views import standard_view
+from prostreg.images.volume import Volume
+from prostreg.images.xray import XRay
+from prostreg.projector.selection import make_projector
+from prostreg.registration.case import Case, View
+from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.screening import screened_starts
+from prostreg.search.view_match import match_views
+
+CENTRE = np.array([39.0, 35.0, 37.0])
+DEPTH_MM = 610.0
+CARM = CArm.from_sdd(1000.0, (2.5, 2.5), (96, 96))
+
+
+@pytest.fixture(scope="module")
+def body() -> Volume:
+    k, j, i = np.indices((38, 36, 40))
+    rng = np.random.default_rng(11)
+    hu = np.full(k.shape, 0.0)
+    for _ in range(16):
+        centre, radii = rng.uniform(9, 28, 3), rng.uniform(2, 6, 3)
+        hu[sum(((axis - c) / r) ** 2 for axis, c, r in zip((k, j, i), centre, radii, strict=True)) < 1] = 900.0
+    return Volume(hu.astype(np.float32), np.diag([2.0, 2.0, 2.0, 1.0]))
+
+
+@pytest.fixture(scope="module")
+def projector(body):
+    return make_projector(Volume(np.where(body.values > 500, 0.02, 0).astype(np.float32), body.volume_from_index))
+
+
+@pytest.fixture(scope="module")
+def turned() -> np.ndarray:
+    """A view far from any standard one, turned in the picture too."""
+    chart = PoseChart(standard_view("AP", CENTRE, DEPTH_MM), np.eye(4), CENTRE)
+    return chart.world_from_volume_at([0.5, -0.6, 0.8, 12.0, -8.0, 15.0])[0]
+
+
+def test_the_best_of_the_likely_views_is_the_true_one_with_either_polarity(body, projector, turned):
+    image = projector.render(turned[None], CARM)[0]
+    everywhere = np.ones(image.shape, dtype=bool)
+    misread = XRay(-image, everywhere, "bone-dark", XRay(image, everywhere, "bone-bright"))
+    place = np.array([0.0, 0.0, DEPTH_MM])
+    for xray in (XRay(image, everywhere), misread):
+        case = Case("body", body, body.values > 500, (View(xray, CARM),))
+        first, *others = screened_starts(case, RegistrationConfig(), place, np.random.default_rng(0), lambda: None)
+        turn_deg = np.rad2deg(np.linalg.norm(vector_from_rotation(first[:3, :3] @ turned[:3, :3].T)))
+        assert turn_deg < 10
+        assert np.linalg.norm((first @ [*CENTRE, 1] - turned @ [*CENTRE, 1])[:2]) < 5
+        assert len(others) < 6
+
+
+def test_a_view_is_put_where_it_fits_and_shows_there_what_it_showed_ahead(projector):
+    aside = PoseChart(standard_view("AP", CENTRE, DEPTH_MM), np.eye(4), CENTRE).world_from_volume_at(
+        [0, 0, 0, 30.0, -20.0, 0]
+    )[0]
+    image = projector.render(aside[None], CARM)[0]
+    xray = XRay(image, np.ones(image.shape, dtype=bool))
+    rotations = np.array([standard_view(name, CENTRE, DEPTH_MM)[:3, :3] for name in ("left lateral", "AP")])
+    depths = np.full(2, DEPTH_MM)
+    match = match_views(projector, xray, CARM, CENTRE, 70.0, rotations, depths, lambda: None)
+    assert match.scores[1] > match.scores[0]
+    found, true = (CARM.project(pose[:3, :3] @ CENTRE + pose[:3, 3]) for pose in (match.camera_from_volume[1], aside))
+    np.testing.assert_allclose(found, true, atol=1.5)
+
+
+def test_a_screening_can_be_ended(body, projector, turned):
+    image = projector.render(turned[None], CARM)[0]
+    case = Case("body", body, body.values > 500, (View(XRay(image, np.ones(image.shape, dtype=bool)), CARM),))
+
+    def stop() -> None:
+        raise Stopped("cancelled")
+
+    with pytest.raises(Stopped, match="cancelled"):
+        screened_starts(case, RegistrationConfig(), np.array([0.0, 0.0, DEPTH_MM]), np.random.default_rng(0), stop)
