@@ -1,4 +1,4 @@
-"""Where in an X-ray a DRR of each of many turns of the anatomy fits best: one correlation tries all places at once.
+"""The best place in an X-ray for each of many turns of the anatomy: one correlation tries all places at once.
 
 Images are small and compared as the patch similarity compares them, but with patches that are normalised once: then
 all shifts of a DRR are one convolution, and the inverted X-ray is the same with the opposite sign.
