@@ -100,7 +100,9 @@ def _score(grey: NDArray[np.float64], area: NDArray[np.bool_], opposite: NDArray
         return 0.0
     edge = _dilated(area, 2)
     beside = _dilated(edge, 2) & ~edge
-    in_corners = _CORNER_WEIGHT * float(np.mean([area[row, column] for row in (2, -3) for column in (2, -3)]))
+    # Near the corners; a narrow image has no more rows or columns than these.
+    rows, columns = ((min(2, n - 1), max(-3, -n)) for n in area.shape)
+    in_corners = _CORNER_WEIGHT * float(np.mean([area[row, column] for row in rows for column in columns]))
     # What lies beside both ends of the scale tells nothing: either could be the blocked one.
     telling = beside & ~opposite
     if np.count_nonzero(telling) < _FEWEST_EDGE_PIXELS:

@@ -1,0 +1,189 @@
+"""Reads damaged and hostile image files until something else than a result or a refusal in words comes out.
+
+    python Testing/Fuzzing/fuzz_files.py --minutes 30
+    python Testing/Fuzzing/fuzz_files.py --examples 40 --format nrrd --derandomize
+
+Each finding is printed with its format, its kind and the smallest input that shows it, as Python bytes; hypothesis
+prints the seed. The exit code is 1 where there are findings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import io
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from HandmadeFiles import FLAT, SIZE, VALUES, metaimage, nifti, nifti2, nrrd, png, tiff
+from prostreg.errors import InputError
+from prostreg.images.reading import read_ct
+from prostreg.images.xray_reading import read_xray_image
+
+MEMORY_BYTES = 5 << 29
+SLOWEST_S = 20.0
+
+NUMBERS = [
+    "-1",
+    "0",
+    "1",
+    "2",
+    "3",
+    "nan",
+    "inf",
+    "1e308",
+    "-1e308",
+    "99999999999999999999",
+    "0x10",
+    "",
+    "(1,2)",
+    "none",
+]
+NRRD_FIELDS = [
+    "type", "dimension", "sizes", "spacings", "endian", "encoding", "kinds", "space", "space_origin",
+    "space_directions", "data_file", "byte_skip", "line_skip", "axis_mins", "units", "space_dimension", "centers",
+]  # fmt: skip
+METAIMAGE_FIELDS = [
+    "ObjectType", "NDims", "DimSize", "ElementType", "ElementSpacing", "ElementSize", "Offset", "Position",
+    "HeaderSize", "TransformMatrix", "BinaryData", "CompressedData", "ElementByteOrderMSB", "ElementNumberOfChannels",
+    "ElementDataFile", "DistanceUnits",
+]  # fmt: skip
+WORDS = [
+    "True",
+    "False",
+    "LOCAL",
+    "LIST",
+    "a%02d.raw 1 5 1",
+    "%d%d 1 2 1",
+    "gzip",
+    "text",
+    "hex",
+    "bzip2",
+    "double",
+    "RAS",
+]
+
+texts = st.one_of(
+    st.lists(st.sampled_from(NUMBERS), max_size=16).map(" ".join),
+    st.sampled_from(WORDS),
+    st.text(st.characters(max_codepoint=255, exclude_characters="\n"), max_size=40),
+)
+
+
+def _headers(make: Callable[..., bytes], fields: list[str]) -> st.SearchStrategy[bytes]:
+    """Sound files with some fields replaced or left out."""
+    changes = st.dictionaries(st.sampled_from(fields), st.one_of(st.none(), texts), max_size=4)
+    return changes.map(lambda change: make(VALUES.tobytes(), **change))
+
+
+@st.composite
+def _damaged(draw: st.DrawFn, sound: list[bytes]) -> bytes:
+    """A sound file with bytes replaced, left out or put in, or with its end cut off."""
+    content = bytearray(draw(st.sampled_from(sound)))
+    for _ in range(draw(st.integers(1, 5))):
+        place = draw(st.integers(0, max(0, min(len(content), 700) - 1)))
+        piece = draw(
+            st.one_of(st.binary(max_size=8), st.sampled_from([b"\xff" * 4, bytes(4), b"\0\0\xc0\x7f", b"\x80"]))
+        )
+        content[place : place + draw(st.integers(0, 8))] = piece
+    return bytes(content[: draw(st.integers(0, len(content)))] if draw(st.booleans()) else content)
+
+
+def _saved(name: str, mode: str = "L") -> bytes:
+    file = io.BytesIO()
+    Image.fromarray((FLAT & 0xFF).astype(np.uint8)).convert(mode).save(file, name)
+    return file.getvalue()
+
+
+_TIFFS = [
+    tiff([FLAT.tobytes()], FLAT.shape),
+    tiff([zlib.compress(FLAT.tobytes())], FLAT.shape, t259=8, t317=2),
+    tiff([bytes([255, 7]) * 30], (4, 10), t259=32773),
+    tiff([bytes(512)] * 4, (20, 20), t322=16, t323=16, t273=[], t279=[], t324=[8, 520, 1032, 1544], t325=[512] * 4),
+]
+
+FORMATS: dict[str, tuple[str, Callable[[Path], object], st.SearchStrategy[bytes]]] = {
+    "nrrd": ("a.nrrd", read_ct, st.one_of(_headers(nrrd, NRRD_FIELDS), _damaged([nrrd()]))),
+    "metaimage": ("a.mha", read_ct, st.one_of(_headers(metaimage, METAIMAGE_FIELDS), _damaged([metaimage()]))),
+    "nifti": ("a.nii", read_ct, _damaged([nifti(), nifti2(), gzip.compress(nifti())])),
+    "tiff": ("a.tif", read_xray_image, _damaged(_TIFFS)),
+    "png": ("a.png", read_xray_image, _damaged([png(bytes(900), (20, 44)), _saved("PNG", "RGB"), _saved("PNG", "P")])),
+    "jpeg": ("a.jpg", read_xray_image, _damaged([_saved("JPEG"), _saved("JPEG", "RGB")])),
+    "bmp": ("a.bmp", read_xray_image, _damaged([_saved("BMP"), _saved("BMP", "1")])),
+    "nrrd picture": ("x.nrrd", read_xray_image, _headers(nrrd, NRRD_FIELDS)),
+    "metaimage picture": ("x.mha", read_xray_image, _headers(metaimage, METAIMAGE_FIELDS)),
+}
+
+
+def fuzz(name: str, folder: Path, examples: int, derandomize: bool) -> str | None:
+    """The finding of a format, None where every input was read or refused."""
+    file_name, read, contents = FORMATS[name]
+    smallest: dict[str, bytes] = {}
+
+    @settings(
+        max_examples=examples,
+        derandomize=derandomize,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(contents)
+    def survives(content: bytes) -> None:
+        path = folder / file_name
+        path.write_bytes(content)
+        started = time.process_time()
+        try:
+            read(path)
+        except InputError as error:
+            if any("\n" in fault or len(fault) > 1000 for fault in error.faults):
+                smallest["input"] = content
+                raise ValueError("a fault of several lines") from error
+        except BaseException:
+            smallest["input"] = content
+            raise
+        if time.process_time() - started > SLOWEST_S:
+            smallest["input"] = content
+            raise TimeoutError("too slow")
+
+    try:
+        survives()
+    except Exception as error:
+        return f"{name}: {type(error).__name__}: {error}\n  input: {smallest.get('input', b'')!r}"
+    return None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--minutes", type=float, default=0.0, help="go on for so long")
+    parser.add_argument("--examples", type=int, default=200, help="inputs of each format in a round")
+    parser.add_argument("--format", choices=FORMATS, help="this one alone")
+    parser.add_argument("--derandomize", action="store_true", help="the same inputs each time")
+    arguments = parser.parse_args()
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    end, found, rounds = time.monotonic() + 60 * arguments.minutes, 0, 0
+    with tempfile.TemporaryDirectory() as folder:
+        while rounds == 0 or time.monotonic() < end:
+            rounds += 1
+            for name in [arguments.format] if arguments.format else FORMATS:
+                finding = fuzz(name, Path(folder), arguments.examples, arguments.derandomize)
+                if finding:
+                    found += 1
+                    print(finding, flush=True)
+    print(f"{rounds} rounds of {arguments.examples} inputs of each format, {found} findings; volumes of {SIZE} voxels")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
