@@ -73,7 +73,10 @@ def _read_volume(path: Path, what: str) -> Volume:
     elif min(image.grid) < 2:
         faults.add(f"{name} has the size {image.grid}: a volume needs two slices or more.")
     if image.channels != 1:
-        faults.add(f"{name} has {image.channels} values per voxel (colour or vectors): give a scalar volume.")
+        faults.add(
+            f"{name} has {image.channels} values per voxel (colour, vectors, or segments in layers): "
+            "give a scalar volume, or export a label map of the segmentation."
+        )
     faults.raise_if_any()
     faults.extend(image.geometry_faults)
     faults.raise_if_any()
