@@ -1,17 +1,18 @@
 """What is missing is told and installed, with stand-ins only for Slicer's dialogs and for what goes to the network."""
 
 import ast
-import inspect
+import json
 import os
 import subprocess
 import sys
-import types
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import slicer
 
+from Patience import PATIENCE_S
 from ProSTRegistrationLib.Install import Environment, PackageInstaller
 from ProSTRegistrationLib.Install.Environment import EnvironmentFault
 
@@ -28,25 +29,6 @@ class Application:
 
     def testingEnabled(self):
         return self.isTesting
-
-
-class Packaging(types.ModuleType):
-    """Slicer 5.12's module for packages: keeps what it is asked, installs nothing."""
-
-    def __init__(self):
-        super().__init__("slicer.packaging")
-        self.__spec__ = types.SimpleNamespace(name="slicer.packaging")
-        self.requests, self.constraints, self.error, self.then = [], [], None, None
-
-    def pip_ensure(
-        self, requirements, constraints=None, skip_packages=None, prompt_install=True, prompt_restart=True,
-        requester=None, skip_in_testing=True, show_progress=True,
-    ):  # fmt: skip
-        self.requests.append((list(requirements), prompt_install))
-        self.constraints += Path(constraints).read_text(encoding="utf-8").split()
-        if self.error:
-            raise self.error
-        self.then()
 
 
 @pytest.fixture
@@ -85,42 +67,81 @@ def need(folder, monkeypatch, text):
     monkeypatch.setattr(Environment, "REQUIREMENTS_FILE", folder / "requirements.txt")
 
 
-@pytest.fixture
-def packaging(application, site, monkeypatch):
-    made = Packaging()
-    made.then = lambda: (site("prostfirst", "1.2"), site("prostsecond", "3.0.1"))
-    monkeypatch.setitem(sys.modules, "slicer.packaging", made)
-    monkeypatch.setattr(slicer, "packaging", made, raising=False)
-    return made
+PIP = """#!{python}
+import json, os, pathlib, sys, time
+folder = pathlib.Path({folder!r})
+pins = [pathlib.Path(url.removeprefix("file://").replace("%20", " ").replace("%C3%BC", "ü")).read_text(encoding="utf-8")
+        for url in os.environ["PIP_CONSTRAINT"].split()]
+with open(folder / "calls", "a") as calls:
+    calls.write(json.dumps([sys.argv[1:], "".join(pins).split()]) + "\\n")
+plan = json.loads((folder / "plan").read_text())
+for requirement in sys.argv[1:]:
+    name = requirement.partition(">=")[0]
+    if name in plan["hangs"]:
+        time.sleep(600)
+    if name in plan["fails"]:
+        sys.exit("No matching distribution found for " + requirement)
+    if name in plan["brings"]:
+        made = pathlib.Path({site!r}) / (name + "-" + plan["brings"][name] + ".dist-info")
+        made.mkdir()
+        (made / "METADATA").write_text("Name: " + name + "\\nVersion: " + plan["brings"][name] + "\\n")
+"""
+
+
+class Pip:
+    """Slicer's Python as far as pip is asked for: a real process, which plays what is planned."""
+
+    def __init__(self, folder, site):
+        self._folder = folder
+        self.brings, self.fails, self.hangs = {"prostfirst": "1.2", "prostsecond": "3.0.1"}, [], []
+        launcher = folder / "PythonSlicer"
+        launcher.write_text(PIP.format(python=sys.executable, folder=str(folder), site=str(site)), encoding="utf-8")
+        launcher.chmod(0o755)
+
+    def plan(self):
+        content = {"brings": self.brings, "fails": self.fails, "hangs": self.hangs}
+        (self._folder / "plan").write_text(json.dumps(content))
+
+    @property
+    def calls(self):
+        """(arguments, pins) of each call."""
+        path = self._folder / "calls"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    @property
+    def requests(self):
+        return [[text for text in arguments if ">=" in text] for arguments, _ in self.calls]
 
 
 @pytest.fixture
-def extension(tmp_path, monkeypatch, site):
-    """The extension PyTorch, with a file of its own; torch counts as missing until it has been called."""
-    folder = tmp_path / "extension"
+def pip(application, site, tmp_path, monkeypatch):
+    if sys.platform == "win32":
+        pytest.skip("a script stands for PythonSlicer")
+    folder = tmp_path / "bin"
     folder.mkdir()
-    (folder / "PyTorchUtils.py").write_text(
-        "import os, pathlib\n"
-        "calls, constraints, then = [], [], []\n"
-        "class PyTorchUtilsLogic:\n"
-        "    def installTorch(self, askConfirmation=False, forceComputationBackend=None,\n"
-        "                     torchVersionRequirement=None, torchvisionVersionRequirement=None):\n"
-        "        calls.append((askConfirmation, torchVersionRequirement))\n"
-        "        constraints.append(os.environ['PIP_CONSTRAINT'])\n"
-        "        return then[0]()\n"
-    )
-    monkeypatch.syspath_prepend(folder)
-    monkeypatch.delitem(sys.modules, "PyTorchUtils", raising=False)
-    monkeypatch.setattr(Environment, "TORCH_REQUIREMENT", "torch>=99")
-    import PyTorchUtils
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return Pip(folder, tmp_path / "site-packages")
 
-    yield PyTorchUtils
-    del sys.modules["PyTorchUtils"]
+
+def finish(installation):
+    """Polls as the panel's timer does."""
+    deadline = time.monotonic() + PATIENCE_S
+    while installation.isRunning:
+        assert time.monotonic() < deadline
+        installation.poll()
+        time.sleep(0.01)
+
+
+def install(pip, **options):
+    pip.plan()
+    installation = Environment.begin(**options)
+    finish(installation)
+    Environment.conclude(installation)
 
 
 def test_all_there_here_so_that_nothing_is_asked_or_installed():
     assert Environment.missing() == []
-    assert Environment.ensure() is False
+    assert Environment.begin(withWanted=True) is None
     ready = Environment.report("CPU")
     assert ready.isReady
     assert ready.text.startswith("Ready: torch 2.")
@@ -144,79 +165,10 @@ def test_report_tells_what_is_missing_and_what_is_too_old(application, site):
     assert found.text == "Missing: prostfirst, prostsecond (2.99 is too old, 3 is needed)"
 
 
-def test_missing_torch_names_its_extension(monkeypatch):
-    monkeypatch.setattr(Environment, "TORCH_REQUIREMENT", "torch>=99.1")
-    assert "extension PyTorch" in Environment.report().text
-
-
 def test_a_newer_minor_version_is_not_taken_for_an_older_one(application, site):
     site("prostfirst", "1.10.0+cpu")
     site("prostsecond", "3.0rc1")
     assert Environment.missing() == []
-
-
-def test_installs_once_and_keeps_what_slicer_ships(application, packaging):
-    assert Environment.ensure() is True
-    assert packaging.requests == [(["prostfirst>=1.2", "prostsecond>=3"], False)]
-    assert f"numpy=={np.__version__}" in packaging.constraints
-    assert {"SimpleITK", "vtk", "pydicom", "torch"} <= {pin.partition("==")[0] for pin in packaging.constraints}
-    assert len(application.questions) == 1
-    assert "prostfirst>=1.2" in application.questions[0]
-    assert list(Path(application.temporaryPath).iterdir()) == []
-    assert Environment.ensure() is False
-    assert len(packaging.requests) == len(application.questions) == 1
-
-
-def test_no_is_an_answer(application, packaging):
-    application.answer = False
-    with pytest.raises(EnvironmentFault, match="prostfirst, prostsecond is needed for this and was not installed"):
-        Environment.ensure()
-    assert packaging.requests == []
-
-
-def test_nothing_is_installed_by_tests_inside_slicer(application, packaging):
-    application.isTesting = True
-    with pytest.raises(EnvironmentFault, match="testing mode"):
-        Environment.ensure()
-    assert packaging.requests == application.questions == []
-
-
-@pytest.mark.parametrize(
-    "error", [subprocess.CalledProcessError(1, "pip install"), RuntimeError("PythonSlicer executable not found")]
-)
-def test_failure_is_a_sentence_and_the_next_try_works(application, packaging, error):
-    packaging.error = error
-    with pytest.raises(EnvironmentFault, match="network, proxy settings and free disk space") as caught:
-        Environment.ensure()
-    assert caught.value.details
-    packaging.error = None
-    assert Environment.ensure() is True
-
-
-def test_a_package_that_did_not_come_is_told(application, packaging):
-    packaging.then = lambda: None
-    with pytest.raises(EnvironmentFault, match="still missing after the installation"):
-        Environment.ensure()
-
-
-def test_second_click_during_the_installation_is_refused(application, packaging, site):
-    refusals, install = [], packaging.then
-
-    def clickAgain():
-        with pytest.raises(EnvironmentFault) as caught:
-            Environment.ensure()
-        refusals.append(str(caught.value))
-        install()
-
-    packaging.then = clickAgain
-    assert Environment.ensure() is True
-    assert "just now" in refusals[0]
-
-
-def test_remote_worker_needs_nothing_here(application, packaging):
-    assert Environment.ensure(isRemote=True) is False
-    assert Environment.report("cuda:0", isRemote=True).text == "Ready: remote worker on cuda:0"
-    assert packaging.requests == []
 
 
 @pytest.mark.parametrize(("slicerVersion", "pythonVersion"), [((5, 8), (3, 9)), ((5, 8), (3, 12)), ((5, 11), (3, 9))])
@@ -231,14 +183,6 @@ def test_current_applications_will_do(version):
     assert Environment.versionFault(version, (3, 12, 10)) is None
 
 
-def test_old_slicer_is_refused_before_anything_else(application, packaging):
-    application.minorVersion = 8
-    with pytest.raises(EnvironmentFault, match="newer 3D Slicer"):
-        Environment.ensure()
-    assert not Environment.report().isReady
-    assert packaging.requests == []
-
-
 @pytest.mark.parametrize("name", ["Environment.py", "PackageInstaller.py", "__init__.py"])
 def test_python_of_slicer_5_8_can_read_what_tells_that_it_is_too_old(name):
     tree = ast.parse((LIBRARY / name).read_text(encoding="utf-8"), feature_version=(3, 9))
@@ -249,56 +193,6 @@ def test_python_of_slicer_5_8_can_read_what_tells_that_it_is_too_old(name):
                 setattr(node, field, None)
     bars = [node for node in ast.walk(tree) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr)]
     assert bars == []
-
-
-def test_torch_comes_from_its_extension_first(application, packaging, extension, site):
-    def arrive():
-        site("torch", "99.1")
-        return object()
-
-    extension.then.append(arrive)
-    assert Environment.ensure() is True
-    assert extension.calls == [(False, ">=99")]
-    assert extension.constraints[0].startswith("file:///")
-    assert " " not in extension.constraints[0]
-    assert packaging.requests == [(["prostfirst>=1.2", "prostsecond>=3"], False)]
-    assert "PIP_CONSTRAINT" not in os.environ
-    assert "PIP_LOG" not in os.environ
-
-
-def test_torch_that_the_extension_does_not_bring(application, packaging, extension):
-    extension.then.append(lambda: None)
-    with pytest.raises(EnvironmentFault, match="torch, prostfirst, prostsecond could not be installed"):
-        Environment.ensure()
-    assert packaging.requests == []
-
-
-def test_without_the_extension_people_are_told_where_to_get_it(application, packaging, monkeypatch):
-    monkeypatch.setattr(Environment, "TORCH_REQUIREMENT", "torch>=99")
-    with pytest.raises(EnvironmentFault, match="Extensions Manager, install PyTorch, restart"):
-        Environment.ensure()
-    assert packaging.requests == application.questions == []
-
-
-def test_slicer_5_10_hands_constraints_to_the_real_pip_whose_last_words_are_kept(application, monkeypatch):
-    """No packaging module there; pip runs for real, but may not look anywhere."""
-    application.minorVersion = 10
-    monkeypatch.setitem(sys.modules, "slicer.packaging", None)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    commands = []
-
-    def pipInstall(arguments):
-        commands.append(arguments)
-        subprocess.run(
-            [sys.executable, "-m", "pip", "install", "--dry-run", *arguments], check=True, capture_output=True
-        )
-
-    monkeypatch.setattr(slicer.util, "pip_install", pipInstall)
-    with pytest.raises(EnvironmentFault, match="could not be installed") as caught:
-        Environment.ensure()
-    assert commands[0][:3] == ["prostfirst>=1.2", "prostsecond>=3", "-c"]
-    assert "No matching distribution found for prostfirst>=1.2" in caught.value.details
-    assert "Traceback" not in caught.value.details
 
 
 def test_real_pip_keeps_to_the_constraints(application, tmp_path, monkeypatch):
@@ -314,11 +208,114 @@ def test_real_pip_keeps_to_the_constraints(application, tmp_path, monkeypatch):
         assert f"numpy=={np.__version__}" in outcome.stdout + outcome.stderr
 
 
-@pytest.mark.skipif("SLICER_BASE_PYTHON" not in os.environ, reason="needs SLICER_BASE_PYTHON, Slicer's Base/Python")
-def test_stand_in_for_slicer_packaging_takes_what_the_real_one_takes():
-    path = Path(os.environ["SLICER_BASE_PYTHON"], "slicer", "packaging.py")
-    if not path.exists():
-        pytest.skip("this Slicer is older than 5.12 and has no slicer.packaging")
-    functions = {n.name: n for n in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(n, ast.FunctionDef)}
-    real = [argument.arg for argument in functions["pip_ensure"].args.args]
-    assert list(inspect.signature(Packaging().pip_ensure).parameters) == real
+def test_installs_once_and_keeps_what_slicer_ships(application, pip):
+    install(pip)
+    assert pip.requests == [["prostfirst>=1.2", "prostsecond>=3"]]
+    pins = pip.calls[0][1]
+    assert f"numpy=={np.__version__}" in pins
+    assert {"SimpleITK", "vtk", "pydicom", "torch"} <= {pin.partition("==")[0] for pin in pins}
+    assert len(application.questions) == 1
+    assert "prostfirst>=1.2" in application.questions[0]
+    assert list(Path(application.temporaryPath).iterdir()) == []
+    assert Environment.begin() is None
+    assert len(pip.requests) == len(application.questions) == 1
+
+
+def test_no_is_an_answer(application, pip):
+    application.answer = False
+    with pytest.raises(EnvironmentFault, match="prostfirst, prostsecond is needed for this and was not installed"):
+        Environment.begin()
+    assert pip.calls == []
+
+
+def test_nothing_is_installed_by_tests_inside_slicer(application, pip):
+    application.isTesting = True
+    with pytest.raises(EnvironmentFault, match="testing mode"):
+        Environment.begin()
+    assert pip.calls == application.questions == []
+
+
+def test_failure_is_a_sentence_with_pips_last_words_and_the_next_try_works(application, pip):
+    pip.fails = ["prostsecond"]
+    with pytest.raises(EnvironmentFault, match="network, proxy settings and free disk space") as caught:
+        install(pip)
+    assert "No matching distribution found for prostsecond>=3" in str(caught.value)
+    assert "Traceback" not in caught.value.details
+    pip.fails, pip.brings = [], {"prostsecond": "3"}
+    install(pip)
+
+
+def test_a_package_that_did_not_come_is_told(application, pip):
+    pip.brings = {}
+    with pytest.raises(EnvironmentFault, match="still missing after the installation"):
+        install(pip)
+
+
+def test_cancel_ends_pip_and_leaves_nothing(application, pip):
+    pip.hangs = ["prostfirst"]
+    pip.plan()
+    installation = Environment.begin()
+    deadline = time.monotonic() + PATIENCE_S
+    while not pip.calls and time.monotonic() < deadline:
+        installation.poll()
+    assert installation.isRunning
+    process = installation._process
+    installation.cancel()
+    assert (installation.isRunning, installation.isCancelled) == (False, True)
+    assert process.returncode is not None
+    assert list(Path(application.temporaryPath).iterdir()) == []
+
+
+def test_wanted_packages_are_gone_without_where_pip_has_none(application, pip, tmp_path, monkeypatch):
+    """As numba for the numpy of Slicer 5.12 on an Intel Mac."""
+    monkeypatch.setattr(Environment, "WANTED", ("prostsecond",))
+    pip.fails = ["prostsecond"]
+    install(pip)
+    assert pip.requests == [["prostfirst>=1.2"], ["prostsecond>=3"]]
+    found = Environment.report("CPU")
+    assert found.isReady
+    assert found.text.startswith("Ready, but slower: torch 2.")
+    assert "100 times" in found.text
+    assert Environment.begin() is None
+    assert len(application.questions) == 1
+
+
+def test_torch_is_found_first_by_a_process_of_its_own_and_not_imported(application, pip, monkeypatch):
+    monkeypatch.setattr(Environment, "TORCH_REQUIREMENT", "torch>=99")
+    pip.brings["torch"] = "99.1"
+    install(pip)
+    assert pip.requests == [[PackageInstaller.TORCH_FINDER], ["torch>=99"], ["prostfirst>=1.2", "prostsecond>=3"]]
+    assert pip.calls[1][0][:3] == ["-m", "light_the_torch", "install"]
+    assert "PIP_CONSTRAINT" not in os.environ
+    assert "light_the_torch" not in sys.modules
+
+
+@pytest.mark.parametrize(("version", "isMet"), [("2.3.1+cpu", False), ("2.4.1", True), ("2.13.0", True)])
+def test_torch_of_numpy_1_is_too_old(site, version, isMet):
+    site("prosttorch", version)
+    assert Environment.Requirement(Environment.TORCH_REQUIREMENT.replace("torch", "prosttorch")).isMet is isMet
+
+
+def test_on_an_intel_mac_nothing_is_tried_that_cannot_succeed(application, pip, monkeypatch):
+    monkeypatch.setattr(Environment.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(Environment.platform, "machine", lambda: "x86_64")
+    assert Environment.platformFault() is None  # somebody has a torch that does
+    monkeypatch.setattr(Environment, "TORCH_REQUIREMENT", "torch>=99")
+    with pytest.raises(EnvironmentFault, match="start poses work in it, DRRs and registrations do not"):
+        Environment.begin()
+    assert not Environment.report().isReady
+    assert pip.calls == application.questions == []
+
+
+def test_remote_worker_needs_nothing_here(application, pip):
+    assert Environment.begin(isRemote=True) is None
+    assert Environment.report("cuda:0", isRemote=True).text == "Ready: remote worker on cuda:0"
+    assert pip.calls == []
+
+
+def test_old_slicer_is_refused_before_anything_else(application, pip):
+    application.minorVersion = 8
+    with pytest.raises(EnvironmentFault, match="newer 3D Slicer"):
+        Environment.begin()
+    assert not Environment.report().isReady
+    assert pip.calls == []

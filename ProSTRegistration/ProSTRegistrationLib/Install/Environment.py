@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import platform
 import re
 import sys
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 import slicer
 
 from prostreg.errors import InputError
-from ProSTRegistrationLib.Install import PackageInstaller
+from prostreg.machine import SLOWER
+from ProSTRegistrationLib.Install.PackageInstaller import Installation
 
 OLDEST_SLICER = (5, 10)
 OLDEST_PYTHON = (3, 10)
-TORCH_REQUIREMENT = "torch>=2.2"
+TORCH_REQUIREMENT = "torch>=2.4.1"
+"""Older ones were built for numpy 1, and Slicer ships numpy 2."""
+WANTED = ("numba",)
+"""The worker is slower without them; the other requirements it cannot do without."""
+DETAIL_LINES_SHOWN = 3
 REQUIREMENTS_FILE = Path(__file__).resolve().parents[2] / "Resources" / "requirements.txt"
-
-_installing = threading.Lock()
 
 
 class EnvironmentFault(InputError):
@@ -81,9 +84,24 @@ def requirements() -> list[Requirement]:
 
 
 def missing() -> list[Requirement]:
-    """The requirements that are not installed, or too old; looks at no more than their metadata."""
-    importlib.invalidate_caches()
-    return [requirement for requirement in requirements() if not requirement.isMet]
+    """The needed packages that are not installed, or too old; looks at no more than their metadata."""
+    return [requirement for requirement in _unmet() if requirement.name not in WANTED]
+
+
+def wanting() -> list[Requirement]:
+    """The wanted packages that are not installed, or too old."""
+    return [requirement for requirement in _unmet() if requirement.name in WANTED]
+
+
+def platformFault() -> str | None:
+    """Why nothing can be installed into this Slicer, and what works all the same; None where it can."""
+    isIntelMac = platform.system() == "Darwin" and platform.machine() == "x86_64"
+    if not isIntelMac or all(requirement.name != "torch" for requirement in missing()):
+        return None
+    return (
+        f"There is no {TORCH_REQUIREMENT} for this Slicer, which is built for Macs with Intel processors: images,"
+        " C-arms, landmarks and start poses work in it, DRRs and registrations do not."
+    )
 
 
 def versionFault(
@@ -120,73 +138,82 @@ def report(device: str | None = None, isRemote: bool = False) -> EnvironmentRepo
     place = f" on {device}" if device else ""
     if isRemote:
         return EnvironmentReport(True, f"Ready: remote worker{place}")
+    fault = platformFault()
+    if fault:
+        return EnvironmentReport(False, fault)
     lacking = missing()
     if lacking:
         return EnvironmentReport(False, "Missing: " + ", ".join(_lack(requirement) for requirement in lacking))
-    torch, numba = (_short(importlib.metadata.version(name)) for name in ("torch", "numba"))
+    torch = _short(importlib.metadata.version("torch"))
+    if wanting():
+        return EnvironmentReport(True, f"Ready, but slower: torch {torch}{place}, {SLOWER}")
+    numba = _short(importlib.metadata.version("numba"))
     return EnvironmentReport(True, f"Ready: torch {torch}{place}, numba {numba}")
 
 
-def ensure(isRemote: bool = False) -> bool:
-    """Sees to it that the worker has what it needs: asks, then installs. For handlers, never at import.
+def begin(isRemote: bool = False, withWanted: bool = False) -> Installation | None:
+    """Begins to install what the worker lacks, after asking. For handlers, never at import.
 
     Args:
         isRemote: the worker runs on another machine, so that nothing is needed here.
+        withWanted: also where only wanted packages are missing.
 
     Returns:
-        True if something was installed and a running worker has to be restarted; False if all was there.
+        the Installation, to be polled and then concluded; None if all is there.
 
     Raises:
-        EnvironmentFault: this Slicer is too old, somebody said no, or the installation failed.
+        EnvironmentFault: this Slicer is too old or has no torch, or somebody said no.
     """
     if isRemote:
-        return False
-    fault = versionFault()
+        return None
+    fault = versionFault() or platformFault()
     if fault:
         raise EnvironmentFault(fault)
-    lacking = missing()
-    if not lacking:
-        return False
-    # Slicer handles events while pip runs, so that a second click can come in here.
-    if not _installing.acquire(blocking=False):
-        raise EnvironmentFault("Python packages are being installed just now: wait until that has ended.")
-    try:
-        _askAndInstall(lacking)
-    finally:
-        _installing.release()
-    return True
-
-
-def _askAndInstall(lacking: list[Requirement]) -> None:
-    names = ", ".join(requirement.name for requirement in lacking)
+    needed, wanted = missing(), wanting()
+    if not needed and not (wanted and withWanted):
+        return None
+    names = _names([*needed, *wanted])
     if slicer.app.testingEnabled():
         raise EnvironmentFault(f"{names} is missing, and in testing mode nothing is installed.")
-    needsTorch = lacking[0].name == "torch"
-    if needsTorch and not PackageInstaller.hasPyTorchExtension():
-        raise EnvironmentFault(
-            "torch is missing, and so is the extension that installs it: open the Extensions Manager, install PyTorch,"
-            " restart Slicer and try again."
-        )
-    if not slicer.util.confirmOkCancelDisplay(_question(lacking, needsTorch), "ProST Registration"):
+    if not slicer.util.confirmOkCancelDisplay(_question([*needed, *wanted]), "ProST Registration"):
+        if not needed:
+            return None
         raise EnvironmentFault(f"{names} is needed for this and was not installed. The scene is unchanged.")
-    try:
-        PackageInstaller.install([requirement.text for requirement in lacking])
-    except PackageInstaller.InstallationFailed as error:
-        raise EnvironmentFault(
-            f"{names} could not be installed: check network, proxy settings and free disk space, then try again.",
-            str(error),
-        ) from error
+    return Installation([requirement.text for requirement in needed], [requirement.text for requirement in wanted])
+
+
+def conclude(installation: Installation) -> None:
+    """Looks at what an installation that has ended has brought.
+
+    Raises:
+        EnvironmentFault: it failed, or a needed package is still missing.
+    """
     remaining = missing()
+    if installation.fault is not None:
+        ending = "\n".join(installation.fault.splitlines()[-DETAIL_LINES_SHOWN:])
+        raise EnvironmentFault(
+            f"{_names(remaining)} could not be installed: check network, proxy settings and free disk space, then try"
+            f" again. pip says:\n{ending}",
+            installation.fault,
+        )
     if remaining:
         raise EnvironmentFault(
-            f"{', '.join(r.name for r in remaining)} is still missing after the installation: restart Slicer and try"
-            " again."
+            f"{_names(remaining)} is still missing after the installation: restart Slicer and try again."
         )
 
 
-def _question(lacking: list[Requirement], needsTorch: bool) -> str:
+def _unmet() -> list[Requirement]:
+    importlib.invalidate_caches()
+    return [requirement for requirement in requirements() if not requirement.isMet]
+
+
+def _names(found: list[Requirement]) -> str:
+    return ", ".join(requirement.name for requirement in found)
+
+
+def _question(lacking: list[Requirement]) -> str:
     packages = "\n".join(f"- {requirement.text}" for requirement in lacking)
-    size = "\n\ntorch is a large download, up to 3 GB; it can take some minutes." if needsTorch else ""
+    size = "\n\ntorch is a large download, up to 3 GB; it can take some minutes." if lacking[0].name == "torch" else ""
     return (
         f"The registration needs Python packages that are not there yet:\n\n{packages}{size}\n\n"
         "They are added to Slicer's Python; numpy, SimpleITK and the like stay as they are. Install them now?"
@@ -194,12 +221,9 @@ def _question(lacking: list[Requirement], needsTorch: bool) -> str:
 
 
 def _lack(requirement: Requirement) -> str:
-    notes = []
-    if requirement.installed:
-        notes.append(f"{_short(requirement.installed)} is too old, {requirement.oldest} is needed")
-    if requirement.name == "torch":
-        notes.append("extension PyTorch")
-    return requirement.name + (f" ({', '.join(notes)})" if notes else "")
+    if not requirement.installed:
+        return requirement.name
+    return f"{requirement.name} ({requirement.installed} is too old, {requirement.oldest} is needed)"
 
 
 def _slicerVersion() -> tuple[int, int]:

@@ -110,6 +110,7 @@ class Panel(VTKObservationMixin):
         """For the end of the module."""
         self.leave()
         self._timer.stop()
+        self.register.stop()
         self.check.stop()
         self._remover.stop()
         self.setParameters(None)
@@ -174,6 +175,7 @@ class Panel(VTKObservationMixin):
             self.refresh()
 
     def _poll(self) -> None:
+        self.register.poll()
         # Slicer handles events while it loads.
         if self.isSceneAtRest:
             self.logic.poll()

@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 
 from ProSTRegistrationLib.Install import Environment
 from ProSTRegistrationLib.Nodes.Anatomy import contentKey
+from ProSTRegistrationLib.Panel.EngineInstallation import EngineInstallation
 from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, PLAIN_STYLE, secondsText, showStatus
 from ProSTRegistrationLib.Selection import registrationConfig
 from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
@@ -38,10 +39,11 @@ class RegisterStep:
         ui = self._ui
         ui.registerButton.connect("clicked(bool)", lambda checked: self._registerOrCancel())
         ui.adaptButton.connect("clicked(bool)", lambda checked: self._adaptOrCancel())
-        ui.environmentButton.connect("clicked(bool)", lambda checked: self._checkEngine())
+        ui.environmentButton.connect("clicked(bool)", lambda checked: self._checkOrCancel())
         ui.adaptGroup.connect("toggled(bool)", lambda isOpen: self._askAdapted())
         ui.progressBar.maximum = PROGRESS_STEPS
         self._isComplete = False
+        self._installation = EngineInstallation(panel, self._showInstallation, self._sayFault)
 
     def refresh(self, situation: Situation) -> None:
         """Brings widgets up to date."""
@@ -63,12 +65,22 @@ class RegisterStep:
         if not isCurrent:
             self._askAdapted()
         ui.environmentLabel.text = self._engineText
+        ui.environmentButton.text = _("Cancel") if self._installation.isRunning else _("Check")
 
-    def makeReady(self) -> bool:
-        """Installs what the worker lacks, after asking; True if it can work now."""
-        isThere = self._panel.attempt(self._ensureEnvironment, self._sayFault)
-        self.lookAtEnvironment()
+    def makeReady(self, again: Callable[[], object]) -> bool:
+        """True if the worker can work now; else begins to install, after asking, and calls ``again`` afterwards."""
+        isThere = self._installation.makeReady(again)
+        if not self._installation.isRunning:
+            self.lookAtEnvironment()
         return isThere
+
+    def poll(self) -> None:
+        """Follows an installation."""
+        self._installation.poll()
+
+    def stop(self) -> None:
+        """For the end of the module."""
+        self._installation.cancel()
 
     def lookAtEnvironment(self) -> None:
         """Says in the Environment line what is there and what is missing."""
@@ -79,7 +91,7 @@ class RegisterStep:
     def register(self) -> None:
         """Registers from where the CT lies now."""
         panel = self._panel
-        if not self.makeReady():
+        if not self.makeReady(self.register):
             return
         self._start(
             lambda: panel.logic.register(
@@ -111,7 +123,7 @@ class RegisterStep:
         if self._panel.logic.isBusy:
             self._cancel()
             return
-        if not self.makeReady():
+        if not self.makeReady(self._adaptOrCancel):
             return
         situation = panel.situation()
         placed = [] if situation.unplaced else list(situation.images)
@@ -205,12 +217,21 @@ class RegisterStep:
         self._adapted = patient, text
         self._panel.refreshSoon()
 
-    def _ensureEnvironment(self) -> None:
-        if Environment.ensure():
-            self._panel.logic.client.restart()
+    def _showInstallation(self, text: str) -> None:
+        self._engineText = text
+        if not text:
+            self.lookAtEnvironment()
+        self._panel.refreshSoon()
+
+    def _checkOrCancel(self) -> None:
+        if self._installation.isRunning:
+            self._installation.cancel()
+        elif self._installation.makeReady(self._checkEngine, withWanted=True):
+            self._checkEngine()
+        self._panel.refreshSoon()
 
     def _checkEngine(self) -> None:
-        if self.makeReady():
+        if self.makeReady(self._checkEngine):
             self._engineText = _("Checking…")
             device = self._panel.parameters.device.value
             self._panel.logic.checkEngine(device, self._tellEngine, self._failed)

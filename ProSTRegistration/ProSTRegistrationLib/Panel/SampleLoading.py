@@ -34,7 +34,7 @@ class SampleLoading:
 
     def start(self, kind: str) -> None:
         """Begins to make a sample ("spine" or "phantom"); ends by choosing its nodes."""
-        if self.isRunning or not self._panel.register.makeReady():
+        if self.isRunning or not self._panel.register.makeReady(lambda: self.start(kind)):
             return
         self.isRunning = True
         folder = Path(tempfile.mkdtemp(prefix="prostreg-sample-", dir=slicer.app.temporaryPath))

@@ -1,0 +1,64 @@
+"""What pip finds for each system and each Slicer: the table of docs/installation.md.
+
+``.venv/bin/python Testing/Measurements/resolve_packages.py``; needs the network, and some minutes.
+
+pip evaluates "on Linux only" for the system it runs on, so torch is looked for without what it needs itself. No other
+needed package has such needs.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+REQUIREMENTS = Path(__file__).parents[2] / "ProSTRegistration" / "Resources" / "requirements.txt"
+TORCH_REQUIREMENT = "torch>=2.4.1"
+NUMPY_OF_SLICER = {"5.10": "2.0.2", "5.12": "2.4.6"}
+TAGS = {
+    "Linux x86_64": ["manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux2014_x86_64"],
+    "Windows amd64": ["win_amd64"],
+    "macOS arm64": [f"macosx_{version}_arm64" for version in ("14_0", "12_0", "11_0")],
+    "macOS x86_64": [f"macosx_{version}_x86_64" for version in ("14_0", "12_0", "11_0", "10_13", "10_9")],
+}
+LIMIT_S = 120
+
+
+def resolved(requirements: list[str], tags: list[str], numpy: str, withNeeds: bool = True) -> list[str] | None:
+    """Names with versions that pip would install; None where it finds none that go together."""
+    with tempfile.TemporaryDirectory() as folder:
+        report, constraints = Path(folder) / "report.json", Path(folder) / "constraints.txt"
+        constraints.write_text(f"numpy=={numpy}\n")
+        platforms = [part for tag in tags for part in ("--platform", tag)]
+        command = [
+            sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--report", str(report), "--only-binary",
+            ":all:", *platforms, "--python-version", "3.12", "--implementation", "cp", "--target", folder,
+            "--ignore-installed", "-c", str(constraints), *([] if withNeeds else ["--no-deps"]), *requirements,
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S)
+        if done.returncode == 0:
+            found = [item["metadata"] for item in json.loads(report.read_text(encoding="utf-8"))["install"]]
+            return [f"{item['name']} {item['version']}" for item in found]
+        if "ResolutionImpossible" in done.stderr or "No matching distribution" in done.stderr:
+            return None
+        raise ConnectionError(done.stderr)
+
+
+def row(system: str, slicerVersion: str) -> tuple[str, ...]:
+    """System, Slicer, and what was found for the needed packages, numba and torch."""
+    lines = [line for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    wanted = [line for line in lines if line.startswith("numba")]
+    needed = [line for line in lines if line not in wanted]
+    tags, numpy = TAGS[system], NUMPY_OF_SLICER[slicerVersion]
+    found = [resolved(needed, tags, numpy), resolved(wanted, tags, numpy)]
+    found.append(resolved([TORCH_REQUIREMENT], tags, numpy, withNeeds=False))
+    return system, f"{slicerVersion} (numpy {numpy})", *("none" if part is None else ", ".join(part) for part in found)
+
+
+if __name__ == "__main__":
+    print("| system | Slicer | needed | numba, wanted | torch |\n|---|---|---|---|---|")
+    for system in TAGS:
+        for slicerVersion in NUMPY_OF_SLICER:
+            print("| " + " | ".join(row(system, slicerVersion)) + " |", flush=True)
