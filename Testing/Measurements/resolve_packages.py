@@ -26,7 +26,7 @@ TAGS = {
 LIMIT_S = 120
 
 
-def resolved(requirements: list[str], tags: list[str], numpy: str, withNeeds: bool = True) -> list[str] | None:
+def resolved(requirements: list[str], tags: list[str], numpy: str, with_needs: bool = True) -> list[str] | None:
     """Names with versions that pip would install; None where it finds none that go together."""
     with tempfile.TemporaryDirectory() as folder:
         report, constraints = Path(folder) / "report.json", Path(folder) / "constraints.txt"
@@ -35,7 +35,7 @@ def resolved(requirements: list[str], tags: list[str], numpy: str, withNeeds: bo
         command = [
             sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--report", str(report), "--only-binary",
             ":all:", *platforms, "--python-version", "3.12", "--implementation", "cp", "--target", folder,
-            "--ignore-installed", "-c", str(constraints), *([] if withNeeds else ["--no-deps"]), *requirements,
+            "--ignore-installed", "-c", str(constraints), *([] if with_needs else ["--no-deps"]), *requirements,
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S)
         if done.returncode == 0:
@@ -46,19 +46,19 @@ def resolved(requirements: list[str], tags: list[str], numpy: str, withNeeds: bo
         raise ConnectionError(done.stderr)
 
 
-def row(system: str, slicerVersion: str) -> tuple[str, ...]:
+def row(system: str, slicer_version: str) -> tuple[str, ...]:
     """System, Slicer, and what was found for the needed packages, numba and torch."""
     lines = [line for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     wanted = [line for line in lines if line.startswith("numba")]
     needed = [line for line in lines if line not in wanted]
-    tags, numpy = TAGS[system], NUMPY_OF_SLICER[slicerVersion]
+    tags, numpy = TAGS[system], NUMPY_OF_SLICER[slicer_version]
     found = [resolved(needed, tags, numpy), resolved(wanted, tags, numpy)]
-    found.append(resolved([TORCH_REQUIREMENT], tags, numpy, withNeeds=False))
-    return system, f"{slicerVersion} (numpy {numpy})", *("none" if part is None else ", ".join(part) for part in found)
+    found.append(resolved([TORCH_REQUIREMENT], tags, numpy, with_needs=False))
+    return system, f"{slicer_version} (numpy {numpy})", *("none" if part is None else ", ".join(part) for part in found)
 
 
 if __name__ == "__main__":
     print("| system | Slicer | needed | numba, wanted | torch |\n|---|---|---|---|---|")
     for system in TAGS:
-        for slicerVersion in NUMPY_OF_SLICER:
-            print("| " + " | ".join(row(system, slicerVersion)) + " |", flush=True)
+        for slicer_version in NUMPY_OF_SLICER:
+            print("| " + " | ".join(row(system, slicer_version)) + " |", flush=True)

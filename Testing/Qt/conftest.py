@@ -22,6 +22,7 @@ except ImportError as error:
     pytest.skip(f"Qt cannot be used: {error}", allow_module_level=True)
 
 import slicer
+from PythonLauncher import python_behind_launcher
 from SyntheticBones import bonesHu
 
 from Patience import PATIENCE_S
@@ -225,7 +226,8 @@ class LastingClient(WorkerClient):
 
 @pytest.fixture(scope="session")
 def lastingClient(tmp_path_factory):
-    made = LastingClient(LocalWorker(sys.executable, tmp_path_factory.mktemp("worker")))
+    python = python_behind_launcher(tmp_path_factory.mktemp("launcher"))
+    made = LastingClient(LocalWorker(python, tmp_path_factory.mktemp("worker")))
     yield made
     made.end()
 

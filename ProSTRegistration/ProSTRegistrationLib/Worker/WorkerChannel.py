@@ -44,6 +44,11 @@ class WorkerChannel:
         """True once the worker has shown that it knows the token; only then may requests be sent."""
         return self._handshake.done
 
+    @property
+    def workerPid(self) -> int | None:
+        """The worker's process number, once it is proven."""
+        return self._handshake.other_pid
+
     def send(self, header: dict[str, Any], arrays: Arrays | None = None) -> None:
         """Puts a message into the queue; poll() sends it.
 

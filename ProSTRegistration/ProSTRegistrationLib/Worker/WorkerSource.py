@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -38,10 +40,12 @@ class LocalWorker:
         self._process: subprocess.Popen[bytes] | None = None
         self._listener: socket.socket | None = None
         self._candidates: list[WorkerChannel] = []
+        self._workerPid: int | None = None
         self.logPath: Path | None = None
 
     def start(self) -> None:
         """Starts the process and returns at once."""
+        self._workerPid = None
         self._token = secrets.token_hex(32)
         self._deadline = time.monotonic() + STARTUP_LIMIT_S
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -75,6 +79,7 @@ class LocalWorker:
                 continue
             if candidate.isProven:
                 self._candidates.remove(candidate)
+                self._workerPid = candidate.workerPid
                 self._stopListening()
                 return candidate
         if self._process is not None and self._process.poll() is not None:
@@ -91,6 +96,7 @@ class LocalWorker:
         try:
             self._process.wait(END_LIMIT_S)
         except subprocess.TimeoutExpired:
+            self._killWorker()
             self._process.kill()
             self._process.wait()
 
@@ -98,7 +104,19 @@ class LocalWorker:
         """A few words to append to a message: the exit code, where there is one."""
         if self._process is None or self._process.poll() is None:
             return ""
-        return f" (exit code {self._process.returncode})"
+        code = self._process.returncode
+        return f" (its launcher ended with code {code})" if self._hasLauncher else f" (exit code {code})"
+
+    @property
+    def _hasLauncher(self) -> bool:
+        """True where the process that was started has only started the worker, as PythonSlicer does."""
+        return self._process is not None and self._workerPid not in (None, self._process.pid)
+
+    def _killWorker(self) -> None:
+        # The launcher still waits for it, so that the number cannot be another process's yet.
+        if self._hasLauncher and self._workerPid is not None:
+            with contextlib.suppress(OSError):
+                os.kill(self._workerPid, getattr(signal, "SIGKILL", signal.SIGTERM))
 
     def logTail(self) -> str:
         """The last lines of the worker's log."""

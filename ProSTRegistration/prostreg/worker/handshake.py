@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import secrets
 from typing import Any, Literal
 
@@ -28,6 +29,9 @@ class Handshake:
     """One side's part of the proof; does no input or output itself.
 
     Send ``opening``, hand every received header to ``receive``, send what it returns, until ``done``.
+
+    Attributes:
+        other_pid: process number of the other side on its machine; None until ``done``, or where it told none.
     """
 
     def __init__(self, role: Role, token: str) -> None:
@@ -36,6 +40,7 @@ class Handshake:
         self._token = token.encode()
         self._challenge = secrets.token_hex(32)
         self.done = False
+        self.other_pid: int | None = None
 
     @property
     def opening(self) -> dict[str, Any]:
@@ -54,12 +59,20 @@ class Handshake:
                     f"The other side speaks version {header.get('protocol')} of the protocol, this one"
                     f" {PROTOCOL_VERSION}: use the same release of ProSTRegistration on both sides."
                 )
-            return [{"event": "proof", "proof": self._proof(self._own_role, str(header.get("challenge")))}]
+            return [
+                {
+                    "event": "proof",
+                    "proof": self._proof(self._own_role, str(header.get("challenge"))),
+                    "pid": os.getpid(),
+                }
+            ]
         expected = self._proof(self._other_role, self._challenge)
         if header.get("event") != "proof" or not hmac.compare_digest(
             expected.encode(), str(header.get("proof")).encode()
         ):
             raise HandshakeError("The other side does not know the token: set the same token on both sides.")
+        told = header.get("pid")
+        self.other_pid = told if isinstance(told, int) and told > 0 else None
         self.done = True
         return []
 
