@@ -13,7 +13,6 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from PythonLauncher import python_behind_launcher
 
 from Patience import PATIENCE_S
 from prostreg.geometry.carm import CArm
@@ -338,33 +337,6 @@ def alive(process):
         return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="scripts cannot be launchers there")
-class TestBehindALauncher:
-    """In Slicer, PythonSlicer starts the Python that works and waits for it."""
-
-    def test_a_worker_that_hangs_is_ended_and_not_only_its_launcher(self, tmp_path):
-        client = WorkerClient(LocalWorker(python_behind_launcher(tmp_path), tmp_path))
-        process = answer(client, "status")["process"]
-        os.kill(process, signal.SIGSTOP)
-        client.stop()
-        deadline = time.monotonic() + PATIENCE_S
-        while alive(process):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-
-    def test_the_launchers_code_is_not_given_out_for_the_workers(self, tmp_path):
-        client = WorkerClient(LocalWorker(python_behind_launcher(tmp_path), tmp_path))
-        process = answer(client, "status")["process"]
-        answers = begin(client, "status")
-        os.kill(process, signal.SIGKILL)
-        client.source._process.wait(PATIENCE_S)
-        pump(client, lambda: answers.done)
-        error = answers.error or ask(client, "status").error
-        client.stop()
-        if error is not None:
-            assert "its launcher ended with code 9" in str(error)
 
 
 @pytest.fixture
