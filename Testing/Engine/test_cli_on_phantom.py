@@ -14,7 +14,7 @@ import SimpleITK as sitk  # noqa: N813
 from PIL import Image
 
 from prostreg.cli.main import main
-from prostreg.outputs.transform_file import read_pose
+from prostreg.outputs.transform_file import read_pose, write_transform
 from prostreg.registration.case_file import read_case
 from prostreg.samples.demo_case import START_ROTATION_DEG, START_SHIFT_MM
 
@@ -229,6 +229,15 @@ class TestDrr:
         assert picture.dtype == np.uint8
         assert picture.max() == 255
         assert 0.1 < (picture > 0).mean() < 0.5
+
+    def test_a_ct_out_of_view_is_said_and_nothing_written(self, case_file, true_pose, tmp_path, capsys):
+        turned_round = read_pose(true_pose)
+        turned_round[:3, 3] *= -1
+        write_transform(tmp_path / "behind.tfm", turned_round)
+        out = tmp_path / "drr.png"
+        assert main(["drr", str(case_file), "--pose", str(tmp_path / "behind.tfm"), "--out", str(out)]) == 2
+        assert "out of view 1" in capsys.readouterr().err
+        assert not out.exists()
 
     def test_a_view_that_is_not_there_is_refused(self, case_file, true_pose, tmp_path, capsys):
         out = tmp_path / "drr.png"

@@ -36,6 +36,11 @@ def run(arguments: argparse.Namespace) -> Outcome:
     started = time.perf_counter()
     drr = render_view(projector, carm, pose)
     seconds = time.perf_counter() - started
+    if not drr.any():
+        raise InputError(
+            f"{arguments.pose} puts the CT out of view {arguments.view}, the DRR would be black: is the pose, or the"
+            " view's extrinsic, the wrong way round (camera from world is needed), or in metres?"
+        )
     _write_image(arguments.out, drr, carm.detector_spacing_mm)
     say(f"{carm.width} x {carm.height} pixels in {seconds:.2f} s with {projector.name} -> {arguments.out}")
     report = {
