@@ -20,15 +20,16 @@ from prostreg.outputs.result_file import result_to_dict
 from prostreg.projector.selection import make_projector
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.result import Attempt, ExpectedError, Result, StageReport
+from prostreg.registration.result import Attempt, CArmFit, ExpectedError, Result, StageReport
 
-ERROR = ExpectedError(np.array([0.1, 0.2, 0.3]), np.array([1.0, 2.0, 3.0]), 4.0)
+FIT = CArmFit(1020.0, 1024.0, 9.0, (127.5, 127.5), (126.0, 130.0), (4.0, 5.0))
+ERROR = ExpectedError(np.array([0.1, 0.2, 0.3]), np.array([1.0, 2.0, 3.0]), 2.4, 3.2)
 RESULT = Result(
     name="case", status="accepted", confidence=0.936, world_from_volume=np.diag([1.0, -1, -1, 1]),
     camera_from_volume=(np.eye(4), np.diag([-1.0, -1, 1, 1])), stages=(StageReport("cmaes", 90, 1.5, 0.7, 4),),
     seconds=12.34, device="cpu x", projector="fused-cpu", mtre_mm=1.256, config={"seed": 3}, versions={"cma": "4"},
     warnings=("note",), stopped=None, reasons=("why", "and"), evidence={"confirmed": 0.7}, expected_error=ERROR,
-    attempts=(Attempt(np.eye(4), 0.5, {}),), weights={"title": "net"},
+    carm_fit=FIT, attempts=(Attempt(np.eye(4), 0.5, {}),), weights={"title": "net"},
 )  # fmt: skip
 
 
@@ -71,20 +72,32 @@ def test_result_json_holds_every_field_under_its_own_name(status):
     assert result_to_dict(result_of(status)) == {
         "name": "case", "status": status, "confidence": 0.936, "reasons": ["why", "and"],
         "evidence": {"confirmed": 0.7},
-        "expected_error": {"rotation_deg": [0.1, 0.2, 0.3], "translation_mm": [1.0, 2.0, 3.0], "mtre_mm": 4.0},
+        "expected_error": {
+            "rotation_deg": [0.1, 0.2, 0.3], "translation_mm": [1.0, 2.0, 3.0], "across_mm": 2.4, "along_mm": 3.2,
+            "mtre_mm": 4.0,
+        },
+        "carm_fit": {
+            "given_sdd_mm": 1020.0, "sdd_mm": 1024.0, "sdd_deviation_mm": 9.0, "given_principal_point": [127.5, 127.5],
+            "principal_point": [126.0, 130.0], "principal_point_deviation_px": [4.0, 5.0],
+        },
         "world_from_volume": np.diag([1.0, -1, -1, 1]).tolist(),
         "camera_from_volume": [np.eye(4).tolist(), np.diag([-1.0, -1, 1, 1]).tolist()],
         "stages": [{"name": "cmaes", "evaluations": 90, "seconds": 1.5, "score": 0.7, "starts": 4}],
         "seconds": 12.34, "device": "cpu x", "projector": "fused-cpu", "mtre_mm": 1.256, "stopped": None,
         "config": {"seed": 3}, "versions": {"cma": "4"}, "weights": {"title": "net"}, "warnings": ["note"],
+        "polarity": [],
     }  # fmt: skip
     missing = {field.name for field in fields(Result)} - set(result_to_dict(RESULT))
-    assert missing == {"attempts"}
+    assert missing == {"attempts", "polarities"}
 
 
 def test_what_is_not_known_is_null():
-    content = result_to_dict(replace(RESULT, expected_error=None, weights=None, mtre_mm=None, stopped="cancelled"))
-    assert [content[name] for name in ("expected_error", "weights", "mtre_mm", "stopped")] == [None] * 3 + ["cancelled"]
+    content = result_to_dict(
+        replace(RESULT, expected_error=None, carm_fit=None, weights=None, mtre_mm=None, stopped="cancelled")
+    )
+    assert [content[name] for name in ("expected_error", "carm_fit", "weights", "mtre_mm", "stopped")] == [None] * 4 + [
+        "cancelled"
+    ]
 
 
 def test_the_overlay_has_a_colour_of_its_own_for_every_status():

@@ -92,7 +92,10 @@ def test_nothing_of_the_anatomy_in_the_image_is_a_failure_whatever_the_rest_says
     [
         ({"runner_up": 0.6 * 0.7 + 0.001}, "another place explains the image nearly as well (42% confirmed)"),
         ({"seen": 0.499}, "only 50% of the anatomy lies inside the image"),
-        ({"expected_mtre_mm": 3.01}, "even at the right place the image leaves about 3 mm open"),
+        (
+            {"expected_mtre_mm": 3.01, "expected_across_mm": 0.84, "expected_along_mm": 2.9},
+            "even at the right place about 0.8 mm across the beam and 2.9 mm along it are left open",
+        ),
         ({"agreement": 1.0}, "1 more searches ended at the same place"),
     ],
 )

@@ -18,7 +18,7 @@ from prostreg.registration.attempts import AttemptLog
 from prostreg.registration.case import Case, View
 from prostreg.registration.confidence import confidence_model, features
 from prostreg.registration.evidence import Evidence
-from prostreg.registration.expected_error import STEPS, expected_error, pose_covariance
+from prostreg.registration.expected_error import STEPS, expected_error, pose_covariance, pose_parabola
 from prostreg.search.objective import FootprintScore, Objective
 from prostreg.search.polish import polish
 from prostreg.similarity.correlation import PatchGradNcc
@@ -61,7 +61,7 @@ def deviations(names: tuple[str, ...], noise: float) -> np.ndarray:
     objective, chart = noisy_objective(names, noise, seed=0)
     found = polish(objective, chart, np.zeros(6), 30, lambda _: None)
     there = replace(chart, world_from_volume=chart.world_from_volume_at(found.parameters)[0])
-    return np.sqrt(np.diag(pose_covariance(objective, there, SPREAD, 1.0)))
+    return np.sqrt(np.diag(pose_covariance(pose_parabola(objective, there), SPREAD, 1.0)))
 
 
 def test_expected_errors_are_those_that_happen_under_noise():
@@ -70,7 +70,7 @@ def test_expected_errors_are_those_that_happen_under_noise():
         objective, chart = noisy_objective(("AP",), 0.15, seed)
         found = polish(objective, chart, np.zeros(6), 30, lambda _: None)
         there = replace(chart, world_from_volume=chart.world_from_volume_at(found.parameters)[0])
-        expected.append(np.diag(pose_covariance(objective, there, SPREAD, 1.0)))
+        expected.append(np.diag(pose_covariance(pose_parabola(objective, there), SPREAD, 1.0)))
         happened.append(found.parameters**2)
     ratio = np.sqrt(np.mean(happened, axis=0) / np.mean(expected, axis=0))
     assert (ratio > 0.4).all(), ratio
@@ -90,7 +90,7 @@ def test_more_noise_means_a_larger_expected_error():
 def test_what_the_image_leaves_open_keeps_the_uncertainty_of_the_start():
     objective, chart = noisy_objective(("AP",), 0.1, seed=0)
     far_off = replace(chart, world_from_volume=chart.world_from_volume_at([0, 0, 0, 0, 0, -540.0])[0])
-    covariance = pose_covariance(objective, far_off, SPREAD, 1.0)
+    covariance = pose_covariance(pose_parabola(objective, far_off), SPREAD, 1.0)
     assert np.isfinite(covariance).all()
     assert (np.sqrt(np.diag(covariance)) <= SPREAD * 1.001).all()
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from prostreg.errors import FaultList
+from prostreg.geometry.carm_accuracy import CALIBRATED, CARM_ACCURACIES
 from prostreg.geometry.frames import Matrix, rigid_faults, transform_points
 
 NOMINAL_SDD_MM = 1000.0
@@ -32,6 +33,7 @@ class CArm:
         camera_from_world: rigid (4, 4), mm.
         spacing_mm: detector pixel pitch (along columns, along rows); None where it is not known.
             Rendering needs only K; the pitch places the detector in 3D.
+        accuracy: how well K is known, one of `carm_accuracy.CARM_ACCURACIES`.
 
     Raises:
         InputError: lists all that is wrong with the values.
@@ -41,6 +43,7 @@ class CArm:
     size: tuple[int, int]
     camera_from_world: Matrix = field(default_factory=_identity)
     spacing_mm: tuple[float, float] | None = None
+    accuracy: str = CALIBRATED
 
     def __post_init__(self) -> None:
         faults = FaultList()
@@ -49,6 +52,8 @@ class CArm:
         faults.extend(rigid_faults(self.camera_from_world, "camera_from_world"))
         if self.spacing_mm is not None and not all(np.isfinite(s) and s > 0 for s in self.spacing_mm):
             faults.add(f"The pixel spacing {tuple(self.spacing_mm)} mm must be positive.")
+        if self.accuracy not in CARM_ACCURACIES:
+            faults.add(f"The C-arm's accuracy '{self.accuracy}' is none of {', '.join(CARM_ACCURACIES)}.")
         faults.raise_if_any()
         object.__setattr__(self, "intrinsics", np.array(self.intrinsics, dtype=np.float64))
         object.__setattr__(self, "camera_from_world", np.array(self.camera_from_world, dtype=np.float64))
@@ -62,6 +67,7 @@ class CArm:
         size: tuple[int, int],
         principal_point: tuple[float, float] | None = None,
         camera_from_world: ArrayLike | None = None,
+        accuracy: str = CALIBRATED,
     ) -> CArm:
         """Builds a C-arm from the source-detector distance.
 
@@ -72,6 +78,7 @@ class CArm:
             principal_point: (cx, cy) in pixels, where the detector's normal through the source
                 meets it; the image centre if it is not given.
             camera_from_world: rigid (4, 4); identity if it is not given.
+            accuracy: how well all this is known, one of `carm_accuracy.CARM_ACCURACIES`.
 
         Raises:
             InputError: for values that make no C-arm.
@@ -85,7 +92,7 @@ class CArm:
         cx, cy = principal_point or ((size[0] - 1) / 2, (size[1] - 1) / 2)
         intrinsics = np.array([[sdd_mm / spacing_mm[0], 0, cx], [0, sdd_mm / spacing_mm[1], cy], [0, 0, 1.0]])
         pose = np.eye(4) if camera_from_world is None else np.asarray(camera_from_world, dtype=np.float64)
-        return cls(intrinsics, size, pose, (float(spacing_mm[0]), float(spacing_mm[1])))
+        return cls(intrinsics, size, pose, (float(spacing_mm[0]), float(spacing_mm[1])), accuracy)
 
     @property
     def width(self) -> int:

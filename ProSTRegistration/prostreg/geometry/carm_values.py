@@ -1,4 +1,4 @@
-"""A C-arm as plain values and back: "K", "size", "camera_from_world", "spacing_mm", in files, nodes and messages."""
+"""A C-arm as plain values and back: K, size, camera_from_world, spacing_mm, accuracy; in files, nodes and messages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from prostreg.geometry.carm import CArm
+from prostreg.geometry.carm_accuracy import CALIBRATED, CARM_ACCURACIES
 from prostreg.json_fields import JsonFields, is_number
 
 
@@ -17,6 +18,7 @@ def carm_to_values(carm: CArm) -> dict[str, Any]:
         "size": list(carm.size),
         "camera_from_world": carm.camera_from_world.tolist(),
         "spacing_mm": None if carm.spacing_mm is None else list(carm.spacing_mm),
+        "accuracy": carm.accuracy,
     }
 
 
@@ -45,13 +47,14 @@ def read_carm(camera: JsonFields, prefix: str) -> CArm | None:
     advice = "give two numbers, the pixel spacing along columns and along rows"
     spacing: list[float] | None = camera.checked("spacing_mm", _is_pair, advice, None, None)
     pose = camera.raw("camera_from_world", np.eye(4))
+    accuracy = camera.choice("accuracy", list(CARM_ACCURACIES), CALIBRATED)
     camera.end()
     if intrinsics is None:
         return None
     # A stand-in for what is already known to be wrong lets the rest be judged as well.
     width, height = (1, 1) if size is None else (int(size[0]), int(size[1]))
     pitch = None if spacing is None else (float(spacing[0]), float(spacing[1]))
-    carm = camera.faults.collect(lambda: CArm(intrinsics, (width, height), pose, pitch), prefix)
+    carm = camera.faults.collect(lambda: CArm(intrinsics, (width, height), pose, pitch, accuracy), prefix)
     return None if size is None else carm
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from prostreg.errors import InputError
 from prostreg.geometry.carm import LARGEST_PIXEL_MM, LARGEST_SDD_MM, SMALLEST_PIXEL_MM, SMALLEST_SDD_MM, CArm
-from prostreg.images.dicom_tags import Tags, number_within, numbers_of, whole_number_of
+from prostreg.images.detector_field import DetectorField, detector_field
+from prostreg.images.dicom_tags import Tags, number_within, numbers_of, whole_number_of, words_of
+
+JOINED_DEVICES = ("XA", "RF")
+"""Modalities whose tube and detector are one device, which measures its own distance; elsewhere it is set by hand."""
 
 
 def carm_from_dicom(tags: Tags) -> CArm | None:
     """Intrinsics from the source-detector distance and the pixel pitch on the detector.
 
-    The detector's normal is taken to meet the image's centre; world = camera.
+    The detector's normal is taken to meet the middle of the detector, as `detector_field` has it, or else the image's;
+    world = camera.
 
     Returns:
         None where the tags do not tell, or tell nothing usable.
@@ -18,11 +23,25 @@ def carm_from_dicom(tags: Tags) -> CArm | None:
     sdd_mm, pitch_mm = source_detector_mm(tags), pixel_pitch_mm(tags)
     if sdd_mm is None or pitch_mm is None:
         return None
-    size = whole_number_of(tags, "Columns", 0), whole_number_of(tags, "Rows", 0)
+    field = _field(tags, pitch_mm)
+    is_joined = any(name in JOINED_DEVICES for name in words_of(tags, "Modality"))
+    accuracy = "dicom" if is_joined and field.trouble is None else "preset"
     try:
-        return CArm.from_sdd(sdd_mm, pitch_mm, size)
+        return CArm.from_sdd(sdd_mm, pitch_mm, _size(tags), field.detector_middle, accuracy=accuracy)
     except InputError:
         return None
+
+
+def field_trouble(tags: Tags) -> str | None:
+    """A sentence where tags about the field of view cannot be used for the C-arm."""
+    pitch_mm = pixel_pitch_mm(tags)
+    trouble = None if pitch_mm is None else _field(tags, pitch_mm).trouble
+    if trouble is None:
+        return None
+    return (
+        f"The DICOM tags do not tell where the beam's axis meets the image: {trouble}. The image's middle is taken, and"
+        ' counts as little known: give "K" if you know better.'
+    )
 
 
 def source_detector_mm(tags: Tags) -> float | None:
@@ -42,3 +61,11 @@ def pixel_pitch_mm(tags: Tags) -> tuple[float, float] | None:
             between_rows, between_columns = spacing
             return between_columns, between_rows
     return None
+
+
+def _field(tags: Tags, pitch_mm: tuple[float, float]) -> DetectorField:
+    return detector_field(tags, [pitch_mm[1], pitch_mm[0]], _size(tags))
+
+
+def _size(tags: Tags) -> tuple[int, int]:
+    return whole_number_of(tags, "Columns", 0), whole_number_of(tags, "Rows", 0)

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from prostreg.choices import Polarity
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm import CArm
-from prostreg.images.carm_from_dicom import carm_from_dicom
+from prostreg.images.carm_from_dicom import carm_from_dicom, field_trouble
 from prostreg.images.dicom_tags import read_dataset, value_of, whole_number_of, words_of
 from prostreg.images.library_messages import quiet_libraries
 
 
 def read_dicom_xray(
     path: Path,
-) -> tuple[NDArray[np.float32], CArm | None, Polarity | None]:
-    """Stored pixels (height, width), C-arm and polarity of a single-frame DICOM image.
+) -> tuple[NDArray[np.float32], CArm | None, Polarity | None, str | None]:
+    """Stored pixels (height, width), C-arm, polarity, and what has to be said of the C-arm, of a single-frame image.
 
     Raises:
         InputError: colour, several frames, no pixels, or pixels that cannot be decoded.
@@ -41,7 +41,7 @@ def read_dicom_xray(
         if all(value_of(dataset, k) is None for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
             faults.add(f"The X-ray {path.name} has no pixel data: give the image itself.")
         faults.raise_if_any()
-        return _pixels(dataset, path), carm_from_dicom(dataset), _polarity(dataset)
+        return _pixels(dataset, path), carm_from_dicom(dataset), _polarity(dataset), field_trouble(dataset)
 
 
 def _pixels(dataset: pydicom.Dataset, path: Path) -> NDArray[np.float32]:

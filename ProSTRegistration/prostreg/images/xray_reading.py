@@ -34,11 +34,13 @@ class XRayImage:
         pixels: (height, width) float32, grey values as stored.
         carm: from DICOM tags, None where they do not tell.
         polarity: from DICOM tags, None where they do not tell.
+        note: a sentence on DICOM tags that could not be used for the C-arm.
     """
 
     pixels: NDArray[np.float32]
     carm: CArm | None = None
     polarity: Polarity | None = None
+    note: str | None = None
 
 
 def read_xray_image(path: Path) -> XRayImage:

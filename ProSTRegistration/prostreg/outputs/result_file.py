@@ -7,6 +7,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ def result_to_dict(result: Result) -> dict[str, Any]:
         "reasons": list(result.reasons),
         "evidence": dict(result.evidence),
         "expected_error": None if result.expected_error is None else result.expected_error.to_dict(),
+        "carm_fit": None if result.carm_fit is None else asdict(result.carm_fit),
         "world_from_volume": result.world_from_volume.tolist(),
         "camera_from_volume": [pose.tolist() for pose in result.camera_from_volume],
         "stages": [

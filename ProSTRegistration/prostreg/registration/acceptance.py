@@ -70,7 +70,10 @@ def _reasons(evidence: Evidence, confidence: float) -> tuple[str, ...]:
     if evidence.seen < 0.5:
         reasons.append(f"only {evidence.seen:.0%} of the anatomy lies inside the image")
     if evidence.expected_mtre_mm > 0.3 * SUCCESS_MM:
-        reasons.append(f"even at the right place the image leaves about {evidence.expected_mtre_mm:.0f} mm open")
+        reasons.append(
+            f"even at the right place about {evidence.expected_across_mm:.1f} mm across the beam and"
+            f" {evidence.expected_along_mm:.1f} mm along it are left open"
+        )
     if evidence.agreement >= 1:
         reasons.append(f"{evidence.agreement:.0f} more searches ended at the same place")
     return tuple(reasons)

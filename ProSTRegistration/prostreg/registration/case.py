@@ -15,10 +15,15 @@ from prostreg.images.xray import XRay
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """One X-ray image and the C-arm that took it."""
+    """One X-ray image and the C-arm that took it.
+
+    Attributes:
+        note: a sentence that the result shall repeat as a warning.
+    """
 
     xray: XRay
     carm: CArm
+    note: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from prostreg.choices import POLARITIES
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
+from prostreg.geometry.carm_accuracy import CARM_ACCURACIES
 from prostreg.geometry.carm_values import carm_from_values, is_image_size, read_carm
 from prostreg.geometry.frames import Matrix, rigid_faults
 from prostreg.images.anatomy import anatomy_by_threshold, anatomy_made_on, chosen_voxels
@@ -24,7 +26,9 @@ from prostreg.registration.case import Case, View
 from prostreg.registration.shared_files import file_state, shared_anatomy, shared_ct
 
 _LONGEST_NAME = 100
-_SAID_BY = 'a case\'s "camera" (K, size, camera_from_world, spacing_mm), or a case.json, whose views have one each'
+_SAID_BY = (
+    'a case\'s "camera" (K, size, camera_from_world, spacing_mm, accuracy), or a case.json, whose views have one each'
+)
 
 Read = TypeVar("Read")
 
@@ -147,7 +151,9 @@ class _CaseReader:
         xray = self.faults.collect(
             lambda: prepare_xray(image.pixels, polarity, mask, likelier=image.polarity), f"{fields.where}: "
         )
-        return None if xray is None or carm is None else View(xray, carm)
+        is_told = camera is not None and "K" in camera
+        note = None if is_told or image.note is None else f"{fields.where}: {image.note}"
+        return None if xray is None or carm is None else View(xray, carm, note)
 
     def _carm(
         self, camera: JsonFields | None, image: XRayImage | None, where: str
@@ -169,10 +175,9 @@ class _CaseReader:
                 f'{where}: "spacing_mm" stands without "K" and "size": the DICOM tags give all three, leave it out.'
             )
         pose = camera.raw("camera_from_world", np.eye(4))
+        accuracy = camera.choice("accuracy", list(CARM_ACCURACIES), described.accuracy)
         camera.end()
-        carm = self.faults.collect(
-            lambda: CArm(described.intrinsics, described.size, pose, described.spacing_mm), f"{where}: "
-        )
+        carm = self.faults.collect(lambda: replace(described, camera_from_world=pose, accuracy=accuracy), f"{where}: ")
         return carm, described.size
 
     def _mask(self, fields: JsonFields, image: XRayImage | None) -> NDArray[np.bool_] | None:

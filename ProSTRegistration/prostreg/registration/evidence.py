@@ -18,6 +18,8 @@ class Evidence:
         restarts: CMA-ES runs so far.
         surprise: how many spreads of the start the pose lies from it, as a root mean square over the six parameters.
         expected_mtre_mm: root mean square error over the anatomy if this is the right place; 0 while it is not known.
+        expected_across_mm: the part of it across the first view's beam.
+        expected_along_mm: the part of it along that.
     """
 
     confirmed: float
@@ -28,6 +30,8 @@ class Evidence:
     restarts: float
     surprise: float
     expected_mtre_mm: float = 0.0
+    expected_across_mm: float = 0.0
+    expected_along_mm: float = 0.0
 
     def to_dict(self) -> dict[str, float]:
         """Plain numbers by name."""

@@ -9,6 +9,8 @@ as wide as a patch, since patches overlap.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,8 @@ from prostreg.geometry.frames import transform_points
 from prostreg.registration.result import ExpectedError
 from prostreg.search.objective import Objective
 
+Array = NDArray[np.float64]
+
 STEPS = np.array([np.deg2rad(0.5)] * 3 + [0.5, 0.5, 3.0])
 """Largest steps of the finite differences in the chart's parameters: half a pixel or so of one usual view."""
 
@@ -24,44 +28,78 @@ REDUCTIONS = (1.0, 1 / 3, 1 / 9, 1 / 27)
 LARGEST_FALL = 0.05
 """Steps are reduced until the score falls by less than this share: another view may see depth as a shift."""
 
+LEAST_STIFFNESS = 1e-9
 
-def pose_covariance(
-    objective: Objective, chart: PoseChart, spread: NDArray[np.float64], inflation: float
-) -> NDArray[np.float64]:
+
+@dataclass(frozen=True, eq=False)
+class Parabola:
+    """The shape of a score around its optimum, in steps of its parameters.
+
+    Attributes:
+        steps: (p,) sizes of the steps, in the parameters' units.
+        curvature: (p, p) second derivative of the score.
+        pulls: (blocks, p) derivative of each block's part of the score.
+    """
+
+    steps: Array
+    curvature: Array
+    pulls: Array
+
+    @property
+    def reach(self) -> Array:
+        """(blocks, p): where each block's pull alone would move the optimum, in the parameters' units."""
+        return np.asarray(self.pulls @ inverse_stiffness(self.curvature) * self.steps)
+
+
+def pose_parabola(objective: Objective, chart: PoseChart) -> Parabola:
+    """The shape of an objective's score around the chart's origin, in the chart's parameters."""
+    steps = _steps(objective, chart)
+    return Parabola(steps, score_curvature(objective, chart, steps), _pulls(objective, chart, steps))
+
+
+def inverse_stiffness(curvature: Array) -> Array:
+    """(p, p): from a score's gradient to the step to its optimum, by its curvature (p, p); finite where it is flat."""
+    values, vectors = np.linalg.eigh(-curvature)
+    return np.asarray((vectors / np.maximum(values, LEAST_STIFFNESS)) @ vectors.T)
+
+
+def pose_covariance(parabola: Parabola, spread: Array, inflation: float) -> Array:
     """Covariance (6, 6) of the pose at the chart's origin, in rad and mm.
 
     Args:
-        objective: at whose optimum the pose lies.
+        parabola: around the optimum at which the pose lies.
         spread: (6,) uncertainty of the start; what the images leave open keeps it.
         inflation: factor on the variances, from a fit to true errors.
     """
-    steps = _steps(objective, chart)
-    pulls, curvature = _pulls(objective, chart, steps), _curvature(objective, chart, steps)
-    scatter = pulls.T @ pulls
-    values, vectors = np.linalg.eigh(-curvature)
-    stiffness = np.maximum(values, 1e-9)
-    inverse = (vectors / stiffness) @ vectors.T
-    from_image = inflation * inverse @ scatter @ inverse
-    spread_steps = np.diag((spread / steps) ** 2)
-    combined = spread_steps @ np.linalg.inv(from_image + spread_steps) @ from_image
-    return np.asarray(combined * np.outer(steps, steps))
+    reach = inflation**0.5 * parabola.reach / spread
+    return combined(reach.T @ reach, np.eye(6)) * np.outer(spread, spread)
 
 
-def expected_error(covariance: NDArray[np.float64], chart: PoseChart, points_mm: NDArray[np.float64]) -> ExpectedError:
+def combined(from_image: Array, known: Array) -> Array:
+    """Covariance (p, p) of what an image and prior knowledge tell together; neither need be invertible."""
+    return np.asarray(known @ np.linalg.inv(from_image + known) @ from_image)
+
+
+def expected_error(covariance: Array, chart: PoseChart, points_mm: Array) -> ExpectedError:
     """Standard deviations per parameter, and over points (n, 3) of the volume frame."""
     deviations = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    across_mm, along_mm = point_errors_mm(covariance, chart, points_mm)
+    return ExpectedError(np.rad2deg(deviations[:3]), deviations[3:], across_mm, along_mm)
+
+
+def point_errors_mm(covariance: Array, chart: PoseChart, points_mm: Array) -> tuple[float, float]:
+    """Root mean square motions across and along the beam, of points (n, 3), by a covariance (6, 6) of the pose."""
     arms = (transform_points(chart.camera_from_volume, points_mm) - chart.centre_camera_mm) @ chart.camera_from_axes
     motion = np.zeros((len(arms), 3, 6))
     motion[:, 0, 1], motion[:, 0, 2] = arms[:, 2], -arms[:, 1]
     motion[:, 1, 0], motion[:, 1, 2] = -arms[:, 2], arms[:, 0]
     motion[:, 2, 0], motion[:, 2, 1] = arms[:, 1], -arms[:, 0]
     motion[:, :, 3:] = np.eye(3)
-    variance = np.einsum("nij,jk,nik->n", motion, covariance, motion)
-    rms_mm = float(np.sqrt(np.maximum(variance, 0.0).mean()))
-    return ExpectedError(np.rad2deg(deviations[:3]), deviations[3:], rms_mm)
+    variances = np.maximum(np.einsum("nij,jk,nik->ni", motion, covariance, motion).mean(axis=0), 0.0)
+    return float(np.sqrt(variances[:2].sum())), float(np.sqrt(variances[2]))
 
 
-def _steps(objective: Objective, chart: PoseChart) -> NDArray[np.float64]:
+def _steps(objective: Objective, chart: PoseChart) -> Array:
     """For each parameter the largest step (6,) within which the score is about a parabola."""
     sizes = np.concatenate([np.diag(STEPS) * reduction for reduction in REDUCTIONS])
     scores = objective.scores(chart.world_from_volume_at(np.concatenate([np.zeros((1, 6)), sizes, -sizes])))
@@ -72,8 +110,8 @@ def _steps(objective: Objective, chart: PoseChart) -> NDArray[np.float64]:
     return np.asarray(STEPS * np.array(REDUCTIONS)[first_small])
 
 
-def _curvature(objective: Objective, chart: PoseChart, steps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Second derivative (6, 6) of the score, per step."""
+def score_curvature(objective: Objective, chart: PoseChart, steps: Array) -> Array:
+    """Second derivative (6, 6) of the score at the chart's origin, per step (6,)."""
     rows = []
     for step in np.diag(steps):
         _, ahead = objective.score_and_gradient(chart, step)
@@ -83,7 +121,7 @@ def _curvature(objective: Objective, chart: PoseChart, steps: NDArray[np.float64
     return np.asarray((curvature + curvature.T) / 2)
 
 
-def _pulls(objective: Objective, chart: PoseChart, steps: NDArray[np.float64]) -> NDArray[np.float64]:
+def _pulls(objective: Objective, chart: PoseChart, steps: Array) -> Array:
     """Derivative (blocks, 6) of each block's part of the score, per step."""
     poses = chart.world_from_volume_at(np.concatenate([np.diag(steps), -np.diag(steps)]))
     shares = objective.block_shares(poses, chart.world_from_volume)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from prostreg.choices import METHODS, loaded
 from prostreg.errors import DeviceError, Stopped
@@ -13,22 +12,21 @@ from prostreg.machine import processor_name, versions
 from prostreg.registration.acceptance import Verdict, judge, needs_mirror_check
 from prostreg.registration.attempts import AttemptLog
 from prostreg.registration.case import Case
-from prostreg.registration.confidence import confidence_model
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.evidence import Evidence
-from prostreg.registration.expected_error import expected_error, pose_covariance
 from prostreg.registration.learned_search import LearnedSearch
 from prostreg.registration.levels import Levels
 from prostreg.registration.mirror_check import mirrored_score
 from prostreg.registration.monitor import Monitor
 from prostreg.registration.pose_search import PoseSearch
+from prostreg.registration.precision import Precision, carm_checked, pose_precision
 from prostreg.registration.readings import case_read_as, polarities_used, polarity_reasons
-from prostreg.registration.result import ExpectedError, Progress, Result
+from prostreg.registration.result import Progress, Result
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose, start_spread
 from prostreg.registration.weights_choice import chosen_weights, model_of_file, model_to_ask, weights_used
 from prostreg.search.candidate import Candidate
 
-Judgement = tuple[Verdict, Evidence, ExpectedError | None]
+Judgement = tuple[Verdict, Evidence, Precision | None]
 
 
 def register_from_start(
@@ -87,8 +85,8 @@ class _Run:
             self.search.keep_what_was_found()
             if self._is_at_doubted_place():
                 return self._report(*self._last_judgement, stopped=str(reason))
-            evidence, expected = self._final_evidence()
-            return self._report(judge(evidence, is_checked=False), evidence, expected, stopped=str(reason))
+            evidence, precision = self._final_evidence()
+            return self._report(judge(evidence, is_checked=False), evidence, precision, stopped=str(reason))
 
     def _is_finally_judged(self) -> bool:
         """Polishes the best pose and judges it by all there is; True unless more searching may bring another.
@@ -98,10 +96,10 @@ class _Run:
         """
         if not self._is_at_doubted_place():
             self.search.polish()
-            evidence, expected = self._final_evidence()
+            evidence, precision = self._final_evidence()
             mirrored = self._mirror_check() if self._needs_mirror_check(evidence) else None
             verdict = judge(evidence, mirrored)
-            self._last_judgement = verdict, evidence, expected
+            self._last_judgement = verdict, evidence, precision
             self._doubted = None if verdict.status == "accepted" else self.search.best
             self.search.confidence = verdict.confidence
         return self._doubted is None or not self.until_accepted or self._restarts <= 0
@@ -148,22 +146,23 @@ class _Run:
         best, footprint = self.search.best, self.search.footprint(self.search.best)
         return self._log.evidence(best.parameters, footprint, self.search.runs_done, is_kept=True)
 
-    def _final_evidence(self) -> tuple[Evidence, ExpectedError | None]:
+    def _final_evidence(self) -> tuple[Evidence, Precision | None]:
         """The evidence for the best pose, its precision included; no precision where the anatomy is not seen."""
         evidence = self._evidence()
         if evidence.patches <= 0:
             return evidence, None
         camera = self._case.views[0].carm.camera_from_world
         chart = PoseChart(self.search.best_pose(), camera, self._chart.centre_mm)
-        inflation = confidence_model().error_inflation
         fine = self.search.levels_of(self.search.best).fine
-        covariance = pose_covariance(fine, chart, self._spread, inflation)
-        expected = expected_error(covariance, chart, self._points_mm)
-        return replace(evidence, expected_mtre_mm=expected.mtre_mm), expected
+        precision = pose_precision(fine, chart, self._spread, self._points_mm)
+        return precision.added_to(evidence), precision
 
-    def _report(
-        self, verdict: Verdict, evidence: Evidence, expected: ExpectedError | None, stopped: str | None
-    ) -> Result:
+    def _report(self, verdict: Verdict, evidence: Evidence, precision: Precision | None, stopped: str | None) -> Result:
+        expected, carm_fit = None if precision is None else precision.expected, None
+        if precision is not None and stopped is None and verdict.status != "failed":
+            verdict, expected, carm_fit = carm_checked(
+                verdict, precision, self._case.views[0].carm, self._spread, self._points_mm
+            )
         pose = self.search.best_pose()
         polarities = polarities_used(self._case, self.search.best.reading, verdict.confidence)
         return Result(
@@ -179,10 +178,12 @@ class _Run:
             mtre_mm=mtre_mm(self._case, pose),
             config=self._config.to_dict(),
             versions=versions(),
+            warnings=tuple(view.note for view in self._case.views if view.note is not None),
             stopped=stopped,
             reasons=(*verdict.reasons, *polarity_reasons(polarities, verdict.status == "accepted")),
             evidence=evidence.to_dict(),
             expected_error=expected,
+            carm_fit=carm_fit,
             attempts=self._log.attempts,
             weights=self._weights,
             polarities=polarities,

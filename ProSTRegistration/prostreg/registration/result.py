@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -52,22 +53,54 @@ class ExpectedError:
     """The expected error of a right pose, as standard deviations.
 
     Attributes:
-        rotation_deg: (3,) about the axes of the pose's `PoseChart`: tilts about u and v, in-plane turn.
-        translation_mm: (3,) of the anatomy's centre along them: along u, along v, depth.
-        mtre_mm: root mean square over the anatomy's points.
+        rotation_deg: (3,) about the axes of the pose's `PoseChart`: tilts about u and v, in-plane turn; if the C-arm is
+            as given.
+        translation_mm: (3,) of the anatomy's centre along them: along u, along v, depth; likewise.
+        across_mm: root mean square over the anatomy's points, across the first view's beam; with what is not known of
+            the C-arm, where that was looked at (see `Result.carm_fit`).
+        along_mm: the same along the beam.
     """
 
     rotation_deg: NDArray[np.float64]
     translation_mm: NDArray[np.float64]
-    mtre_mm: float
+    across_mm: float
+    along_mm: float
+
+    @property
+    def mtre_mm(self) -> float:
+        """Root mean square over the anatomy's points in 3D."""
+        return math.hypot(self.across_mm, self.along_mm)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return {
             "rotation_deg": self.rotation_deg.tolist(),
             "translation_mm": self.translation_mm.tolist(),
+            "across_mm": self.across_mm,
+            "along_mm": self.along_mm,
             "mtre_mm": self.mtre_mm,
         }
+
+
+@dataclass(frozen=True)
+class CArmFit:
+    """The C-arm that the image fits best, with standard deviations.
+
+    Attributes:
+        given_sdd_mm: what the result's pose belongs to; 1000 stands for what is not known.
+        sdd_mm: what the image says, the principal point as well known as it was given.
+        sdd_deviation_mm: of ``sdd_mm``.
+        given_principal_point: (cx, cy) in pixels of the first view, what the result's pose belongs to.
+        principal_point: what the image says, the distance as well known as it was given.
+        principal_point_deviation_px: of ``principal_point``.
+    """
+
+    given_sdd_mm: float
+    sdd_mm: float
+    sdd_deviation_mm: float
+    given_principal_point: tuple[float, float]
+    principal_point: tuple[float, float]
+    principal_point_deviation_px: tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +123,7 @@ class Result:
     Attributes:
         evidence: what the confidence was made from; see `prostreg.registration.evidence.Evidence`.
         expected_error: None where the pose explains nothing.
+        carm_fit: None where the result is not one that could be accepted.
         attempts: every pose that was judged, in order; the result is the most convincing one, polished.
         weights: title, kind and sha256 of the network's weights; None where there was no network.
         polarities: with which each view was read.
@@ -113,6 +147,7 @@ class Result:
     reasons: tuple[str, ...] = ()
     evidence: Mapping[str, float] = field(default_factory=dict)
     expected_error: ExpectedError | None = None
+    carm_fit: CArmFit | None = None
     attempts: tuple[Attempt, ...] = ()
     weights: Mapping[str, str] | None = None
     polarities: tuple[PolarityUsed, ...] = ()

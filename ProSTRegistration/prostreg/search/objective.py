@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch.nn import functional
 
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
-from prostreg.geometry.frames import transform_points
+from prostreg.geometry.frames import Matrix, transform_points
 from prostreg.images.xray import XRay
 from prostreg.parallel import single_threaded_torch
 from prostreg.projector.selection import Projector
@@ -92,6 +93,26 @@ class Objective:
         self._patch, self._make_similarity = (patch_radius_px, patch_stride_px), make_similarity
         self._views = [self._scored_view(xray, carm) for xray, carm in views]
 
+    def with_carms(self, changed: Callable[[CArm], CArm]) -> Objective:
+        """The same comparison by other C-arms; evaluations are counted apart."""
+        other = copy(self)
+        other._views = [replace(view, carm=changed(view.carm)) for view in self._views]
+        return other
+
+    def with_similarity(self, make_similarity: MakeSimilarity) -> Objective:
+        """The same views compared by another similarity; evaluations are counted apart."""
+        other = copy(self)
+        other._make_similarity = make_similarity
+        other._views = [other._scored_view(view.xray, view.carm) for view in self._views]
+        return other
+
+    def images(self, world_from_volume: Matrix) -> list[NDArray[np.float32]]:
+        """The DRR (height, width) of a pose (4, 4) in each view."""
+        return [
+            self.projector.render((view.carm.camera_from_world @ world_from_volume)[None], view.carm)[0]
+            for view in self._views
+        ]
+
     def scores(self, world_from_volume: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scores (n,) of poses (n, 4, 4)."""
         self.evaluations += len(world_from_volume)
@@ -142,12 +163,19 @@ class Objective:
 
         To first order around the pose ``centre`` (4, 4): their differences add up to those of the scores.
         """
-        poses, parts = np.concatenate([centre[None], world_from_volume]), []
-        for view in self._views:
-            images = torch.from_numpy(self.projector.render(view.carm.camera_from_world @ poses, view.carm))
-            with torch.no_grad(), single_threaded_torch():
-                shares = view.similarity.block_shares(images[1:], images[:1])
-            parts.append(shares.numpy().astype(np.float64))
+        poses = np.concatenate([centre[None], world_from_volume])
+        renders = [self.projector.render(view.carm.camera_from_world @ poses, view.carm) for view in self._views]
+        return self.image_block_shares([images[1:] for images in renders], [images[0] for images in renders])
+
+    def image_block_shares(
+        self, images: Sequence[NDArray[np.float32]], centres: Sequence[NDArray[np.float32]]
+    ) -> NDArray[np.float64]:
+        """`block_shares` of given DRRs (n, height, width) of each view, around one (height, width) of each view."""
+        parts = []
+        with torch.no_grad(), single_threaded_torch():
+            for view, moving, centre in zip(self._views, images, centres, strict=True):
+                shares = view.similarity.block_shares(torch.from_numpy(moving), torch.from_numpy(centre)[None])
+                parts.append(shares.numpy().astype(np.float64))
         return np.concatenate(parts, axis=1) / len(self._views)
 
     def footprint_score(self, world_from_volume: NDArray[np.float64]) -> FootprintScore:

@@ -89,8 +89,7 @@ class PatchGradNcc:
         slope = central_agreement / (2 * (central_structure + 1))
         everywhere = (2 * self.counts.sum()).clamp(min=1)
         shares = (agreement - slope * structure) / ((central_structure + 1) * everywhere).sqrt()
-        size = -(-self.edge // self.stride)
-        return functional.avg_pool2d(shares, size, ceil_mode=True, divisor_override=1).flatten(start_dim=1)
+        return block_sums(shares, -(-self.edge // self.stride))
 
     def _scores(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
         with torch.no_grad():
@@ -113,6 +112,11 @@ class PatchGradNcc:
     def _patch_means(self, images: Tensor) -> Tensor:
         rows = functional.avg_pool2d(images, (self.edge, 1), (self.stride, 1))
         return functional.avg_pool2d(rows, (1, self.edge), (1, self.stride))
+
+
+def block_sums(shares: Tensor, size: int) -> Tensor:
+    """Sums (n, blocks) of patches (n, 1, rows, columns) over blocks of ``size`` patches each way."""
+    return functional.avg_pool2d(shares, size, ceil_mode=True, divisor_override=1).flatten(start_dim=1)
 
 
 def _typical(variance: Tensor, counts: Tensor) -> Tensor:

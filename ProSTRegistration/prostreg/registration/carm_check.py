@@ -1,0 +1,175 @@
+"""Does the image agree with the C-arm that was given, and how far may the pose be off for what is not known of it?
+
+The image's own estimate of the source-detector distance and of the principal point (see `carm_profile`) meets what is
+known of them (see `geometry.carm_accuracy`). Where they contradict each other the pose is not to be trusted: it belongs
+to a C-arm that is not there. Where the image cannot tell, the pose is as uncertain as the C-arm leaves it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prostreg.geometry.carm import CArm
+from prostreg.geometry.carm_accuracy import CARM_ACCURACIES, CArmAccuracy
+from prostreg.geometry.chart import PoseChart
+from prostreg.registration.acceptance import Verdict
+from prostreg.registration.carm_profile import CArmProfile
+from prostreg.registration.confidence import precise_enough
+from prostreg.registration.expected_error import Parabola, combined, point_errors_mm
+from prostreg.registration.result import CArmFit, ExpectedError
+
+Array = NDArray[np.float64]
+
+INFLATION = 2.0
+"""Factor on the variances of the image's estimates, from errors on simulated pelves (see docs/evaluation.md)."""
+
+CLEARLY = 1.8
+"""A contradiction counts from this many standard deviations on: one right C-arm in twenty or so is doubted."""
+
+CLEARLY_BESIDE = 2.5
+"""The same for the principal point, of which images say less than they seem to."""
+
+MOST_IF_CONTRADICTED = 0.5
+
+LARGEST_ERROR_MM = 5.0
+"""Expected error across and along the beam up to which a result is accepted: then 19 of 20 are within 10 mm."""
+
+OPEN = CArmAccuracy(0.1, 0.1)
+"""What the image is asked about counts as no better known than this, however it was given."""
+
+
+def fit_of(profile: CArmProfile, carm: CArm) -> CArmFit:
+    """What the image itself says of the C-arm, the distance as if that were not known, and then the principal point.
+
+    Args:
+        profile: around the pose that was found.
+        carm: the one that was given, of the first view.
+    """
+    said = CARM_ACCURACIES[carm.accuracy]
+    of_distance = _deviations(CArmAccuracy(OPEN.sdd_share, said.principal_point_share), carm)
+    of_point = _deviations(CArmAccuracy(said.sdd_share, OPEN.principal_point_share), carm)
+    distance, distance_covariance = _estimate(profile, of_distance)
+    point, point_covariance = _estimate(profile, of_point)
+    focal_lengths = np.diag(carm.intrinsics)[:2]
+    shift, deviation = point[1:] * focal_lengths, np.sqrt(np.diag(point_covariance)[1:]) * focal_lengths
+    return CArmFit(
+        given_sdd_mm=carm.sdd_mm,
+        sdd_mm=carm.sdd_mm * float(np.exp(distance[0])),
+        sdd_deviation_mm=carm.sdd_mm * float(np.sqrt(distance_covariance[0, 0])),
+        given_principal_point=carm.principal_point,
+        principal_point=(carm.principal_point[0] + shift[0], carm.principal_point[1] + shift[1]),
+        principal_point_deviation_px=(deviation[0], deviation[1]),
+    )
+
+
+def with_carm(
+    expected: ExpectedError,
+    profile: CArmProfile,
+    pose: Parabola,
+    chart: PoseChart,
+    carm: CArm,
+    spread: Array,
+    inflation: float,
+    points_mm: Array,
+) -> ExpectedError:
+    """The expected error with what the C-arm adds: what it leaves open, and what the image says that it is off.
+
+    Args:
+        expected: of the pose if the C-arm is as given.
+        profile: of other C-arms around the pose.
+        pose: the score's shape around the pose.
+        chart: at the pose.
+        carm: the one that was given, of the first view.
+        spread: (6,) uncertainty of the start.
+        inflation: factor on the variances of the pose.
+        points_mm: (n, 3) of the anatomy in the volume frame.
+    """
+    deviations = _deviations(CARM_ACCURACIES[carm.accuracy], carm)
+    carm_reach, change = profile.reach_and_top(deviations)
+    reach = np.concatenate([inflation**0.5 * pose.reach / spread, INFLATION**0.5 * carm_reach], axis=1)
+    from_image = reach.T @ reach
+    remaining = combined(from_image, np.eye(9))
+    off = np.linalg.solve(from_image + np.eye(9), np.concatenate([np.zeros(6), change]))
+    pose_from_all = np.concatenate([np.eye(6) * spread, profile.response * deviations], axis=1)
+    bias = pose_from_all @ off
+    moment = pose_from_all @ remaining @ pose_from_all.T + np.outer(bias, bias)
+    across_mm, along_mm = point_errors_mm(moment, chart, points_mm)
+    return replace(expected, across_mm=across_mm, along_mm=along_mm)
+
+
+def doubted(verdict: Verdict, fit: CArmFit, expected: ExpectedError, carm: CArm) -> Verdict:
+    """The verdict with what the C-arm adds to it: accepted only where the image does not contradict the C-arm, and
+    the pose is known well both across and along the beam."""
+    contradictions = _contradictions(fit, carm)
+    doubts = [*contradictions, *_open_errors(fit, expected, carm, is_explained=bool(contradictions))]
+    if not doubts or verdict.status != "accepted":
+        return replace(verdict, reasons=(*verdict.reasons, *doubts))
+    confidence = verdict.confidence * precise_enough(expected.mtre_mm)
+    return Verdict(
+        "uncertain",
+        min(confidence, MOST_IF_CONTRADICTED) if contradictions else confidence,
+        (*doubts, *verdict.reasons),
+    )
+
+
+def _estimate(profile: CArmProfile, deviations: Array) -> tuple[Array, Array]:
+    """A change (3,) and its covariance (3, 3), by the image and by what is known before it (3,)."""
+    reach, change = profile.reach_and_top(deviations)
+    from_image = INFLATION * reach.T @ reach
+    change = np.asarray(np.linalg.solve(from_image + np.eye(3), change), dtype=np.float64)
+    return change * deviations, combined(from_image, np.eye(3)) * np.outer(deviations, deviations)
+
+
+def _deviations(accuracy: CArmAccuracy, carm: CArm) -> Array:
+    """Standard deviations (3,) of a change of a C-arm that is known so well."""
+    point = accuracy.principal_point_share * max(carm.size) / np.diag(carm.intrinsics)[:2]
+    return np.array([accuracy.sdd_share, *point])
+
+
+def _contradictions(fit: CArmFit, carm: CArm) -> list[str]:
+    """What the image fits better, each with what was given."""
+    said, found = CARM_ACCURACIES[carm.accuracy], []
+    off_mm = fit.sdd_mm - fit.given_sdd_mm
+    if abs(off_mm) > CLEARLY * np.hypot(fit.sdd_deviation_mm, said.sdd_share * fit.given_sdd_mm):
+        found.append(_better_distance(fit))
+    offsets = np.subtract(fit.principal_point, fit.given_principal_point)
+    allowed = CLEARLY_BESIDE * np.hypot(fit.principal_point_deviation_px, said.principal_point_share * max(carm.size))
+    if (np.abs(offsets) > allowed).any():
+        there, here = ("({:.0f}, {:.0f})".format(*point) for point in (fit.principal_point, fit.given_principal_point))
+        found.append(
+            f"the image fits a principal point at {there} better than the one at {here} that was given: correct the"
+            " C-arm and register again"
+        )
+    return found
+
+
+def _open_errors(fit: CArmFit, expected: ExpectedError, carm: CArm, is_explained: bool) -> list[str]:
+    """What is not known well enough, and why."""
+    found = []
+    if expected.along_mm > LARGEST_ERROR_MM:
+        found.append(f"along the beam the place is known to {expected.along_mm:.0f} mm only")
+        if not is_explained and abs(fit.sdd_mm - fit.given_sdd_mm) > 2 * fit.sdd_deviation_mm:
+            found.append(_better_distance(fit))
+        elif not is_explained and carm.accuracy != "calibrated":
+            found.append(_words_of_accuracy(carm))
+    if expected.across_mm > LARGEST_ERROR_MM:
+        found.append(f"across the beam the place is known to {expected.across_mm:.0f} mm only")
+    return found
+
+
+def _better_distance(fit: CArmFit) -> str:
+    return (
+        f"the image fits an SDD of {fit.sdd_mm:.0f} mm (\N{PLUS-MINUS SIGN} {fit.sdd_deviation_mm:.0f}) better than the"
+        f" {fit.given_sdd_mm:.0f} given: correct the C-arm and register again"
+    )
+
+
+def _words_of_accuracy(carm: CArm) -> str:
+    share = CARM_ACCURACIES[carm.accuracy].sdd_share
+    return (
+        f"the C-arm's SDD of {carm.sdd_mm:.0f} mm counts as known to {share:.1%} ({carm.accuracy}), and the image does"
+        " not tell it"
+    )
