@@ -16,10 +16,17 @@ from prostreg.images.volume import Volume
 from prostreg.images.xray import XRay
 from prostreg.projector.selection import make_projector
 from prostreg.registration.acceptance import Verdict
-from prostreg.registration.carm_check import LARGEST_ERROR_MM, MOST_IF_CONTRADICTED, doubted, fit_of, with_carm
-from prostreg.registration.carm_profile import CArmProfile
+from prostreg.registration.carm.carm_check import (
+    LARGEST_ERROR_MM,
+    MOST_IF_CONTRADICTED,
+    carm_checked,
+    doubted,
+    fit_of,
+    pose_precision,
+    with_carm,
+)
+from prostreg.registration.carm.carm_profile import CArmProfile
 from prostreg.registration.expected_error import Parabola
-from prostreg.registration.precision import carm_checked, pose_precision
 from prostreg.registration.result import CArmFit, ExpectedError
 from prostreg.search.objective import Objective
 from prostreg.search.polish import polish

@@ -1,4 +1,4 @@
-"""How well a C-arm's geometry is known, by where it comes from."""
+"""Accuracy of a C-arm's geometry is known, by where it comes from."""
 
 from __future__ import annotations
 

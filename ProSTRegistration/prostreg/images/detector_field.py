@@ -1,4 +1,4 @@
-"""Where on the detector an X-ray lies by its DICOM tags, and so where the detector's middle is in it."""
+"""The place of an X-ray on its detector by its DICOM tags, and so where the detector's middle is in it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROTATIONS = (0, 90, 180, 270)
 
 @dataclass(frozen=True)
 class DetectorField:
-    """What the tags tell of the field of view.
+    """The tags' account of the field of view.
 
     Attributes:
         detector_middle: (u, v) in pixels, the middle of the detector's active area; None where the tags do not tell it.

@@ -11,6 +11,7 @@ from prostreg.geometry.frames import Matrix, mean_distance_mm
 from prostreg.machine import processor_name, versions
 from prostreg.registration.acceptance import Verdict, judge, needs_mirror_check
 from prostreg.registration.attempts import AttemptLog
+from prostreg.registration.carm.carm_check import Precision, carm_checked, pose_precision
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.evidence import Evidence
@@ -19,7 +20,6 @@ from prostreg.registration.levels import Levels
 from prostreg.registration.mirror_check import mirrored_score
 from prostreg.registration.monitor import Monitor
 from prostreg.registration.pose_search import PoseSearch
-from prostreg.registration.precision import Precision, carm_checked, pose_precision
 from prostreg.registration.readings import case_read_as, polarities_used, polarity_reasons
 from prostreg.registration.result import Progress, Result
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose, start_spread

@@ -1,4 +1,4 @@
-"""How well an image fits other C-arms than the given one: the best score for each, the pose free to follow.
+"""The fit of an image to other C-arms than the given one: the best score for each, the pose free to follow.
 
 An anatomy that is nearer to the source looks like one under a longer source-detector distance, but for its perspective:
 what lies before its middle grows against what lies behind. The score along such changes, the pose refined at each, is
@@ -60,7 +60,7 @@ class CArmProfile:
     response: Array
 
     def reach_and_top(self, units: Array) -> tuple[Array, Array]:
-        """Where each block alone would move the top of the parabola (blocks, 3), and the top itself (3,).
+        """The top of the parabola as each block alone would move it (blocks, 3), and the top itself (3,).
 
         Args:
             units: (3,) of the change, in which both are told, and in which a direction that is flatter than the

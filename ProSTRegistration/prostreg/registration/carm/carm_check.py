@@ -1,4 +1,4 @@
-"""Does the image agree with the C-arm that was given, and how far may the pose be off for what is not known of it?
+"""Agreement of the image with the C-arm that was given, and the error that what is not known of it leaves in the pose.
 
 The image's own estimate of the source-detector distance and of the principal point (see `carm_profile`) meets what is
 known of them (see `geometry.carm_accuracy`). Where they contradict each other the pose is not to be trusted: it belongs
@@ -7,7 +7,7 @@ to a C-arm that is not there. Where the image cannot tell, the pose is as uncert
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,19 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_accuracy import CARM_ACCURACIES, CArmAccuracy
 from prostreg.geometry.chart import PoseChart
 from prostreg.registration.acceptance import Verdict
-from prostreg.registration.carm_profile import CArmProfile
-from prostreg.registration.confidence import precise_enough
-from prostreg.registration.expected_error import Parabola, combined, point_errors_mm
+from prostreg.registration.carm.carm_profile import CArmProfile, carm_profile
+from prostreg.registration.confidence import confidence_model, precise_enough
+from prostreg.registration.evidence import Evidence
+from prostreg.registration.expected_error import (
+    Parabola,
+    combined,
+    expected_error,
+    point_errors_mm,
+    pose_covariance,
+    pose_parabola,
+)
 from prostreg.registration.result import CArmFit, ExpectedError
+from prostreg.search.objective import Objective
 
 Array = NDArray[np.float64]
 
@@ -41,8 +50,70 @@ OPEN = CArmAccuracy(0.1, 0.1)
 """What the image is asked about counts as no better known than this, however it was given."""
 
 
+@dataclass(frozen=True, eq=False)
+class Precision:
+    """The precision of a pose if the C-arm is as given.
+
+    Attributes:
+        objective: at whose optimum the pose lies.
+        chart: at the pose.
+        parabola: the score's shape there.
+        expected: the error that follows.
+    """
+
+    objective: Objective
+    chart: PoseChart
+    parabola: Parabola
+    expected: ExpectedError
+
+    def added_to(self, evidence: Evidence) -> Evidence:
+        """The evidence with the expected error."""
+        return replace(
+            evidence,
+            expected_mtre_mm=self.expected.mtre_mm,
+            expected_across_mm=self.expected.across_mm,
+            expected_along_mm=self.expected.along_mm,
+        )
+
+
+def pose_precision(objective: Objective, chart: PoseChart, spread: Array, points_mm: Array) -> Precision:
+    """The precision of a pose.
+
+    Args:
+        objective: at whose optimum the pose lies.
+        chart: at the pose.
+        spread: (6,) uncertainty of the start.
+        points_mm: (n, 3) of the anatomy in the volume frame.
+    """
+    parabola = pose_parabola(objective, chart)
+    covariance = pose_covariance(parabola, spread, confidence_model().error_inflation)
+    return Precision(objective, chart, parabola, expected_error(covariance, chart, points_mm))
+
+
+def carm_checked(
+    verdict: Verdict, precision: Precision, carm: CArm, spread: Array, points_mm: Array
+) -> tuple[Verdict, ExpectedError, CArmFit]:
+    """The verdict and the expected error when the C-arm counts as no better known than it is, and what the image says.
+
+    More searching mends nothing of it: this is for the pose that is reported.
+
+    Args:
+        verdict: on the pose, if the C-arm is as given.
+        precision: of the pose.
+        carm: of the first view, as it was given; it says how well it is known.
+        spread, points_mm: as for `pose_precision`.
+    """
+    profile = carm_profile(precision.objective, precision.chart, precision.parabola.steps)
+    expected = with_carm(
+        precision.expected, profile, precision.parabola, precision.chart, carm, spread,
+        confidence_model().error_inflation, points_mm,
+    )  # fmt: skip
+    fit = fit_of(profile, carm)
+    return doubted(verdict, fit, expected, carm), expected, fit
+
+
 def fit_of(profile: CArmProfile, carm: CArm) -> CArmFit:
-    """What the image itself says of the C-arm, the distance as if that were not known, and then the principal point.
+    """The C-arm by the image itself, the distance as if that were not known, and then the principal point.
 
     Args:
         profile: around the pose that was found.
@@ -130,7 +201,7 @@ def _deviations(accuracy: CArmAccuracy, carm: CArm) -> Array:
 
 
 def _contradictions(fit: CArmFit, carm: CArm) -> list[str]:
-    """What the image fits better, each with what was given."""
+    """Everything that the image fits better, each with what was given."""
     said, found = CARM_ACCURACIES[carm.accuracy], []
     off_mm = fit.sdd_mm - fit.given_sdd_mm
     if abs(off_mm) > CLEARLY * np.hypot(fit.sdd_deviation_mm, said.sdd_share * fit.given_sdd_mm):
@@ -147,7 +218,7 @@ def _contradictions(fit: CArmFit, carm: CArm) -> list[str]:
 
 
 def _open_errors(fit: CArmFit, expected: ExpectedError, carm: CArm, is_explained: bool) -> list[str]:
-    """What is not known well enough, and why."""
+    """Everything that is not known well enough, and why."""
     found = []
     if expected.along_mm > LARGEST_ERROR_MM:
         found.append(f"along the beam the place is known to {expected.along_mm:.0f} mm only")
