@@ -98,6 +98,9 @@ class ProSTRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.addObserver(scene, scene.StartImportEvent, self.onSceneStartImport)
         self.addObserver(scene, scene.EndBatchProcessEvent, self.onSceneEndBatchProcess)
         self.showParameterNode()
+        if getattr(self.parent, "isEntered", False):
+            # After a reload Slicer does not say so again.
+            self.panel.enter()
 
     def cleanup(self) -> None:
         self.removeObservers()

@@ -213,3 +213,27 @@ def testSliderWidget(facade, driver):
     slider.value = 99
     assert slider.value == 10
     slider.close()
+
+
+@pytest.mark.parametrize("className", ["ctkCollapsibleButton", "ctkCollapsibleGroupBox"])
+def testFoldedSectionsHideWhatIsInside(facade, className):
+    """ctkCollapsibleButton::eventFilter and ctkCollapsibleGroupBox: shown ones are hidden again until it is opened."""
+    import ctk
+    import qt
+
+    section = getattr(ctk, className)()
+    layout = qt.QVBoxLayout(section)
+    shown, hidden = qt.QLabel("shown"), qt.QLabel("hidden")
+    for label in (shown, hidden):
+        layout.addWidget(label)
+    hidden.setVisible(False)
+    section.show()
+    assert (shown.visible, hidden.visible) == (True, False)
+    section.collapsed = True
+    hidden.setVisible(True)
+    shown.setVisible(True)
+    assert shown.isHidden()
+    assert hidden.isHidden()
+    shown.setVisible(False)
+    section.collapsed = False
+    assert (shown.visible, hidden.visible) == (False, True)

@@ -7,6 +7,8 @@ import pytest
 import slicer
 from Heartbeat import Heartbeat
 
+from SlicerFacade.Driving import CannotDo
+
 OWN_LAYOUT = 7654
 OWN_XML = """
 <layout type="horizontal">
@@ -88,9 +90,9 @@ def testShortcutsAreHeard(facade, driver, sample):
     import qt
 
     heard, shortcut = [], qt.QShortcut(sample.parent)
-    shortcut.setKey(qt.QKeySequence("Ctrl+B"))
+    shortcut.setKey(qt.QKeySequence("Ctrl+G"))
     shortcut.connect("activated()", lambda: heard.append("blend"))
-    driver.press("Ctrl+B")
+    driver.press("Ctrl+G")
     assert heard == ["blend"]
 
 
@@ -122,3 +124,45 @@ def testViewsOfABatchComeWithItsEnd(facade):
     assert manager.sliceWidget("Fluoro") is not None
     scene.RemoveNode(manager.sliceWidget("Fluoro").mrmlSliceNode())
     assert manager.sliceWidget("Fluoro") is None
+
+
+def testALoadedVolumeTakesOverEverySliceViewThatLetsIt(facade, tmp_path):
+    """vtkMRMLApplicationLogic::PropagateVolumeSelection and FitSliceToContent: it is shown, the view turned back."""
+    manager = slicer.app.layoutManager()
+    volume = slicer.util.addVolumeFromArray(np.ones((4, 5, 6), dtype=np.int16), name="Saved")
+    slicer.util.saveNode(volume, str(tmp_path / "saved.nrrd"))
+    red, green = (manager.sliceWidget(name).sliceLogic() for name in ("Red", "Green"))
+    green.GetSliceCompositeNode().SetDoPropagateVolumeSelection(False)
+    for logic in (red, green):
+        logic.GetSliceNode().SetOrientation("Sagittal")
+    loaded = slicer.util.loadVolume(str(tmp_path / "saved.nrrd"))
+    assert red.GetSliceCompositeNode().GetBackgroundVolumeID() == loaded.GetID()
+    assert green.GetSliceCompositeNode().GetBackgroundVolumeID() is None
+    assert red.GetSliceNode().GetOrientation() == "Axial"
+    assert green.GetSliceNode().GetOrientation() == "Sagittal"
+
+
+def testARightClickEndsPlaceMode(facade, driver):
+    """vtkSlicerMarkupsWidget.cxx: WidgetEventStopPlace switches to the view transform mode."""
+    if facade.views is None:
+        pytest.skip("nothing can be drawn on this machine")
+    points = facade.scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", "Points")
+    points.CreateDefaultDisplayNodes()
+    interaction, selection = facade.applicationLogic.GetInteractionNode(), facade.applicationLogic.GetSelectionNode()
+    selection.SetReferenceActivePlaceNodeClassName(points.GetClassName())
+    selection.SetActivePlaceNodeID(points.GetID())
+    interaction.SwitchToPersistentPlaceMode()
+    facade.mainWindow.show()
+    facade.refreshViews()
+    facade.views.rightClick(slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode(), (60, 60))
+    assert interaction.GetCurrentInteractionMode() == interaction.ViewTransform
+
+
+def testAKeyOfTheApplicationIsNotHeardByAModule(facade, driver, sample):
+    """qSlicerModuleSelectorToolBar.cxx: Alt with an arrow goes through the modules, whatever has the focus."""
+    import qt
+
+    shortcut = qt.QShortcut(sample.parent)
+    shortcut.setKey(qt.QKeySequence("Alt+Left"))
+    with pytest.raises(CannotDo, match="2 shortcuts"):
+        driver.press("Alt+Left")

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import slicer
+from PySide6 import QtCore, QtGui, QtWidgets
 
 from Patience import PATIENCE_S
 from ProSTRegistrationLib.Nodes.Attempts import attempts
 from ProSTRegistrationLib.Views.CheckLayout import LAYOUT_ID
+from SlicerFacade.Shortcuts import APPLICATION_SHORTCUTS
 
 
 @pytest.fixture
@@ -105,3 +107,59 @@ def test_leaving_the_check_brings_the_layout_back(driver, facade, registered):
     assert facade.layoutManager.layout == LAYOUT_ID
     driver.leave()
     assert facade.layoutManager.layout != LAYOUT_ID
+
+
+def test_no_key_of_the_panel_is_one_of_the_applications(facade, panelWidget):
+    taken = {QtGui.QKeySequence(key).toString() for keys in APPLICATION_SHORTCUTS.values() for key in keys}
+    shortcuts = facade.mainWindow.findChildren(QtGui.QShortcut)
+    keys = [key.toString() for shortcut in shortcuts for key in list(shortcut.keys())]
+    assert len(keys) == len(set(keys)) == 7
+    assert not taken & set(keys)
+
+
+def test_the_overlays_strength_changes_by_keys(driver, patient):
+    panel, _ct, _xray = patient
+    panel.check.showViews()
+    driver.press("Alt+PgUp")
+    assert panel.parameters.overlayOpacity == 60.0
+    driver.press("Alt+PgDown")
+    driver.press("Alt+PgDown")
+    assert panel.parameters.overlayOpacity == 40.0
+
+
+class ShownAndHidden(QtCore.QObject):
+    """Counts how often widgets are shown or hidden."""
+
+    ownState = ("count",)
+    count = 0
+
+    def eventFilter(self, watched, event):
+        self.count += event.type() in (QtCore.QEvent.ShowToParent, QtCore.QEvent.HideToParent)
+        return False
+
+
+def test_a_refresh_shows_and_hides_nothing_anew(driver, patient):
+    """A folded section of CTK hides again what is shown in it, and each time the panel is laid out."""
+    panel, _ct, _xray = patient
+    ui = panel.ui
+    for section in (ui.imagesSection, ui.carmSection, ui.startSection, ui.registerSection, ui.checkSection):
+        section.collapsed = True
+    driver.pump()
+    counter = ShownAndHidden()
+    for widget in ui.imagesSection.window().findChildren(QtWidgets.QWidget):
+        widget.installEventFilter(counter)
+    for _ in range(3):
+        panel.refresh()
+    assert counter.count == 0
+
+
+def test_waiting_for_a_drr_does_not_refresh_without_end(driver, patient, monkeypatch):
+    panel, _ct, _xray = patient
+    panel.parameters.liveDrr = False
+    panel.check.showViews()
+    driver.pump(0.2)
+    assert "The DRR comes with" in panel.ui.checkStatusLabel.text
+    refreshes, refresh = [], panel.check.refresh
+    monkeypatch.setattr(panel.check, "refresh", lambda situation: (refreshes.append(1), refresh(situation)))
+    driver.pump(0.2)
+    assert refreshes == []

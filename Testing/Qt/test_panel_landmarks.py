@@ -104,3 +104,27 @@ def test_marking_ends_when_another_xray_is_shown(driver, twoViews):
     assert panel.ui.xrayLandmarksButton.checked
     driver.choose(panel.ui.carmImageComboBox, images[0].GetName())
     assert not panel.ui.xrayLandmarksButton.checked
+
+
+@pytest.mark.parametrize("end", ["mode", "other list"])
+@pytest.mark.parametrize("name", ["ctLandmarksButton", "xrayLandmarksButton"])
+def test_marking_ends_with_slicers_place_mode(driver, facade, twoViews, name, end):
+    """A right click in a view ends it, and the tool bar does; or it goes on with points of somebody else."""
+    button = getattr(twoViews[0].ui, name)
+    interaction, selection = facade.applicationLogic.GetInteractionNode(), facade.applicationLogic.GetSelectionNode()
+    driver.click(button)
+    assert button.checked
+    assert interaction.GetCurrentInteractionMode() == interaction.Place
+    if end == "mode":
+        interaction.SwitchToViewTransformMode()
+    else:
+        other = facade.scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", "Somebody's")
+        selection.SetActivePlaceNodeID(other.GetID())
+    driver.pump()
+    assert not button.checked
+    # Points of somebody else go on being placed.
+    assert (interaction.GetCurrentInteractionMode() == interaction.Place) == (end == "other list")
+    driver.click(button)
+    assert button.checked
+    assert selection.GetActivePlaceNodeID() != ""
+    assert interaction.GetCurrentInteractionMode() == interaction.Place

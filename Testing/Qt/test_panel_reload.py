@@ -82,3 +82,18 @@ def test_a_file_that_cannot_be_read_is_mended_and_reloaded(driver, facade, copie
     widget.onReload()
     driver.pump()
     assert "No CT is chosen" in panelNow(facade).ui.imagesStatusLabel.text
+
+
+def test_the_panel_in_front_goes_on_being_in_front(driver, facade, copied):
+    """qSlicerScriptedLoadableModuleWidget::reload sets the module up anew, and does not enter it again."""
+    _, widget = copied
+    widget.onReload()
+    driver.pump()
+    fresh = panelNow(facade)
+    assert fresh is not widget.panel
+    assert fresh.isEntered
+    assert fresh.ui.environmentLabel.text
+    driver.leave()
+    facade.moduleManager.module("ProSTRegistration").widgetRepresentation().self().onReload()
+    driver.pump()
+    assert not panelNow(facade).isEntered

@@ -1,13 +1,16 @@
 """Scenes and volumes that come while the panel is open, in the order of events that Slicer has."""
 
 import logging
+import sys
 
 import numpy as np
 import pytest
 import slicer
+from vtk.util.numpy_support import vtk_to_numpy
 
 from Patience import PATIENCE_S
 from ProSTRegistrationLib.Nodes.Landmarks import prepareLandmarkLists
+from ProSTRegistrationLib.Nodes.Scene import Scene
 from ProSTRegistrationLib.Views.CheckLayout import CARM_VIEW, DRR_VIEW, FLUOROSCOPY_VIEW, LAYOUT_ID, viewNode
 
 
@@ -145,3 +148,150 @@ def test_an_xray_can_be_chosen_without_the_dicom_module(driver, panelWidget, add
     driver.choose(panel.ui.fluoroscopySelector, addVolume(np.ones((1, 90, 80), dtype=np.uint16), "X-ray"))
     assert "values of a usual C-arm" in panel.ui.carmStatusLabel.text
     assertQuiet(panel, caplog)
+
+
+@pytest.fixture
+def volumeFile(facade, addVolume, tmp_path):
+    """The file of a volume that is not in the scene."""
+    volume = addVolume(np.ones((4, 5, 6), dtype=np.int16), "Loaded")
+    path = tmp_path / "loaded.nrrd"
+    assert slicer.util.saveNode(volume, str(path))
+    facade.scene.RemoveNode(volume)
+    return path
+
+
+def axesOf(name):
+    node = slicer.app.layoutManager().sliceWidget(name).mrmlSliceNode()
+    return slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS())[:3, :3].copy()
+
+
+def test_a_volume_that_is_loaded_leaves_xray_and_drr_in_their_views(driver, checking, volumeFile):
+    before = [(shownIn(name), axesOf(name)) for name in (FLUOROSCOPY_VIEW, DRR_VIEW)]
+    loaded = slicer.util.loadVolume(str(volumeFile))
+    assert [shownIn(name) for name in (FLUOROSCOPY_VIEW, DRR_VIEW)] == [shown for shown, _ in before]
+    assert shownIn("Red") == loaded.GetID()
+    driver.pump(0.1)
+    for name, (shown, axes) in zip((FLUOROSCOPY_VIEW, DRR_VIEW), before, strict=True):
+        assert shownIn(name) == shown
+        assert np.allclose(axesOf(name), axes)
+
+
+def test_views_that_something_took_over_or_turned_are_put_back(driver, facade, checking, addVolume):
+    """As DICOMImageSequencePlugin.py, whose FitSliceToBackground asks no view whether it may be turned."""
+    before = [(shownIn(name), axesOf(name)) for name in (FLUOROSCOPY_VIEW, DRR_VIEW)]
+    other = addVolume(np.ones((4, 5, 6), dtype=np.int16), "Other")
+    for name in (FLUOROSCOPY_VIEW, DRR_VIEW):
+        logic = slicer.app.layoutManager().sliceWidget(name).sliceLogic()
+        logic.GetSliceCompositeNode().SetBackgroundVolumeID(other.GetID())
+        logic.GetSliceCompositeNode().SetForegroundVolumeID(other.GetID())
+    facade.applicationLogic.FitSliceToBackground()
+    driver.pump(0.1)
+    for name, (shown, axes) in zip((FLUOROSCOPY_VIEW, DRR_VIEW), before, strict=True):
+        assert shownIn(name) == shown
+        assert np.allclose(axesOf(name), axes)
+        logic = slicer.app.layoutManager().sliceWidget(name).sliceLogic()
+        assert logic.GetSliceCompositeNode().GetForegroundVolumeID() != other.GetID()
+
+
+def test_an_added_scene_of_another_check_leaves_this_ones_pictures(driver, checking, caplog, tmp_path):
+    """A scene brings the view nodes of the check layout, which MRML writes over those that are there."""
+    panel, ct, xray = checking
+    other = slicer.vtkMRMLScene()
+    node = other.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Elsewhere")
+    for name in (FLUOROSCOPY_VIEW, DRR_VIEW):
+        composite = slicer.vtkMRMLSliceCompositeNode()
+        composite.SetSingletonTag(name)
+        composite.SetLayoutName(name)
+        composite.SetBackgroundVolumeID(node.GetID())
+        other.AddNode(composite)
+    other.Commit(str(tmp_path / "check.mrml"))
+    slicer.util.loadScene(str(tmp_path / "check.mrml"))
+    driver.pump(0.2)
+    assert (panel.ctNode, panel.fluoroscopyNodes) == (ct, [xray])
+    assert panel.ui.checkViewsButton.checked
+    assert shownIn(FLUOROSCOPY_VIEW) == xray.GetID()
+    assert shownIn(DRR_VIEW) == panel.scene.findOwned(xray, "drr").GetID()
+    assertQuiet(panel, caplog)
+
+
+def test_a_view_without_size_is_left_alone_until_it_has_one(driver, checking, caplog):
+    """vtkMRMLSliceLogic::ResizeSliceNode hands on the widget's size, which is nothing when it is pulled shut."""
+    panel, _ct, _xray = checking
+    node = slicer.app.layoutManager().sliceWidget(DRR_VIEW).mrmlSliceNode()
+    node.SetDimensions(0, 0, 1)
+    driver.pump(0.1)
+    panel.refresh()
+    node.SetDimensions(300, 200, 1)
+    node.SetFieldOfView(1.0, 1.0, 1.0)
+    driver.pump(0.1)
+    # The detector of the fixture is 112 pixels of 1.6 mm high.
+    assert node.GetFieldOfView()[1] == pytest.approx(112 * 1.6)
+    assertQuiet(panel, caplog)
+
+
+def test_pictures_have_their_colours_after_the_save_dialog(driver, facade, checking, tmp_path):
+    """Slicer 5.10 saves no files of hidden nodes, in which colour tables and volume properties keep what they hold."""
+    panel, _ct, _xray = checking
+
+    def contents():
+        xray = panel.parameters.fluoroscopy
+        table = panel.scene.findOwned(xray, "overlay colours").GetLookupTable().GetTable()
+        bone = panel.scene.findOwned(panel.ctNode, "bone rendering colours").GetScalarOpacity()
+        return vtk_to_numpy(table).copy(), [bone.GetValue(hu) for hu in (200, 330, 600, 1200)]
+
+    colors, opacities = contents()
+    facade.ioManager.saveByDialog(tmp_path / "scene.mrml")
+    facade.scene.Clear(False)
+    driver.pump()
+    slicer.util.loadScene(str(tmp_path / "scene.mrml"))
+    driver.pump(lambda: panel.ui.checkViewsButton.checked, PATIENCE_S)
+    driver.pump(0.2)
+    assert np.array_equal(contents()[0], colors)
+    assert contents()[1] == opacities
+
+
+def test_nothing_holds_a_node_that_has_left_the_scene(driver, facade, checking):
+    panel, _ct, xray = checking
+    drr = panel.scene.findOwned(xray, "drr")
+    assert {xray, drr} <= observedBy(panel)
+    facade.scene.RemoveNode(xray)
+    driver.pump()
+    assert not {xray, drr} & observedBy(panel)
+    assert panel.parameters.parameterNode in observedBy(panel)
+
+
+def observedBy(panel):
+    return {observation[0] for observation in panel.Observations}
+
+
+def test_the_next_scenes_xray_is_asked_for_its_own_geometry(driver, facade, patient, addVolume, bones):
+    """A scene that was closed gives out its ids again."""
+    panel, _ct, _xray = patient
+    ids = []
+    for pixels in (90, 130):
+        facade.scene.Clear(False)
+        driver.pump()
+        driver.choose(panel.ui.ctSelector, addVolume(bones, "CT", (2.0, 1.8, 2.5)))
+        xray = addVolume(np.ones((1, pixels, pixels), dtype=np.uint16), "X-ray")
+        driver.choose(panel.ui.fluoroscopySelector, xray)
+        ids.append(xray.GetID())
+        assert panel.ui.principalPointUSpinBox.value == pytest.approx((pixels - 1) / 2)
+    assert ids[0] == ids[1]
+
+
+def test_a_setup_that_failed_leaves_nothing_behind(driver, facade, panelWidget, monkeypatch):
+    """slicer.util.reloadScriptedModule cleans up first: that must not hide what was wrong."""
+    panelWidget.cleanup()
+    monkeypatch.setattr(sys.modules["ProSTRegistrationLib.Panel.Panel"], "CheckStep", failing)
+    with pytest.raises(RuntimeError, match="broken step"):
+        panelWidget.setup()
+    panelWidget.cleanup()
+    scene = Scene(facade.scene)
+    owner = facade.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Owner")
+    owned = scene.ownedNode(owner, "drr", "vtkMRMLScalarVolumeNode", "Owned")
+    facade.scene.RemoveNode(owner)
+    assert scene.holds(owned)
+
+
+def failing(_panel):
+    raise RuntimeError("broken step")

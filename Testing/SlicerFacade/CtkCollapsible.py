@@ -1,17 +1,59 @@
-"""Stand-ins for CTK's foldable sections."""
+"""Stand-ins for CTK's foldable sections. Folding hides what is directly inside, as in CTK.
+
+A child that is shown or hidden meanwhile is hidden again at once, and what was wanted of it holds when the section is
+opened (ctkCollapsibleButton.cpp and ctkCollapsibleGroupBox.cpp: setChildVisibility, eventFilter).
+"""
 
 from PySide6 import QtCore, QtGui, QtWidgets
 
 INDENT_PX = 6
+WANTED = "visibilityToParent"
 
 
-class ctkCollapsibleButton(QtWidgets.QAbstractButton):
-    """A title with an arrow; what is laid out inside it is shown below, unless it is collapsed.
+class FoldingSection:
+    """What both kinds of section do with the widgets directly inside them."""
 
-    What is inside is cut off, not hidden, by collapsing: its own ``visible`` tells nothing about the section.
-    """
+    _isForcing = False
 
-    ownState = ("_isCollapsed",)
+    def showEvent(self, event):
+        super().showEvent(event)
+        self._applyToAll()
+
+    def childEvent(self, event):
+        super().childEvent(event)
+        if event.added() and event.child().isWidgetType():
+            event.child().installEventFilter(self)
+            self._apply(event.child())
+
+    def eventFilter(self, watched, event):
+        if event.type() in (QtCore.QEvent.ShowToParent, QtCore.QEvent.HideToParent) and not self._isForcing:
+            watched.setProperty(WANTED, event.type() == QtCore.QEvent.ShowToParent)
+            self._apply(watched)
+        return False
+
+    def _applyToAll(self):
+        for child in self.children():
+            if child.isWidgetType() and not child.isWindow():
+                self._apply(child)
+
+    def _apply(self, child):
+        if not self.testAttribute(QtCore.Qt.WA_WState_Created):
+            return
+        isWanted = child.property(WANTED) is not False
+        if not isWanted and child.testAttribute(QtCore.Qt.WA_WState_Hidden):
+            return
+        self._isForcing = True
+        child.setVisible(isWanted and not self.isCollapsed())
+        if isWanted:
+            # Or Qt would take it for the module's own wish.
+            child.setAttribute(QtCore.Qt.WA_WState_ExplicitShowHide, False)
+        self._isForcing = False
+
+
+class ctkCollapsibleButton(FoldingSection, QtWidgets.QAbstractButton):
+    """A title with an arrow; what is laid out inside it is shown below, unless it is collapsed."""
+
+    ownState = ("_isCollapsed", "_isForcing")
     contentsCollapsed = QtCore.Signal(bool)
 
     def __init__(self, parent=None):
@@ -73,12 +115,15 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
     def _follow(self, isOpen):
         self._isCollapsed = not isOpen
         self.setMaximumHeight(16777215 if isOpen else self._headerHeight())
+        self._applyToAll()
         self.update()
         self.contentsCollapsed.emit(self._isCollapsed)
 
 
-class ctkCollapsibleGroupBox(QtWidgets.QGroupBox):
+class ctkCollapsibleGroupBox(FoldingSection, QtWidgets.QGroupBox):
     """A group box whose check mark folds it."""
+
+    ownState = ("_isForcing",)
 
     def __init__(self, parent=None):
         super().__init__(parent)
@@ -97,3 +142,4 @@ class ctkCollapsibleGroupBox(QtWidgets.QGroupBox):
 
     def _follow(self, isOpen):
         self.setMaximumHeight(16777215 if isOpen else self.fontMetrics().height() + 8)
+        self._applyToAll()

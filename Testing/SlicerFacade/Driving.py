@@ -108,7 +108,8 @@ class Driver:
         """Presses a key or a chord, as "Ctrl+R", which a QShortcut may wait for.
 
         Raises:
-            CannotDo: no enabled shortcut of a visible widget has this key.
+            CannotDo: no enabled shortcut of a visible widget has this key, or more than one: Qt then tells both that
+                the key is ambiguous, and neither that it was pressed.
         """
         wanted = QtGui.QKeySequence(key)
         window = window or self._facade.mainWindow
@@ -117,8 +118,10 @@ class Driver:
             for shortcut in window.findChildren(QtGui.QShortcut)
             if wanted in list(shortcut.keys()) and shortcut.enabled and shortcut.parent().isVisible()
         ]
-        if len(found) != 1:
-            raise CannotDo(f"{len(found)} shortcuts are waiting for {wanted.toString()}.")
+        actions = [action for action in window.findChildren(QtGui.QAction) if wanted in action.shortcuts()]
+        if len(found) != 1 or actions:
+            count = len(found) + len(actions)
+            raise CannotDo(f"{count} shortcuts are waiting for {wanted.toString()}.")
         found[0].activated.emit()
         self.pump()
 

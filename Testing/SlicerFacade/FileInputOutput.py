@@ -1,7 +1,9 @@
 """slicer.app.coreIOManager(): what slicer.util.loadVolume, saveNode, loadScene and the like call."""
 
 import contextlib
+import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import slicer
 from PySide6 import QtCore
@@ -48,6 +50,8 @@ class FileInputOutput:
         if node is not None:
             if properties.get("name"):
                 node.SetName(properties["name"])
+            if fileType == "VolumeFile" and properties.get("show", True):
+                self._showEverywhere(node)
             loaded.AddItem(node)
         return node is not None
 
@@ -62,6 +66,43 @@ class FileInputOutput:
             node.AddDefaultStorageNode()
         node.GetStorageNode().SetFileName(path)
         return bool(node.GetStorageNode().WriteData(node))
+
+    def saveByDialog(self, path):
+        """Saves the scene as a .mrml file with its data beside it, as Slicer 5.10's dialog does with all rows ticked.
+
+        Hidden nodes have no row in it, so their data are not saved.
+        """
+        scene = self._headless.scene
+        for node in slicer.util.getNodesByClass("vtkMRMLStorableNode", scene):
+            if node.GetHideFromEditors() or not node.GetSaveWithScene():
+                continue
+            if node.GetStorageNode() is None:
+                node.AddDefaultStorageNode()
+            storage = node.GetStorageNode()
+            if storage is None:
+                continue
+            storage.SetFileName(str(path.parent / f"{node.GetID()}.{storage.GetDefaultWriteFileExtension()}"))
+            storage.WriteData(node)
+        scene.SetRootDirectory(str(path.parent))
+        scene.SetURL(str(path))
+        scene.Commit(str(path))
+        # What MRML of a later Slicer adds for hidden nodes.
+        private = f"{path.stem}_Private"
+        shutil.rmtree(path.parent / private, ignore_errors=True)
+        document = ElementTree.parse(path)
+        root = document.getroot()
+        for element in [found for found in root if found.get("fileName", "").startswith(private)]:
+            root.remove(element)
+        document.write(path)
+
+    def _showEverywhere(self, node):
+        """Shows a volume in all slice views that let it in, as qSlicerVolumesReader::load."""
+        selection = self._applicationLogic.GetSelectionNode()
+        if node.IsA("vtkMRMLLabelMapVolumeNode"):
+            selection.SetActiveLabelVolumeID(node.GetID())
+        else:
+            selection.SetActiveVolumeID(node.GetID())
+        self._applicationLogic.PropagateVolumeSelection()
 
     @contextlib.contextmanager
     def _handlingEvents(self):

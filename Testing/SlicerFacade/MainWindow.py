@@ -2,6 +2,8 @@
 
 from PySide6 import QtCore, QtWidgets
 
+from SlicerFacade.Shortcuts import addApplicationShortcuts
+
 SIZE_PX = (1500, 950)
 PANEL_WIDTH_PX = 500
 
@@ -30,6 +32,7 @@ class MainWindow(QtWidgets.QMainWindow):
         dock.setWidget(self._panel)
         self.addDockWidget(QtCore.Qt.LeftDockWidgetArea, dock)
         self._selector = ModuleSelector(moduleManager, self._panel)
+        addApplicationShortcuts(self)
         self.resize(*SIZE_PX)
 
     def moduleSelector(self):

@@ -121,6 +121,13 @@ class OffscreenViews:
             self._moveTo(view, pixel)
         view.interactor.LeftButtonReleaseEvent()
 
+    def rightClick(self, viewNode, pixel):
+        """Clicks with the right button at a pixel (column, row from the top)."""
+        view = self._views[viewNode.GetID()]
+        self._moveTo(view, pixel)
+        view.interactor.RightButtonPressEvent()
+        view.interactor.RightButtonReleaseEvent()
+
     def remove(self, viewNode):
         """Closes the view of a node."""
         view = self._views.pop(viewNode.GetID())

@@ -7,6 +7,7 @@ from typing import Any
 
 import qt
 
+from ProSTRegistrationLib.Panel.Messages import setVisible
 from ProSTRegistrationLib.Panel.Situation import Situation
 from ProSTRegistrationLib.Panel.Validity import isRowOutdated
 from ProSTRegistrationLib.Panel.Verdict import attemptCells, attemptHeadings
@@ -42,5 +43,5 @@ class AttemptsTable:
             if int(cells["Attempt"]) == current:
                 table.selectRow(row)
         table.resizeColumnsToContents()
-        table.setVisible(bool(known))
+        setVisible(table, bool(known))
         self._isFilling = False

@@ -13,7 +13,7 @@ from ProSTRegistrationLib.Nodes.CArmPresets import PRESETS, presetSettings
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, applySettings, isPlaced, settingsOf
 from ProSTRegistrationLib.Nodes.DicomCArm import settingsFromTags, tagsOf
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, isFlipped
-from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, PLAIN_STYLE, showStatus
+from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, PLAIN_STYLE, setVisible, showStatus
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
@@ -75,6 +75,10 @@ class CArmStep:
             self._panel.check.showViews()
         self._panel.refreshSoon()
 
+    def closeScene(self) -> None:
+        """Forgets what the scene held: the images of another one can have the same names and ids."""
+        self._shown, self._note, self._fault = None, "", ""
+
     def _status(self, situation: Situation) -> tuple[str, str]:
         if not situation.hasImages:
             return _("Choose CT and X-ray image first."), MISSING_STYLE
@@ -97,7 +101,7 @@ class CArmStep:
                 comboBox.addItem(name)
             comboBox.blockSignals(False)
         for widget in (self._ui.carmImageLabel, comboBox):
-            widget.setVisible(len(names) > 1)
+            setVisible(widget, len(names) > 1)
 
     def _fill(self, node: vtkMRMLScalarVolumeNode) -> None:
         self._fault = ""

@@ -23,7 +23,7 @@ from ProSTRegistrationLib.Nodes.Landmarks import (
 from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE
 from ProSTRegistrationLib.Panel.AttemptsTable import AttemptsTable
 from ProSTRegistrationLib.Panel.CheckViews import CheckViews
-from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, showStatus
+from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, setVisible, showStatus
 from ProSTRegistrationLib.Panel.Validity import validityOf
 from ProSTRegistrationLib.Panel.Verdict import detailsText, questionBeforeKeeping, verdictText
 from ProSTRegistrationLib.ParameterNode import Method, Quality
@@ -89,7 +89,7 @@ class CheckStep:
             (ui.detailsLabel, detailsText(shown, validity)),
         ):
             label.text = text
-            label.setVisible(bool(text))
+            setVisible(label, bool(text))
         self._table.fill(known, self._current, situation)
         self._views.refresh(situation)
         missing = "" if shown is not None else _("Register first; then judge the overlay here.")

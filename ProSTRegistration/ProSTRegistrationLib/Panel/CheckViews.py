@@ -25,7 +25,7 @@ from ProSTRegistrationLib.Views.CheckLayout import (
 )
 from ProSTRegistrationLib.Views.DrrView import showDrrAlone
 from ProSTRegistrationLib.Views.Overlay import Overlay
-from ProSTRegistrationLib.Views.SliceView import faceDetector, showLayers
+from ProSTRegistrationLib.Views.SliceView import faceDetector, isFacingDetector, keepForItself, lookOf, showLayers
 from ProSTRegistrationLib.Views.SourceView import (
     cameraOf,
     lookAtCArm,
@@ -58,6 +58,7 @@ class CheckViews:
         self._overlay = Overlay(panel.scene)
         self._shown: tuple[Any, ...] | None = None
         self._sizes: list[tuple[int, int]] = []
+        self._look: list[tuple[object, ...]] = []
         self._isDrrPhase, self._note = True, ""
         self._in3D: tuple[Any, Any] = (None, None)
         self._flicker = qt.QTimer()
@@ -90,9 +91,11 @@ class CheckViews:
         if isReady and self._isLayoutUp() and self._panel.isEntered:
             # As after loading a scene that was saved with it.
             self._ui.checkViewsButton.checked = True
-        if isReady and self.isShown:
-            if self._panel.attempt(lambda: self._show(node), self._say):
-                self._say(self._note)
+        if isReady and self.isShown and self._areViewsUp():
+            said: list[str] = []
+            isDone = self._panel.attempt(lambda: self._show(node), said.append)
+            # Once: another text than the last brings the next refresh.
+            self._say(self._note if isDone else said[-1])
         else:
             self._flicker.stop()
 
@@ -121,6 +124,10 @@ class CheckViews:
         layoutManager = slicer.app.layoutManager()
         return layoutManager is not None and layoutManager.layout == LAYOUT_ID
 
+    def _areViewsUp(self) -> bool:
+        """False while a scene is loaded: Slicer makes views at its end, and has the panel brought up to date then."""
+        return all(slicer.app.layoutManager().sliceWidget(name) is not None for name in SLICE_VIEWS)
+
     def _layoutChanged(self, *_args: object) -> None:
         if self.isShown != self._isLayoutUp():
             self._panel.refreshSoon()
@@ -148,19 +155,25 @@ class CheckViews:
         self._panel.observe(self._panel.scene.mrmlScene, "NodeAddedEvent", self._nodeCame)
         layoutNode = slicer.app.layoutManager().layoutLogic().GetLayoutNode()
         self._panel.observe(layoutNode, "ModifiedEvent", self._layoutChanged)
-        for name in SLICE_VIEWS:
-            self._panel.observe(viewNode(self._panel.scene.mrmlScene, name), "ModifiedEvent", self._viewChanged)
+        for sliceLogic in self._sliceLogics():
+            keepForItself(sliceLogic)
+            for shown in (sliceLogic.GetSliceNode(), sliceLogic.GetSliceCompositeNode()):
+                self._panel.observe(shown, "ModifiedEvent", self._viewChanged)
         if drrNode is not None:
             # Whoever makes a DRR, the overlay shows it: never one of another pose.
             self._panel.observe(drrNode, "ImageDataModifiedEvent", self._drrChanged)
         state = (node.GetID(), drrNode and drrNode.GetID(), choice, self._panel.ctNode.GetID())
-        if state != self._shown:
+        if state != self._shown or not self._isAsSet(node):
             isNewPicture = self._shown is None or self._shown[0] != state[0] or self._shown[3] != state[3]
             self._showOverlay(node, drrNode, choice)
-            self._shown = state
+            self._shown, self._look = state, self._lookNow()
             if isNewPicture:
                 self._showIn3D(node)
                 self._aimCamera()
+        if self._sizesNow() != self._sizes:
+            self._sizes = self._sizesNow()
+            for sliceLogic in self._sliceLogics():
+                faceDetector(sliceLogic, node)
         self._overlay.setOpacity(parameters.overlayOpacity / 100.0)
         self._ui.overlayOpacitySlider.enabled = choice is OverlayChoice.BLEND
         if choice is OverlayChoice.FLICKER and drrNode is not None:
@@ -175,7 +188,9 @@ class CheckViews:
         self._overlay.hide()
         if drrNode is None:
             showLayers(sliceLogic, node)
-            faceDetector(sliceLogic, node)
+            showLayers(self._sliceLogic(DRR_VIEW), None)
+            for logic in self._sliceLogics():
+                faceDetector(logic, node)
             self._note = _("The DRR comes with the live DRR or a registration.")
             return
         opacity = self._panel.parameters.overlayOpacity / 100.0
@@ -195,19 +210,26 @@ class CheckViews:
     def _sliceLogic(self, name: str) -> vtkMRMLSliceLogic:
         return slicer.app.layoutManager().sliceWidget(name).sliceLogic()
 
-    def _viewChanged(self, *_args: object) -> None:
-        """Fits the images again when a view has got another size, which it does some time after it was made."""
-        views = [viewNode(self._panel.scene.mrmlScene, name) for name in SLICE_VIEWS]
-        sizes = [view.GetDimensions()[:2] for view in views if view is not None]
-        if sizes != self._sizes:
-            self._sizes = sizes
-            qt.QTimer.singleShot(0, self._faceDetector)
+    def _sliceLogics(self) -> list[vtkMRMLSliceLogic]:
+        return [self._sliceLogic(name) for name in SLICE_VIEWS]
 
-    def _faceDetector(self) -> None:
-        node = self._node()
-        if self.isShown and node is not None and isPlaced(node):
-            for name in SLICE_VIEWS:
-                faceDetector(self._sliceLogic(name), node)
+    def _viewChanged(self, *_args: object) -> None:
+        """Has the images fitted again into a view of another size, and put back where something else was shown."""
+        if not self.isShown or self._shown is None or not self._areViewsUp():
+            return
+        if self._sizesNow() != self._sizes or self._lookNow() != self._look:
+            self._panel.refreshSoon()
+
+    def _isAsSet(self, node: vtkMRMLScalarVolumeNode) -> bool:
+        """False where something else in Slicer has changed what the views show, or turned them."""
+        isFacing = all(isFacingDetector(sliceLogic, node) for sliceLogic in self._sliceLogics())
+        return isFacing and self._lookNow() == self._look
+
+    def _lookNow(self) -> list[tuple[object, ...]]:
+        return [lookOf(sliceLogic) for sliceLogic in self._sliceLogics()]
+
+    def _sizesNow(self) -> list[tuple[int, int]]:
+        return [sliceLogic.GetSliceNode().GetDimensions()[:2] for sliceLogic in self._sliceLogics()]
 
     def _showIn3D(self, node: vtkMRMLScalarVolumeNode) -> None:
         """Shows the CT's bone and the X-ray on its detector in 3D, and takes those of another CT or X-ray away."""
@@ -236,14 +258,16 @@ class CheckViews:
         self._panel.attempt(lambda: aim(cameraOf(view), carmOf(situation.shownImage)), self._say)
 
     def _flip(self) -> None:
-        self._isDrrPhase = not self._isDrrPhase
-        self._overlay.setFlickerPhase(self._isDrrPhase)
+        if self._panel.isSceneAtRest:
+            self._isDrrPhase = not self._isDrrPhase
+            self._overlay.setFlickerPhase(self._isDrrPhase)
 
     def _makeShortcuts(self) -> list[Any]:
         return [
             *(self._shortcut(f"Alt+{number}", choice) for number, choice in enumerate(OverlayChoice, start=1)),
-            self._key("Alt+Left", lambda: self._addOpacity(-OPACITY_STEP)),
-            self._key("Alt+Right", lambda: self._addOpacity(OPACITY_STEP)),
+            # Slicer goes through its modules by Alt with an arrow.
+            self._key("Alt+PgDown", lambda: self._addOpacity(-OPACITY_STEP)),
+            self._key("Alt+PgUp", lambda: self._addOpacity(OPACITY_STEP)),
         ]
 
     def _shortcut(self, key: str, choice: OverlayChoice) -> Any:

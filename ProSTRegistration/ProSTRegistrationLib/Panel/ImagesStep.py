@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from ProSTRegistrationLib.Nodes.Anatomy import contentKey
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import currentFrame, greyCopy, isOfRun, singleFrame, sizeOf
 from ProSTRegistrationLib.Nodes.PartsOfAnatomy import partsOf
-from ProSTRegistrationLib.Panel.Messages import showStatus
+from ProSTRegistrationLib.Panel.Messages import setVisible, showStatus
 from ProSTRegistrationLib.Panel.SampleLoading import SampleLoading
 from ProSTRegistrationLib.Selection import NO_PART
 
@@ -46,16 +46,16 @@ class ImagesStep:
         parameters, ui = self._panel.parameters, self._ui
         hasAnatomy = parameters.anatomy is not None
         for widget in (ui.partsLabel, ui.partsList):
-            widget.setVisible(hasAnatomy)
+            setVisible(widget, hasAnatomy)
         for widget in (ui.boneThresholdLabel, ui.boneThresholdSpinBox):
-            widget.setVisible(not hasAnatomy)
+            setVisible(widget, not hasAnatomy)
         frames, channels = sizeOf(parameters.fluoroscopy)
         isRun = isOfRun(parameters.fluoroscopy)
         for widget in (ui.frameLabel, ui.frameSpinBox):
-            widget.setVisible(frames > 1 and channels == 1)
-        ui.frameButton.setVisible(isRun or (frames > 1 and channels == 1))
+            setVisible(widget, frames > 1 and channels == 1)
+        setVisible(ui.frameButton, isRun or (frames > 1 and channels == 1))
         ui.frameSpinBox.maximum = max(1, frames)
-        ui.greyButton.setVisible(channels > 1)
+        setVisible(ui.greyButton, channels > 1)
         self._fillParts()
         self._watchChoices(situation)
         isFree = not self._samples.isRunning and not situation.isBusy

@@ -15,6 +15,7 @@ from ProSTRegistrationLib.Nodes.Landmarks import (
     solveLandmarks,
 )
 from ProSTRegistrationLib.Nodes.Scene import OWNER_REFERENCE
+from ProSTRegistrationLib.Panel.Messages import setVisible
 from ProSTRegistrationLib.Views.CheckLayout import DRR_VIEW, FLUOROSCOPY_VIEW, viewNode
 
 if TYPE_CHECKING:
@@ -40,18 +41,20 @@ class LandmarksGroup:
         ui.ctLandmarksButton.connect("toggled(bool)", lambda isOn: self._mark(isOn, ui.ctLandmarksButton))
         ui.xrayLandmarksButton.connect("toggled(bool)", lambda isOn: self._mark(isOn, ui.xrayLandmarksButton))
         ui.solveLandmarksButton.connect("clicked(bool)", lambda checked: self._solve())
+        self._marking: vtkMRMLMarkupsFiducialNode | None = None
         self._markedImage: vtkMRMLScalarVolumeNode | None = None
         headings = [_("Landmark"), _("X-ray"), _("Off, px"), _("Off, mm")]
         ui.landmarksTable.setColumnCount(len(headings))
         ui.landmarksTable.setHorizontalHeaderLabels(headings)
         ui.landmarksTable.horizontalHeader().setStretchLastSection(True)
         ui.landmarksTable.verticalHeader().setVisible(False)
-        ui.landmarksTable.setVisible(False)
+        setVisible(ui.landmarksTable, False)
 
     def refresh(self, situation: Situation) -> None:
         """Brings widgets up to date."""
         ui = self._ui
         self._dropListsOfOthers()
+        self._followPlaceMode()
         for button in (ui.ctLandmarksButton, ui.xrayLandmarksButton):
             button.enabled = situation.isFree
         if self._markedImage is not situation.shownImage:
@@ -80,6 +83,26 @@ class LandmarksGroup:
             self._panel.check.showViews()
         self._placeMode(ctList if button is ui.ctLandmarksButton else xrayList)
 
+    def _followPlaceMode(self) -> None:
+        """Marking ends with Slicer's place mode, which a right click ends, or a tool bar, or another list of points."""
+        applicationLogic = slicer.app.applicationLogic()
+        self._panel.observe(
+            applicationLogic.GetInteractionNode(), "InteractionModeChangedEvent", self._panel.refreshSoon
+        )
+        self._panel.observe(
+            applicationLogic.GetSelectionNode(), "ActivePlaceNodeIDChangedEvent", self._panel.refreshSoon
+        )
+        if self._marking is not None and not self._isPlacing():
+            self.stopMarking()
+
+    def _isPlacing(self) -> bool:
+        """True while clicks in the views go into the list that is being marked."""
+        applicationLogic = slicer.app.applicationLogic()
+        interaction, selection = applicationLogic.GetInteractionNode(), applicationLogic.GetSelectionNode()
+        if self._marking is None or interaction.GetCurrentInteractionMode() != interaction.Place:
+            return False
+        return self._panel.scene.holds(self._marking) and selection.GetActivePlaceNodeID() == self._marking.GetID()
+
     def _dropListsOfOthers(self) -> None:
         """Lists that were made for another CT or X-ray are no longer chosen."""
         panel, parameters = self._panel, self._panel.parameters
@@ -106,8 +129,11 @@ class LandmarksGroup:
         """Lets clicks in the views add points to a list; ends that without one."""
         applicationLogic = slicer.app.applicationLogic()
         interaction = applicationLogic.GetInteractionNode()
+        wasPlacing = self._isPlacing()
+        self._marking = listNode
         if listNode is None:
-            interaction.SwitchToViewTransformMode()
+            if wasPlacing:
+                interaction.SwitchToViewTransformMode()
             return
         selection = applicationLogic.GetSelectionNode()
         selection.SetReferenceActivePlaceNodeClassName(listNode.GetClassName())
@@ -144,4 +170,4 @@ class LandmarksGroup:
             for column, text in enumerate((row.label, row.view, f"{row.residualPx:.1f}", f"{row.residualMm:.1f}")):
                 table.setItem(number, column, qt.QTableWidgetItem(text))
         table.setColumnHidden(1, len({row.view for row in rows}) < 2)
-        table.setVisible(bool(rows))
+        setVisible(table, bool(rows))

@@ -10,6 +10,8 @@ MISSING_STYLE = "color: #8a5a00;"
 FAULT_STYLE = "color: #b3261e;"
 PLAIN_STYLE = ""
 
+WANTED_PROPERTY = "ProSTRegistration.isVisible"
+
 VERDICTS = {
     "accepted": ("#1b7f4d", "#ffffff"),
     "uncertain": ("#b97a00", "#ffffff"),
@@ -23,8 +25,20 @@ def showStatus(label: Any, text: str, style: str = MISSING_STYLE) -> None:
     """Shows a text in a status line, which takes no room without one."""
     if label.text != text:
         label.text = text
-    label.setStyleSheet(style)
-    label.setVisible(bool(text))
+    if label.styleSheet != style:
+        label.setStyleSheet(style)
+    setVisible(label, bool(text))
+
+
+def setVisible(widget: Any, isVisible: bool) -> None:
+    """Shows or hides a widget where that was not wanted of it before.
+
+    A folded section hides what it holds again at once, so its own state does not tell what was wanted; and doing both
+    at every refresh would have the whole panel laid out anew.
+    """
+    if widget.property(WANTED_PROPERTY) != isVisible:
+        widget.setProperty(WANTED_PROPERTY, isVisible)
+        widget.setVisible(isVisible)
 
 
 def verdictWord(status: str) -> str:

@@ -48,13 +48,14 @@ class Panel(VTKObservationMixin):
         self.ui, self.logic, self.scene = ui, logic, logic.scene
         # Steps are brought up to date, and can be clicked, only while there is one.
         self.parameters: ProSTRegistrationParameterNode = None  # type: ignore[assignment]
-        self._guiTag, self._isStale, self.isEntered = 0, False, False
+        self._guiTag, self._isStale, self._hasRemovals, self.isEntered = 0, False, False, False
         self._reader = SituationReader()
-        self._remover = OwnedNodesRemover(self.scene.mrmlScene)
         self.images, self.carm = ImagesStep(self), CArmStep(self)
         self.start, self.register = StartPoseStep(self), RegisterStep(self)
         self.check = CheckStep(self)
         self.steps = (self.images, self.carm, self.start, self.register, self.check)
+        # What goes on by itself comes last: nothing of it stays when something above fails.
+        self._remover = OwnedNodesRemover(self.scene.mrmlScene)
         self._timer = qt.QTimer()
         self._timer.setInterval(POLL_INTERVAL_MS)
         self._timer.connect("timeout()", self._poll)
@@ -68,7 +69,7 @@ class Panel(VTKObservationMixin):
         self.parameters = parameters  # type: ignore[assignment]
         if parameters is not None:
             self._guiTag = parameters.connectGui(self.ui)
-            self.observe(parameters.parameterNode, "ModifiedEvent", self.refreshSoon)
+            self._observeScene()
         self.refresh()
 
     def observe(self, node: Any, event: str, callback: Callable[..., object]) -> None:
@@ -97,6 +98,11 @@ class Panel(VTKObservationMixin):
         """Brings all steps up to date."""
         self._isStale = False
         if self.parameters is not None:
+            if self._hasRemovals:
+                # Steps observe what they show anew; so nothing holds a node that has left the scene.
+                self._hasRemovals = False
+                self.removeObservers()
+                self._observeScene()
             self.carm.listImages(self.fluoroscopyNodes)
             situation = self.situation()
             for step in self.steps:
@@ -124,6 +130,7 @@ class Panel(VTKObservationMixin):
     def closeScene(self) -> None:
         """Ends what is under way because the scene goes."""
         self.logic.abandon()
+        self.carm.closeScene()
         self.check.closeScene()
         self.setParameters(None)
 
@@ -169,6 +176,14 @@ class Panel(VTKObservationMixin):
             return False
         say("")
         return True
+
+    def _observeScene(self) -> None:
+        self.observe(self.parameters.parameterNode, "ModifiedEvent", self.refreshSoon)
+        self.observe(self.scene.mrmlScene, "NodeRemovedEvent", self._nodeRemoved)
+
+    def _nodeRemoved(self, *_: object) -> None:
+        self._hasRemovals = True
+        self.refreshSoon()
 
     def _refreshIfStale(self) -> None:
         if self._isStale and self.isSceneAtRest:

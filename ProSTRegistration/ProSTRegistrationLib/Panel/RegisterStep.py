@@ -11,7 +11,14 @@ from slicer.i18n import tr as _
 from ProSTRegistrationLib.Install import Environment
 from ProSTRegistrationLib.Nodes.Anatomy import contentKey
 from ProSTRegistrationLib.Panel.EngineInstallation import EngineInstallation
-from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, PLAIN_STYLE, secondsText, showStatus
+from ProSTRegistrationLib.Panel.Messages import (
+    FAULT_STYLE,
+    MISSING_STYLE,
+    PLAIN_STYLE,
+    secondsText,
+    setVisible,
+    showStatus,
+)
 from ProSTRegistrationLib.Selection import registrationConfig
 from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
 
@@ -56,7 +63,7 @@ class RegisterStep:
         ui.adaptButton.enabled = isAdapting or (situation.ct is not None and not situation.isBusy)
         for widget in (ui.methodComboBox, ui.qualityComboBox, ui.deviceComboBox, ui.advancedGroup):
             widget.enabled = not situation.isBusy
-        ui.progressBar.setVisible(situation.isBusy)
+        setVisible(ui.progressBar, situation.isBusy)
         missing = "" if isReady else _("Choose the images and place every X-ray first.")
         showStatus(ui.registerStatusLabel, missing, MISSING_STYLE)
         showStatus(ui.progressLabel, self._message, self._style)

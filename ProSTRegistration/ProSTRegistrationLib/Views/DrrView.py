@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import slicer
 
-from ProSTRegistrationLib.Views.SliceView import faceDetector, showLayers
+from ProSTRegistrationLib.Views.SliceView import faceDetector, isFacingDetector, showLayers
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLDisplayNode, vtkMRMLScalarVolumeNode, vtkMRMLSliceLogic
@@ -27,7 +27,7 @@ def showDrrAlone(
     composite = sliceLogic.GetSliceCompositeNode()
     isNew = composite.GetBackgroundVolumeID() != drrNode.GetID()
     showLayers(sliceLogic, drrNode)
-    if isNew:
+    if isNew or not isFacingDetector(sliceLogic, fluoroscopyNode):
         faceDetector(sliceLogic, fluoroscopyNode)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -31,8 +30,15 @@ from ProSTRegistrationLib.Views.BoneContours import linesOnDetector
 from ProSTRegistrationLib.Views.CheckerboardCorner import CheckerboardCorner
 from ProSTRegistrationLib.Views.ComparedImages import ComparedImages, ComparedImagesReader, displayState
 from ProSTRegistrationLib.Views.DrrView import windowDrr
-from ProSTRegistrationLib.Views.OverlayColors import coded, differenceColors, fillTable, greyColors, warmColors
-from ProSTRegistrationLib.Views.SliceView import faceDetector, showLayers
+from ProSTRegistrationLib.Views.OverlayColors import (
+    coded,
+    differenceColors,
+    fillTable,
+    greyColors,
+    isFilledWith,
+    warmColors,
+)
+from ProSTRegistrationLib.Views.SliceView import faceDetector, isFacingDetector, showLayers
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLColorTableNode, vtkMRMLNode, vtkMRMLScalarVolumeNode, vtkMRMLSliceLogic
@@ -43,7 +49,6 @@ if TYPE_CHECKING:
 PICTURE_ROLE = "overlay picture"
 COLORS_ROLE = "overlay colours"
 CONTOURS_ROLE = "bone contours"
-TABLE_ATTRIBUTE = "ProSTRegistration.Table"
 CONTOUR_COLOR = (0.24, 1.0, 0.55)
 CONTOUR_PIXELS = 2
 
@@ -99,7 +104,7 @@ class Overlay:
         Args:
             kind: OverlayKind.
             fluoroscopyNode: a placed image that has a DRR.
-            sliceLogic: vtkMRMLSliceLogic of the view; it is turned onto the detector when the image is new in it.
+            sliceLogic: vtkMRMLSliceLogic of the view; it is turned onto the detector if it is not.
             opacity: of the blend, 0 to 1.
             corner: (u, v) where four tiles of the checkerboard meet; None where it was last, at first the middle.
             tilePixels: side of its tiles in pixels of the fluoroscopy, None for an eighth of its width.
@@ -112,7 +117,7 @@ class Overlay:
         isNew = sliceLogic.GetSliceCompositeNode().GetBackgroundVolumeID() != fluoroscopyNode.GetID()
         tilePixels = tilePixels or images.carm.width * images.factor / TILES_ACROSS
         self._shown = shown = _Shown(kind, fluoroscopyNode, sliceLogic, opacity, tilePixels)
-        if isNew:
+        if isNew or not isFacingDetector(sliceLogic, fluoroscopyNode):
             faceDetector(sliceLogic, fluoroscopyNode)
         self._watchDisplay(fluoroscopyNode)
         if kind is OverlayKind.CHECKERBOARD:
@@ -176,9 +181,7 @@ class Overlay:
             self._drawContours(shown, images)
         elif shown.kind is OverlayKind.BLEND:
             values = coded(density(images.drr), footprint(images.drr))
-            self._setPicture(
-                shown, images.carm, values, f"warm {images.isBoneBright}", lambda: warmColors(images.isBoneBright)
-            )
+            self._setPicture(shown, images.carm, values, warmColors(images.isBoneBright))
         elif shown.kind is OverlayKind.DIFFERENCE:
             self._drawDifference(shown, images)
         else:
@@ -187,18 +190,18 @@ class Overlay:
 
     def _drawMatched(self, shown: _Shown, images: ComparedImages, brightness: NDArray[np.float32]) -> None:
         if self._corner is None:
-            self._setPicture(shown, images.carm, coded(brightness), "grey", lambda: greyColors(isTinted=False))
+            self._setPicture(shown, images.carm, coded(brightness), greyColors(isTinted=False))
             return
         u, v = ((place + 0.5) / images.factor - 0.5 for place in self._corner.pixel)
         isDrr = is_tile(brightness.shape, (u, v), shown.tilePixels / images.factor)
-        self._setPicture(shown, images.carm, coded(brightness, isDrr), "tinted", lambda: greyColors(isTinted=True))
+        self._setPicture(shown, images.carm, coded(brightness, isDrr), greyColors(isTinted=True))
 
     def _drawDifference(self, shown: _Shown, images: ComparedImages) -> None:
         further = factor_to(DIFFERENCE_PIXELS, images.drr.shape)
         drr, brightness = (averaged(image, further) for image in (images.drr, images.brightness))
         shares = 0.5 + 0.5 * difference(drr, brightness, images.isBoneBright)
         carm = nodeCarmOf(shown.fluoroscopyNode, images.factor * further)
-        self._setPicture(shown, carm, coded(shares), "difference", differenceColors)
+        self._setPicture(shown, carm, coded(shares), differenceColors())
 
     def _drawContours(self, shown: _Shown, images: ComparedImages) -> None:
         owner = shown.fluoroscopyNode
@@ -227,8 +230,7 @@ class Overlay:
         shown: _Shown,
         carm: CArm,
         values: NDArray[np.uint8],
-        tableName: str,
-        makeTable: Callable[[], NDArray[np.float64]],
+        table: NDArray[np.float64],
     ) -> None:
         owner = shown.fluoroscopyNode
         node = self._picture(owner)
@@ -239,10 +241,9 @@ class Overlay:
         node.EndModify(wasModifying)
         node.CreateDefaultDisplayNodes()
         display, colors = node.GetDisplayNode(), self._colors(owner)
-        if colors.GetAttribute(TABLE_ATTRIBUTE) != tableName:
+        if not isFilledWith(colors, table):
             colors.SetHideFromEditors(True)
-            fillTable(colors, makeTable())
-            colors.SetAttribute(TABLE_ATTRIBUTE, tableName)
+            fillTable(colors, table)
         wasModifying = display.StartModify()
         display.AutoWindowLevelOff()
         display.SetWindowLevel(255, 127.5)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from vtk.util.numpy_support import vtk_to_numpy
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLColorTableNode
@@ -51,6 +52,14 @@ def coded(shares: NDArray[Any], isShown: NDArray[np.bool_] | None = None) -> NDA
     """Shares from 0 to 1 as values of a picture, uint8; transparent where they are not shown."""
     values = np.rint(LOWEST_VALUE + (SIZE - 1 - LOWEST_VALUE) * shares).astype(np.uint8)
     return values if isShown is None else np.where(isShown, values, np.uint8(0))
+
+
+def isFilledWith(colorNode: vtkMRMLColorTableNode, colors: NDArray[np.float64]) -> bool:
+    """True if a vtkMRMLColorTableNode has these (256, 4); one from a scene that was saved without its file has none."""
+    table = colorNode.GetLookupTable()
+    if table is None or table.GetNumberOfTableValues() != len(colors):
+        return False
+    return bool(np.abs(vtk_to_numpy(table.GetTable()) - 255.0 * colors).max() <= 1.0)
 
 
 def fillTable(colorNode: vtkMRMLColorTableNode, colors: NDArray[np.float64]) -> None:

@@ -14,8 +14,11 @@ from ProSTRegistrationLib.Nodes.CArmNode import cameraFromPixel, carmOf
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSliceLogic, vtkMRMLSliceNode
 
+    from prostreg.geometry.carm import CArm
+
 DRR_OPACITY = 0.5
 ORIENTATION = "Detector"
+SAME_AXES = 1e-5
 
 
 def showOverlay(
@@ -47,6 +50,11 @@ def showLayers(
     composite.EndModify(wasModifying)
 
 
+def keepForItself(sliceLogic: vtkMRMLSliceLogic) -> None:
+    """Keeps volumes that are loaded later out of the view; Slicer shows them in all views that let it."""
+    sliceLogic.GetSliceCompositeNode().SetDoPropagateVolumeSelection(False)
+
+
 def faceDetector(sliceLogic: vtkMRMLSliceLogic, fluoroscopyNode: vtkMRMLScalarVolumeNode) -> None:
     """Turns the view onto the image's detector and fits it in; to be repeated when the view has another size.
 
@@ -57,19 +65,44 @@ def faceDetector(sliceLogic: vtkMRMLSliceLogic, fluoroscopyNode: vtkMRMLScalarVo
     worldFromCamera = invert_rigid(carm.camera_from_world)
     centre = ((carm.width - 1) / 2, (carm.height - 1) / 2, 0)
     sliceToRas = np.eye(4)
-    right, down = worldFromCamera[:3, 0], worldFromCamera[:3, 1]
-    sliceToRas[:3, 0], sliceToRas[:3, 1], sliceToRas[:3, 2] = right, -down, np.cross(right, -down)
+    sliceToRas[:3, :3] = _detectorAxes(carm)
     sliceToRas[:3, 3] = transform_points(worldFromCamera @ cameraFromPixel(carm), centre)
     _namePreset(sliceNode, sliceToRas[:3, :3])
     sliceNode.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(sliceToRas))
     columns, rows, _ = sliceNode.GetDimensions()
+    if not (columns and rows):
+        # Pulled shut, or not laid out yet.
+        return
     pitch = max(carm.width * carm.detector_spacing_mm[0] / columns, carm.height * carm.detector_spacing_mm[1] / rows)
     sliceNode.SetFieldOfView(pitch * columns, pitch * rows, 1.0)
     sliceNode.UpdateMatrices()
 
 
+def lookOf(sliceLogic: vtkMRMLSliceLogic) -> tuple[object, ...]:
+    """What a view shows and how it is turned, to be compared: changes when something else takes the view over."""
+    composite, sliceNode = sliceLogic.GetSliceCompositeNode(), sliceLogic.GetSliceNode()
+    axes = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS())[:3, :3]
+    return composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID(), np.round(axes, 5).tobytes()
+
+
+def isFacingDetector(sliceLogic: vtkMRMLSliceLogic, fluoroscopyNode: vtkMRMLScalarVolumeNode) -> bool:
+    """False where something has turned the view away from the image's detector.
+
+    Raises:
+        InputError: the image was never placed.
+    """
+    sliceToRas = slicer.util.arrayFromVTKMatrix(sliceLogic.GetSliceNode().GetSliceToRAS())
+    return bool(np.allclose(sliceToRas[:3, :3], _detectorAxes(carmOf(fluoroscopyNode)), atol=SAME_AXES))
+
+
+def _detectorAxes(carm: CArm) -> NDArray[np.float64]:
+    """(3, 3) in the world: to the right and up in the image, and towards the source."""
+    right, down = carm.camera_from_world[0, :3], carm.camera_from_world[1, :3]
+    return np.column_stack([right, -down, np.cross(right, -down)])
+
+
 def _namePreset(sliceNode: vtkMRMLSliceNode, axes: NDArray[np.float64]) -> None:
-    # A view that was turned by hand finds back to the detector; and MRML logs an error when it loads an unnamed one.
+    # MRML logs an error when it loads an orientation without a name.
     if sliceNode.HasSliceOrientationPreset(ORIENTATION):
         sliceNode.RemoveSliceOrientationPreset(ORIENTATION)
     sliceNode.AddSliceOrientationPreset(ORIENTATION, slicer.util.vtkMatrixFromArray(axes))

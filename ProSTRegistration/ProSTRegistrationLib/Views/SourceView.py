@@ -126,25 +126,30 @@ def showVolumeRendering(ctNode: vtkMRMLScalarVolumeNode, viewNode: vtkMRMLAbstra
     """Shows the bone of a CT in one 3D view; it moves with the CT."""
     displays = (ctNode.GetNthDisplayNode(index) for index in range(ctNode.GetNumberOfDisplayNodes()))
     display = next((node for node in displays if node and node.GetAttribute(ROLE_ATTRIBUTE) == BONE_ROLE), None)
-    if display is None and isOn:
-        display = _addBoneDisplay(ctNode)
+    if isOn:
+        display = display or _addBoneDisplay(ctNode)
+        display.SetAndObserveVolumePropertyNodeID(_boneColors(ctNode).GetID())
     if display is not None:
         display.SetViewNodeIDs([viewNode.GetID()])
         display.SetVisibility(isOn)
 
 
 def _addBoneDisplay(ctNode: vtkMRMLScalarVolumeNode) -> vtkMRMLVolumeRenderingDisplayNode:
-    mrmlScene, className = ctNode.GetScene(), "vtkMRMLGPURayCastVolumeRenderingDisplayNode"
-    colors = Scene(mrmlScene).ownedNode(
-        ctNode, BONE_COLORS_ROLE, "vtkMRMLVolumePropertyNode", f"{ctNode.GetName()} bone colours"
-    )
-    colors.SetHideFromEditors(True)
-    _setBoneColors(colors)
-    display = mrmlScene.AddNewNodeByClass(className, f"{ctNode.GetName()} bone")
+    className = "vtkMRMLGPURayCastVolumeRenderingDisplayNode"
+    display = ctNode.GetScene().AddNewNodeByClass(className, f"{ctNode.GetName()} bone")
     display.SetAttribute(ROLE_ATTRIBUTE, BONE_ROLE)
-    display.SetAndObserveVolumePropertyNodeID(colors.GetID())
     ctNode.AddAndObserveDisplayNodeID(display.GetID())
     return display
+
+
+def _boneColors(ctNode: vtkMRMLScalarVolumeNode) -> vtkMRMLVolumePropertyNode:
+    name = f"{ctNode.GetName()} bone colours"
+    colors = Scene(ctNode.GetScene()).ownedNode(ctNode, BONE_COLORS_ROLE, "vtkMRMLVolumePropertyNode", name)
+    if colors.GetScalarOpacity().GetSize() == slicer.vtkMRMLVolumePropertyNode().GetScalarOpacity().GetSize():
+        # New, or as good as new: from a scene that was saved without its file.
+        colors.SetHideFromEditors(True)
+        _setBoneColors(colors)
+    return colors
 
 
 def _setBoneColors(propertyNode: vtkMRMLVolumePropertyNode) -> None:
