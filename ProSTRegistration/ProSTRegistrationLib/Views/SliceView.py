@@ -79,7 +79,7 @@ def faceDetector(sliceLogic: vtkMRMLSliceLogic, fluoroscopyNode: vtkMRMLScalarVo
 
 
 def lookOf(sliceLogic: vtkMRMLSliceLogic) -> tuple[object, ...]:
-    """What a view shows and how it is turned, to be compared: changes when something else takes the view over."""
+    """The layers and the direction of a view, to be compared: another when something else has taken the view over."""
     composite, sliceNode = sliceLogic.GetSliceCompositeNode(), sliceLogic.GetSliceNode()
     axes = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS())[:3, :3]
     return composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID(), np.round(axes, 5).tobytes()
