@@ -242,7 +242,12 @@ def test_labels_that_do_not_overlap(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("moved_mm", "fault"),
-    [((0, 0, 0), None), ((6, 0, 0), None), ((13, 0, 0), "of the anatomy lies in the CT"), ((0, -12, 0), "lies in air")],
+    [
+        ((0, 0, 0), None),
+        ((6, 0, 0), "moved 6 mm to the patient's left"),
+        ((13, 0, 0), "of the anatomy lies in the CT"),
+        ((0, -12, 0), "lies in air"),
+    ],
 )
 def test_labels_of_another_scan(folder: Path, moved_mm: tuple[float, float, float], fault: str | None) -> None:
     """The labelled box is 10 mm wide, begins 6 mm from the CT's edge along x; along y, air begins 8 mm behind it."""

@@ -63,6 +63,15 @@ def test_a_mirrored_image_that_fits_better_is_uncertain_with_20_percent_at_most(
     assert verdict.reasons[1:] == judge(evidence).reasons
 
 
+@pytest.mark.parametrize(("confidence", "status"), [(0.99, "uncertain"), (0.4, "uncertain"), (0.1, "failed")])
+def test_a_doubted_pose_is_never_accepted_and_the_doubt_comes_first(confidence, status):
+    evidence = with_confidence(confidence)
+    verdict = judge(evidence, doubts=("something is wrong",))
+    assert verdict.status == status
+    assert verdict.confidence == pytest.approx(min(confidence, 0.5), abs=1e-6)
+    assert verdict.reasons == ("something is wrong", *judge(evidence).reasons)
+
+
 @pytest.mark.parametrize("mirrored", [None, -1.0, 0.0, 0.3])
 def test_a_mirrored_image_that_fits_no_better_changes_nothing(mirrored):
     evidence = replace(GOOD, confirmed=0.45)

@@ -85,6 +85,13 @@ def test_one_view_is_found_and_accepted_with_its_depth(case):
     )
 
 
+def test_labels_a_little_beside_their_bone_are_never_accepted(case):
+    beside = replace(case, anatomy=np.roll(case.anatomy, 3, axis=2))
+    result = register(beside, RegistrationConfig(**QUICK))
+    assert result.status == "uncertain"
+    assert "fit the CT better when moved" in result.reasons[0]
+
+
 def test_two_views_share_one_pose_to_a_fraction_of_a_millimetre(case):
     result = register(case, RegistrationConfig(**QUICK))
     assert result.status == "accepted"

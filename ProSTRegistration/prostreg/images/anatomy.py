@@ -39,22 +39,15 @@ def anatomy_from_labels(ct: Volume, labels: Volume, values: Sequence[int]) -> ND
     Raises:
         InputError: no value occurs in the labels, or none of its voxels lies in the CT.
     """
-    return _overlap(ct, labels, chosen_voxels(labels, values))
+    return overlap_with_ct(ct, labels, chosen_voxels(labels, values))
 
 
-def anatomy_made_on(ct: Volume, labels: Volume, values: Sequence[int]) -> NDArray[np.bool_]:
-    """As `anatomy_from_labels`, but refuses labels that cannot have been made on this CT.
+def overlap_with_ct(ct: Volume, labels: Volume, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Chosen voxels of a label map, in the CT's grid.
 
     Raises:
-        InputError: as `anatomy_from_labels` and `refuse_anatomy_of_another_ct`.
+        InputError: none of them lies in the CT.
     """
-    chosen = chosen_voxels(labels, values)
-    mask = _overlap(ct, labels, chosen)
-    refuse_anatomy_of_another_ct(ct, mask, float(chosen.sum()) * voxel_mm3(labels))
-    return mask
-
-
-def _overlap(ct: Volume, labels: Volume, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
     mask = _in_grid_of(ct, labels, chosen)
     if not mask.any():
         raise InputError(
@@ -62,30 +55,6 @@ def _overlap(ct: Volume, labels: Volume, chosen: NDArray[np.bool_]) -> NDArray[n
             "Check that both files belong to the same scan and have the same orientation and origin."
         )
     return mask
-
-
-def refuse_anatomy_of_another_ct(ct: Volume, mask: NDArray[np.bool_], labelled_mm3: float) -> None:
-    """Refuses labels that cannot have been made on this CT.
-
-    Args:
-        mask: voxels of the CT that the labels cover.
-        labelled_mm3: volume of all that is labelled, inside the CT or not.
-
-    Raises:
-        InputError: less than half of it lies in the CT, or most of it in air.
-    """
-    hint = "Choose the labels that were made on this CT."
-    share = min(1.0, float(mask.sum()) * voxel_mm3(ct) / labelled_mm3)
-    found = misfit(share, ct.values[mask])
-    if found == "outside":
-        raise InputError(
-            f"Only {share:.0%} of the anatomy lies in the CT: it seems to belong to another scan or patient, or lies"
-            f" under another transform. {hint}"
-        )
-    if found == "in air":
-        raise InputError(
-            f"Most of the anatomy lies in air in this CT: it seems to belong to another scan or patient. {hint}"
-        )
 
 
 def misfit(share_inside: float, hu: NDArray[Any]) -> Literal["outside", "in air"] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prostreg.registration.confidence import SUCCESS_MM, confidence_model
@@ -9,6 +10,7 @@ from prostreg.registration.evidence import Evidence
 from prostreg.registration.result import Status
 
 MOST_IF_MIRRORED = 0.2
+MOST_IF_DOUBTED = 0.5
 
 MIRROR_PROOF = 0.55
 """Poses in mirrored pelvis views reached 0.47: above this score an image cannot be mirrored."""
@@ -32,19 +34,24 @@ def needs_mirror_check(evidence: Evidence) -> bool:
     return evidence.confirmed < MIRROR_PROOF and judge(evidence).status != "failed"
 
 
-def judge(evidence: Evidence, mirrored: float | None = None, is_checked: bool = True) -> Verdict:
+def judge(
+    evidence: Evidence, mirrored: float | None = None, is_checked: bool = True, doubts: Sequence[str] = ()
+) -> Verdict:
     """The verdict on a pose.
 
     Args:
         evidence: what the run knows about it.
         mirrored: the score that the mirrored image reached, where that was tried.
         is_checked: False where the run was stopped before its result was refined and checked.
+        doubts: reasons, in words, for which a pose is not accepted however well it fits.
     """
     if evidence.patches <= 0:
         return Verdict("failed", 0.0, ("the anatomy does not appear in the image",))
     model = confidence_model()
     confidence = model.probability(evidence)
-    reasons = _reasons(evidence, confidence)
+    reasons = (*doubts, *_reasons(evidence, confidence))
+    if doubts:
+        confidence = min(confidence, MOST_IF_DOUBTED)
     if mirrored is not None and mirrored > evidence.confirmed:
         flipped = (
             f"the mirrored image fits better ({mirrored:.0%}): the X-ray seems to be flipped left to right; flip it"

@@ -16,7 +16,8 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_accuracy import CARM_ACCURACIES
 from prostreg.geometry.carm_values import carm_from_values, is_image_size, read_carm
 from prostreg.geometry.frames import Matrix, rigid_faults
-from prostreg.images.anatomy import anatomy_by_threshold, anatomy_made_on, chosen_voxels
+from prostreg.images.anatomy import anatomy_by_threshold, chosen_voxels
+from prostreg.images.anatomy_check import anatomy_made_on
 from prostreg.images.reading import read_labels
 from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import prepare_xray

@@ -8,6 +8,7 @@ from prostreg.choices import METHODS, loaded
 from prostreg.errors import DeviceError, Stopped
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, mean_distance_mm
+from prostreg.images.label_fit import label_fit
 from prostreg.machine import processor_name, versions
 from prostreg.registration.acceptance import Verdict, judge, needs_mirror_check
 from prostreg.registration.attempts import AttemptLog
@@ -99,8 +100,9 @@ class _Run:
             evidence, precision = self._final_evidence()
             mirrored = self._mirror_check() if self._needs_mirror_check(evidence) else None
             verdict = judge(evidence, mirrored)
-            self._last_judgement = verdict, evidence, precision
             self._doubted = None if verdict.status == "accepted" else self.search.best
+            verdict = judge(evidence, mirrored, doubts=self._doubts(verdict))  # no search mends labels
+            self._last_judgement = verdict, evidence, precision
             self.search.confidence = verdict.confidence
         return self._doubted is None or not self.until_accepted or self._restarts <= 0
 
@@ -126,6 +128,13 @@ class _Run:
         if not self.until_accepted or self._is_at_doubted_place():
             return False
         return judge(self._evidence()).status == "accepted"
+
+    def _doubts(self, verdict: Verdict) -> tuple[str, ...]:
+        """What speaks against a pose that would be accepted."""
+        if verdict.status != "accepted":
+            return ()
+        doubt = label_fit(self._case.ct, self._case.anatomy).doubt()
+        return () if doubt is None else (doubt,)
 
     def _needs_mirror_check(self, evidence: Evidence) -> bool:
         """With one view, nothing else contradicts a flipped image."""

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.errors import InputError
-from prostreg.images.anatomy import anatomy_by_threshold, anatomy_from_labels, refuse_anatomy_of_another_ct, voxel_mm3
+from prostreg.images.anatomy import anatomy_by_threshold, anatomy_from_labels, voxel_mm3
+from prostreg.images.anatomy_check import refuse_anatomy_of_another_ct
 from prostreg.images.volume import Volume
 from prostreg.worker.fields import Fields
 
