@@ -70,7 +70,7 @@ class LabelFit:
         return self.best >= EDGE_HU_PER_MM and self._is_better_elsewhere(MUCH_BETTER)
 
     def doubt(self) -> str | None:
-        """What speaks against the labels, in words; None if nothing does."""
+        """The objection to the labels, in words; None if there is none."""
         if self.best >= EDGE_HU_PER_MM and self._is_better_elsewhere(BETTER):
             return self.advice()
         if self.best >= EDGE_HU_PER_MM and self.here < FAINT_HU_PER_MM:
@@ -78,7 +78,7 @@ class LabelFit:
         return None
 
     def advice(self) -> str:
-        """Where the labels would fit, and what may have gone wrong."""
+        """The place where the labels would fit, and what may have gone wrong."""
         return (
             f"the labels fit the CT better when moved {_in_words(self.offset_mm)}: were they saved with another"
             " geometry (origin, qform or sform), or under another transform?"

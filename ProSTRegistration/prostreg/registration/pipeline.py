@@ -130,7 +130,7 @@ class _Run:
         return judge(self._evidence()).status == "accepted"
 
     def _doubts(self, verdict: Verdict) -> tuple[str, ...]:
-        """What speaks against a pose that would be accepted."""
+        """The objections to a pose that would be accepted."""
         if verdict.status != "accepted":
             return ()
         doubt = label_fit(self._case.ct, self._case.anatomy).doubt()
