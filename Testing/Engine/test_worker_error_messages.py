@@ -33,7 +33,7 @@ def worker(start_worker):
 
 
 class TestMissingPackages:
-    @pytest.mark.parametrize("package", ["torch", "cma", "safetensors", "numba"])
+    @pytest.mark.parametrize("package", ["torch", "cma", "safetensors"])
     def test_every_command_names_the_package_and_the_worker_lives_on(
         self, start_worker, monkeypatch, tmp_path, package
     ):

@@ -9,9 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from prostreg.images.anatomy import anatomy_bounds
 from prostreg.images.pyramid import reduced_volume
@@ -145,15 +143,16 @@ def _falls(
     steps = [int(REACH_MM / spacing) for spacing in spacing_mm]
     shape = [size + step for size, step in zip(gradient.shape[1:], steps, strict=True)]
     area = np.linalg.norm(normals, axis=0)
-    surface = torch.fft.rfftn(torch.from_numpy(np.concatenate([normals, area[None]])), shape, dim=(1, 2, 3)).conj()
-    field = torch.fft.rfftn(torch.from_numpy(gradient), shape, dim=(1, 2, 3))
-    ct = torch.fft.rfftn(torch.ones(area.shape), shape)
-    products = torch.stack([-(surface[:3] * field).sum(dim=0), surface[3] * ct])
-    offsets = [np.arange(-step, step + 1) for step in steps]
-    correlated = torch.fft.irfftn(products, shape, dim=(1, 2, 3)).numpy().astype(np.float64)
-    fall, covered = (part[np.ix_(*offsets)] for part in correlated)
-    squares = [(axis * spacing) ** 2 for axis, spacing in zip(offsets, spacing_mm, strict=True)]
-    is_near = sum(np.ix_(*squares)) <= REACH_MM**2
+
+    def spectrum(values: NDArray[np.float32]) -> NDArray[np.complexfloating]:
+        return np.fft.rfftn(values, shape, axes=(0, 1, 2))
+
+    # One axis after the other: the spectra of all of them would take gigabytes for a whole CT.
+    along = sum(np.conj(spectrum(normal)) * spectrum(slope) for normal, slope in zip(normals, gradient, strict=True))
+    within = np.conj(spectrum(area)) * spectrum(np.ones_like(area))
+    offsets = np.ix_(*(np.arange(-step, step + 1) for step in steps))
+    fall, covered = (np.fft.irfftn(product, shape, axes=(0, 1, 2))[offsets] for product in (-along, within))
+    is_near = sum((axis * spacing) ** 2 for axis, spacing in zip(offsets, spacing_mm, strict=True)) <= REACH_MM**2
     least = LEAST_SURFACE * float(area.sum())
     return np.where(is_near & (covered > least), fall / np.maximum(covered, max(least, 1e-6)), -np.inf)
 
@@ -166,9 +165,18 @@ def _fall(gradient: NDArray[np.float32], normals: NDArray[np.float32]) -> float:
 
 def _thinner_and_thicker(inside: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The labels with one voxel less and with one more all around."""
-    here = torch.from_numpy(inside)[None]
-    thinner, thicker = (sign * functional.max_pool3d(sign * here, 3, 1, 1)[0] for sign in (-1, 1))
-    return thinner.numpy(), thicker.numpy()
+    return -_largest_around(-inside), _largest_around(inside)
+
+
+def _largest_around(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The largest value among a voxel (k, j, i) and its 26 neighbours."""
+    for axis in range(values.ndim):
+        lines = np.moveaxis(values, axis, 0)
+        largest = lines.copy()
+        np.maximum(largest[1:], lines[:-1], out=largest[1:])
+        np.maximum(largest[:-1], lines[1:], out=largest[:-1])
+        values = np.moveaxis(largest, 0, axis)
+    return values
 
 
 def _peak(falls: NDArray[np.float64], best: tuple[int, ...], axis: int) -> float:
