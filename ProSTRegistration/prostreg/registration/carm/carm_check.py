@@ -35,7 +35,7 @@ Array = NDArray[np.float64]
 INFLATION = 2.0
 """Factor on the variances of the image's estimates, from errors on simulated pelves (see docs/evaluation.md)."""
 
-CLEARLY = 1.8
+CLEARLY = 2.0
 """A contradiction counts from this many standard deviations on: one right C-arm in twenty or so is doubted."""
 
 CLEARLY_BESIDE = 2.5
