@@ -281,3 +281,16 @@ def patient(addVolume, bones, driver, panelWidget):
     panel.scene.setPose(ct, start)
     driver.pump()
     return panel, ct, xray
+
+
+@pytest.fixture
+def registered(driver, patient):
+    """A panel after a registration that was trusted."""
+    panel, ct, xray = patient
+    for name, value in (("spreadRotationDeg", 5.0), ("spreadShiftMm", 6.0), ("spreadDepthMm", 8.0)):
+        setattr(panel.parameters, name, value)
+    driver.click(panel.ui.registerButton)
+    driver.pump(lambda: not panel.logic.isBusy, PATIENCE_S)
+    driver.pump(0.1)
+    assert "Trusted" in panel.ui.verdictLabel.text, panel.ui.progressLabel.text
+    return panel, ct, xray

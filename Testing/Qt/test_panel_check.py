@@ -1,7 +1,6 @@
 """Step 5: what is shown belongs to where the CT is, or says that it does not."""
 
 import numpy as np
-import pytest
 import slicer
 from PySide6 import QtCore, QtGui, QtWidgets
 
@@ -9,19 +8,6 @@ from Patience import PATIENCE_S
 from ProSTRegistrationLib.Nodes.Attempts import attempts
 from ProSTRegistrationLib.Views.CheckLayout import LAYOUT_ID
 from SlicerFacade.Shortcuts import APPLICATION_SHORTCUTS
-
-
-@pytest.fixture
-def registered(driver, patient):
-    """A panel after a registration that was trusted."""
-    panel, ct, xray = patient
-    for name, value in (("spreadRotationDeg", 5.0), ("spreadShiftMm", 6.0), ("spreadDepthMm", 8.0)):
-        setattr(panel.parameters, name, value)
-    driver.click(panel.ui.registerButton)
-    driver.pump(lambda: not panel.logic.isBusy, PATIENCE_S)
-    driver.pump(0.1)
-    assert "Trusted" in panel.ui.verdictLabel.text, panel.ui.progressLabel.text
-    return panel, ct, xray
 
 
 def drrOf(panel, xray):

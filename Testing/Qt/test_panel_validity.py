@@ -3,28 +3,11 @@
 import json
 
 import numpy as np
-import pytest
 import slicer
 
-from Patience import PATIENCE_S
 from prostreg.geometry.carm import CArm
 from ProSTRegistrationLib.Nodes.Attempts import COLUMNS, attempts
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
-
-NARROW = {"spreadRotationDeg": 5.0, "spreadShiftMm": 6.0, "spreadDepthMm": 8.0}
-
-
-@pytest.fixture
-def registered(driver, patient):
-    """A panel after a registration that was trusted."""
-    panel, ct, xray = patient
-    for name, value in NARROW.items():
-        setattr(panel.parameters, name, value)
-    driver.click(panel.ui.registerButton)
-    driver.pump(lambda: not panel.logic.isBusy, PATIENCE_S)
-    driver.pump(0.1)
-    assert "Trusted" in panel.ui.verdictLabel.text, panel.ui.progressLabel.text
-    return panel, ct, xray
 
 
 def voxel(node):
@@ -112,7 +95,7 @@ def changesOf(panel, ct, xray, addVolume):
             parameter("quality", Quality.QUICK), parameter("quality", Quality.NORMAL), "settings of the method",
         ),
         "spread": (
-            parameter("spreadDepthMm", 9.0), parameter("spreadDepthMm", NARROW["spreadDepthMm"]),
+            parameter("spreadDepthMm", 9.0), parameter("spreadDepthMm", panel.parameters.spreadDepthMm),
             "settings of the method",
         ),
     }  # fmt: skip
