@@ -41,7 +41,7 @@ def main(folder: Path) -> None:
         driver.pump(1.0)
         _saveWindow(facade, driver, folder / "slicer-start.png")
         driver.click(panel.ui.registerButton)
-        driver.pump(lambda: not panel.register.isBusy, PATIENCE_S)
+        driver.pump(lambda: not panel.logic.isBusy, PATIENCE_S)
         driver.pump(1.0)
         for section in (panel.ui.imagesSection, panel.ui.carmSection, panel.ui.startSection):
             section.collapsed = True
