@@ -154,3 +154,15 @@ def start_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     yield start
     for worker in started:
         worker.client.stop()
+
+
+@pytest.fixture(scope="session")
+def body() -> Volume:
+    """A CT of bones without any symmetry: ellipsoids of 900 HU in water."""
+    k, j, i = np.indices((38, 36, 40))
+    rng = np.random.default_rng(11)
+    hu = np.full(k.shape, 0.0)
+    for _ in range(16):
+        centre, radii = rng.uniform(9, 28, 3), rng.uniform(2, 6, 3)
+        hu[sum(((axis - c) / r) ** 2 for axis, c, r in zip((k, j, i), centre, radii, strict=True)) < 1] = 900.0
+    return Volume(hu.astype(np.float32), np.diag([2.0, 2.0, 2.0, 1.0]))

@@ -65,17 +65,6 @@ def test_a_set_number_of_restarts_or_another_method_is_one_round_with_the_users_
     assert all(trial.config is config and trial.round == 0 for trial in trials)
 
 
-@pytest.fixture(scope="module")
-def body() -> Volume:
-    k, j, i = np.indices((38, 36, 40))
-    rng = np.random.default_rng(11)
-    hu = np.full(k.shape, 0.0)
-    for _ in range(16):
-        centre, radii = rng.uniform(9, 28, 3), rng.uniform(2, 6, 3)
-        hu[sum(((axis - c) / r) ** 2 for axis, c, r in zip((k, j, i), centre, radii, strict=True)) < 1] = 900.0
-    return Volume(hu.astype(np.float32), np.diag([2.0, 2.0, 2.0, 1.0]))
-
-
 @pytest.fixture
 def seen_from(body):
     """Makes a case whose one view is a standard view."""

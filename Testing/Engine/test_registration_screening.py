@@ -24,17 +24,6 @@ CARM = CArm.from_sdd(1000.0, (2.5, 2.5), (96, 96))
 
 
 @pytest.fixture(scope="module")
-def body() -> Volume:
-    k, j, i = np.indices((38, 36, 40))
-    rng = np.random.default_rng(11)
-    hu = np.full(k.shape, 0.0)
-    for _ in range(16):
-        centre, radii = rng.uniform(9, 28, 3), rng.uniform(2, 6, 3)
-        hu[sum(((axis - c) / r) ** 2 for axis, c, r in zip((k, j, i), centre, radii, strict=True)) < 1] = 900.0
-    return Volume(hu.astype(np.float32), np.diag([2.0, 2.0, 2.0, 1.0]))
-
-
-@pytest.fixture(scope="module")
 def projector(body):
     return make_projector(Volume(np.where(body.values > 500, 0.02, 0).astype(np.float32), body.volume_from_index))
 
