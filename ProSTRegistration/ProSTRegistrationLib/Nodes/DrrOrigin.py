@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, contentKey
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
-from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
+from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, roundedRows
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     from prostreg.geometry.frames import Matrix
 
 ORIGIN_ATTRIBUTE = "ProSTRegistration.Origin"
-MM_DECIMALS = 3
 
 
 def originOf(
@@ -36,14 +33,10 @@ def originOf(
         InputError: the fluoroscopy image was never placed.
     """
     carm = carmOf(fluoroscopyNode)
-    # Adding 0 turns -0 into 0, which look different in a text.
-    matrices = [
-        np.round(matrix, MM_DECIMALS) + 0.0
-        for matrix in (carm.intrinsics, carm.camera_from_world, worldFromVolume, ijkToRas(ctNode))
-    ]
+    matrices = (carm.intrinsics, carm.camera_from_world, worldFromVolume, ijkToRas(ctNode))
     parts = (
         contentKey(ctNode), contentKey(fluoroscopyNode), contentKey(anatomy.node), anatomy.segmentIds,
-        anatomy.labelValues, anatomy.thresholdHu, carm.size, [matrix.tolist() for matrix in matrices],
+        anatomy.labelValues, anatomy.thresholdHu, carm.size, list(map(roundedRows, matrices)),
     )  # fmt: skip
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 

@@ -12,19 +12,15 @@ from numpy.typing import NDArray
 from vtk.util.numpy_support import vtk_to_numpy
 
 from prostreg.errors import InputError
-from prostreg.geometry.frames import Matrix, invert_rigid
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, contentKey, drawnLabels, segmentImages
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
-from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, worldFromNode
+from ProSTRegistrationLib.Nodes.NodeGeometry import ctFromNode, ijkToRas, roundedRows
 
 if TYPE_CHECKING:
     import vtk
     from slicer import vtkMRMLNode, vtkMRMLScalarVolumeNode
 
 DIGEST_BYTES = 8
-DECIMALS = 3
-"""Of mm and pixels: saving a scene rounds matrices in later ones."""
-
 PARTS = ("xrays", "pixels", "carms", "ct", "anatomy", "settings")
 
 
@@ -89,8 +85,8 @@ class InputDigester:
         return JudgedInputs(
             xrays=_digest([node.GetName() for node in fluoroscopyNodes]),
             pixels=_digest([self._content(node) for node in fluoroscopyNodes]),
-            carms=_digest([(_rounded(c.intrinsics), _rounded(c.camera_from_world), c.size) for c in carms]),
-            ct=_digest([self._content(ctNode), _rounded(ijkToRas(ctNode))]),
+            carms=_digest([(roundedRows(c.intrinsics), roundedRows(c.camera_from_world), c.size) for c in carms]),
+            ct=_digest([self._content(ctNode), roundedRows(ijkToRas(ctNode))]),
             anatomy=_digest(self._anatomy(ctNode, anatomy)),
             settings=_digest(sorted(settings.items())),
         )
@@ -98,8 +94,8 @@ class InputDigester:
     def _anatomy(self, ctNode: vtkMRMLScalarVolumeNode, anatomy: AnatomyChoice) -> list[object]:
         if anatomy.node is None:
             return [anatomy.thresholdHu]
-        ctFromAnatomy = invert_rigid(worldFromNode(ctNode)) @ worldFromNode(anatomy.node)
-        return [self._content(anatomy.node), anatomy.segmentIds, anatomy.labelValues, _rounded(ctFromAnatomy)]
+        place = roundedRows(ctFromNode(ctNode, anatomy.node))
+        return [self._content(anatomy.node), anatomy.segmentIds, anatomy.labelValues, place]
 
     def _content(self, node: vtkMRMLNode) -> str:
         key = contentKey(node)
@@ -117,7 +113,7 @@ def _contentDigest(node: vtkMRMLNode) -> str:
         return _digest([[(*segment[:2], places.get(segment[2])) for segment in segments], list(map(_drawn, images))])
     image = node.GetImageData()
     scalars = image.GetPointData().GetScalars() if image is not None else None
-    return _digest(["" if scalars is None else _valuesDigest(vtk_to_numpy(scalars)), _rounded(ijkToRas(node))])
+    return _digest(["" if scalars is None else _valuesDigest(vtk_to_numpy(scalars)), roundedRows(ijkToRas(node))])
 
 
 def _drawn(image: vtk.vtkImageData) -> object:
@@ -126,7 +122,7 @@ def _drawn(image: vtk.vtkImageData) -> object:
     except InputError:
         return None
     # A scene that was saved and loaded again has other margins and another type.
-    return _rounded(drawn.volume_from_index), drawn.values.shape, _valuesDigest(drawn.values.astype(np.int32))
+    return roundedRows(drawn.volume_from_index), drawn.values.shape, _valuesDigest(drawn.values.astype(np.int32))
 
 
 def _valuesDigest(values: NDArray[np.generic]) -> str:
@@ -138,8 +134,3 @@ def _valuesDigest(values: NDArray[np.generic]) -> str:
 
 def _digest(parts: object) -> str:
     return hashlib.blake2b(repr(parts).encode(), digest_size=DIGEST_BYTES).hexdigest()
-
-
-def _rounded(matrix: Matrix) -> list[list[float]]:
-    # Adding 0 turns -0 into 0, which look different in a text.
-    return (np.round(matrix, DECIMALS) + 0.0).tolist()

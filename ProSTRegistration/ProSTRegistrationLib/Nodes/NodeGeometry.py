@@ -14,11 +14,13 @@ import vtk
 from numpy.typing import NDArray
 
 from prostreg.errors import InputError
-from prostreg.geometry.frames import Matrix, rigid_faults
+from prostreg.geometry.frames import Matrix, invert_rigid, rigid_faults
 from prostreg.images.volume import Volume
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLNode, vtkMRMLScalarVolumeNode, vtkMRMLTransformNode
+
+COMPARED_DECIMALS = 3
 
 
 def worldFromNode(node: vtkMRMLNode) -> Matrix:
@@ -54,6 +56,15 @@ def worldFromTransform(transformNode: vtkMRMLTransformNode | None, name: str) ->
     return worldFromParent
 
 
+def ctFromNode(ctNode: vtkMRMLScalarVolumeNode, node: vtkMRMLNode) -> Matrix:
+    """The place of a node in the CT's frame, rigid (4, 4), wherever both lie in the world.
+
+    Raises:
+        InputError: as for worldFromNode.
+    """
+    return invert_rigid(worldFromNode(ctNode)) @ worldFromNode(node)
+
+
 def setWorldFromTransform(transformNode: vtkMRMLTransformNode, worldFromTransform_: Matrix) -> None:
     """Sets a transform node so that it and its parents together give this (4, 4) matrix."""
     worldFromParent = worldFromTransform(transformNode.GetParentTransformNode(), transformNode.GetName())
@@ -63,6 +74,11 @@ def setWorldFromTransform(transformNode: vtkMRMLTransformNode, worldFromTransfor
 def setMatrix(transformNode: vtkMRMLTransformNode, parentFromTransform: Matrix) -> None:
     """Sets a transform node's own matrix to its parent."""
     transformNode.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(np.asarray(parentFromTransform)))
+
+
+def roundedRows(matrix: Matrix) -> list[list[float]]:
+    """A matrix in mm or pixels to compare by: saving a scene keeps three decimals, and -0 looks unlike 0 in a text."""
+    return (np.round(matrix, COMPARED_DECIMALS) + 0.0).tolist()
 
 
 def ijkToRas(volumeNode: vtkMRMLScalarVolumeNode) -> Matrix:

@@ -22,18 +22,17 @@ class AttemptsTable:
     """
 
     def __init__(self, table: Any, onClicked: Callable[[int], object]) -> None:
-        self._table, self._isFilling = table, False
+        self._table = table
         headings = attemptHeadings()
         table.setColumnCount(len(headings))
         table.setHorizontalHeaderLabels(headings)
         table.verticalHeader().setVisible(False)
         table.horizontalHeader().setStretchLastSection(True)
-        table.connect("cellClicked(int,int)", lambda row, column: self._isFilling or onClicked(row))
+        table.connect("cellClicked(int,int)", lambda row, column: onClicked(row))
 
     def fill(self, known: list[dict[str, str]], current: int | None, situation: Situation) -> None:
         """Shows these attempts (texts by column name), of which the one with the number ``current`` is selected."""
         table = self._table
-        self._isFilling = True
         table.setRowCount(len(known))
         for row, cells in enumerate(known):
             for column, text in enumerate(attemptCells(cells, isRowOutdated(cells, situation))):
@@ -44,4 +43,3 @@ class AttemptsTable:
                 table.selectRow(row)
         table.resizeColumnsToContents()
         setVisible(table, bool(known))
-        self._isFilling = False

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
 from slicer.i18n import tr as _
 
 from prostreg.errors import InputError
@@ -16,7 +15,7 @@ from ProSTRegistrationLib.Nodes.DrrOrigin import originOf
 from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE
 from ProSTRegistrationLib.Nodes.InputChecks import anatomyFaults, imageFaults
 from ProSTRegistrationLib.Nodes.JudgedInputs import InputDigester, JudgedInputs
-from ProSTRegistrationLib.Nodes.NodeGeometry import worldFromNode
+from ProSTRegistrationLib.Nodes.NodeGeometry import ctFromNode, roundedRows, worldFromNode
 from ProSTRegistrationLib.Selection import NO_PART, anatomyChoice, fluoroscopyNodes, judgedSettings
 
 if TYPE_CHECKING:
@@ -146,8 +145,7 @@ def _marked(
     return tuple([pair for pair in listed if pair[1].GetNumberOfControlPoints()] or listed[:1])
 
 
-def _placeInCt(ct: vtkMRMLScalarVolumeNode, anatomy: AnatomyChoice) -> bytes | None:
+def _placeInCt(ct: vtkMRMLScalarVolumeNode, anatomy: AnatomyChoice) -> list[list[float]] | None:
     if anatomy.node is None:
         return None
-    ctFromAnatomy: Matrix = np.linalg.inv(worldFromNode(ct)) @ worldFromNode(anatomy.node)
-    return np.round(ctFromAnatomy, 3).tobytes()
+    return roundedRows(ctFromNode(ct, anatomy.node))
