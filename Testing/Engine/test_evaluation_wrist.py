@@ -149,7 +149,10 @@ def test_each_view_alone_finds_the_same_radius(wrist: WristCases, protocol: Prot
     config = RegistrationConfig(seed=0, **protocol.settings)
     near = moved(wrist.whole_case().truth_world_from_volume, [2.0, -3.0, 2.0])  # keeps the test short
     results = [register(replace(wrist.case(n), initial_world_from_volume=near), config) for n in (1, 2)]
-    assert [result.status for result in results] == ["accepted", "accepted"]
+    for result in results:  # a bone so small does not tell how far away it is, and both say so
+        assert result.status == "uncertain"
+        assert result.reasons[0].startswith("along the beam the place is known to ")
+        assert result.expected_error.across_mm < 2.0 < result.expected_error.along_mm
     whole = wrist.whole_case()
     right = view_consistency(whole, [result.world_from_volume for result in results])
     assert right.is_consistent
