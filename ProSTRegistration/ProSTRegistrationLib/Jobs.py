@@ -79,7 +79,7 @@ class Job(abc.ABC):
         self.state = JobState.LOADING
         self._data, self._client = data, client
         self._callbacks, self._onEnd = callbacks, onEnd
-        self._isOver = False
+        self._isOver, self._isKept = False, False
 
     def start(self) -> None:
         """Brings the data into the worker, then runs.
@@ -89,8 +89,13 @@ class Job(abc.ABC):
         """
         self._load(mayRetry=True)
 
-    def cancel(self) -> None:
-        """Asks for an early end; before the task has begun it ends at once."""
+    def cancel(self, isKept: bool = False) -> None:
+        """Asks for an early end; before the task has begun it ends at once.
+
+        Args:
+            isKept: what was found so far is kept, where the task has found something.
+        """
+        self._isKept = isKept
         if self.state is JobState.LOADING:
             self.fail(WorkerError("stopped", [f"The {self.taskName} was cancelled before it began."]))
         elif self.state is self.running:

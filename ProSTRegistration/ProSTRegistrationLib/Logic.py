@@ -81,7 +81,7 @@ class Logic:
             config: dict of the engine's settings that differ from its defaults.
             everywhere: looks from the standard views instead of from where the CT lies.
             onProgress: called with a dict: stage, fraction, score, world_from_volume, message, seconds_left.
-            onDone: called with the result as in result.json; ``stopped`` says whether it was cancelled.
+            onDone: called with the result as in result.json; ``stopped`` says whether it was cancelled, or "kept" then.
             onError: called with an InputError or WorkerError; str() of it is written for people.
 
         Raises:
@@ -162,10 +162,10 @@ class Logic:
             "sample", onReply=lambda content, _: onAnswer(content), onError=onError, kind=kind, folder=str(folder)
         )
 
-    def cancel(self) -> None:
-        """Ends the running task; the scene stays as it is."""
+    def cancel(self, isKept: bool = False) -> None:
+        """Ends the running task; the scene stays as it is, unless what was found so far is kept."""
         if self._job is not None:
-            self._job.cancel()
+            self._job.cancel(isKept)
 
     def abandon(self) -> None:
         """Ends all that is under way without a word; for the end of a scene."""

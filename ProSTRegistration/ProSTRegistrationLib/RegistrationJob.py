@@ -56,7 +56,9 @@ class RegistrationJob(Job):
             )
             self.fail(InputError(text))
             return
-        if content["stopped"] == "cancelled" or content["status"] == "failed":
+        if content["stopped"] == "cancelled" and self._isKept:
+            content["stopped"] = "kept"
+        elif content["stopped"] == "cancelled" or content["status"] == "failed":
             self._succeed(content)
             return
         self.state = JobState.SHOWING

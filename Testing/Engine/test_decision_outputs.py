@@ -62,8 +62,11 @@ def test_the_worst_result_decides_the_exit_code(results, code):
 @pytest.mark.parametrize(("stopped", "ending"), [(None, ""), ("time limit", ", stopped: time limit")])
 def test_the_summary_says_status_confidence_error_and_time(status, stopped, ending):
     result = result_of(status, stopped)
-    assert summary(result) == f"{status}, confidence 94 %, mTRE 1.26 mm, 12.3 s{ending}"
-    assert summary(replace(result, mtre_mm=None)) == f"{status}, confidence 94 %, 12.3 s{ending}"
+    # What a failed pose would be off if it were right is not told.
+    error = "" if status == "failed" else ", expected error 2.4 mm across the beam and 3.2 mm along it"
+    assert summary(result) == f"{status}, confidence 94 %{error}, mTRE 1.26 mm, 12.3 s{ending}"
+    assert summary(replace(result, mtre_mm=None)) == f"{status}, confidence 94 %{error}, 12.3 s{ending}"
+    assert "confidence > 99 %" in summary(replace(result, confidence=1.0))
     assert "mTRE 0.00 mm" in summary(replace(result, mtre_mm=0.0))
 
 

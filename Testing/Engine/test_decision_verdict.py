@@ -13,7 +13,7 @@ from prostreg.registration.confidence import confidence_model, features, precise
 from prostreg.registration.evidence import Evidence
 
 GOOD = Evidence(confirmed=0.7, patches=100.0, seen=0.9, runner_up=0.0, agreement=0.0, restarts=2.0, surprise=1.0)
-FIRST_REASON = "{share} of the projected bone's structure is confirmed by the image; such results are right with a"
+FIRST_REASON = "{share} of the projected bone's structure is confirmed by the image"
 
 
 def with_confidence(probability: float) -> Evidence:
@@ -34,7 +34,7 @@ def test_results_are_accepted_from_80_percent_and_failed_below_20(confidence, st
     verdict = judge(with_confidence(confidence))
     assert verdict.status == status
     assert verdict.confidence == pytest.approx(confidence, abs=1e-6)
-    assert f"probability of {confidence:.1%}" in verdict.reasons[0]
+    assert "probab" not in " ".join(verdict.reasons)
 
 
 def test_the_tutorial_promises_the_limits_of_the_shipped_model():
@@ -101,11 +101,9 @@ def test_nothing_of_the_anatomy_in_the_image_is_a_failure_whatever_the_rest_says
     [
         ({"runner_up": 0.6 * 0.7 + 0.001}, "another place explains the image nearly as well (42% confirmed)"),
         ({"seen": 0.499}, "only 50% of the anatomy lies inside the image"),
-        (
-            {"expected_mtre_mm": 3.01, "expected_across_mm": 0.84, "expected_along_mm": 2.9},
-            "even at the right place about 0.8 mm across the beam and 2.9 mm along it are left open",
-        ),
-        ({"agreement": 1.0}, "1 more searches ended at the same place"),
+        ({"expected_mtre_mm": 3.01}, "even at the right place the image leaves more than 3 mm open"),
+        ({"agreement": 1.0}, "one more search from elsewhere ended at the same place"),
+        ({"agreement": 2.0}, "2 more searches from elsewhere ended at the same place"),
     ],
 )
 def test_what_else_weighs_is_said_beyond_its_limit_and_not_before(change, words):
@@ -118,7 +116,7 @@ def test_what_else_weighs_is_said_beyond_its_limit_and_not_before(change, words)
 
 def test_the_first_reason_is_the_score_and_what_it_is_worth():
     verdict = judge(replace(GOOD, confirmed=0.7))
-    assert verdict.reasons[0].startswith(FIRST_REASON.format(share="70%"))
+    assert verdict.reasons[0] == FIRST_REASON.format(share="70%")
 
 
 def test_the_probability_is_the_logistic_of_the_weighed_features():

@@ -13,7 +13,7 @@ from ProSTRegistrationLib.Nodes.Scene import Scene
 RESULT = {
     "status": "accepted", "confidence": 0.976, "seconds": 12.345, "world_from_volume": None,
     "reasons": ['the "starts" agree', "the score has one peak"],
-    "expected_error": {"mtre_mm": 1.25, "translation_mm": [0.31, 0.29, 1.9], "rotation_deg": [0.2, 0.25, 0.1]},
+    "expected_error": {"across_mm": 0.31, "along_mm": 1.9, "rotation_deg": [0.2, 0.25, 0.1]},
 }  # fmt: skip
 
 START = np.array([[0.0, -1, 0, 5], [1, 0, 0, 6.25], [0, 0, 1, 1 / 3], [0, 0, 0, 1]])
@@ -31,7 +31,8 @@ def poses(rotation):
 
 @pytest.fixture
 def filled(scene, ctNode, poses):
-    addAttempt(scene, ctNode, {**RESULT, "world_from_volume": poses[0]}, "view", "cmaes", "quick", START)
+    result = {**RESULT, "world_from_volume": poses[0]}
+    addAttempt(scene, ctNode, result, "view", "cmaes", "quick", START, carm="dicom")
     failed = {
         **RESULT,
         "world_from_volume": poses[1].tolist(),
@@ -58,16 +59,14 @@ def check(scene, ctNode, poses):
         "accepted",
     )
     assert np.isclose(first["confidence"], 0.976)
-    assert (first["expectedErrorMm"], first["seconds"]) == (1.25, 12.35)
-    assert first["shiftErrorMm"] == (0.31, 0.29, 1.9)
-    assert first["turnErrorDeg"] == (0.2, 0.25, 0.1)
+    assert (first["acrossMm"], first["alongMm"], first["carm"]) == (0.31, 1.9, "dicom")
     assert first["landmarkErrorMm"] is first["mtreMm"] is None
     assert re.fullmatch(r"\d\d:\d\d:\d\d", first["time"])
     assert first["reasons"] == ["the 'starts' agree", "the score has one peak"]
     assert second["reasons"] == []
     assert second["start"] == "by 'hand'"
     assert (second["landmarkErrorMm"], second["mtreMm"]) == (3.21, 4.5)
-    assert second["expectedErrorMm"] is second["shiftErrorMm"] is None
+    assert second["acrossMm"] is second["alongMm"] is None
 
 
 def test_rows_are_read_back(scene, ctNode, filled, poses):
@@ -132,9 +131,9 @@ class TestEditsByPeople:
     def test_edited_numbers_are_not_known(self, scene, ctNode, filled):
         (node,) = scene.ownedNodes(ctNode)
         node.SetCellText(0, COLUMNS.index("Confidence %"), "high")
-        node.SetCellText(0, COLUMNS.index("Shift error mm"), "1 2")
+        node.SetCellText(0, COLUMNS.index("Error across mm"), "1 2")
         found = attempt(scene, ctNode, 1)
-        assert found["confidence"] is found["shiftErrorMm"] is None
+        assert found["confidence"] is found["acrossMm"] is None
 
 
 class TestRefusals:

@@ -1,5 +1,6 @@
 """Scene closed, nodes deleted, the worker killed, in every state of a task: a sentence, and the next try works."""
 
+import json
 import os
 import signal
 
@@ -156,3 +157,39 @@ def test_module_reloaded_during_a_registration(driver, facade, ready, panelWidge
     assert fresh.logic.state.value == JobState.IDLE.value
     assert not fresh.logic.isBusy
     finish(driver, fresh)
+
+
+def test_cancel_answers_at_once_and_is_pressed_once(driver, ready):
+    panel, ct, _ = ready
+    ui, start = panel.ui, panel.scene.ct(ct)[1]
+    driver.click(ui.registerButton)
+    assert ui.progressBar.maximum == 0, "busy until the first news"
+    driver.pump(lambda: ui.progressBar.maximum > 0, PATIENCE_S)
+    assert "similarity" not in ui.progressLabel.text
+    driver.click(ui.registerButton)
+    if panel.logic.isBusy:
+        assert (ui.registerButton.text, ui.registerButton.enabled) == ("Cancelling…", False)
+        assert not driver.isReachable(ui.stopButton)
+    driver.pump(lambda: not panel.logic.isBusy, PATIENCE_S)
+    driver.pump(0.1)
+    assert "Cancelled" in ui.progressLabel.text
+    assert (ui.registerButton.text, ui.registerButton.enabled) == ("Register", True)
+    assert np.array_equal(panel.scene.ct(ct)[1], start)
+    assert attempts(panel.scene, ct) == []
+
+
+def test_a_search_can_be_stopped_and_what_it_shows_be_kept(driver, ready):
+    panel, ct, _ = ready
+    ui, start = panel.ui, panel.scene.ct(ct)[1]
+    driver.click(ui.registerButton)
+    driver.pump(lambda: "Searching" in ui.progressLabel.text and driver.isReachable(ui.stopButton), PATIENCE_S)
+    driver.click(ui.stopButton)
+    driver.pump(lambda: not panel.logic.isBusy, PATIENCE_S)
+    driver.pump(0.1)
+    (row,) = attempts(panel.scene, ct)
+    assert np.allclose(panel.scene.ct(ct)[1], np.array(json.loads(row["Pose"])))
+    assert not np.allclose(panel.scene.ct(ct)[1], start)
+    assert "kept" in ui.progressLabel.text
+    assert not driver.isReachable(ui.stopButton)
+    driver.click(ui.rejectButton)
+    assert np.allclose(panel.scene.ct(ct)[1], start)

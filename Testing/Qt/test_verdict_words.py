@@ -1,5 +1,6 @@
 """What the panel says of a result, for every verdict there is: the one sentence that must never be wrong."""
 
+import html
 import re
 
 import pytest
@@ -8,15 +9,16 @@ from ProSTRegistrationLib.Panel.Validity import Validity
 
 VALID = Validity()
 RESULT = {
-    "number": 3, "status": "accepted", "confidence": 0.93, "reasons": [], "expectedErrorMm": None,
-    "shiftErrorMm": None, "turnErrorDeg": None, "mtreMm": None, "landmarkErrorMm": None,
+    "number": 3, "status": "accepted", "confidence": 0.93, "reasons": [], "acrossMm": None, "alongMm": None,
+    "mtreMm": None, "landmarkErrorMm": None, "carm": "calibrated",
 }  # fmt: skip
 WORDS = {"accepted": "Trusted", "uncertain": "Uncertain", "failed": "Failed"}
 COLORS = {"accepted": "#1b7f4d", "uncertain": "#b97a00", "failed": "#b3261e"}
 NOT_JUDGED_COLOR = "#6b7078"
 ROW = {
-    "Attempt": "7", "Status": "accepted", "Confidence %": "93.4", "Expected error mm": "1.26", "Start": "landmarks",
-    "Method": "auto", "Quality": "normal", "Seconds": "12.6", "Decision": "none",
+    "Attempt": "7", "Status": "accepted", "Confidence %": "93.4", "Error across mm": "0.04", "Error along mm": "1.26",
+    "C-arm": "preset", "Start": "landmarks", "Method": "auto", "Quality": "normal", "Seconds": "12.6",
+    "Decision": "none",
 }  # fmt: skip
 
 
@@ -29,14 +31,15 @@ def verdict(facade):
 
 def plainText(richText):
     """What a person reads, in one line."""
-    return " ".join(re.sub("<[^>]*>", " ", richText).replace("&nbsp;", " ").split())
+    return " ".join(html.unescape(re.sub("<[^>]*>", " ", richText)).split())
 
 
 @pytest.mark.parametrize("status", WORDS)
 def test_only_an_accepted_result_is_called_trusted_and_each_verdict_has_its_own_word_and_colour(verdict, status):
-    for confidence, percent in ((0.0, 0), (0.2, 20), (0.504, 50), (0.93, 93), (0.996, 100), (1.0, 100)):
+    for confidence, percent in ((0.0, "< 1"), (0.2, "20"), (0.504, "50"), (0.93, "93"), (0.996, "> 99")):
         shown = verdict.verdictText({**RESULT, "status": status, "confidence": confidence}, VALID)
-        assert plainText(shown) == f"{WORDS[status]} {percent} % sure that it is right within 10 mm"
+        said = "No place was found that fits." if status == "failed" else f"{percent} % likely the right place."
+        assert plainText(shown) == f"{WORDS[status]} {said}"
         assert f'bgcolor="{COLORS[status]}"' in shown
         assert ("Trusted" in shown) == (status == "accepted")
         assert all(color not in shown for other, color in COLORS.items() if other != status)
@@ -92,7 +95,7 @@ def test_nothing_is_said_without_a_result(verdict):
 
 def test_a_row_that_judged_something_else_says_so_and_keeps_its_history(verdict):
     cells = verdict.attemptCells(ROW, isOutdated=True)
-    assert cells == ["7", "Not judged", "", "", "landmarks", "auto, normal", "13 s", ""]
+    assert cells == ["7", "Not judged", "", "", "", "", "guessed", "landmarks", "auto, normal", "13 s"]
 
 
 def test_a_pose_that_was_not_accepted_is_asked_about_by_its_word(verdict):
@@ -104,7 +107,9 @@ def test_a_status_nobody_knows_looks_like_a_failure_and_an_unknown_confidence_li
     shown = verdict.verdictText({**RESULT, "status": "edited <b>", "confidence": None}, VALID)
     assert f'bgcolor="{COLORS["failed"]}"' in shown
     assert "edited &lt;b&gt;" in shown
-    assert "0 % sure" in shown
+    assert "No place was found" in shown
+    unknown = verdict.verdictText({**RESULT, "status": "uncertain", "confidence": None}, VALID)
+    assert "&lt; 1 % likely" in unknown
 
 
 def test_the_word_of_a_verdict(verdict):
@@ -115,59 +120,72 @@ def test_each_fact_of_a_result_has_its_line(verdict):
     assert verdict.detailsText(RESULT, VALID) == ""
     several = {**RESULT, "reasons": ["62 % confirmed", "another <place>"]}
     assert verdict.detailsText(several, VALID).split("<br>") == ["62 % confirmed.", "Another &lt;place&gt;."]
-    assert plainText(verdict.detailsText({**RESULT, "mtreMm": 1.26}, VALID)) == "mTRE 1.3 mm against the known pose."
+    assert plainText(verdict.detailsText({**RESULT, "mtreMm": 1.26}, VALID)) == "The sample's own pose is 1.3 mm away."
     landmarks = plainText(verdict.detailsText({**RESULT, "landmarkErrorMm": 12.4}, VALID))
     assert landmarks == "Landmarks lie 12 mm from their rays on average."
-    # Where an error is 0 it is known, and said.
-    assert plainText(verdict.detailsText({**RESULT, "mtreMm": 0.0}, VALID)) == "mTRE 0.0 mm against the known pose."
-    assert plainText(verdict.detailsText({**RESULT, "landmarkErrorMm": 0.0}, VALID)).startswith("Landmarks lie 0.0 mm")
+    # Where an error is next to nothing it is known, and said.
+    none = verdict.detailsText({**RESULT, "mtreMm": 0.0, "landmarkErrorMm": 0.0}, VALID)
+    assert none.count("less than 0.1 mm") == 2
+    assert "0.0" not in none
 
 
 @pytest.mark.parametrize(
-    ("shifts", "turns", "words"),
+    ("across", "along", "words"),
     [
-        ((0.4, 0.2, 2.5), (0.3, 0.1, 0.7), "0.4 mm across, 2.5 mm in depth; 0.3° tilt, 0.7° in the picture."),
-        ((0.2, 0.4, 0.1), (0.1, 0.3, 0.0), "0.4 mm across, 0.1 mm in depth; 0.3° tilt, 0.0° in the picture."),
-        ((9.94, 1.0, 10.4), (9.96, 1.0, 12.6), "9.9 mm across, 10 mm in depth; 10.0° tilt, 13° in the picture."),
+        (0.4, 2.5, "0.4 mm across the beam, 2.5 mm along it."),
+        (0.02, 9.96, "less than 0.1 mm across the beam, 10 mm along it."),
+        (12.6, 0.0, "13 mm across the beam, less than 0.1 mm along it."),
     ],
 )
-def test_the_expected_error_names_the_worse_of_two_directions(verdict, shifts, turns, words):
-    result = {**RESULT, "expectedErrorMm": 3.14, "shiftErrorMm": shifts, "turnErrorDeg": turns}
-    assert plainText(verdict.detailsText(result, VALID)) == f"Expected error 3.1 mm; {words}".replace("mm;", "mm:", 1)
-    for missing in ("expectedErrorMm", "shiftErrorMm", "turnErrorDeg"):
-        assert verdict.detailsText({**result, missing: None}, VALID) == ""
+def test_the_verdict_tells_the_results_own_error_across_and_along_and_a_failure_none(verdict, across, along, words):
+    result = {**RESULT, "acrossMm": across, "alongMm": along}
+    for status in ("accepted", "uncertain"):
+        shown = plainText(verdict.verdictText({**result, "status": status}, VALID))
+        assert shown.endswith(f"93 % likely the right place. Expected error there: {words}")
+        assert shown.count("%") == 1
+    assert "mm" not in verdict.verdictText({**result, "status": "failed"}, VALID)
+    assert verdict.detailsText(result, VALID) == ""
+    for missing in ("acrossMm", "alongMm"):
+        assert "Expected" not in verdict.verdictText({**result, missing: None}, VALID)
+
+
+def test_a_carm_that_nobody_confirmed_is_named(verdict):
+    said = {
+        accuracy: plainText(verdict.verdictText({**RESULT, "carm": accuracy}, VALID)).partition("place.")[2].strip()
+        for accuracy in ("calibrated", "dicom", "preset", "not known")
+    }
+    guessed = "The C-arm's values are guessed, not confirmed."
+    assert said == {"calibrated": "", "dicom": "C-arm's values from DICOM.", "preset": guessed, "not known": ""}
 
 
 def test_reasons_come_first_and_all_lines_are_there_together(verdict):
-    result = {
-        **RESULT, "reasons": ["why"], "expectedErrorMm": 1.0, "shiftErrorMm": (1, 1, 1), "turnErrorDeg": (1, 1, 1),
-        "mtreMm": 2.0, "landmarkErrorMm": 3.0,
-    }  # fmt: skip
+    result = {**RESULT, "reasons": ["why"], "mtreMm": 2.0, "landmarkErrorMm": 3.0}
     starts = [line[:10] for line in map(plainText, verdict.detailsText(result, VALID).split("<br>"))]
-    assert starts == ["Why.", "Expected e", "mTRE 2.0 m", "Landmarks "]
+    assert starts == ["Why.", "The sample", "Landmarks "]
 
 
 @pytest.mark.parametrize("status", WORDS)
 def test_a_row_of_attempts_says_the_same_as_the_verdict(verdict, status):
     cells = dict(zip(verdict.attemptHeadings(), verdict.attemptCells({**ROW, "Status": status}), strict=True))
+    likely, across, along = ("", "", "") if status == "failed" else ("93 %", "< 0.1", "1.3")
     assert cells == {
-        "#": "7", "Verdict": WORDS[status], "Sure": "93 %", "± mm": "1.3", "Start": "landmarks",
-        "Method": "auto, normal", "Time": "13 s", "Decision": "",
+        "#": "7", "Verdict": WORDS[status], "Decision": "", "Likely": likely, "mm across": across, "mm along": along,
+        "C-arm": "guessed", "Start": "landmarks", "Method": "auto, normal", "Time": "13 s",
     }  # fmt: skip
 
 
 def test_a_row_shows_a_decision_only_where_one_was_made(verdict):
     shown = {
-        decision: verdict.attemptCells({**ROW, "Decision": decision})[-1]
+        decision: verdict.attemptCells({**ROW, "Decision": decision})[2]
         for decision in ("none", "accepted", "rejected", "scribbled")
     }
     assert shown == {"none": "", "accepted": "accepted", "rejected": "rejected", "scribbled": ""}
 
 
 def test_a_number_that_was_edited_away_is_left_out(verdict):
-    cells = verdict.attemptCells({**ROW, "Expected error mm": "not known", "Confidence %": "?"})
-    assert cells[3] == ""
-    assert cells[2].strip() == "%"
+    edited = {**ROW, "Error across mm": "not known", "Confidence %": "?", "C-arm": "?", "Seconds": "soon"}
+    cells = verdict.attemptCells(edited)
+    assert [cells[column] for column in (3, 4, 5, 6, 9)] == ["", "", "1.3", "", ""]
 
 
 def test_durations_are_told_in_seconds_up_to_a_minute_and_a_half(facade):

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 ROLE = "attempts"
 COLUMNS = (
-    "Attempt", "Time", "Start", "Method", "Quality", "Status", "Confidence %", "Expected error mm", "Shift error mm",
-    "Turn error deg", "Landmark error mm", "mTRE mm", "Seconds", "Decision", "Reasons", "Inputs", "Pose", "Start pose",
+    "Attempt", "Time", "Start", "Method", "Quality", "C-arm", "Status", "Confidence %", "Error across mm",
+    "Error along mm", "Turn error deg", "Landmark error mm", "mTRE mm", "Seconds", "Decision", "Reasons", "Inputs",
+    "Pose", "Start pose",
 )  # fmt: skip
 DECISIONS = ("none", "accepted", "rejected")
 NOT_KNOWN = "not known"
@@ -42,6 +43,7 @@ def addAttempt(
     landmarkErrorMm: float | None = None,
     mtreMm: float | None = None,
     inputs: str = NOT_KNOWN,
+    carm: str = NOT_KNOWN,
 ) -> int:
     """Adds a row for a finished registration.
 
@@ -53,6 +55,7 @@ def addAttempt(
         landmarkErrorMm: mean distance of landmarks to their rays; None where there are none.
         mtreMm: mean distance to the true pose; None where that is not known.
         inputs: text of the JudgedInputs that the result belongs to.
+        carm: how well the least known of the C-arms is known, one of the engine's CARM_ACCURACIES.
 
     Returns:
         the attempt's number, counted from 1.
@@ -61,8 +64,8 @@ def addAttempt(
     number = max([0, *(_wholeNumber(row["Attempt"]) for row in rows)]) + 1
     expected = result.get("expected_error") or {}
     texts = (
-        str(number), time.strftime("%H:%M:%S"), start, method, quality, result["status"],
-        _text(100 * result["confidence"]), _text(expected.get("mtre_mm")), _texts(expected.get("translation_mm")),
+        str(number), time.strftime("%H:%M:%S"), start, method, quality, carm, result["status"],
+        _text(100 * result["confidence"]), _text(expected.get("across_mm")), _text(expected.get("along_mm")),
         _texts(expected.get("rotation_deg")), _text(landmarkErrorMm), _text(mtreMm), _text(result["seconds"]),
         DECISIONS[0], REASONS_BORDER.join(result.get("reasons", [])), inputs,
         *(json.dumps(np.asarray(pose).tolist()) for pose in (result["world_from_volume"], startWorldFromVolume)),
@@ -80,10 +83,10 @@ def attempt(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, number: int) -> dict[
     """One attempt as a dict of values.
 
     Returns:
-        number, time, start, method, quality, status, decision; confidence (0 to 1), expectedErrorMm, shiftErrorMm
-        (u, v, depth), turnErrorDeg (about u, about v, in-plane), landmarkErrorMm, mtreMm, seconds, each None where not
-        known; reasons, a list of texts; inputs, the text of JudgedInputs; worldFromVolume and startWorldFromVolume,
-        rigid (4, 4).
+        number, time, start, method, quality, status, decision; confidence (0 to 1), acrossMm and alongMm (expected
+        error across and along the first view's beam), landmarkErrorMm, mtreMm, each None where not known; carm, one of
+        the engine's CARM_ACCURACIES, or NOT_KNOWN; reasons, a list of texts; inputs, the text of JudgedInputs;
+        worldFromVolume and startWorldFromVolume, rigid (4, 4).
 
     Raises:
         InputError: there is no such attempt, or its row was damaged.
@@ -94,12 +97,11 @@ def attempt(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, number: int) -> dict[
         "number": number,
         **{name.lower(): row[name] for name in ("Time", "Start", "Method", "Quality", "Status", "Decision")},
         "confidence": None if confidence is None else confidence / 100,
-        "expectedErrorMm": _value(row["Expected error mm"]),
-        "shiftErrorMm": _values(row["Shift error mm"]),
-        "turnErrorDeg": _values(row["Turn error deg"]),
+        "acrossMm": _value(row["Error across mm"]),
+        "alongMm": _value(row["Error along mm"]),
+        "carm": row["C-arm"],
         "landmarkErrorMm": _value(row["Landmark error mm"]),
         "mtreMm": _value(row["mTRE mm"]),
-        "seconds": _value(row["Seconds"]),
         "reasons": [] if row["Reasons"] == NOT_KNOWN else [r for r in row["Reasons"].split(REASONS_BORDER) if r],
         "inputs": row["Inputs"],
         "worldFromVolume": _pose(row, "Pose"),
@@ -167,11 +169,6 @@ def _value(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-def _values(text: str) -> tuple[float, ...] | None:
-    values = [value for value in map(_value, text.split()) if value is not None]
-    return tuple(values) if len(values) == len(text.split()) == 3 else None
 
 
 def _wholeNumber(text: str) -> int:

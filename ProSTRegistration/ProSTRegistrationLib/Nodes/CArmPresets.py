@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from prostreg.errors import InputError
+from prostreg.geometry.carm_accuracy import GUESSED
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings
 
 
@@ -44,4 +45,4 @@ def presetSettings(name: str, size: tuple[int, int]) -> CArmSettings:
         raise InputError(f"There is no C-arm preset '{name}': choose one of {', '.join(PRESETS)}.")
     facts = PRESETS[name]
     pixelMm = facts.fieldMm / max(size)
-    return CArmSettings(facts.sddMm, facts.sodMm, (pixelMm, pixelMm))
+    return CArmSettings(facts.sddMm, facts.sodMm, (pixelMm, pixelMm), accuracy=GUESSED)

@@ -16,6 +16,7 @@ import numpy as np
 
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm import LARGEST_PIXEL_MM, LARGEST_SDD_MM, SMALLEST_PIXEL_MM, SMALLEST_SDD_MM, CArm
+from prostreg.geometry.carm_accuracy import CALIBRATED, CARM_ACCURACIES
 from prostreg.geometry.frames import Matrix, invert_rigid, rigid_faults
 from prostreg.geometry.standard_views import standard_view
 from prostreg.json_fields import is_number
@@ -47,6 +48,7 @@ class CArmSettings:
         secondaryAngleDeg: DICOM's positioner secondary angle, + towards cranial.
         fixedCameraFromWorld: None if the angles say where the C-arm stands; else the rows of that matrix (4, 4), for a
             camera that no angles describe. The isocentre is then the point on its central ray at sodMm.
+        accuracy: how well distance and pixels are known, one of the engine's CARM_ACCURACIES.
 
     Raises:
         InputError: every value that no X-ray device can have.
@@ -59,6 +61,7 @@ class CArmSettings:
     primaryAngleDeg: float = 0.0
     secondaryAngleDeg: float = 0.0
     fixedCameraFromWorld: tuple[tuple[float, ...], ...] | Matrix | None = None
+    accuracy: str = CALIBRATED
 
     def __post_init__(self) -> None:
         faults = FaultList()
@@ -69,6 +72,8 @@ class CArmSettings:
                 faults.add(f"The {name} angle is {_shown(angle)} degrees: give one from -180 to 180, a full turn.")
         if self.fixedCameraFromWorld is not None:
             faults.extend(rigid_faults(self.fixedCameraFromWorld, "The place of the C-arm"))
+        if self.accuracy not in CARM_ACCURACIES:
+            faults.add(f"The C-arm's accuracy '{self.accuracy}' is none of {', '.join(CARM_ACCURACIES)}.")
         faults.raise_if_any()
         object.__setattr__(self, "pixelSizeMm", tuple(map(float, self.pixelSizeMm)))
         if self.principalPointPx is not None:
@@ -97,8 +102,9 @@ def carmOfSettings(settings: CArmSettings, size: tuple[int, int]) -> CArm:
                     f" an image of {length} pixels: it is where the central ray meets the detector, in pixels."
                 )
     return CArm.from_sdd(
-        settings.sddMm, settings.pixelSizeMm, size, settings.principalPointPx, _cameraFromWorld(settings)
-    )
+        settings.sddMm, settings.pixelSizeMm, size, settings.principalPointPx, _cameraFromWorld(settings),
+        settings.accuracy,
+    )  # fmt: skip
 
 
 def settingsOfCarm(carm: CArm) -> CArmSettings:
@@ -115,7 +121,8 @@ def settingsOfCarm(carm: CArm) -> CArmSettings:
     sodMm = float(originMm[2]) if isBetween else TYPICAL_SOD_SHARE * sddMm
     angles = _anglesOf(pose) if isBetween and np.hypot(*originMm[:2]) <= LARGEST_MISS_MM else None
     fixed = pose if angles is None else None
-    return CArmSettings(sddMm, sodMm, carm.detector_spacing_mm, offCentrePoint(carm), *(angles or (0.0, 0.0)), fixed)
+    point, (primary, secondary) = offCentrePoint(carm), angles or (0.0, 0.0)
+    return CArmSettings(sddMm, sodMm, carm.detector_spacing_mm, point, primary, secondary, fixed, carm.accuracy)
 
 
 def offCentrePoint(carm: CArm) -> tuple[float, float] | None:
@@ -197,6 +204,7 @@ def _isSameCarm(first: CArm, second: CArm) -> bool:
         np.allclose(first.intrinsics, second.intrinsics, rtol=1e-9, atol=1e-6)
         and np.allclose(first.detector_spacing_mm, second.detector_spacing_mm, rtol=1e-6)
         and np.allclose(first.camera_from_world, second.camera_from_world, atol=1e-6)
+        and first.accuracy == second.accuracy
     )
 
 

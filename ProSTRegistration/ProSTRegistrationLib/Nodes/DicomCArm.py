@@ -91,6 +91,7 @@ def settingsFromTags(tags: Tags, size: tuple[int, int]) -> DicomSettings:
         None if carm is None else offCentrePoint(carm),
         primaryAngleDeg=primary or 0.0,
         secondaryAngleDeg=secondary or 0.0,
+        accuracy=usual.accuracy if carm is None else carm.accuracy,
     )
     found = tuple(name for name, value in read.items() if value is not None)
     return DicomSettings(settings, found, tuple(name for name in read if name not in found))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import vtk
     from slicer import vtkMRMLNode, vtkMRMLScalarVolumeNode
 
+    from prostreg.geometry.carm import CArm
+
 DIGEST_BYTES = 8
 PARTS = ("xrays", "pixels", "carms", "ct", "anatomy", "settings")
 
@@ -85,7 +87,7 @@ class InputDigester:
         return JudgedInputs(
             xrays=_digest([node.GetName() for node in fluoroscopyNodes]),
             pixels=_digest([self._content(node) for node in fluoroscopyNodes]),
-            carms=_digest([(roundedRows(c.intrinsics), roundedRows(c.camera_from_world), c.size) for c in carms]),
+            carms=_digest(list(map(_cameraParts, carms))),
             ct=_digest([self._content(ctNode), roundedRows(ijkToRas(ctNode))]),
             anatomy=_digest(self._anatomy(ctNode, anatomy)),
             settings=_digest(sorted(settings.items())),
@@ -102,6 +104,10 @@ class InputDigester:
         if self._known.get(node.GetID(), (None, ""))[0] != key:
             self._known[node.GetID()] = key, _contentDigest(node)
         return self._known[node.GetID()][1]
+
+
+def _cameraParts(carm: CArm) -> tuple[object, ...]:
+    return roundedRows(carm.intrinsics), roundedRows(carm.camera_from_world), carm.size, carm.accuracy
 
 
 def _contentDigest(node: vtkMRMLNode) -> str:

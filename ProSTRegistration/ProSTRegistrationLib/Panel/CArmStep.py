@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import slicer
 from slicer.i18n import tr as _
 
+from prostreg.geometry.carm_accuracy import CALIBRATED, FROM_DICOM, GUESSED
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, pixelsOf
 from ProSTRegistrationLib.Nodes.CArmPresets import PRESETS, presetSettings
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, applySettings, isPlaced, settingsOf
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from ProSTRegistrationLib.Panel.Panel import Panel
     from ProSTRegistrationLib.Panel.Situation import Situation
+
+
+ACCURACIES = (CALIBRATED, FROM_DICOM, GUESSED)
 
 
 class CArmStep:
@@ -37,10 +41,16 @@ class CArmStep:
         self._note, self._fault = "", ""
         self._shown: object = None
         self._fixedPose: Any = None
+        self._isFilling = False
         ui = self._ui
         for name in PRESETS:
             ui.presetComboBox.addItem(name)
         ui.presetComboBox.currentIndex = -1
+        own, tagged, usual = _("This C-arm's own: told or measured"), _("From DICOM"), _("Guessed: a usual C-arm's")
+        for words in (own, tagged, usual):
+            ui.accuracyComboBox.addItem(words)
+        for box in self._intrinsicBoxes():
+            box.connect("valueChanged(double)", lambda value: self._typed())
         ui.presetComboBox.connect("activated(int)", self._presetChosen)
         ui.carmImageComboBox.connect("currentIndexChanged(int)", lambda index: self._panel.refreshSoon())
         ui.placeButton.connect("clicked(bool)", lambda checked: self.place())
@@ -130,7 +140,7 @@ class CArmStep:
         ui = self._ui
         width, height = self._size(self._node())
         principalPoint = settings.principalPointPx or ((width - 1) / 2, (height - 1) / 2)
-        self._fixedPose = settings.fixedCameraFromWorld
+        self._fixedPose, self._isFilling = settings.fixedCameraFromWorld, True
         for widget, value in (
             (ui.sddSpinBox, settings.sddMm),
             (ui.sodSpinBox, settings.sodMm),
@@ -142,6 +152,8 @@ class CArmStep:
             (ui.secondaryAngleSpinBox, settings.secondaryAngleDeg),
         ):
             widget.value = value
+        self._isFilling = False
+        self._setAccuracy(settings.accuracy)
 
     def _settings(self) -> CArmSettings:
         ui = self._ui
@@ -153,7 +165,23 @@ class CArmStep:
             primaryAngleDeg=ui.primaryAngleSpinBox.value,
             secondaryAngleDeg=ui.secondaryAngleSpinBox.value,
             fixedCameraFromWorld=self._fixedPose,
+            accuracy=ACCURACIES[ui.accuracyComboBox.currentIndex],
         )
+
+    def _typed(self) -> None:
+        """Distance or pixels that a person enters are told by this person."""
+        if not self._isFilling:
+            self._setAccuracy(CALIBRATED)
+
+    def _setAccuracy(self, accuracy: str) -> None:
+        self._ui.accuracyComboBox.currentIndex = ACCURACIES.index(accuracy)
+
+    def _intrinsicBoxes(self) -> tuple[Any, ...]:
+        ui = self._ui
+        return (
+            ui.sddSpinBox, ui.pixelSizeUSpinBox, ui.pixelSizeVSpinBox, ui.principalPointUSpinBox,
+            ui.principalPointVSpinBox,
+        )  # fmt: skip
 
     def _presetChosen(self, index: int) -> None:
         node = self._node()
@@ -173,9 +201,8 @@ class CArmStep:
     def _editable(self) -> tuple[Any, ...]:
         ui = self._ui
         return (
-            ui.presetComboBox, ui.sddSpinBox, ui.sodSpinBox, ui.pixelSizeUSpinBox, ui.pixelSizeVSpinBox,
-            ui.principalPointUSpinBox, ui.principalPointVSpinBox, ui.primaryAngleSpinBox, ui.secondaryAngleSpinBox,
-            ui.flipCheckBox, ui.placeButton,
+            *self._intrinsicBoxes(), ui.presetComboBox, ui.accuracyComboBox, ui.sodSpinBox, ui.primaryAngleSpinBox,
+            ui.secondaryAngleSpinBox, ui.flipCheckBox, ui.placeButton,
         )  # fmt: skip
 
     def _node(self) -> vtkMRMLScalarVolumeNode:

@@ -11,8 +11,10 @@ import slicer
 from slicer.i18n import tr as _
 
 from prostreg.errors import InputError
+from prostreg.geometry.carm_accuracy import least_known
 from prostreg.geometry.frames import mean_distance_mm
 from ProSTRegistrationLib.Nodes.Attempts import NOT_KNOWN, addAttempt, attempt, attempts, decide
+from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.DrrOrigin import isMadeOf
 from ProSTRegistrationLib.Nodes.Landmarks import (
     landmarkErrorMm,
@@ -134,8 +136,9 @@ class CheckStep:
 
     def beginAttempt(self) -> None:
         """Notes where a registration begins."""
-        panel, parameters = self._panel, self._panel.parameters
+        panel, parameters, situation = self._panel, self._panel.parameters, self._panel.situation()
         self._fault = ""
+        carms = [carmOf(node).accuracy for node in situation.images] if situation.isReady else []
         startedBy = _("everywhere") if parameters.searchEverywhere else parameters.startedBy or _("as loaded")
         self._running = _Running(
             panel.ctNode,
@@ -144,7 +147,8 @@ class CheckStep:
                 "start": startedBy,
                 "method": parameters.method.value,
                 "quality": parameters.quality.value,
-                "inputs": judged.text() if (judged := panel.situation().judged) is not None else NOT_KNOWN,
+                "carm": least_known(carms) if carms else NOT_KNOWN,
+                "inputs": NOT_KNOWN if situation.judged is None else situation.judged.text(),
             },
         )
 

@@ -46,6 +46,19 @@ def verdictWord(status: str) -> str:
     return {"accepted": _("Trusted"), "uncertain": _("Uncertain"), "failed": _("Failed")}.get(status, status)
 
 
+def stageWords(stage: str) -> str:
+    """A stage of a registration, by the engine's name, as words for the panel."""
+    words = {
+        "start": _("Looking at the start pose"),
+        "prost": _("Searching nearby"),
+        "cmaes": _("Searching"),
+        "refine": _("Comparing the best places"),
+        "polish": _("Making the result exact"),
+        "mirror check": _("Checking the result"),
+    }
+    return words.get(stage, _("Searching"))
+
+
 def secondsText(seconds: float | None) -> str:
     """A duration for people."""
     if seconds is None:

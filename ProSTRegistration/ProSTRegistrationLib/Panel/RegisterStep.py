@@ -18,6 +18,7 @@ from ProSTRegistrationLib.Panel.Messages import (
     secondsText,
     setVisible,
     showStatus,
+    stageWords,
 )
 from ProSTRegistrationLib.Selection import registrationConfig
 from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from ProSTRegistrationLib.Panel.Situation import Situation
 
 PROGRESS_STEPS = 1000
+BUSY = 0
+"""A progress bar with this many steps shows that something is going on."""
 
 
 class RegisterStep:
@@ -40,15 +43,16 @@ class RegisterStep:
     def __init__(self, panel: Panel) -> None:
         self._panel, self._ui = panel, panel.ui
         self._message, self._style = "", PLAIN_STYLE
-        self._engineText = ""
+        self._engineText, self._isEnding = "", False
+        self._hasNews = False
         self._adapted: tuple[object, str] = (None, "")
         self._asked: object = None
         ui = self._ui
         ui.registerButton.connect("clicked(bool)", lambda checked: self._registerOrCancel())
+        ui.stopButton.connect("clicked(bool)", lambda checked: self._cancel(isKept=True))
         ui.adaptButton.connect("clicked(bool)", lambda checked: self._adaptOrCancel())
         ui.environmentButton.connect("clicked(bool)", lambda checked: self._checkOrCancel())
         ui.adaptGroup.connect("toggled(bool)", lambda isOpen: self._askAdapted())
-        ui.progressBar.maximum = PROGRESS_STEPS
         self._isComplete = False
         self._installation = EngineInstallation(panel, self._showInstallation, self._sayFault)
 
@@ -57,10 +61,13 @@ class RegisterStep:
         ui = self._ui
         isRegistering, isReady = situation.isRegistering, situation.isReady
         isAdapting = situation.isBusy and not isRegistering
-        ui.registerButton.text = _("Cancel") if isRegistering else _("Register")
-        ui.registerButton.enabled = isRegistering or (isReady and not situation.isBusy)
-        ui.adaptButton.text = _("Cancel") if isAdapting else _("Adapt")
-        ui.adaptButton.enabled = isAdapting or (situation.ct is not None and not situation.isBusy)
+        cancel = _("Cancelling…") if self._isEnding else _("Cancel")
+        ui.registerButton.text = cancel if isRegistering else _("Register")
+        ui.registerButton.enabled = not self._isEnding if isRegistering else isReady and not situation.isBusy
+        setVisible(ui.stopButton, isRegistering)
+        ui.stopButton.enabled = self._hasNews and not self._isEnding
+        ui.adaptButton.text = cancel if isAdapting else _("Adapt")
+        ui.adaptButton.enabled = not self._isEnding if isAdapting else situation.ct is not None and not situation.isBusy
         for widget in (ui.methodComboBox, ui.qualityComboBox, ui.deviceComboBox, ui.advancedGroup):
             widget.enabled = not situation.isBusy
         setVisible(ui.progressBar, situation.isBusy)
@@ -149,33 +156,39 @@ class RegisterStep:
         )
 
     def _start(self, begin: Callable[[], object], message: str) -> None:
-        self._ui.progressBar.value = 0
+        self._isEnding, self._hasNews = False, False
+        self._ui.progressBar.maximum = BUSY
         if self._panel.attempt(begin, self._sayFault):
             self._panel.check.beginAttempt()
             self.say(message)
 
-    def _cancel(self) -> None:
-        self.say(_("Cancelling…"))
-        self._panel.logic.cancel()
+    def _cancel(self, isKept: bool = False) -> None:
+        self._isEnding = True
+        self.say(_("Ending the search; the best pose so far is kept…") if isKept else _("Cancelling…"))
+        self._panel.logic.cancel(isKept)
 
     def _progressed(self, progress: dict[str, Any]) -> None:
-        self._ui.progressBar.value = round(PROGRESS_STEPS * progress["fraction"])
-        parts = [progress["message"]]
-        if progress.get("score") is not None:
-            parts.append(_("similarity {score}").format(score=f"{progress['score']:.2f}"))
-        if progress.get("seconds_left") is not None:
-            parts.append(_("{time} left").format(time=secondsText(progress["seconds_left"])))
-        self.say(" · ".join(parts))
-        if self._panel.logic.isRegistering:
+        bar, isRegistering = self._ui.progressBar, self._panel.logic.isRegistering
+        self._hasNews = True
+        bar.maximum = PROGRESS_STEPS
+        bar.value = round(PROGRESS_STEPS * progress["fraction"])
+        if not self._isEnding:
+            parts = [stageWords(progress["stage"]) if isRegistering else progress["message"]]
+            if progress.get("seconds_left") is not None:
+                parts.append(_("{time} left").format(time=secondsText(progress["seconds_left"])))
+            self.say(" · ".join(parts))
+        if isRegistering:
             self._panel.check.showBestSoFar(progress)
 
     def _done(self, result: dict[str, Any]) -> None:
         if result.get("stopped") == "cancelled":
             self.say(_("Cancelled; the start pose is unchanged."))
+        elif result.get("stopped") == "kept":
+            self.say(_("Stopped; the best pose so far is kept."))
         elif result["status"] == "failed":
-            self.say(_("No convincing pose was found; the CT stays at its start pose. See step 5."), MISSING_STYLE)
+            self.say(_("The CT stays at its start pose."))
         else:
-            self.say(_("Done in {time}. Look at the overlay in step 5.").format(time=secondsText(result["seconds"])))
+            self.say(_("Ended after {time}.").format(time=secondsText(result["seconds"])))
         self._panel.check.endAttempt(result)
 
     def _failed(self, error: InputError | WorkerError) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
+from prostreg.geometry.carm_accuracy import CALIBRATED, FROM_DICOM, GUESSED
+from prostreg.spoken_numbers import percent, tenths
 from ProSTRegistrationLib.Panel.Messages import OUTDATED_COLORS, VERDICTS, verdictWord
 from ProSTRegistrationLib.Panel.Validity import NOTHING_TO_JUDGE, Validity
 
 
 def verdictText(attempt: dict[str, Any] | None, validity: Validity) -> str:
-    """The verdict as rich text: a word on its colour, and how sure it is; "" without an attempt.
+    """The verdict as rich text: a word on its colour, how likely it is right and how exact then; "" without an attempt.
 
     Args:
         validity: of the verdict; where it is not valid, nothing is said of where the CT is now.
@@ -21,22 +23,20 @@ def verdictText(attempt: dict[str, Any] | None, validity: Validity) -> str:
         return ""
     if not validity.isValid:
         return _bar(OUTDATED_COLORS, _("Not judged"), _whyOutdated(attempt["number"], validity))
-    sure = _("{percent} % sure that it is right within 10 mm").format(percent=round(100 * (attempt["confidence"] or 0)))
     colors = VERDICTS.get(attempt["status"], VERDICTS["failed"])
-    return _bar(colors, verdictWord(attempt["status"]), sure)
+    return _bar(colors, verdictWord(attempt["status"]), " ".join(_statements(attempt)))
 
 
 def detailsText(attempt: dict[str, Any] | None, validity: Validity) -> str:
-    """Reasons, expected error and landmarks as rich text; "" where the verdict is not valid."""
+    """Reasons and what is known from elsewhere, as rich text; "" where the verdict is not valid."""
     if attempt is None or not validity.isValid:
         return ""
     lines = [html.escape(reason[:1].upper() + reason[1:]) + "." for reason in attempt["reasons"]]
-    lines += _expectedError(attempt)
     if attempt["mtreMm"] is not None:
-        lines.append(_("<b>mTRE</b> {error} mm against the known pose.").format(error=_number(attempt["mtreMm"])))
+        lines.append(_("The sample's own pose is {error} away.").format(error=_lengthText(attempt["mtreMm"])))
     if attempt["landmarkErrorMm"] is not None:
-        error = _number(attempt["landmarkErrorMm"])
-        lines.append(_("<b>Landmarks</b> lie {error} mm from their rays on average.").format(error=error))
+        error = _lengthText(attempt["landmarkErrorMm"])
+        lines.append(_("Landmarks lie {error} from their rays on average.").format(error=error))
     return "<br>".join(lines)
 
 
@@ -46,9 +46,18 @@ def questionBeforeKeeping(status: str) -> str:
     return text.format(verdict=verdictWord(status))
 
 
+def accuracyWord(accuracy: str) -> str:
+    """A word for where a C-arm's values come from; "" for one that is not known."""
+    words = {CALIBRATED: _("as told"), FROM_DICOM: _("from DICOM"), GUESSED: _("guessed")}
+    return words.get(accuracy, "")
+
+
 def attemptHeadings() -> list[str]:
     """Headings of the table of attempts."""
-    return [_("#"), _("Verdict"), _("Sure"), _("± mm"), _("Start"), _("Method"), _("Time"), _("Decision")]
+    return [
+        _("#"), _("Verdict"), _("Decision"), _("Likely"), _("mm across"), _("mm along"), _("C-arm"), _("Start"),
+        _("Method"), _("Time"),
+    ]  # fmt: skip
 
 
 def attemptCells(row: dict[str, str], isOutdated: bool = False) -> list[str]:
@@ -58,17 +67,37 @@ def attemptCells(row: dict[str, str], isOutdated: bool = False) -> list[str]:
         isOutdated: what it judged is no longer what is chosen.
     """
     decisions = {"accepted": _("accepted"), "rejected": _("rejected")}
-    percent = _("{percent} %").format(percent=_rounded(row["Confidence %"], 0))
+    # A place that does not fit has no error to expect.
+    isPlace = not isOutdated and row["Status"] != "failed"
+    probability = _value(row["Confidence %"])
+    seconds = _value(row["Seconds"])
     return [
         row["Attempt"],
         _("Not judged") if isOutdated else verdictWord(row["Status"]),
-        "" if isOutdated else percent,
-        "" if isOutdated else _rounded(row["Expected error mm"], 1),
+        decisions.get(row["Decision"], ""),
+        percent(probability / 100) if isPlace and probability is not None else "",
+        *(_tenths(row[column]) if isPlace else "" for column in ("Error across mm", "Error along mm")),
+        accuracyWord(row["C-arm"]),
         row["Start"],
         f"{row['Method']}, {row['Quality']}",
-        _("{count} s").format(count=_rounded(row["Seconds"], 0)),
-        decisions.get(row["Decision"], ""),
+        "" if seconds is None else _("{count} s").format(count=round(seconds)),
     ]
+
+
+def _statements(attempt: dict[str, Any]) -> list[str]:
+    if attempt["status"] not in ("accepted", "uncertain"):
+        said = [_("No place was found that fits.")]
+    else:
+        said = [_("{percent} likely the right place.").format(percent=percent(attempt["confidence"] or 0.0))]
+        if attempt["acrossMm"] is not None and attempt["alongMm"] is not None:
+            text = _("Expected error there: {across} across the beam, {along} along it.")
+            across, along = _lengthText(attempt["acrossMm"]), _lengthText(attempt["alongMm"])
+            said.append(text.format(across=across, along=along))
+    if attempt["carm"] == GUESSED:
+        said.append(_("The C-arm's values are guessed, not confirmed."))
+    elif attempt["carm"] == FROM_DICOM:
+        said.append(_("C-arm's values from DICOM."))
+    return said
 
 
 def _whyOutdated(number: int, validity: Validity) -> str:
@@ -101,32 +130,21 @@ def _bar(colors: tuple[str, str], word: str, text: str) -> str:
     return f'<table width="100%" cellpadding="6"><tr><td bgcolor="{background}">{big}{small}</td></tr></table>'
 
 
-def _expectedError(attempt: dict[str, Any]) -> list[str]:
-    shifts, turns = attempt["shiftErrorMm"], attempt["turnErrorDeg"]
-    if attempt["expectedErrorMm"] is None or shifts is None or turns is None:
-        return []
-    text = _(
-        "<b>Expected error</b> {total} mm: {across} mm across, {depth} mm in depth; {tilt}° tilt, {turn}° in the"
-        " picture."
-    )
-    return [
-        text.format(
-            total=_number(attempt["expectedErrorMm"]),
-            across=_number(max(shifts[:2])),
-            depth=_number(shifts[2]),
-            tilt=_number(max(turns[:2])),
-            turn=_number(turns[2]),
-        )
-    ]
+def _tenths(text: str) -> str:
+    """A cell's length for people; "" where it is not known or was edited into something else."""
+    value = _value(text)
+    return "" if value is None else tenths(value)
 
 
-def _rounded(text: str, digits: int) -> str:
-    """A cell's number for people; "" where it is not known or was edited into something else."""
+def _value(text: str) -> float | None:
     try:
-        return f"{float(text):.{digits}f}"
+        return float(text)
     except ValueError:
-        return ""
+        return None
 
 
-def _number(value: float) -> str:
-    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+def _lengthText(length: float) -> str:
+    told = tenths(length)
+    if told.startswith("< "):
+        return _("less than {number} mm").format(number=told[2:])
+    return _("{number} mm").format(number=told)

@@ -22,6 +22,7 @@ from prostreg.registration.registering import register
 from prostreg.registration.result import Result
 from prostreg.registration.start import start_pose
 from prostreg.registration.weights_choice import model_to_ask
+from prostreg.spoken_numbers import percent, tenths
 
 MEMORY_FOR_CASES = 2 << 30
 """Bytes of voxels kept from checking the cases to registering them; the rest is read again."""
@@ -78,8 +79,12 @@ def register_and_write(
 
 
 def summary(result: Result) -> str:
-    """One line: status, confidence, error where it is known, time."""
-    facts = [result.status, f"confidence {100 * result.confidence:.0f} %"]
+    """One line: status, confidence, expected error, true error where it is known, time."""
+    facts = [result.status, f"confidence {percent(result.confidence)}"]
+    expected = result.expected_error
+    if expected is not None and result.status != "failed":
+        across, along = tenths(expected.across_mm), tenths(expected.along_mm)
+        facts.append(f"expected error {across} mm across the beam and {along} mm along it")
     if result.mtre_mm is not None:
         facts.append(f"mTRE {result.mtre_mm:.2f} mm")
     facts.append(f"{result.seconds:.1f} s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -18,14 +19,19 @@ class CArmAccuracy:
     principal_point_share: float
 
 
-CALIBRATED = "calibrated"
+CALIBRATED, FROM_DICOM, GUESSED = "calibrated", "dicom", "preset"
 
 CARM_ACCURACIES = {
     CALIBRATED: CArmAccuracy(0.005, 0.003),
-    "dicom": CArmAccuracy(0.01, 0.005),
-    "preset": CArmAccuracy(0.05, 0.02),
+    FROM_DICOM: CArmAccuracy(0.01, 0.005),
+    GUESSED: CArmAccuracy(0.05, 0.02),
 }
 """By name: measured or told by who knows it; from the encoders of a C-arm; typical of its kind, or guessed.
 
 Of an image of 1000 pixels, 3, 5 and 20 pixels of principal point.
 """
+
+
+def least_known(accuracies: Iterable[str]) -> str:
+    """The name of the accuracy that leaves most open, of one or more."""
+    return max(accuracies, key=lambda name: CARM_ACCURACIES[name].sdd_share)

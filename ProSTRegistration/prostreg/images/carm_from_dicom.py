@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prostreg.errors import InputError
 from prostreg.geometry.carm import LARGEST_PIXEL_MM, LARGEST_SDD_MM, SMALLEST_PIXEL_MM, SMALLEST_SDD_MM, CArm
+from prostreg.geometry.carm_accuracy import FROM_DICOM, GUESSED
 from prostreg.images.detector_field import DetectorField, detector_field
 from prostreg.images.dicom_tags import Tags, number_within, numbers_of, whole_number_of, words_of
 
@@ -25,7 +26,7 @@ def carm_from_dicom(tags: Tags) -> CArm | None:
         return None
     field = _field(tags, pitch_mm)
     is_joined = any(name in JOINED_DEVICES for name in words_of(tags, "Modality"))
-    accuracy = "dicom" if is_joined and field.trouble is None else "preset"
+    accuracy = FROM_DICOM if is_joined and field.trouble is None else GUESSED
     try:
         return CArm.from_sdd(sdd_mm, pitch_mm, _size(tags), field.detector_middle, accuracy=accuracy)
     except InputError:

@@ -22,6 +22,7 @@ from prostreg.outputs.overlay_panels import (
     with_lines,
 )
 from prostreg.registration.result import Result
+from prostreg.spoken_numbers import percent
 
 PANEL_PIXELS = 480
 LINE_PIXELS = 3
@@ -108,7 +109,7 @@ def _pictures(view: OverlayView) -> list[Picture]:
 
 def _draw_header(draw: ImageDraw.ImageDraw, width: int, result: Result) -> None:
     draw.text((MARGIN, 18), result.name, fill=INK, font=ImageFont.load_default(30))
-    facts = [f"confidence {100 * result.confidence:.0f} %", f"{result.seconds:.1f} s on {result.device}"]
+    facts = [f"confidence {percent(result.confidence)}", f"{result.seconds:.1f} s on {result.device}"]
     if result.mtre_mm is not None:
         facts.insert(0, f"mTRE {result.mtre_mm:.1f} mm")
     if result.stopped is not None:

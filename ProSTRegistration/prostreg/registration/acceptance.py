@@ -12,6 +12,9 @@ from prostreg.registration.result import Status
 MOST_IF_MIRRORED = 0.2
 MOST_IF_DOUBTED = 0.5
 
+OPEN_MM = 0.3 * SUCCESS_MM
+"""Expected error beyond which it is said that the image leaves the pose open."""
+
 MIRROR_PROOF = 0.55
 """Poses in mirrored pelvis views reached 0.47: above this score an image cannot be mirrored."""
 
@@ -49,7 +52,7 @@ def judge(
         return Verdict("failed", 0.0, ("the anatomy does not appear in the image",))
     model = confidence_model()
     confidence = model.probability(evidence)
-    reasons = (*doubts, *_reasons(evidence, confidence))
+    reasons = (*doubts, *_reasons(evidence))
     if doubts:
         confidence = min(confidence, MOST_IF_DOUBTED)
     if mirrored is not None and mirrored > evidence.confirmed:
@@ -66,21 +69,19 @@ def judge(
     return Verdict("failed" if confidence < model.failed_below else "uncertain", confidence, reasons)
 
 
-def _reasons(evidence: Evidence, confidence: float) -> tuple[str, ...]:
-    """The main fact, and what else weighs, in the words of a user."""
-    reasons = [
-        f"{evidence.confirmed:.0%} of the projected bone's structure is confirmed by the image; such results are"
-        f" right with a probability of {confidence:.1%}"
-    ]
+def _reasons(evidence: Evidence) -> tuple[str, ...]:
+    """The main fact, and what else weighs, in the words of a user.
+
+    Probability and expected error stand in the result, once.
+    """
+    reasons = [f"{evidence.confirmed:.0%} of the projected bone's structure is confirmed by the image"]
     if evidence.runner_up > 0.6 * evidence.confirmed:
         reasons.append(f"another place explains the image nearly as well ({evidence.runner_up:.0%} confirmed)")
     if evidence.seen < 0.5:
         reasons.append(f"only {evidence.seen:.0%} of the anatomy lies inside the image")
-    if evidence.expected_mtre_mm > 0.3 * SUCCESS_MM:
-        reasons.append(
-            f"even at the right place about {evidence.expected_across_mm:.1f} mm across the beam and"
-            f" {evidence.expected_along_mm:.1f} mm along it are left open"
-        )
+    if evidence.expected_mtre_mm > OPEN_MM:
+        reasons.append(f"even at the right place the image leaves more than {OPEN_MM:.0f} mm open")
     if evidence.agreement >= 1:
-        reasons.append(f"{evidence.agreement:.0f} more searches ended at the same place")
+        searches = "one more search" if evidence.agreement < 2 else f"{evidence.agreement:.0f} more searches"
+        reasons.append(f"{searches} from elsewhere ended at the same place")
     return tuple(reasons)

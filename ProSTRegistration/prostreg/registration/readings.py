@@ -87,6 +87,6 @@ def _reason(polarity: PolarityUsed, where: str, is_accepted: bool) -> str:
             f'the polarity{where} was given as {polarity.used} and no other was tried: if it may be wrong, give "auto"'
         )
     return (
-        f"both polarities{where} were tried: the pose was found with {polarity.used}, which is right with a"
-        f" probability of {polarity.certainty:.0%}"
+        f"both polarities{where} were tried, and the image does not tell for sure: the pose was found with"
+        f" {polarity.used}"
     )

@@ -221,13 +221,13 @@ def _open_errors(fit: CArmFit, expected: ExpectedError, carm: CArm, is_explained
     """Everything that is not known well enough, and why."""
     found = []
     if expected.along_mm > LARGEST_ERROR_MM:
-        found.append(f"along the beam the place is known to {expected.along_mm:.0f} mm only")
+        found.append(f"along the beam the place is not known to {LARGEST_ERROR_MM:.0f} mm")
         if not is_explained and abs(fit.sdd_mm - fit.given_sdd_mm) > 2 * fit.sdd_deviation_mm:
             found.append(_better_distance(fit))
         elif not is_explained and carm.accuracy != "calibrated":
             found.append(_words_of_accuracy(carm))
     if expected.across_mm > LARGEST_ERROR_MM:
-        found.append(f"across the beam the place is known to {expected.across_mm:.0f} mm only")
+        found.append(f"across the beam the place is not known to {LARGEST_ERROR_MM:.0f} mm")
     return found
 
 

@@ -1,0 +1,17 @@
+"""Numbers as people are told them: no more digits than they are worth, and nothing certain that is not."""
+
+from __future__ import annotations
+
+
+def percent(probability: float) -> str:
+    """A probability (0 to 1) in percent, "94 %"; never 100 %, nor 0 %."""
+    if probability > 0.99:
+        return "> 99 %"
+    return "< 1 %" if probability < 0.01 else f"{100 * probability:.0f} %"
+
+
+def tenths(length: float) -> str:
+    """A length or distance, not negative, with one digit behind the point below 10; "< 0.1" instead of 0.0."""
+    if length < 0.1:
+        return "< 0.1"
+    return f"{length:.1f}" if length < 9.95 else f"{length:.0f}"
