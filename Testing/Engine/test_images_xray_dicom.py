@@ -8,56 +8,28 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import (
     UID,
-    ComputedRadiographyImageStorage,
-    DigitalXRayImageStorageForProcessing,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEGLossless,
     RLELossless,
-    XRayAngiographicImageStorage,
-    XRayRadiofluoroscopicImageStorage,
-    generate_uid,
 )
 
+import DicomFiles
+from DicomFiles import KINDS
 from prostreg.errors import InputError
 from prostreg.images.xray_reading import read_xray_image
 
 HIP = Path(__file__).parents[3] / "shared" / "data" / "xray" / "hip_cr" / "hip_cr.dcm"
 
-KINDS = {
-    "XA": XRayAngiographicImageStorage,
-    "RF": XRayRadiofluoroscopicImageStorage,
-    "DX": DigitalXRayImageStorageForProcessing,
-    "CR": ComputedRadiographyImageStorage,
-}
 PICTURE = (np.arange(48)[:, None] * 40 + np.arange(64)[None, :] * 7).astype(np.uint16)
 
 
 def write_xray(
-    path: Path,
-    modality: str = "XA",
-    pixels: NDArray[np.generic] = PICTURE,
-    syntax: UID = ExplicitVRLittleEndian,
-    **tags: Any,
+    path: Path, modality: str = "XA", pixels: NDArray[np.generic] = PICTURE, *given: Any, **tags: Any
 ) -> Path:
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = KINDS[modality], generate_uid()
-    meta.TransferSyntaxUID = syntax
-    dataset = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
-    dataset.SOPClassUID, dataset.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
-    dataset.Modality, dataset.PhotometricInterpretation, dataset.SamplesPerPixel = modality, "MONOCHROME2", 1
-    dataset.Rows, dataset.Columns = pixels.shape[-2:]
-    bits = pixels.dtype.itemsize * 8
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = bits, bits, bits - 1
-    dataset.PixelRepresentation = int(pixels.dtype.kind == "i")
-    dataset.PixelData = pixels.tobytes()
-    for keyword, value in tags.items():
-        setattr(dataset, keyword, value)
-    dataset.save_as(path, enforce_file_format=True)
-    return path
+    return DicomFiles.write_xray(path, modality, pixels, *given, **tags)
 
 
 @pytest.mark.parametrize("modality", list(KINDS))

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
-import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.frames import ras_from_lps
-from prostreg.images.dicom_tags import numbers_of, read_header, value_of, whole_number_of, words_of
+from prostreg.images.dicom_pixels import PixelLayout, pixel_layout, stored_values
+from prostreg.images.dicom_tags import numbers_of, read_dataset, read_header, value_of, whole_number_of, words_of
 from prostreg.images.grid_resampling import resampled
 from prostreg.images.library_messages import quiet_libraries
 from prostreg.images.volume import Volume
+from prostreg.machine import refuse_too_large
 
 EVEN_SPACING_TOLERANCE = 0.05
 """How far a slice may lie from its evenly spaced place, as a fraction of the spacing."""
@@ -73,7 +75,7 @@ def read_dicom_series(folder: Path) -> Volume:
         )
     slices = _slices(next(iter(series.values())), folder)
     slices, step = _in_order(slices, folder)
-    return _upright(_pixels(slices, folder), slices[0], step)
+    return _upright(_hu(slices, folder), slices[0], step)
 
 
 def _series_in(folder: Path) -> dict[str, list[tuple[Path, pydicom.Dataset]]]:
@@ -171,20 +173,48 @@ def _spacing_faults(positions: NDArray[np.float64], normal: NDArray[np.float64],
     ]
 
 
-def _pixels(slices: list[_Slice], folder: Path) -> NDArray[np.float32]:
-    reader = sitk.ImageSeriesReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetFileNames([str(s.path) for s in slices])
-    reader.SetOutputPixelType(sitk.sitkFloat32)
-    try:
-        with quiet_libraries():
-            values = sitk.GetArrayFromImage(reader.Execute())
-    except RuntimeError:
-        raise InputError(
-            f"The pixels of the CT series in {folder.name} cannot be decoded: files are damaged or compressed "
-            "in a way that is not read here. Export the series uncompressed, or as NRRD or NIfTI."
-        ) from None
-    return np.asarray(values, dtype=np.float32)
+def _hu(slices: list[_Slice], folder: Path) -> NDArray[np.float32]:
+    """Stored values times slope plus intercept, (slices, rows, columns)."""
+    columns, rows = slices[0].size
+    refuse_too_large(4 * len(slices) * rows * columns, f"The CT series in {folder.name}")
+    values = np.empty((len(slices), rows, columns), dtype=np.float32)
+    compressed = {}
+    for number, one in enumerate(slices):
+        name = f"{one.path.name} in the CT folder {folder.name}"
+        dataset, layout, rescale = _image(one, name)
+        if layout.is_compressed:
+            compressed[name] = (dataset, layout), number, rescale
+        else:
+            values[number] = _rescaled(stored_values({name: (dataset, layout)})[name], rescale)
+    if compressed:
+        decoded = stored_values({name: image for name, (image, _, _) in compressed.items()})
+        for name, (_, number, rescale) in compressed.items():
+            values[number] = _rescaled(decoded[name], rescale)
+    return values
+
+
+def _image(one: _Slice, name: str) -> tuple[pydicom.Dataset, PixelLayout, tuple[float, float]]:
+    """A slice with its pixels, their layout, and slope and intercept."""
+    with quiet_libraries():
+        dataset = read_dataset(one.path)
+        if dataset is None:
+            raise InputError(f"{name} is no longer readable: copy or export it anew.")
+        layout = pixel_layout(dataset, name)
+        if layout.shape != (1, one.size[1], one.size[0]):
+            raise InputError(f"{name} has another size than its header says: copy or export it anew.")
+        if value_of(dataset, "ModalityLUTSequence") is not None:
+            raise InputError(f"{name} has a modality lookup table in place of slope and intercept: export it in HU.")
+        slope, intercept = (
+            numbers_of(dataset, keyword, 1) if value_of(dataset, keyword) is not None else [usual]
+            for keyword, usual in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
+        )
+    if not slope or not intercept or slope[0] == 0:
+        raise InputError(f"{name} has a RescaleSlope or RescaleIntercept that cannot be used: export it anew.")
+    return dataset, layout, (slope[0], intercept[0])
+
+
+def _rescaled(stored: NDArray[Any], rescale: tuple[float, float]) -> NDArray[np.float32]:
+    return np.asarray(stored[0], dtype=np.float32) * np.float32(rescale[0]) + np.float32(rescale[1])
 
 
 def _upright(values: NDArray[np.float32], first: _Slice, step: NDArray[np.float64]) -> Volume:

@@ -9,7 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 import pydicom
 
-_PREAMBLE_BYTES = 128
+from prostreg.errors import InputError
+from prostreg.images.dicom_opening import opened
+from prostreg.machine import refuse_too_large
 
 
 class Tags(Protocol):
@@ -19,31 +21,32 @@ class Tags(Protocol):
         """A value, a list of several, or None."""
 
 
-def is_dicom(path: Path) -> bool:
-    """True for a file with the DICOM preamble, or named as one."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(_PREAMBLE_BYTES + 4)
-    except OSError:  # whoever reads the file says so
-        start = b""
-    return start[_PREAMBLE_BYTES:] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom", ".ima")
-
-
 def read_header(path: Path, keywords: Sequence[str] | None = None) -> pydicom.Dataset | None:
     """The named tags of a file, or all of them, without its pixels; None for what is no readable DICOM file."""
     try:
-        return pydicom.dcmread(
-            path, stop_before_pixels=True, specific_tags=None if keywords is None else list(keywords)
-        )
-    except Exception:  # pydicom's parser raises many kinds on damaged files
+        return _read(path, stop_before_pixels=True, specific_tags=None if keywords is None else list(keywords))
+    except InputError:
         return None
 
 
 def read_dataset(path: Path) -> pydicom.Dataset | None:
-    """A whole file; None for what is no readable DICOM file."""
+    """A whole file; None for what is no readable DICOM file.
+
+    Raises:
+        InputError: too large for the memory, or deflated and damaged.
+    """
+    return _read(path)
+
+
+def _read(path: Path, **options: Any) -> pydicom.Dataset | None:
     try:
-        return pydicom.dcmread(path)
-    except Exception:  # as above
+        refuse_too_large(path.stat().st_size, f"Reading {path.name}")
+        file, is_bare = opened(path)
+        with file:
+            return pydicom.dcmread(file, force=is_bare, **options)
+    except InputError:
+        raise
+    except Exception:  # pydicom's parser raises many kinds on damaged files
         return None
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.frames import Matrix, ras_from_lps
+from prostreg.images.dicom_opening import is_dicom
 from prostreg.images.dicom_series import read_dicom_series
-from prostreg.images.dicom_tags import is_dicom
 from prostreg.images.formats.stored_image import StoredImage
 from prostreg.images.formats.value_reading import as_float32, read_values
 from prostreg.images.formats.volume_files import SUFFIXES, image_suffix, read_image_header

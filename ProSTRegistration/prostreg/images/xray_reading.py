@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from prostreg.choices import Polarity
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
-from prostreg.images.dicom_tags import is_dicom
+from prostreg.images.dicom_opening import is_dicom
 from prostreg.images.formats.picture_size import refuse_many_pixels
 from prostreg.images.formats.pictures import PICTURE_FORMATS, read_picture
 from prostreg.images.formats.stored_image import count_of, unreadable
@@ -35,12 +35,14 @@ class XRayImage:
         carm: from DICOM tags, None where they do not tell.
         polarity: from DICOM tags, None where they do not tell.
         note: a sentence on DICOM tags that could not be used for the C-arm.
+        polarity_note: a sentence on DICOM tags that contradict each other on the polarity.
     """
 
     pixels: NDArray[np.float32]
     carm: CArm | None = None
     polarity: Polarity | None = None
     note: str | None = None
+    polarity_note: str | None = None
 
 
 def read_xray_image(path: Path) -> XRayImage:
@@ -84,7 +86,8 @@ def _stored_image(path: Path, what: str) -> XRayImage:
     if not path.is_file():
         raise InputError(f"{what} {path} does not exist or is no file: check the path.")
     if is_dicom(path):
-        return XRayImage(*read_dicom_xray(path))
+        found = read_dicom_xray(path)
+        return XRayImage(found.pixels, found.carm, found.polarity, found.note, found.polarity_note)
     name = f"{what} {path.name}"
     try:
         pixels, frames = _stored_pixels(path, name)

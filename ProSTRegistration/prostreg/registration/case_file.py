@@ -153,7 +153,9 @@ class _CaseReader:
             lambda: prepare_xray(image.pixels, polarity, mask, likelier=image.polarity), f"{fields.where}: "
         )
         is_told = camera is not None and "K" in camera
-        note = None if is_told or image.note is None else f"{fields.where}: {image.note}"
+        notes = [None if is_told else image.note, image.polarity_note if polarity == "auto" else None]
+        said = [f"{fields.where}: {note}" for note in notes if note is not None]
+        note = " ".join(said) or None
         return None if xray is None or carm is None else View(xray, carm, note)
 
     def _carm(

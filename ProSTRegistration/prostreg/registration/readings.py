@@ -81,7 +81,7 @@ def polarity_reasons(polarities: tuple[PolarityUsed, ...], is_accepted: bool) ->
 
 def _reason(polarity: PolarityUsed, where: str, is_accepted: bool) -> str:
     if is_accepted:
-        return f"the polarity{where} was found to be {polarity.used}, against what the image looks like"
+        return f"the polarity{where} was found to be {polarity.used}, against what the image looks like or its tags say"
     if polarity.is_given:
         return (
             f'the polarity{where} was given as {polarity.used} and no other was tried: if it may be wrong, give "auto"'
