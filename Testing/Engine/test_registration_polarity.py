@@ -88,7 +88,8 @@ def test_a_wrong_guess_is_survived_and_the_result_tells_which_it_was(case_of):
     assert told["used"] == OPPOSITE[looks_like]
     assert told["given"] is False
     assert told["certainty"] >= result.confidence
-    assert f"the polarity was found to be {told['used']}, against what the image looks like or its tags say" in result.reasons
+    found = f"the polarity was found to be {told['used']}"
+    assert f"{found}, against what the image looks like or its tags say" in result.reasons
 
 
 def test_of_two_views_the_one_that_was_misjudged_is_found_out(case_of):
