@@ -28,7 +28,7 @@ _DECODING_BYTES_PER_PIXEL = 64
 
 @dataclass(frozen=True)
 class CompressedPixels:
-    """What a decoder has to know of an image.
+    """The facts of an image that a decoder has to know.
 
     Attributes:
         data: of the pixel data element, items and all.
@@ -76,7 +76,7 @@ def decoded_pixels(images: Mapping[str, CompressedPixels]) -> dict[str, NDArray[
 
 
 def _made(path: Path, image: CompressedPixels) -> NDArray[Any] | None:
-    """What the child has written; None where it did not come so far."""
+    """Values that the child has written; None where it did not come so far."""
     try:
         found = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):

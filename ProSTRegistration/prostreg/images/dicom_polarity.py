@@ -1,4 +1,4 @@
-"""Whether bone is dark or bright in a DICOM image's stored values, by its tags: the same for every transfer syntax."""
+"""The polarity of a DICOM image's stored values by its tags: the same for every transfer syntax."""
 
 from __future__ import annotations
 
