@@ -7,7 +7,7 @@ import pytest
 
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
-from prostreg.geometry.frames import lps_transform_from_ras, ras_from_lps, rigid_faults
+from prostreg.geometry.frames import lps_transform_from_ras, ras_from_lps, rigid_faults, transform_points
 
 POINTS = np.array([[12.0, -30.0, 600.0], [-55.0, 8.0, 710.0], [3.0, 4.0, 900.0]])
 
@@ -40,6 +40,7 @@ def test_downsampling_averages_blocks_so_centres_move_with_them():
     np.testing.assert_allclose(after, (before + 0.5) / 4 - 0.5)
     assert carm().downsampled(4).size == (30, 24)
     assert carm().downsampled(4).sdd_mm == pytest.approx(carm().sdd_mm)
+    assert carm().downsampled(4).spacing_mm == pytest.approx((4.4, 4.2))
 
 
 def test_cropping_shifts_pixels():
@@ -67,6 +68,13 @@ def test_every_fault_is_named_at_once():
 )
 def test_what_is_not_a_rigid_transform_is_said_in_words(matrix, word):
     assert any(word in fault for fault in rigid_faults(matrix, "the pose"))
+
+
+def test_points_are_turned_and_then_shifted():
+    target_from_source = np.array([[0.0, -1, 0, 10], [1, 0, 0, 20], [0, 0, 1, 30], [0, 0, 0, 1]])
+    np.testing.assert_allclose(
+        transform_points(target_from_source, [[1.0, 0, 0], [0, 2, 3]]), [[10, 21, 30], [8, 20, 33]]
+    )
 
 
 def test_lps_and_ras_differ_by_two_signs_and_back():
