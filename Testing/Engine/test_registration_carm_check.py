@@ -143,7 +143,9 @@ def silent_profile(chart: PoseChart) -> CArmProfile:
     step = 1e-3
     followed = [chart.parameters_of(hiding_pose(chart, change)) for change in np.eye(3) * step]
     pulls = np.random.default_rng(0).normal(0, 1.0, (50, 3))
-    return CArmProfile(Parabola(np.full(3, 0.02), -1e-3 * np.eye(3), pulls), np.zeros(3), np.array(followed).T / step)
+    return CArmProfile(
+        np.zeros(3), Parabola(np.full(3, 0.02), -1e-3 * np.eye(3), pulls), np.zeros(3), np.array(followed).T / step
+    )
 
 
 @pytest.mark.parametrize(("accuracy", "share"), [("calibrated", 0.005), ("dicom", 0.01), ("preset", 0.05)])

@@ -49,6 +49,11 @@ LARGEST_ERROR_MM = 5.0
 OPEN = CArmAccuracy(0.1, 0.1)
 """What the image is asked about counts as no better known than this, however it was given."""
 
+NEAR_CENTRE = 0.01
+"""A distance that differs by less than this share from a profile's centre is told well by that profile."""
+
+MOST_PROFILES = 3
+
 
 @dataclass(frozen=True, eq=False)
 class Precision:
@@ -103,13 +108,30 @@ def carm_checked(
         carm: of the first view, as it was given; it says how well it is known.
         spread, points_mm: as for `pose_precision`.
     """
-    profile = carm_profile(precision.objective, precision.chart, precision.parabola.steps)
+    profile = centred_profile(precision, carm)
     expected = with_carm(
         precision.expected, profile, precision.parabola, precision.chart, carm, spread,
         confidence_model().error_inflation, points_mm,
     )  # fmt: skip
     fit = fit_of(profile, carm)
     return doubted(verdict, fit, expected, carm), expected, fit
+
+
+def centred_profile(precision: Precision, carm: CArm) -> CArmProfile:
+    """The profile around the distance that the image fits: far from its centre a profile is no parabola any more.
+
+    Args:
+        precision: of the pose.
+        carm: of the first view, as it was given.
+    """
+    centre = np.zeros(3)
+    for _ in range(MOST_PROFILES):
+        profile = carm_profile(precision.objective, precision.chart, precision.parabola.steps, centre)
+        fitted, _ = _estimate(profile, _with_open_distance(carm))
+        if abs(fitted[0] - centre[0]) <= NEAR_CENTRE:
+            break
+        centre = fitted
+    return profile
 
 
 def fit_of(profile: CArmProfile, carm: CArm) -> CArmFit:
@@ -120,9 +142,8 @@ def fit_of(profile: CArmProfile, carm: CArm) -> CArmFit:
         carm: the one that was given, of the first view.
     """
     said = CARM_ACCURACIES[carm.accuracy]
-    of_distance = _deviations(CArmAccuracy(OPEN.sdd_share, said.principal_point_share), carm)
     of_point = _deviations(CArmAccuracy(said.sdd_share, OPEN.principal_point_share), carm)
-    distance, distance_covariance = _estimate(profile, of_distance)
+    distance, distance_covariance = _estimate(profile, _with_open_distance(carm))
     point, point_covariance = _estimate(profile, of_point)
     focal_lengths = np.diag(carm.intrinsics)[:2]
     shift, deviation = point[1:] * focal_lengths, np.sqrt(np.diag(point_covariance)[1:]) * focal_lengths
@@ -192,6 +213,12 @@ def _estimate(profile: CArmProfile, deviations: Array) -> tuple[Array, Array]:
     from_image = INFLATION * reach.T @ reach
     change = np.asarray(np.linalg.solve(from_image + np.eye(3), change), dtype=np.float64)
     return change * deviations, combined(from_image, np.eye(3)) * np.outer(deviations, deviations)
+
+
+def _with_open_distance(carm: CArm) -> Array:
+    """Standard deviations (3,) of a change where the image alone is asked for the distance."""
+    said = CARM_ACCURACIES[carm.accuracy]
+    return _deviations(CArmAccuracy(OPEN.sdd_share, said.principal_point_share), carm)
 
 
 def _deviations(accuracy: CArmAccuracy, carm: CArm) -> Array:

@@ -47,20 +47,22 @@ LONGEST_MOVE = 4.0
 
 @dataclass(frozen=True, eq=False)
 class CArmProfile:
-    """The best score over changes of the C-arm (see `geometry.carm_change`), around the given one.
+    """The best score over changes of the C-arm (see `geometry.carm_change`), around one of them.
 
     Attributes:
+        centre: (3,) the change around which the score was taken; zero is the given C-arm.
         parabola: of that score, in the change's three numbers.
         gradient: (3,) of that score, per step.
         response: (6, 3) how the best pose follows, in the parameters of the pose's chart per change.
     """
 
+    centre: Array
     parabola: Parabola
     gradient: Array
     response: Array
 
     def reach_and_top(self, units: Array) -> tuple[Array, Array]:
-        """The top of the parabola as each block alone would move it (blocks, 3), and the top itself (3,).
+        """How far each block alone would move the top of the parabola (blocks, 3), and the change at the top (3,).
 
         Args:
             units: (3,) of the change, in which both are told, and in which a direction that is flatter than the
@@ -69,7 +71,7 @@ class CArmProfile:
         per_unit = units / self.parabola.steps
         values, vectors = np.linalg.eigh(-self.parabola.curvature * np.outer(per_unit, per_unit))
         inverse = (vectors / np.maximum(values, FLATTEST * max(values[-1], LEAST_STIFFNESS))) @ vectors.T
-        return self.parabola.pulls * per_unit @ inverse, inverse @ (self.gradient * per_unit)
+        return self.parabola.pulls * per_unit @ inverse, self.centre / units + inverse @ (self.gradient * per_unit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,15 +91,17 @@ class _Place:
     images: list[NDArray[np.float32]]
 
 
-def carm_profile(objective: Objective, chart: PoseChart, pose_steps: Array) -> CArmProfile:
-    """The profile around a pose that was found.
+def carm_profile(objective: Objective, chart: PoseChart, pose_steps: Array, centre: Array) -> CArmProfile:
+    """The profile around a change of the C-arm with which a pose was found.
 
     Args:
         objective: whose views are compared; by `PatchLikelihood`, whatever found the pose.
         chart: at that pose.
         pose_steps: (6,) steps of the chart's parameters within which the objective's own score is about a parabola.
+        centre: (3,) the change.
     """
-    objective = objective.with_similarity(PatchLikelihood)
+    objective = objective.with_similarity(PatchLikelihood).with_carms(lambda carm: changed_carm(carm, centre))
+    chart = replace(chart, world_from_volume=hiding_pose(chart, centre))
     best = polish(objective, chart, np.zeros(6), POLISH_STEPS, lambda _: None)
     chart = replace(chart, world_from_volume=chart.world_from_volume_at(best.parameters)[0])
     climb = _Climb(objective, chart, NARROWER * pose_steps)
@@ -113,6 +117,7 @@ def carm_profile(objective: Objective, chart: PoseChart, pose_steps: Array) -> C
         curvature[one, other] = curvature[other, one] = both.score - origin.score - plus[one] - plus[other]
     differences = [one.parameters - other.parameters for one, other in zip(ahead, behind, strict=True)]
     return CArmProfile(
+        centre,
         Parabola(np.diag(steps), curvature, _pulls(objective, origin, ahead, behind)),
         (plus - minus) / 2,
         np.array(differences).T / (2 * np.diag(steps)),
