@@ -19,7 +19,9 @@ from prostreg.registration.acceptance import Verdict
 from prostreg.registration.carm.carm_check import (
     LARGEST_ERROR_MM,
     MOST_IF_CONTRADICTED,
+    Precision,
     carm_checked,
+    centred_profile,
     doubted,
     fit_of,
     pose_precision,
@@ -146,6 +148,40 @@ def silent_profile(chart: PoseChart) -> CArmProfile:
     return CArmProfile(
         np.zeros(3), Parabola(np.full(3, 0.02), -1e-3 * np.eye(3), pulls), np.zeros(3), np.array(followed).T / step
     )
+
+
+def profiles_that_tell(tops, pulls):
+    """Stand-ins for `carm_profile`, one after the other: tops of the distance, and how hard the blocks pull."""
+    centres = []
+
+    def profile(objective, chart, pose_steps, centre):
+        number = len(centres)
+        centres.append(centre[0])
+        gradient = np.array([(tops[number] - centre[0]) / 0.02, 0.0, 0.0])
+        scatter = np.random.default_rng(0).normal(0, pulls[number] / 50**0.5, (50, 3))
+        return CArmProfile(centre, Parabola(np.full(3, 0.02), -np.eye(3), scatter), gradient, np.zeros((6, 3)))
+
+    return centres, profile
+
+
+@pytest.mark.parametrize(
+    ("tops", "pulls", "centres", "kept"),
+    [
+        ((0.009,), (0.2,), [0.0], 0),  # near enough
+        ((0.03, 0.038), (0.2, 0.1), [0.0, 0.03], 1),
+        ((0.03, 0.05, 0.08, 0.1), (0.4, 0.2, 0.1, 0.05), [0.0, 0.03, 0.05], 2),  # not for ever
+        ((0.03, 0.08), (0.2, 0.21), [0.0, 0.03], 0),  # it tells less there
+    ],
+)
+def test_the_profile_is_taken_where_the_image_tells_the_distance_best(monkeypatch, tops, pulls, centres, kept):
+    made, stand_in = profiles_that_tell(tops, pulls)
+    monkeypatch.setattr("prostreg.registration.carm.carm_check.carm_profile", stand_in)
+    precision = Precision(None, CHART, Parabola(np.ones(6), -np.eye(6), np.zeros((50, 6))), PRECISE)
+    profile = centred_profile(precision, TRUE_CARM)
+    np.testing.assert_allclose(made, centres, rtol=0.02)
+    assert profile.centre[0] == made[kept]
+    fit = fit_of(profile, TRUE_CARM)
+    assert np.log(fit.sdd_mm / 1000) == pytest.approx(tops[kept], rel=0.02)
 
 
 @pytest.mark.parametrize(("accuracy", "share"), [("calibrated", 0.005), ("dicom", 0.01), ("preset", 0.05)])

@@ -120,17 +120,24 @@ def carm_checked(
 def centred_profile(precision: Precision, carm: CArm) -> CArmProfile:
     """The profile around the distance that the image fits: far from its centre a profile is no parabola any more.
 
+    One that tells less than the one before counts for nothing: there the image has lost the anatomy.
+
     Args:
         precision: of the pose.
         carm: of the first view, as it was given.
     """
-    centre = np.zeros(3)
-    for _ in range(MOST_PROFILES):
-        profile = carm_profile(precision.objective, precision.chart, precision.parabola.steps, centre)
-        fitted, _ = _estimate(profile, _with_open_distance(carm))
-        if abs(fitted[0] - centre[0]) <= NEAR_CENTRE:
+    objective, chart, steps = precision.objective, precision.chart, precision.parabola.steps
+    told = _with_open_distance(carm)
+    profile = carm_profile(objective, chart, steps, np.zeros(3))
+    fitted, covariance = _estimate(profile, told)
+    for _ in range(MOST_PROFILES - 1):
+        if abs(fitted[0] - profile.centre[0]) <= NEAR_CENTRE:
             break
-        centre = fitted
+        other = carm_profile(objective, chart, steps, fitted)
+        fitted, other_covariance = _estimate(other, told)
+        if other_covariance[0, 0] >= covariance[0, 0]:
+            break
+        profile, covariance = other, other_covariance
     return profile
 
 

@@ -62,7 +62,7 @@ class CArmProfile:
     response: Array
 
     def reach_and_top(self, units: Array) -> tuple[Array, Array]:
-        """How far each block alone would move the top of the parabola (blocks, 3), and the change at the top (3,).
+        """Moves of the top of the parabola by each block alone (blocks, 3), and the change at the top (3,).
 
         Args:
             units: (3,) of the change, in which both are told, and in which a direction that is flatter than the
