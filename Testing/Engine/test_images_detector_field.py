@@ -113,7 +113,7 @@ def test_how_well_a_distance_is_known_depends_on_the_device(modality: str, accur
 
 
 def write_case(folder: Path, camera: dict[str, Any] | None, **more: Any) -> Path:
-    """A case of a DICOM X-ray with an off-centre field, and a CT of one bright block."""
+    """A case of a DICOM X-ray with an off-centre field, as stored, and a CT of one bright block."""
     import SimpleITK as sitk  # noqa: N813
 
     values = np.full((12, 12, 12), 0.0, dtype=np.float32)
@@ -130,7 +130,7 @@ def write_case(folder: Path, camera: dict[str, Any] | None, **more: Any) -> Path
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 0
     dataset.PixelData = np.arange(ROWS * COLUMNS, dtype=np.uint16).tobytes()
     dataset.save_as(folder / "x.dcm", enforce_file_format=True)
-    view = {"image": "x.dcm"} | ({} if camera is None else {"camera": camera})
+    view = {"image": "x.dcm", "flip": False} | ({} if camera is None else {"camera": camera})
     (folder / "case.json").write_text(json.dumps({"name": "case", "ct": "ct.nii.gz", "views": [view]}))
     return folder
 
@@ -139,15 +139,15 @@ def test_a_case_takes_the_axis_from_the_tags_and_says_what_it_could_not_use(tmp_
     (view,) = read_case(write_case(tmp_path, None, FieldOfViewOrigin=[60, 40], **DETECTOR)).views
     assert view.carm.principal_point == (59.5, 29.5)
     np.testing.assert_allclose(view.carm.project(transform_points(np.eye(4), [[0, 0, 500]])), [[59.5, 29.5]])
-    assert view.note is None
+    assert view.notes == ()
     (view,) = read_case(write_case(tmp_path, None, FieldOfViewOrigin=[60, 40])).views
-    assert view.note.startswith("View 1: The DICOM tags do not tell where the beam's axis meets the image")
+    assert view.notes[0].startswith("View 1: The DICOM tags do not tell where the beam's axis meets the image")
 
 
 def test_a_camera_that_is_told_needs_no_tags(tmp_path: Path):
     told = {"K": [[2000, 0, 29.5], [0, 2000, 19.5], [0, 0, 1]], "size": [COLUMNS, ROWS]}
     (view,) = read_case(write_case(tmp_path, told, FieldOfViewOrigin=[60, 40])).views
-    assert (view.note, view.carm.accuracy) == (None, "calibrated")
+    assert (view.notes, view.carm.accuracy) == ((), "calibrated")
 
 
 def test_a_case_may_say_how_well_the_tags_are_to_be_believed(tmp_path: Path):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from DicomSides import SIDES
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import (
     DigitalXRayImageStorageForPresentation,
@@ -15,6 +16,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
+from DicomFiles import write_xray
 from prostreg.images.xray_reading import read_xray_image
 from ProSTRegistrationLib.Nodes.CArmNode import pixelsOf
 from ProSTRegistrationLib.Nodes.CArmSettings import applySettings, carmOfSettings, settingsOf
@@ -132,6 +134,19 @@ def test_the_panel_sees_every_file_as_the_command_line_does(load, tmp_path, way,
         assert ({"SDD", "pixel size"} <= set(read.found)) == (expected is not None), given
         if expected is not None:
             assert np.allclose(carmOfSettings(read.settings, (64, 48)).intrinsics, expected.intrinsics), given
+
+
+@pytest.mark.parametrize("way", ["file", "database"])
+def test_the_panel_takes_every_file_from_the_side_that_the_command_line_takes(load, tmp_path, way):
+    for number, (modality, tags, _, words) in enumerate(SIDES):
+        path = write_xray(tmp_path / f"{number}.dcm", modality, **tags)
+        node, database = load(path, withPixels=False), None
+        if way == "database":
+            database = FileDatabase(path)
+            node.SetAttribute("DICOM.instanceUIDs", database.uids[0])
+        side = settingsFromTags(tagsOf(node, database), (64, 48)).side
+        assert side == read_xray_image(path).side
+        assert words in side.sentence
 
 
 def test_frame_of_a_cine_has_the_geometry_of_its_file(load, tmp_path):

@@ -9,7 +9,13 @@ import slicer
 from prostreg.errors import InputError
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf, pixelsOf
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, applySettings, settingsOf
-from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, greyCopy, isFlipped, singleFrame
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import (
+    flipLeftRight,
+    greyCopy,
+    isFlipped,
+    singleFrame,
+    turnAsStored,
+)
 from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
 
 PIXELS = np.random.default_rng(4).integers(0, 4000, (1, 120, 160)).astype(np.uint16)
@@ -76,6 +82,27 @@ class TestFlip:
             flipLeftRight(xray)
         assert np.array_equal(pixelsOf(xray), PIXELS[0])
         assert not isFlipped(xray)
+
+
+class TestTurnAsStored:
+    def test_what_the_detector_sees_is_turned_once(self, xray):
+        for _ in range(2):
+            turnAsStored(xray, True)
+            assert isFlipped(xray)
+            assert np.array_equal(pixelsOf(xray), PIXELS[0, :, ::-1])
+
+    def test_what_the_source_sees_is_not(self, xray):
+        turnAsStored(xray, False)
+        assert not isFlipped(xray)
+        assert np.array_equal(pixelsOf(xray), PIXELS[0])
+
+    @pytest.mark.parametrize("turns", [1, 2])
+    def test_what_a_person_decided_stays(self, xray, turns):
+        for _ in range(turns):
+            flipLeftRight(xray)
+        turnAsStored(xray, isFromDetector=turns == 2)
+        assert isFlipped(xray) is (turns == 1)
+        assert np.array_equal(pixelsOf(xray), PIXELS[0, :, ::-1] if turns == 1 else PIXELS[0])
 
 
 class TestSingleFrame:

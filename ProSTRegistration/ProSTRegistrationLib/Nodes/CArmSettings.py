@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -86,6 +86,13 @@ class CArmSettings:
     def isFixedPose(self) -> bool:
         """True where the C-arm stands as no angles describe: editing other values keeps where it stands."""
         return self.fixedCameraFromWorld is not None
+
+    def mirrored(self, width: int) -> CArmSettings:
+        """The settings of the image, ``width`` pixels wide, with its columns in reverse order."""
+        if self.principalPointPx is None:
+            return self
+        u, v = self.principalPointPx
+        return replace(self, principalPointPx=(width - 1 - u, v))
 
 
 def carmOfSettings(settings: CArmSettings, size: tuple[int, int]) -> CArm:

@@ -11,6 +11,7 @@ from pydicom.datadict import tag_for_keyword
 from prostreg.images.carm_from_dicom import carm_from_dicom, pixel_pitch_mm, source_detector_mm
 from prostreg.images.dicom_opening import is_dicom
 from prostreg.images.dicom_tags import Tags, number_within, read_header
+from prostreg.images.viewing_side import ViewingSide, viewing_side
 from ProSTRegistrationLib.Nodes.CArmPresets import PRESETS, presetSettings
 from ProSTRegistrationLib.Nodes.CArmSettings import LARGEST_ANGLE_DEG, TYPICAL_SOD_SHARE, CArmSettings, offCentrePoint
 from ProSTRegistrationLib.Nodes.Scene import OWNER_REFERENCE
@@ -29,11 +30,13 @@ class DicomSettings:
         settings: CArmSettings; what DICOM does not tell is that of a usual device.
         found: names of the values that came from DICOM.
         missing: names of the others.
+        side: the side from which the file's image is seen; the settings are those of the image as stored.
     """
 
     settings: CArmSettings
     found: tuple[str, ...]
     missing: tuple[str, ...]
+    side: ViewingSide
 
     @property
     def summary(self) -> str:
@@ -95,7 +98,8 @@ def settingsFromTags(tags: Tags, size: tuple[int, int]) -> DicomSettings:
         accuracy=usual.accuracy if carm is None else carm.accuracy,
     )
     found = tuple(name for name, value in read.items() if value is not None)
-    return DicomSettings(settings, found, tuple(name for name in read if name not in found))
+    missing = tuple(name for name in read if name not in found)
+    return DicomSettings(settings, found, missing, viewing_side(tags))
 
 
 def tagsOf(volumeNode: vtkMRMLScalarVolumeNode, dicomDatabase: Any | None = None) -> Tags | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +34,20 @@ def isFlipped(volumeNode: vtkMRMLScalarVolumeNode) -> bool:
     return volumeNode.GetAttribute(FLIPPED_ATTRIBUTE) == "1"
 
 
+def turnAsStored(volumeNode: vtkMRMLScalarVolumeNode, isFromDetector: bool) -> None:
+    """Turns an image as seen from the source where it was stored as seen from the detector.
+
+    Once only: an image that was turned or left before, by this or by a person, stays as it is.
+
+    Raises:
+        InputError: the image cannot be used.
+    """
+    if volumeNode.GetAttribute(FLIPPED_ATTRIBUTE) is None:
+        volumeNode.SetAttribute(FLIPPED_ATTRIBUTE, "0")
+        if isFromDetector:
+            flipLeftRight(volumeNode)
+
+
 def flipLeftRight(volumeNode: vtkMRMLScalarVolumeNode) -> None:
     """Turns an image stored as seen from the detector into one as seen from the source; a second call turns it back.
 
@@ -50,7 +64,7 @@ def flipLeftRight(volumeNode: vtkMRMLScalarVolumeNode) -> None:
     vtk_to_numpy(image.GetPointData().GetScalars())[:] = reversedPixels.ravel()
     volumeNode.SetAndObserveImageData(image)
     volumeNode.StorableModified()
-    volumeNode.SetAttribute(FLIPPED_ATTRIBUTE, None if isFlipped(volumeNode) else "1")
+    volumeNode.SetAttribute(FLIPPED_ATTRIBUTE, "0" if isFlipped(volumeNode) else "1")
 
 
 def sizeOf(volumeNode: vtkMRMLScalarVolumeNode | None) -> tuple[int, int]:
@@ -129,19 +143,15 @@ def _browserOf(volumeNode: vtkMRMLScalarVolumeNode) -> vtkMRMLSequenceBrowserNod
 def _flipCarm(volumeNode: vtkMRMLScalarVolumeNode) -> None:
     carm = carmOf(volumeNode)
     settings = settingsOf(volumeNode) if volumeNode.GetAttribute(SETTINGS_ATTRIBUTE) else None
-    intrinsics = carm.intrinsics.copy()
-    intrinsics[0, 2] = carm.width - 1 - intrinsics[0, 2]
-    flippedCarm = replace(carm, intrinsics=intrinsics)
+    flippedCarm = carm.mirrored()
     scene = Scene(volumeNode.GetScene())
     scene.placeFluoroscopy(volumeNode, flippedCarm)
     landmarks = scene.findOwned(volumeNode, LANDMARKS_ROLE)
     if landmarks is not None:
         pixels = marksPx(landmarks, flippedCarm)
         putMarks(landmarks, flippedCarm, pixels * (-1, 1) + (carm.width - 1, 0))
-    if settings is not None and settings.principalPointPx is not None:
-        u, v = settings.principalPointPx
-        flipped = replace(settings, principalPointPx=(carm.width - 1 - u, v))
-        volumeNode.SetAttribute(SETTINGS_ATTRIBUTE, json.dumps(asdict(flipped)))
+    if settings is not None:
+        volumeNode.SetAttribute(SETTINGS_ATTRIBUTE, json.dumps(asdict(settings.mirrored(carm.width))))
 
 
 def _made(

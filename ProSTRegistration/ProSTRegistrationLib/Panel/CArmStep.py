@@ -13,7 +13,7 @@ from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, pixelsOf
 from ProSTRegistrationLib.Nodes.CArmPresets import PRESETS, presetSettings
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, applySettings, isPlaced, settingsOf
 from ProSTRegistrationLib.Nodes.DicomCArm import settingsFromTags, tagsOf
-from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, isFlipped
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, isFlipped, turnAsStored
 from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, PLAIN_STYLE, setVisible, showStatus
 
 if TYPE_CHECKING:
@@ -133,8 +133,11 @@ class CArmStep:
             self._note = _("The image does not tell its geometry; these are values of a usual C-arm.")
             return
         found = settingsFromTags(tags, size)
-        self._show(found.settings)
-        self._note = found.summary
+        turnAsStored(node, found.side.is_from_detector)
+        self._ui.flipCheckBox.checked = isFlipped(node)
+        self._show(found.settings.mirrored(size[0]) if isFlipped(node) else found.settings)
+        isAsDecided = isFlipped(node) is found.side.is_from_detector
+        self._note = f"{found.summary}\n{found.side.sentence}" if isAsDecided else found.summary
 
     def _show(self, settings: CArmSettings) -> None:
         ui = self._ui

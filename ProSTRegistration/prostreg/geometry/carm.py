@@ -150,6 +150,13 @@ class CArm:
         intrinsics[:2, 2] -= (left, top)
         return replace(self, intrinsics=intrinsics, size=size)
 
+    def mirrored(self) -> CArm:
+        """The C-arm of the image with its columns in reverse order, standing where it stands."""
+        intrinsics = self.intrinsics.copy()
+        intrinsics[0, 1] *= -1
+        intrinsics[0, 2] = self.width - 1 - intrinsics[0, 2]
+        return replace(self, intrinsics=intrinsics)
+
 
 def _intrinsics_faults(intrinsics: ArrayLike) -> list[str]:
     try:

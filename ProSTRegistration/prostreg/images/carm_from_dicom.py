@@ -6,10 +6,8 @@ from prostreg.errors import InputError
 from prostreg.geometry.carm import LARGEST_PIXEL_MM, LARGEST_SDD_MM, SMALLEST_PIXEL_MM, SMALLEST_SDD_MM, CArm
 from prostreg.geometry.carm_accuracy import FROM_DICOM, GUESSED
 from prostreg.images.detector_field import DetectorField, detector_field
-from prostreg.images.dicom_tags import Tags, number_within, numbers_of, whole_number_of, words_of
-
-JOINED_DEVICES = ("XA", "RF")
-"""Modalities whose tube and detector are one device, which measures its own distance; elsewhere it is set by hand."""
+from prostreg.images.dicom_tags import Tags, number_within, numbers_of, whole_number_of
+from prostreg.images.viewing_side import is_joined_device
 
 
 def carm_from_dicom(tags: Tags) -> CArm | None:
@@ -25,8 +23,7 @@ def carm_from_dicom(tags: Tags) -> CArm | None:
     if sdd_mm is None or pitch_mm is None:
         return None
     field = _field(tags, pitch_mm)
-    is_joined = any(name in JOINED_DEVICES for name in words_of(tags, "Modality"))
-    accuracy = FROM_DICOM if is_joined and field.trouble is None else GUESSED
+    accuracy = FROM_DICOM if is_joined_device(tags) and field.trouble is None else GUESSED
     try:
         return CArm.from_sdd(sdd_mm, pitch_mm, _size(tags), field.detector_middle, accuracy=accuracy)
     except InputError:

@@ -17,6 +17,7 @@ from prostreg.images.dicom_pixels import PixelLayout, pixel_layout, stored_value
 from prostreg.images.dicom_polarity import polarity_by_tags
 from prostreg.images.dicom_tags import read_dataset, whole_number_of
 from prostreg.images.library_messages import quiet_libraries
+from prostreg.images.viewing_side import ViewingSide, viewing_side
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,7 @@ class DicomXRay:
         carm, polarity: None where the tags do not tell.
         note: what has to be said of the C-arm.
         polarity_note: what has to be said of the polarity.
+        side: the side from which it is seen.
     """
 
     pixels: NDArray[np.float32]
@@ -35,6 +37,7 @@ class DicomXRay:
     polarity: Polarity | None
     note: str | None
     polarity_note: str | None
+    side: ViewingSide
 
 
 def read_dicom_xray(path: Path) -> DicomXRay:
@@ -50,9 +53,9 @@ def read_dicom_xray(path: Path) -> DicomXRay:
             raise InputError(f"{name} is not a readable DICOM file: export it anew.")
         layout = _layout(dataset, name)
         polarity, polarity_note = polarity_by_tags(dataset)
-        carm, note = carm_from_dicom(dataset), field_trouble(dataset)
+        carm, note, side = carm_from_dicom(dataset), field_trouble(dataset), viewing_side(dataset)
     values = stored_values({name: (dataset, layout)})[name]
-    return DicomXRay(np.asarray(values[0], dtype=np.float32), carm, polarity, note, polarity_note)
+    return DicomXRay(np.asarray(values[0], dtype=np.float32), carm, polarity, note, polarity_note, side)
 
 
 def _layout(dataset: pydicom.Dataset, name: str) -> PixelLayout:

@@ -20,6 +20,7 @@ from prostreg.images.formats.tiff import read_tiff
 from prostreg.images.formats.value_reading import as_float32, read_values
 from prostreg.images.formats.volume_files import SUFFIXES, image_suffix, read_image_header
 from prostreg.images.library_messages import quiet_libraries
+from prostreg.images.viewing_side import ViewingSide
 from prostreg.images.xray_dicom import read_dicom_xray
 from prostreg.machine import refuse_too_large
 
@@ -36,6 +37,7 @@ class XRayImage:
         polarity: from DICOM tags, None where they do not tell.
         note: a sentence on DICOM tags that could not be used for the C-arm.
         polarity_note: a sentence on DICOM tags that contradict each other on the polarity.
+        side: from DICOM tags, None for other files: the side from which the stored pixels are seen.
     """
 
     pixels: NDArray[np.float32]
@@ -43,6 +45,7 @@ class XRayImage:
     polarity: Polarity | None = None
     note: str | None = None
     polarity_note: str | None = None
+    side: ViewingSide | None = None
 
 
 def read_xray_image(path: Path) -> XRayImage:
@@ -87,7 +90,7 @@ def _stored_image(path: Path, what: str) -> XRayImage:
         raise InputError(f"{what} {path} does not exist or is no file: check the path.")
     if is_dicom(path):
         found = read_dicom_xray(path)
-        return XRayImage(found.pixels, found.carm, found.polarity, found.note, found.polarity_note)
+        return XRayImage(found.pixels, found.carm, found.polarity, found.note, found.polarity_note, found.side)
     name = f"{what} {path.name}"
     try:
         pixels, frames = _stored_pixels(path, name)

@@ -18,12 +18,12 @@ class View:
     """One X-ray image and the C-arm that took it.
 
     Attributes:
-        note: a sentence that the result shall repeat as a warning.
+        notes: sentences that the result shall repeat as warnings.
     """
 
     xray: XRay
     carm: CArm
-    note: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -141,6 +141,7 @@ class _CaseReader:
         carm, size = self._carm(camera, image, fields.where)
         polarity = fields.choice("polarity", POLARITIES, "auto")
         mask = self._mask(fields, image)
+        is_flipped = fields.flag("flip") if "flip" in fields else None
         fields.end()
         if image is None:
             return None
@@ -149,14 +150,23 @@ class _CaseReader:
                 f"{fields.where} has an image of {_in_words(image.pixels.shape[::-1])} pixels, but its camera "
                 f"says {_in_words(size)}: K and size must belong to this very image."
             )
-        xray = self.faults.collect(
-            lambda: prepare_xray(image.pixels, polarity, mask, likelier=image.polarity), f"{fields.where}: "
-        )
         is_told = camera is not None and "K" in camera
-        notes = [None if is_told else image.note, image.polarity_note if polarity == "auto" else None]
-        said = [f"{fields.where}: {note}" for note in notes if note is not None]
-        note = " ".join(said) or None
-        return None if xray is None or carm is None else View(xray, carm, note)
+        said = (None if is_told else image.note, image.polarity_note if polarity == "auto" else None)
+        notes = [note for note in said if note is not None]
+        if is_flipped is None and image.side is not None:
+            is_flipped = image.side.is_from_detector
+            notes.append(f'{image.side.sentence} "flip" of the view overrules this.')
+        pixels = image.pixels
+        if is_flipped:
+            pixels = np.ascontiguousarray(pixels[:, ::-1])
+            mask = None if mask is None else np.ascontiguousarray(mask[:, ::-1])
+            carm = None if carm is None else carm.mirrored()
+        xray = self.faults.collect(
+            lambda: prepare_xray(pixels, polarity, mask, likelier=image.polarity), f"{fields.where}: "
+        )
+        if xray is None or carm is None:
+            return None
+        return View(xray, carm, tuple(f"{fields.where}: {note}" for note in notes))
 
     def _carm(
         self, camera: JsonFields | None, image: XRayImage | None, where: str

@@ -57,12 +57,9 @@ def mirrored_score(
 
 def mirrored_view(view: View) -> View:
     """The view with its image's columns in reverse order, and the intrinsics that go with it."""
-    intrinsics = view.carm.intrinsics.copy()
-    intrinsics[0, 1] *= -1
-    intrinsics[0, 2] = view.carm.width - 1 - intrinsics[0, 2]
     image = np.ascontiguousarray(view.xray.line_integrals[:, ::-1])
     mask = np.ascontiguousarray(view.xray.mask[:, ::-1])
-    return View(XRay(image, mask), replace(view.carm, intrinsics=intrinsics))
+    return View(XRay(image, mask), view.carm.mirrored())
 
 
 def reflected_pose(world_from_volume: Matrix, carm: CArm, centre_mm: NDArray[np.float64]) -> Matrix:

@@ -187,7 +187,7 @@ class _Run:
             mtre_mm=mtre_mm(self._case, pose),
             config=self._config.to_dict(),
             versions=versions(),
-            warnings=tuple(view.note for view in self._case.views if view.note is not None),
+            warnings=tuple(note for view in self._case.views for note in view.notes),
             stopped=stopped,
             reasons=(*verdict.reasons, *polarity_reasons(polarities, verdict.status == "accepted")),
             evidence=evidence.to_dict(),
