@@ -33,7 +33,7 @@ _BEAMS = {"AP": "P", "PA": "A", "LL": "L", "RL": "R"}
 
 @dataclass(frozen=True)
 class ViewingSide:
-    """What was decided about an image as it is stored.
+    """The decision on an image as it is stored.
 
     Attributes:
         is_from_detector: True where its columns have to be reversed.
