@@ -13,7 +13,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, XRayAngiographicImageStorage, generate_uid
 
 from prostreg.geometry.frames import transform_points
-from prostreg.images.carm_from_dicom import carm_from_dicom, field_trouble
+from prostreg.images.dicom_geometry.carm_from_dicom import carm_from_dicom, field_trouble
 from prostreg.registration.case_file import read_case
 
 ROWS, COLUMNS = 40, 60

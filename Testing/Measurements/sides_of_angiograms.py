@@ -25,8 +25,8 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from prostreg.geometry.carm import CArm
+from prostreg.images.dicom_geometry.viewing_side import ViewingSide, viewing_side
 from prostreg.images.dicom_tags import read_header
-from prostreg.images.viewing_side import ViewingSide, viewing_side
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, carmOfSettings
 from ProSTRegistrationLib.Nodes.DicomCArm import settingsFromTags
 

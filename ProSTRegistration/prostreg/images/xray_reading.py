@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from prostreg.choices import Polarity
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
+from prostreg.images.dicom_geometry.viewing_side import ViewingSide
 from prostreg.images.dicom_opening import is_dicom
 from prostreg.images.formats.picture_size import refuse_many_pixels
 from prostreg.images.formats.pictures import PICTURE_FORMATS, read_picture
@@ -20,7 +21,6 @@ from prostreg.images.formats.tiff import read_tiff
 from prostreg.images.formats.value_reading import as_float32, read_values
 from prostreg.images.formats.volume_files import SUFFIXES, image_suffix, read_image_header
 from prostreg.images.library_messages import quiet_libraries
-from prostreg.images.viewing_side import ViewingSide
 from prostreg.images.xray_dicom import read_dicom_xray
 from prostreg.machine import refuse_too_large
 

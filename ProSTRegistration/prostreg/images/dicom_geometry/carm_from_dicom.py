@@ -5,9 +5,9 @@ from __future__ import annotations
 from prostreg.errors import InputError
 from prostreg.geometry.carm import LARGEST_PIXEL_MM, LARGEST_SDD_MM, SMALLEST_PIXEL_MM, SMALLEST_SDD_MM, CArm
 from prostreg.geometry.carm_accuracy import FROM_DICOM, GUESSED
-from prostreg.images.detector_field import DetectorField, detector_field
+from prostreg.images.dicom_geometry.detector_field import DetectorField, detector_field
+from prostreg.images.dicom_geometry.viewing_side import is_joined_device
 from prostreg.images.dicom_tags import Tags, number_within, numbers_of, whole_number_of
-from prostreg.images.viewing_side import is_joined_device
 
 
 def carm_from_dicom(tags: Tags) -> CArm | None:
