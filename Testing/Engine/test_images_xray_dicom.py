@@ -17,7 +17,6 @@ from pydicom.uid import (
 )
 
 import DicomFiles
-from DicomFiles import KINDS
 from prostreg.errors import InputError
 from prostreg.images.xray_reading import read_xray_image
 
@@ -32,7 +31,7 @@ def write_xray(
     return DicomFiles.write_xray(path, modality, pixels, *given, **tags)
 
 
-@pytest.mark.parametrize("modality", list(KINDS))
+@pytest.mark.parametrize("modality", ["XA", "RF", "DX", "CR"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16])
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
 def test_pixels_are_those_stored(tmp_path: Path, modality: str, dtype: type, syntax: UID) -> None:

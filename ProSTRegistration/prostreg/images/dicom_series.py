@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pydicom
@@ -12,12 +11,11 @@ from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.frames import ras_from_lps
-from prostreg.images.dicom_pixels import PixelLayout, pixel_layout, stored_values
-from prostreg.images.dicom_tags import numbers_of, read_dataset, read_header, value_of, whole_number_of, words_of
+from prostreg.images.dicom_hu import hu_of_slices
+from prostreg.images.dicom_tags import numbers_of, read_header, value_of, whole_number_of, words_of
 from prostreg.images.grid_resampling import resampled
 from prostreg.images.library_messages import quiet_libraries
 from prostreg.images.volume import Volume
-from prostreg.machine import refuse_too_large
 
 EVEN_SPACING_TOLERANCE = 0.05
 """How far a slice may lie from its evenly spaced place, as a fraction of the spacing."""
@@ -26,6 +24,16 @@ TILT_TOLERANCE = 2e-3
 """Sideways step between slices, as a fraction of the spacing, that still counts as upright."""
 
 PADDING_HU = -1024.0
+
+CONE_BEAM_MODALITIES = ("XA", "OT", "RF", "PX", "DX")
+"""Modalities under which C-arms and dental devices store the slices of their cone-beam CTs."""
+
+_CT_MODALITIES = ("CT", "")
+_ODD_MODALITY = (
+    "The slices in {folder} are stored as {modality} and not as CT, as those of some cone-beam CTs are: their values"
+    " may be off HU."
+)
+EXPORT = "load it in Slicer and save it as NRRD or NIfTI"
 
 _TAGS = [
     "SeriesInstanceUID",
@@ -62,11 +70,12 @@ def read_dicom_series(folder: Path) -> Volume:
         InputError: no or several series, or slices that form no regular grid; lists every fault.
     """
     with quiet_libraries():
-        series = _series_in(folder)
-    stacks = {uid: headers for uid, headers in series.items() if _is_stack(headers)}
-    series = stacks or series
+        found = _series_in(folder)
+    cts = {uid: headers for uid, headers in found.items() if _modality(headers) in _CT_MODALITIES}
+    stored_otherwise = {uid: headers for uid, headers in found.items() if _modality(headers) in CONE_BEAM_MODALITIES}
+    series = _stacks(cts) or cts or _stacks(stored_otherwise)
     if not series:
-        raise InputError(f"The CT folder {folder} contains no DICOM slices of a CT: give the folder that holds them.")
+        raise InputError(_no_ct(found, folder))
     if len(series) > 1:
         listed = "; ".join(f'"{_description(headers)}", {len(headers)} slices' for headers in series.values())
         raise InputError(
@@ -75,15 +84,19 @@ def read_dicom_series(folder: Path) -> Volume:
         )
     slices = _slices(next(iter(series.values())), folder)
     slices, step = _in_order(slices, folder)
-    return _upright(_hu(slices, folder), slices[0], step)
+    values, note = hu_of_slices([one.path for one in slices], slices[0].size, folder.name)
+    modality = _modality(next(iter(series.values())))
+    if modality not in _CT_MODALITIES:
+        note = " ".join(said for said in (_ODD_MODALITY.format(folder=folder.name, modality=modality), note) if said)
+    return replace(_upright(values, slices[0], step), note=note)
 
 
 def _series_in(folder: Path) -> dict[str, list[tuple[Path, pydicom.Dataset]]]:
-    """Headers by series; only images with a place in the patient, no localizers."""
+    """Headers of images by series; no localizers."""
     series: dict[str, list[tuple[Path, pydicom.Dataset]]] = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         header = read_header(path, _TAGS)
-        if header is None or value_of(header, "Rows") is None or words_of(header, "Modality") not in (["CT"], []):
+        if header is None or value_of(header, "Rows") is None:
             continue
         if "LOCALIZER" not in words_of(header, "ImageType"):
             series.setdefault(str(value_of(header, "SeriesInstanceUID")), []).append((path, header))
@@ -106,10 +119,7 @@ def _slices(headers: list[tuple[Path, pydicom.Dataset]], folder: Path) -> list[_
 
 def _kind_fault(path: Path, header: pydicom.Dataset) -> str:
     if whole_number_of(header, "NumberOfFrames", 1) > 1:
-        return (
-            f"{path.name} is a multi-frame (enhanced) CT, which is not read from DICOM: "
-            "load it in Slicer and save it as NRRD or NIfTI."
-        )
+        return f"{path.name} is a multi-frame (enhanced) CT, which is not read from DICOM: {EXPORT}."
     if whole_number_of(header, "SamplesPerPixel", 1) != 1:
         return f"{path.name} is a colour image, not a CT slice: remove it from the folder."
     return ""
@@ -173,50 +183,6 @@ def _spacing_faults(positions: NDArray[np.float64], normal: NDArray[np.float64],
     ]
 
 
-def _hu(slices: list[_Slice], folder: Path) -> NDArray[np.float32]:
-    """Stored values times slope plus intercept, (slices, rows, columns)."""
-    columns, rows = slices[0].size
-    refuse_too_large(4 * len(slices) * rows * columns, f"The CT series in {folder.name}")
-    values = np.empty((len(slices), rows, columns), dtype=np.float32)
-    compressed = {}
-    for number, one in enumerate(slices):
-        name = f"{one.path.name} in the CT folder {folder.name}"
-        dataset, layout, rescale = _image(one, name)
-        if layout.is_compressed:
-            compressed[name] = (dataset, layout), number, rescale
-        else:
-            values[number] = _rescaled(stored_values({name: (dataset, layout)})[name], rescale)
-    if compressed:
-        decoded = stored_values({name: image for name, (image, _, _) in compressed.items()})
-        for name, (_, number, rescale) in compressed.items():
-            values[number] = _rescaled(decoded[name], rescale)
-    return values
-
-
-def _image(one: _Slice, name: str) -> tuple[pydicom.Dataset, PixelLayout, tuple[float, float]]:
-    """A slice with its pixels, their layout, and slope and intercept."""
-    with quiet_libraries():
-        dataset = read_dataset(one.path)
-        if dataset is None:
-            raise InputError(f"{name} is no longer readable: copy or export it anew.")
-        layout = pixel_layout(dataset, name)
-        if layout.shape != (1, one.size[1], one.size[0]):
-            raise InputError(f"{name} has another size than its header says: copy or export it anew.")
-        if value_of(dataset, "ModalityLUTSequence") is not None:
-            raise InputError(f"{name} has a modality lookup table in place of slope and intercept: export it in HU.")
-        slope, intercept = (
-            numbers_of(dataset, keyword, 1) if value_of(dataset, keyword) is not None else [usual]
-            for keyword, usual in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
-        )
-    if not slope or not intercept or slope[0] == 0:
-        raise InputError(f"{name} has a RescaleSlope or RescaleIntercept that cannot be used: export it anew.")
-    return dataset, layout, (slope[0], intercept[0])
-
-
-def _rescaled(stored: NDArray[Any], rescale: tuple[float, float]) -> NDArray[np.float32]:
-    return np.asarray(stored[0], dtype=np.float32) * np.float32(rescale[0]) + np.float32(rescale[1])
-
-
 def _upright(values: NDArray[np.float32], first: _Slice, step: NDArray[np.float64]) -> Volume:
     """The stack on a grid with right angles; resampled only where slices step sideways."""
     normal = np.cross(first.orientation[0], first.orientation[1])
@@ -249,6 +215,28 @@ def _sheared_back(
     padding = min(PADDING_HU, float(values.min()))
     moved = resampled(values, size, stack_from_upright, "linear", padding)
     return Volume(np.asarray(moved, dtype=np.float32), ras_from_lps(upright_from_first))
+
+
+def _stacks(series: dict[str, list[tuple[Path, pydicom.Dataset]]]) -> dict[str, list[tuple[Path, pydicom.Dataset]]]:
+    return {uid: headers for uid, headers in series.items() if _is_stack(headers)}
+
+
+def _modality(headers: list[tuple[Path, pydicom.Dataset]]) -> str:
+    return " ".join(words_of(headers[0][1], "Modality"))
+
+
+def _no_ct(found: dict[str, list[tuple[Path, pydicom.Dataset]]], folder: Path) -> str:
+    """Says what lies in a folder without a CT."""
+    counts: dict[str, int] = {}
+    for headers in found.values():
+        for _, header in headers:
+            frames = whole_number_of(header, "NumberOfFrames", 1)
+            kind = (_modality(headers) or "DICOM") + (f" with {frames} frames" if frames > 1 else "")
+            counts[kind] = counts.get(kind, 0) + 1
+    said = ", ".join(f"{count} x {kind}" for kind, count in counts.items())
+    only = f", only other images ({said})" if said else ""
+    advice = f"give the folder that holds them; if a volume is stored in frames, {EXPORT}"
+    return f"The CT folder {folder} contains no DICOM slices of a CT{only}: {advice}."
 
 
 def _is_stack(headers: list[tuple[Path, pydicom.Dataset]]) -> bool:

@@ -6,21 +6,23 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+import pydicom
 from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.frames import Matrix, ras_from_lps
+from prostreg.images.ct_units import unit_faults
 from prostreg.images.dicom_opening import is_dicom
-from prostreg.images.dicom_series import read_dicom_series
+from prostreg.images.dicom_segmentation import read_dicom_segmentation
+from prostreg.images.dicom_series import EXPORT, read_dicom_series
+from prostreg.images.dicom_tags import read_header, whole_number_of, words_of
 from prostreg.images.formats.stored_image import StoredImage
 from prostreg.images.formats.value_reading import as_float32, read_values
 from prostreg.images.formats.volume_files import SUFFIXES, image_suffix, read_image_header
+from prostreg.images.library_messages import quiet_libraries
 from prostreg.images.volume import Volume
 
 ORTHOGONAL_TOLERANCE = 1e-3
-
-MOST_GREY = 255.0
-"""A scan whose values all lie from 0 to here has been turned into a picture."""
 
 
 def read_ct(path: Path) -> Volume:
@@ -36,13 +38,13 @@ def read_ct(path: Path) -> Volume:
     path = Path(path)
     volume = read_dicom_series(path) if path.is_dir() else _read_volume(path, "The CT")
     faults = FaultList()
-    faults.extend(_value_faults(volume.values, f"The CT {path.name}"))
+    faults.extend(unit_faults(volume.values, f"The CT {path.name}"))
     faults.raise_if_any()
     return volume
 
 
 def read_labels(path: Path) -> Volume:
-    """Reads a label map from NIfTI, NRRD or MHA/MHD.
+    """Reads a label map from NIfTI, NRRD, MHA/MHD or a DICOM segmentation (SEG).
 
     Returns:
         Values int32 (the one volume whose values are not float32), geometry in RAS.
@@ -52,7 +54,9 @@ def read_labels(path: Path) -> Volume:
     """
     path = Path(path)
     if path.is_dir():
-        raise InputError(f"The labels {path} are a folder: give a NIfTI, NRRD or MHA file.")
+        raise InputError(f"The labels {path} are a folder: give a NIfTI, NRRD, MHA or DICOM SEG file.")
+    if path.is_file() and image_suffix(path) not in SUFFIXES and is_dicom(path):
+        return read_dicom_segmentation(path)
     volume = _read_volume(path, "The labels")
     whole = np.rint(volume.values)
     if not np.isfinite(volume.values).all() or not np.array_equal(whole, volume.values):
@@ -94,8 +98,19 @@ def _header(path: Path, what: str) -> StoredImage:
     if image_suffix(path) in SUFFIXES and path.is_file():
         return read_image_header(path, f"{what} {path.name}")
     if path.is_file() and is_dicom(path):
-        raise InputError(f"{what} {path.name} is a single DICOM file: give the folder with all slices of the scan.")
+        raise InputError(_single_file(path, f"{what} {path.name}"))
     raise InputError(f"{what} {path.name} is of a kind that is not read here: give one of {', '.join(SUFFIXES)}.")
+
+
+def _single_file(path: Path, name: str) -> str:
+    with quiet_libraries():
+        header = read_header(path, ["Modality", "NumberOfFrames"]) or pydicom.Dataset()
+    frames = whole_number_of(header, "NumberOfFrames", 1)
+    if words_of(header, "Modality") == ["SEG"]:
+        return f"{name} is a DICOM segmentation: give it as labels, and the CT's folder as CT."
+    if frames > 1:
+        return f"{name} is a DICOM file of {frames} frames, which is not read as a volume: {EXPORT}."
+    return f"{name} is a single DICOM file: give the folder with all slices of the scan."
 
 
 def orthogonality_faults(volume_from_index: Matrix, name: str) -> list[str]:
@@ -111,19 +126,3 @@ def orthogonality_faults(volume_from_index: Matrix, name: str) -> list[str]:
         f"{name} has directions that are not at right angles (a sheared grid, as of a tilted gantry): "
         "resample it onto an upright grid, for example with Slicer's Resample Scalar/Vector/DWI Volume."
     ]
-
-
-def _value_faults(values: NDArray[np.float32], name: str) -> list[str]:
-    finite = np.isfinite(values)
-    if not finite.all():
-        count = int(finite.size - np.count_nonzero(finite))
-        return [f"{name} has {count} values that are NaN or infinite: fill them (air in a CT is -1000 HU)."]
-    low, high = float(values.min()), float(values.max())
-    if low == high:
-        return [f"{name} is constant, all voxels are {low:g}: it shows nothing."]
-    if low >= 0 and high <= MOST_GREY:
-        return [
-            f"{name} has values from {low:g} to {high:g} only: these are grey values, not HU (air -1000, water 0, "
-            "bone from 200). Export the CT with its original values."
-        ]
-    return []

@@ -17,10 +17,12 @@ class Volume:
     Attributes:
         values: (slices, rows, columns) = [k, j, i], float32; HU or attenuation in 1/mm.
         volume_from_index: (4, 4), maps voxel-centre indices (i, j, k) to RAS mm.
+        note: a sentence on its file that a result shall repeat as a warning.
     """
 
     values: NDArray[np.float32]
     volume_from_index: Matrix
+    note: str | None = None
 
     @property
     def size(self) -> tuple[int, int, int]:

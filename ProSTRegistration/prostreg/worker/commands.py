@@ -21,6 +21,7 @@ from prostreg.choices import DEVICES, PolarityChoice
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm import CArm
 from prostreg.images.attenuation import attenuation_from_hu, moving_volume
+from prostreg.images.ct_units import unit_faults
 from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.images.xray_reading import pixel_faults
@@ -234,8 +235,8 @@ def _refuse_unusable_ct(hu: NDArray[np.float32]) -> None:
     faults = FaultList()
     if min(hu.shape) < 2:
         faults.add(f"The CT has {hu.shape[::-1]} voxels; a registration needs at least 2 along every axis.")
-    if not np.isfinite(hu).all():
-        faults.add("The CT contains NaN or infinity: export it again, or replace those voxels by air (-1000 HU).")
+    else:
+        faults.extend(unit_faults(hu, "The CT"))
     faults.raise_if_any()
 
 
