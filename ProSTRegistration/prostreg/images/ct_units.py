@@ -1,4 +1,4 @@
-"""Whether a CT is in HU, seen from the air around the patient and the tissue inside."""
+"""Checks that a CT is in HU, by the air around the patient and the tissue inside."""
 
 from __future__ import annotations
 
