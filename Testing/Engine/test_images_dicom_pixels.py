@@ -148,7 +148,7 @@ def test_a_stream_of_another_size_is_refused(tmp_path: Path) -> None:
 def test_a_deflated_file_that_is_damaged_or_endless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.dcm"
     write_in(path, DeflatedExplicitVRLittleEndian)
-    monkeypatch.setattr("prostreg.images.dicom_opening.MOST_INFLATED", 500)
+    monkeypatch.setattr("prostreg.images.dicom.opening.MOST_INFLATED", 500)
     assert "unpacks to more than" in refused(path)
     monkeypatch.undo()
     path.write_bytes(path.read_bytes()[:-300])

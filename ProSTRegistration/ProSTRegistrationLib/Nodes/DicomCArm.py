@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydicom.datadict import tag_for_keyword
 
+from prostreg.images.dicom.opening import is_dicom
 from prostreg.images.dicom_geometry.carm_from_dicom import carm_from_dicom, pixel_pitch_mm, source_detector_mm
 from prostreg.images.dicom_geometry.viewing_side import ViewingSide, viewing_side
-from prostreg.images.dicom_opening import is_dicom
 from prostreg.images.dicom_tags import Tags, number_within, read_header
 from ProSTRegistrationLib.Nodes.CArmPresets import PRESETS, presetSettings
 from ProSTRegistrationLib.Nodes.CArmSettings import LARGEST_ANGLE_DEG, TYPICAL_SOD_SHARE, CArmSettings, offCentrePoint

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.frames import ras_from_lps
-from prostreg.images.dicom_hu import hu_of_slices
+from prostreg.images.dicom.hu import hu_of_slices
 from prostreg.images.dicom_tags import numbers_of, read_header, value_of, whole_number_of, words_of
 from prostreg.images.grid_resampling import resampled
 from prostreg.images.library_messages import quiet_libraries

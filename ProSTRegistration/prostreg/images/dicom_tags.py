@@ -10,7 +10,7 @@ import numpy as np
 import pydicom
 
 from prostreg.errors import InputError
-from prostreg.images.dicom_opening import opened
+from prostreg.images.dicom.opening import opened
 from prostreg.machine import refuse_too_large
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.frames import Matrix, ras_from_lps
 from prostreg.images.ct_units import unit_faults
-from prostreg.images.dicom_opening import is_dicom
-from prostreg.images.dicom_segmentation import read_dicom_segmentation
+from prostreg.images.dicom.opening import is_dicom
+from prostreg.images.dicom.segmentation import read_dicom_segmentation
 from prostreg.images.dicom_series import EXPORT, read_dicom_series
 from prostreg.images.dicom_tags import read_header, whole_number_of, words_of
 from prostreg.images.formats.stored_image import StoredImage

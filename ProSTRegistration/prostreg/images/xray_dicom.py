@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from prostreg.choices import Polarity
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm import CArm
+from prostreg.images.dicom.pixels import PixelLayout, pixel_layout, stored_values
+from prostreg.images.dicom.polarity import polarity_by_tags
 from prostreg.images.dicom_geometry.carm_from_dicom import carm_from_dicom, field_trouble
 from prostreg.images.dicom_geometry.viewing_side import ViewingSide, viewing_side
-from prostreg.images.dicom_pixels import PixelLayout, pixel_layout, stored_values
-from prostreg.images.dicom_polarity import polarity_by_tags
 from prostreg.images.dicom_tags import read_dataset, whole_number_of
 from prostreg.images.library_messages import quiet_libraries
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from prostreg.choices import Polarity
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
+from prostreg.images.dicom.opening import is_dicom
 from prostreg.images.dicom_geometry.viewing_side import ViewingSide
-from prostreg.images.dicom_opening import is_dicom
 from prostreg.images.formats.picture_size import refuse_many_pixels
 from prostreg.images.formats.pictures import PICTURE_FORMATS, read_picture
 from prostreg.images.formats.stored_image import count_of, unreadable

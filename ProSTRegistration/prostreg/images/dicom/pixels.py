@@ -11,7 +11,7 @@ import pydicom
 from numpy.typing import NDArray
 
 from prostreg.errors import InputError
-from prostreg.images.dicom_decoding import CompressedPixels, decoded_pixels
+from prostreg.images.dicom.decoding import CompressedPixels, decoded_pixels
 from prostreg.images.dicom_tags import value_of, whole_number_of
 from prostreg.images.formats.picture_size import refuse_many_pixels
 from prostreg.machine import refuse_too_large

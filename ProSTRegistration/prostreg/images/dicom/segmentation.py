@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from prostreg.geometry.frames import ras_from_lps
-from prostreg.images.dicom_pixels import pixel_layout, stored_values
+from prostreg.images.dicom.pixels import pixel_layout, stored_values
 from prostreg.images.dicom_tags import numbers_of, read_dataset, value_of, whole_number_of, words_of
 from prostreg.images.formats.picture_size import refuse_many_pixels
 from prostreg.images.library_messages import quiet_libraries

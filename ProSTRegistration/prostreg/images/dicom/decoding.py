@@ -62,7 +62,7 @@ def decoded_pixels(images: Mapping[str, CompressedPixels]) -> dict[str, NDArray[
         for number, image in enumerate(images.values()):
             (folder / f"{number:06d}.dcm").write_bytes(_bare_file(image))
         trouble = run_confined(
-            "prostreg.images.dicom_decoder",
+            "prostreg.images.dicom.decoder",
             folder,
             _LIMIT_S + _LIMIT_S_PER_PIXEL * sum(image.count for image in images.values()),
             _DECODING_BYTES_PER_PIXEL * max(image.count for image in images.values()),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from prostreg.images.ct_units import is_turned_over
-from prostreg.images.dicom_pixels import PixelLayout, pixel_layout, stored_values
+from prostreg.images.dicom.pixels import PixelLayout, pixel_layout, stored_values
 from prostreg.images.dicom_tags import numbers_of, read_dataset, value_of, words_of
 from prostreg.images.library_messages import quiet_libraries
 from prostreg.machine import refuse_too_large
