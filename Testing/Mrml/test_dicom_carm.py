@@ -210,3 +210,14 @@ def test_magnification_stands_in_for_the_distance_to_the_patient():
     read = settingsFromTags(tagsOfTexts(texts), (64, 64))
     assert read.found == ("SDD", "SOD")
     assert np.isclose(read.settings.sodMm, 800)
+
+
+def test_the_panel_says_what_the_command_line_says():
+    """Centimetres, an estimated pixel size and what is missing, in the same words; the isocentre in the same unit."""
+    texts = {"0018,1110": "115", "0018,1111": "70", "0018,1162": "230.4"}
+    read = settingsFromTags(tagsOfTexts(texts | {"0028,0010": "768", "0028,0011": "1024"}), (1024, 768))
+    assert (read.settings.sddMm, read.settings.sodMm) == (1150, 700)
+    assert np.allclose(read.settings.pixelSizeMm, 0.3)
+    assert "DistanceSourceToDetector is 115, which was read as cm." in read.summary
+    assert "0.300 mm is estimated from IntensifierSize." in read.summary
+    assert "ImagerPixelSpacing (0018,1164) has no usable value" in settingsFromTags(tagsOfTexts({}), (64, 64)).summary

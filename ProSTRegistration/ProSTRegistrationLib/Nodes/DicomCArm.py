@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pydicom.datadict import tag_for_keyword
 
 from prostreg.images.dicom.opening import is_dicom
-from prostreg.images.dicom_geometry.carm_from_dicom import carm_from_dicom, pixel_pitch_mm, source_detector_mm
+from prostreg.images.dicom_geometry.carm_from_dicom import carm_from_dicom, said_of_carm
+from prostreg.images.dicom_geometry.distances import pixel_pitch, source_detector, source_patient_mm
 from prostreg.images.dicom_geometry.viewing_side import ViewingSide, viewing_side
 from prostreg.images.dicom_tags import Tags, number_within, read_header
 from ProSTRegistrationLib.Nodes.CArmPresets import PRESETS, presetSettings
@@ -31,18 +32,21 @@ class DicomSettings:
         found: names of the values that came from DICOM.
         missing: names of the others.
         side: the side from which the file's image is seen; the settings are those of the image as stored.
+        said: sentences on values that are missing, in another unit or estimated; None where there is nothing to say.
     """
 
     settings: CArmSettings
     found: tuple[str, ...]
     missing: tuple[str, ...]
     side: ViewingSide
+    said: str | None
 
     @property
     def summary(self) -> str:
-        """One line for people."""
+        """Sentences for people."""
         found = f"Read from DICOM: {', '.join(self.found)}" if self.found else "DICOM tells nothing about the C-arm"
-        return f"{found}; missing: {', '.join(self.missing)}." if self.missing else f"{found}."
+        told = f"{found}; missing: {', '.join(self.missing)}." if self.missing else f"{found}."
+        return told if self.said is None else f"{told} {self.said}"
 
 
 class DatabaseTags:
@@ -77,8 +81,8 @@ def settingsFromTags(tags: Tags, size: tuple[int, int]) -> DicomSettings:
         DicomSettings. Texts that cannot be read and values that no device has count as missing.
     """
     usual = presetSettings(next(iter(PRESETS)), size)
-    carm, sddMm, pixelSizeMm = carm_from_dicom(tags), source_detector_mm(tags), pixel_pitch_mm(tags)
-    sodMm = _sodMm(tags, sddMm)
+    carm, detector, pixelSizeMm = carm_from_dicom(tags), source_detector(tags), pixel_pitch(tags).mm
+    sddMm, sodMm = detector.mm, source_patient_mm(tags, detector)
     primary, secondary = (
         number_within(tags, keyword, -LARGEST_ANGLE_DEG, LARGEST_ANGLE_DEG)
         for keyword in ("PositionerPrimaryAngle", "PositionerSecondaryAngle")
@@ -99,7 +103,7 @@ def settingsFromTags(tags: Tags, size: tuple[int, int]) -> DicomSettings:
     )
     found = tuple(name for name, value in read.items() if value is not None)
     missing = tuple(name for name in read if name not in found)
-    return DicomSettings(settings, found, missing, viewing_side(tags))
+    return DicomSettings(settings, found, missing, viewing_side(tags), said_of_carm(tags))
 
 
 def tagsOf(volumeNode: vtkMRMLScalarVolumeNode, dicomDatabase: Any | None = None) -> Tags | None:
@@ -122,11 +126,3 @@ def tagsOf(volumeNode: vtkMRMLScalarVolumeNode, dicomDatabase: Any | None = None
         return read_header(path)
     madeOf = volumeNode.GetNodeReference(OWNER_REFERENCE)
     return tagsOf(madeOf, dicomDatabase) if madeOf is not None else None
-
-
-def _sodMm(tags: Tags, sddMm: float | None) -> float | None:
-    if sddMm is None:
-        return None
-    sodMm = number_within(tags, "DistanceSourceToPatient", 1.0, sddMm - 1.0)
-    magnification = number_within(tags, "EstimatedRadiographicMagnificationFactor", 1.001, 100.0)
-    return sddMm / magnification if sodMm is None and magnification is not None else sodMm

@@ -14,7 +14,7 @@ from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm import CArm
 from prostreg.images.dicom.pixels import PixelLayout, pixel_layout, stored_values
 from prostreg.images.dicom.polarity import polarity_by_tags
-from prostreg.images.dicom_geometry.carm_from_dicom import carm_from_dicom, field_trouble
+from prostreg.images.dicom_geometry.carm_from_dicom import carm_from_dicom, said_of_carm
 from prostreg.images.dicom_geometry.viewing_side import ViewingSide, viewing_side
 from prostreg.images.dicom_tags import read_dataset, whole_number_of
 from prostreg.images.library_messages import quiet_libraries
@@ -27,7 +27,7 @@ class DicomXRay:
     Attributes:
         pixels: (height, width) as stored.
         carm, polarity: None where the tags do not tell.
-        note: what has to be said of the C-arm.
+        note: what has to be said of the C-arm, or what it lacks.
         polarity_note: what has to be said of the polarity.
         side: the side from which it is seen.
     """
@@ -53,7 +53,7 @@ def read_dicom_xray(path: Path) -> DicomXRay:
             raise InputError(f"{name} is not a readable DICOM file: export it anew.")
         layout = _layout(dataset, name)
         polarity, polarity_note = polarity_by_tags(dataset)
-        carm, note, side = carm_from_dicom(dataset), field_trouble(dataset), viewing_side(dataset)
+        carm, note, side = carm_from_dicom(dataset), said_of_carm(dataset), viewing_side(dataset)
     values = stored_values({name: (dataset, layout)})[name]
     return DicomXRay(np.asarray(values[0], dtype=np.float32), carm, polarity, note, polarity_note, side)
 

@@ -35,7 +35,7 @@ class XRayImage:
         pixels: (height, width) float32, grey values as stored.
         carm: from DICOM tags, None where they do not tell.
         polarity: from DICOM tags, None where they do not tell.
-        note: a sentence on DICOM tags that could not be used for the C-arm.
+        note: sentences on DICOM tags that are missing for the C-arm, or have to be doubted.
         polarity_note: a sentence on DICOM tags that contradict each other on the polarity.
         side: from DICOM tags, None for other files: the side from which the stored pixels are seen.
     """

@@ -175,10 +175,8 @@ class _CaseReader:
         described = None if image is None else image.carm
         if camera is None:
             if image is not None and described is None:
-                self.faults.add(
-                    f'{where} has no "camera", and its image has no DICOM tags that tell the source-detector '
-                    'distance and the detector\'s pixel spacing: give "camera" with "K" and "size".'
-                )
+                told = "has no DICOM tags." if image.note is None else f"tells no C-arm in its DICOM tags: {image.note}"
+                self.faults.add(f'{where} has no "camera", and its image {told} Give "camera" with "K" and "size".')
             return described, None if described is None else described.size
         if described is None or "K" in camera or "size" in camera:
             carm, said = read_carm(camera, f"{where}: "), camera.raw("size")

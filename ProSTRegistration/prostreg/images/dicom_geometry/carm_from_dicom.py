@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from prostreg.errors import InputError
-from prostreg.geometry.carm import LARGEST_PIXEL_MM, LARGEST_SDD_MM, SMALLEST_PIXEL_MM, SMALLEST_SDD_MM, CArm
+from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_accuracy import FROM_DICOM, GUESSED
 from prostreg.images.dicom_geometry.detector_field import DetectorField, detector_field
+from prostreg.images.dicom_geometry.distances import pixel_pitch, source_detector
 from prostreg.images.dicom_geometry.viewing_side import is_joined_device
-from prostreg.images.dicom_tags import Tags, number_within, numbers_of, whole_number_of
+from prostreg.images.dicom_tags import Tags, whole_number_of
 
 
 def carm_from_dicom(tags: Tags) -> CArm | None:
@@ -19,20 +20,29 @@ def carm_from_dicom(tags: Tags) -> CArm | None:
     Returns:
         None where the tags do not tell, or tell nothing usable.
     """
-    sdd_mm, pitch_mm = source_detector_mm(tags), pixel_pitch_mm(tags)
-    if sdd_mm is None or pitch_mm is None:
+    detector, pitch = source_detector(tags), pixel_pitch(tags)
+    if detector.mm is None or pitch.mm is None:
         return None
-    field = _field(tags, pitch_mm)
-    accuracy = FROM_DICOM if is_joined_device(tags) and field.trouble is None else GUESSED
+    field = _field(tags, pitch.mm)
+    is_clear = field.trouble is None and detector.said is None and pitch.said is None
+    accuracy = FROM_DICOM if is_joined_device(tags) and is_clear else GUESSED
     try:
-        return CArm.from_sdd(sdd_mm, pitch_mm, _size(tags), field.detector_middle, accuracy=accuracy)
+        return CArm.from_sdd(detector.mm, pitch.mm, _size(tags), field.detector_middle, accuracy=accuracy)
     except InputError:
         return None
 
 
+def said_of_carm(tags: Tags) -> str | None:
+    """Sentences on the tags: which value is missing, read in another unit or estimated, and trouble with the field."""
+    said = [
+        part for part in (source_detector(tags).said, pixel_pitch(tags).said, field_trouble(tags)) if part is not None
+    ]
+    return " ".join(said) or None
+
+
 def field_trouble(tags: Tags) -> str | None:
     """A sentence where tags about the field of view cannot be used for the C-arm."""
-    pitch_mm = pixel_pitch_mm(tags)
+    pitch_mm = pixel_pitch(tags).mm
     trouble = None if pitch_mm is None else _field(tags, pitch_mm).trouble
     if trouble is None:
         return None
@@ -40,25 +50,6 @@ def field_trouble(tags: Tags) -> str | None:
         f"The DICOM tags do not tell where the beam's axis meets the image: {trouble}. The image's middle is taken, and"
         ' counts as little known: give "K" if you know better.'
     )
-
-
-def source_detector_mm(tags: Tags) -> float | None:
-    """DistanceSourceToDetector (0018,1110); None where it is absent or no device has it."""
-    return number_within(tags, "DistanceSourceToDetector", SMALLEST_SDD_MM, LARGEST_SDD_MM)
-
-
-def pixel_pitch_mm(tags: Tags) -> tuple[float, float] | None:
-    """Pixel pitch on the detector (along columns, along rows); None where it is absent or no device has it.
-
-    ImagerPixelSpacing (0018,1164), which already counts binning, or else DetectorElementSpacing (0018,7022).
-    PixelSpacing is not used: it may be scaled to the patient.
-    """
-    for keyword in ("ImagerPixelSpacing", "DetectorElementSpacing"):
-        spacing = numbers_of(tags, keyword, 2)
-        if spacing and all(SMALLEST_PIXEL_MM <= value <= LARGEST_PIXEL_MM for value in spacing):
-            between_rows, between_columns = spacing
-            return between_columns, between_rows
-    return None
 
 
 def _field(tags: Tags, pitch_mm: tuple[float, float]) -> DetectorField:

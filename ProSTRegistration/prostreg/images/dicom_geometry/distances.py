@@ -1,0 +1,110 @@
+"""Distances and pixel pitch that an X-ray's DICOM tags tell, and what has to be said of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prostreg.geometry.carm import LARGEST_PIXEL_MM, LARGEST_SDD_MM, SMALLEST_PIXEL_MM, SMALLEST_SDD_MM
+from prostreg.images.dicom_tags import Tags, number_within, numbers_of, whole_number_of
+
+_UNITS = ((1.0, "mm"), (10.0, "cm"), (1000.0, "m"))
+_SMALLEST_FIELD_MM, _LARGEST_FIELD_MM = 30.0, 600.0
+_MOST_BINNING = 16.0
+_NO_SPACING = "ImagerPixelSpacing (0018,1164) has no usable value"
+_SQUARE_WITHIN = 0.05
+"""Pixels of detectors are square; a field of view that gives others is not that of the image."""
+
+
+@dataclass(frozen=True)
+class SourceDetector:
+    """The source-detector distance.
+
+    Attributes:
+        mm: None where no tag tells a distance that a device has.
+        unit: mm in one unit of the tags; other than 1 where the file gives cm or m.
+        said: a sentence where it is missing or in another unit.
+    """
+
+    mm: float | None
+    unit: float = 1.0
+    said: str | None = None
+
+
+@dataclass(frozen=True)
+class PixelPitch:
+    """The pixel pitch on the detector.
+
+    Attributes:
+        mm: along columns, along rows; None where no tag tells one that a detector has.
+        said: a sentence where it is missing or estimated.
+    """
+
+    mm: tuple[float, float] | None
+    said: str | None = None
+
+
+def source_detector(tags: Tags) -> SourceDetector:
+    """DistanceSourceToDetector (0018,1110): in mm by the standard, in cm or m where it can be nothing else."""
+    given = numbers_of(tags, "DistanceSourceToDetector", 1)
+    for unit, name in _UNITS:
+        if given and SMALLEST_SDD_MM <= given[0] * unit <= LARGEST_SDD_MM:
+            said = None if unit == 1.0 else f"DistanceSourceToDetector is {given[0]:g}, which was read as {name}."
+            return SourceDetector(given[0] * unit, unit, said)
+    fault = f"is {given[0]:g}, which no device has" if given else "is missing"
+    return SourceDetector(None, said=f"DistanceSourceToDetector (0018,1110) {fault}.")
+
+
+def source_patient_mm(tags: Tags, detector: SourceDetector) -> float | None:
+    """The distance from the source to the patient, told or by the magnification; None where it makes no sense."""
+    if detector.mm is None:
+        return None
+    told = number_within(tags, "DistanceSourceToPatient", 1.0 / detector.unit, (detector.mm - 1.0) / detector.unit)
+    if told is not None:
+        return told * detector.unit
+    magnification = number_within(tags, "EstimatedRadiographicMagnificationFactor", 1.001, 100.0)
+    return None if magnification is None else detector.mm / magnification
+
+
+def pixel_pitch(tags: Tags) -> PixelPitch:
+    """Pitch by ImagerPixelSpacing (0018,1164), which counts binning, or by what stands in for it.
+
+    DetectorElementSpacing (0018,7022) is of the physical elements: DetectorBinning (0018,701A) of them make a pixel.
+    FieldOfViewDimensions (0018,1149) or IntensifierSize (0018,1162) over the image's size are an estimate. PixelSpacing
+    is not used: it may be scaled to the patient.
+    """
+    imager = _usable(numbers_of(tags, "ImagerPixelSpacing", 2))
+    if imager is not None:
+        return PixelPitch(imager)
+    binning = numbers_of(tags, "DetectorBinning", 2)
+    factors = binning if binning and all(1.0 <= factor <= _MOST_BINNING for factor in binning) else [1.0, 1.0]
+    elements = numbers_of(tags, "DetectorElementSpacing", 2)
+    detector = _usable([element * factor for element, factor in zip(elements, factors, strict=False)])
+    if detector is not None:
+        return PixelPitch(detector)
+    for keyword in ("FieldOfViewDimensions", "IntensifierSize"):
+        field = _pitch_of_field(tags, keyword)
+        if field is not None:
+            return PixelPitch((field, field), f"{_NO_SPACING}: {field:.3f} mm is estimated from {keyword}.")
+    return PixelPitch(
+        None, f"{_NO_SPACING}, nor has DetectorElementSpacing, FieldOfViewDimensions or IntensifierSize in its place."
+    )
+
+
+def _usable(spacing: list[float]) -> tuple[float, float] | None:
+    """Spacings along columns and along rows; DICOM gives them the other way round."""
+    if len(spacing) != 2 or not all(SMALLEST_PIXEL_MM <= value <= LARGEST_PIXEL_MM for value in spacing):
+        return None
+    between_rows, between_columns = spacing
+    return between_columns, between_rows
+
+
+def _pitch_of_field(tags: Tags, keyword: str) -> float | None:
+    """Pitch of square pixels where a field of one diameter, or of two sides in either order, fills the image."""
+    size = whole_number_of(tags, "Columns", 0), whole_number_of(tags, "Rows", 0)
+    sides = numbers_of(tags, keyword, 1) or numbers_of(tags, keyword, 2)
+    if not sides or min(size) < 1 or not all(_SMALLEST_FIELD_MM <= side <= _LARGEST_FIELD_MM for side in sides):
+        return None
+    if len(sides) == 1:
+        return sides[0] / min(size)
+    long, short = max(sides) / max(size), min(sides) / min(size)
+    return (long + short) / 2 if abs(long / short - 1.0) <= _SQUARE_WITHIN else None
