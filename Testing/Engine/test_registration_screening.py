@@ -61,6 +61,9 @@ def test_a_view_is_put_where_it_fits_and_shows_there_what_it_showed_ahead(projec
     assert match.scores[1] > match.scores[0]
     found, true = (CARM.project(pose[:3, :3] @ CENTRE + pose[:3, 3]) for pose in (match.camera_from_volume[1], aside))
     np.testing.assert_allclose(found, true, atol=1.5)
+    misread = XRay(-image, xray.mask, "bone-dark", XRay(image, xray.mask, "bone-bright"))
+    either_way = match_views(projector, misread, CARM, CENTRE, 70.0, rotations, depths, lambda: None)
+    assert either_way.scores[1] == pytest.approx(match.scores[1], rel=1e-4)
 
 
 def test_a_screening_can_be_ended(body, projector, turned):
