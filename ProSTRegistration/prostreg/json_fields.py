@@ -18,7 +18,24 @@ Name = TypeVar("Name", bound=str)
 _REQUIRED: Any = object()
 _MOST_DIGITS = 16
 _LONGEST_SHOWN = 60
+_HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def parsed_json(text: str) -> Any:
+    """Content of a JSON text. A whole number that no machine's integer holds becomes a float, infinite at worst.
+
+    Raises:
+        ValueError: the text is not JSON, or a text inside holds half of a character, which cannot be written again.
+        RecursionError: its brackets are nested without end.
+    """
+    content = json.loads(text, parse_int=_number)
+    if _HALF_CHARACTER.search(text):
+        try:
+            json.dumps(content, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"it holds half of a character, {ascii(error.object[error.start])[1:-1]}") from None
+    return content
 
 
 def json_content(path: Path, kind: str, hint: str = "") -> Any:
@@ -33,7 +50,7 @@ def json_content(path: Path, kind: str, hint: str = "") -> Any:
         InputError: the file cannot be read, or is not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"), parse_int=_number)
+        return parsed_json(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         fault = "does not exist: check the path."
     except OSError as error:
@@ -61,7 +78,12 @@ def json_object(path: Path, kind: str, hint: str = "") -> dict[str, Any]:
 
 def is_number(value: object) -> bool:
     """True for a finite number; True and False are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def likely_meant(name: str, known: Collection[str]) -> str:
@@ -133,7 +155,7 @@ class JsonFields:
 
     def text(self, key: str, default: Any = _REQUIRED, advice: str = "give a text") -> str:
         def fits(value: Any) -> bool:
-            return isinstance(value, str) and (bool(value.strip()) or value == default)
+            return isinstance(value, str) and "\0" not in value and (bool(value.strip()) or value == default)
 
         return self.checked(key, fits, advice, "", default)
 

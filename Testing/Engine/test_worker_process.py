@@ -1,5 +1,6 @@
 """The real worker process, driven by the real client."""
 
+import json
 import os
 import signal
 import socket
@@ -371,6 +372,48 @@ class TestListening:
         right = WorkerClient(RemoteWorker("127.0.0.1", listening, "the token"))
         assert ask(right, "status").reply
         right.stop()
+
+    @pytest.mark.parametrize(
+        "opening",
+        [
+            {"event": "proof", "proof": "\ud800"},
+            {"event": "hello", "protocol": 1, "challenge": "\ud800"},
+            {"event": "hello", "protocol": 10**400, "challenge": "x"},
+        ],
+    )
+    def test_no_opening_deafens_it(self, listening, opening):
+        text = json.dumps(opening).encode()
+        with socket.create_connection(("127.0.0.1", listening), timeout=PATIENCE_S) as stranger:
+            stranger.sendall(PREAMBLE.pack(MAGIC, len(text), 0) + text)
+            while stranger.recv(1 << 16):
+                pass
+        client = WorkerClient(RemoteWorker("127.0.0.1", listening, "the token"))
+        assert ask(client, "status").reply
+        client.stop()
+
+    def test_silent_strangers_keep_nobody_waiting(self, listening):
+        strangers = [socket.create_connection(("127.0.0.1", listening)) for _ in range(5)]
+        client = WorkerClient(RemoteWorker("127.0.0.1", listening, "the token"))
+        assert ask(client, "status").reply
+        for stranger in strangers:
+            stranger.settimeout(PATIENCE_S)
+            assert MAGIC in stranger.recv(1 << 16)
+            stranger.settimeout(0.2)
+            with pytest.raises(TimeoutError):  # its connection is still open: nobody waited for its end
+                stranger.recv(1)
+            stranger.close()
+        client.stop()
+
+    def test_a_second_client_is_told_of_the_first(self, listening):
+        first = WorkerClient(RemoteWorker("127.0.0.1", listening, "the token"))
+        assert ask(first, "status").reply
+        second = WorkerClient(RemoteWorker("127.0.0.1", listening, "the token"))
+        assert "Another client is connected" in str(ask(second, "status").error)
+        assert ask(first, "status").reply
+        first.stop()
+        again = WorkerClient(RemoteWorker("127.0.0.1", listening, "the token"))
+        assert ask(again, "status").reply
+        again.stop()
 
     def test_nobody_listens(self):
         with socket.create_server(("127.0.0.1", 0)) as server:

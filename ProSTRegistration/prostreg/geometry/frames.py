@@ -32,7 +32,7 @@ def rigid_faults(matrix: ArrayLike, name: str) -> list[str]:
     """Says in words what keeps a matrix from being a rigid 4x4 transform; empty if it is one."""
     try:
         values = np.asarray(matrix, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return [f"{name} is not a matrix of numbers: give 4 rows of 4 numbers."]
     if values.shape != (4, 4):
         return [f"{name} has shape {'x'.join(map(str, values.shape))}: give 4 rows of 4 numbers."]

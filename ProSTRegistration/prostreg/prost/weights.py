@@ -21,7 +21,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from prostreg.errors import FaultList, WeightsError
-from prostreg.json_fields import JsonFields
+from prostreg.json_fields import JsonFields, parsed_json
 from prostreg.prost.card import Card, MadeFor, card_path, card_text, read_card, read_made_for
 from prostreg.prost.network import ProSTNetwork
 from prostreg.prost.networks import NETWORKS, NetworkMaker, make_network
@@ -183,7 +183,7 @@ def _read_description(metadata: Mapping[str, str], faults: FaultList) -> _Descri
         return None
     noted = FaultList()
     try:
-        fields = JsonFields(json.loads(metadata[METADATA_KEY]), "the file's metadata", noted)
+        fields = JsonFields(parsed_json(metadata[METADATA_KEY]), "the file's metadata", noted)
     except (ValueError, RecursionError):
         faults.add("The file's metadata is damaged. Copy or download it again.")
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,7 +12,8 @@ from prostreg.worker.handshake import MAX_PAYLOAD_BEFORE_PROOF, Handshake, Hands
 from prostreg.worker.protocol import MAX_PAYLOAD_BYTES, Arrays, BrokenStreamError, Message, MessageDecoder, encode
 
 RECEIVE_BYTES = 1 << 20
-HANDSHAKE_TIMEOUT_S = 30.0
+HANDSHAKE_LIMIT_S = 30.0
+"""For the whole handshake, however often the other side says a little."""
 
 
 class Connection:
@@ -22,7 +24,7 @@ class Connection:
         token: the secret that both sides know.
 
     Raises:
-        HandshakeError: the other side does not know the token, or said nothing in time.
+        HandshakeError: the other side does not know the token, or did not prove it in time.
     """
 
     def __init__(self, connected: socket.socket, token: str) -> None:
@@ -30,6 +32,7 @@ class Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._send_lock = threading.Lock()
         self._decoder = MessageDecoder(MAX_PAYLOAD_BEFORE_PROOF)
+        self._deadline: float | None = time.monotonic() + HANDSHAKE_LIMIT_S
         self._prove(Handshake("worker", token))
 
     def send(self, header: Mapping[str, Any], arrays: Arrays | None = None) -> None:
@@ -37,6 +40,7 @@ class Connection:
 
         Raises:
             OSError: the connection is lost.
+            ValueError: it cannot be encoded (see `encode`); nothing was sent.
         """
         buffers = encode(header, arrays)
         with self._send_lock:
@@ -66,6 +70,8 @@ class Connection:
 
     def _receive(self) -> bool:
         try:
+            if self._deadline is not None:
+                self._socket.settimeout(max(self._deadline - time.monotonic(), 1e-3))
             data = self._socket.recv(RECEIVE_BYTES)
         except OSError:
             return False
@@ -73,7 +79,6 @@ class Connection:
         return bool(data)
 
     def _prove(self, handshake: Handshake) -> None:
-        self._socket.settimeout(HANDSHAKE_TIMEOUT_S)
         try:
             self.send(handshake.opening)
             for message in self.messages():
@@ -82,7 +87,7 @@ class Connection:
                 if handshake.done:
                     break
             else:
-                raise HandshakeError("The other side left before it proved that it knows the token.")
+                raise HandshakeError("The other side left, or took too long, before it proved that it knows the token.")
         except BrokenStreamError as error:
             self.close()
             raise HandshakeError(f"The other side is no client of this worker: {error}") from error
@@ -90,4 +95,5 @@ class Connection:
             self.close()
             raise
         self._decoder.max_payload_bytes = MAX_PAYLOAD_BYTES
+        self._deadline = None
         self._socket.settimeout(None)

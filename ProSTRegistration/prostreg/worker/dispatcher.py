@@ -36,6 +36,8 @@ TASKS = {
     "adapt": TaskWords("adapting", "An adaptation is running"),
     "sample": TaskWords("making a sample", "Sample data are being made"),
 }
+CANNOT_BE_SENT = "The worker's answer cannot be sent; its log tells why."
+LONGEST_QUOTED = 60
 WORK_COMMANDS = frozenset({"load_ct", "load_anatomy", "load_views", "render", "adapted", "check", *TASKS})
 
 
@@ -78,7 +80,6 @@ class Worker:
             # The parent is gone: nobody waits for what the main thread may still be doing.
             os._exit(0)
         self._cancel()
-        connection.close()
 
     def _accept(self, connection: Connection, message: Message) -> None:
         request, command = message.header.get("id"), message.header.get("command")
@@ -96,7 +97,7 @@ class Worker:
             self._queue(Job(connection, request, command, message))
         else:
             known = ", ".join(sorted({"status", "cancel", "shutdown"} | WORK_COMMANDS))
-            fault = f"There is no command {command!r}; there are {known}."
+            fault = f"There is no command {command[:LONGEST_QUOTED]!r}; there are {known}."
             _send_error(connection, request, "protocol", [fault])
 
     def _queue(self, job: Job) -> None:
@@ -170,6 +171,12 @@ class Worker:
         return self._commands
 
 
+def refuse(connection: Connection, fault: str) -> None:
+    """Tells a client that it is not served, and closes its connection."""
+    _send_error(connection, None, "protocol", [fault])
+    connection.close()
+
+
 def _send_error(connection: Connection, request: int | None, kind: str, faults: list[str]) -> None:
     error = {"kind": kind, "faults": faults, "message": "\n".join(faults), "traceback": ""}
     _send(connection, request, "error", error)
@@ -183,3 +190,6 @@ def _send(
     except OSError:
         # The reading thread notices the loss and decides what follows.
         return
+    except ValueError as error:
+        print(f"An answer cannot be sent: {error}", file=sys.stderr, flush=True)
+        _send_error(connection, request, "defect", [CANNOT_BE_SENT])

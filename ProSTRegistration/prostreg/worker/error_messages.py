@@ -21,6 +21,10 @@ RAISED_ON_PURPOSE: tuple[tuple[type[ProSTError], str], ...] = (
 OUT_OF_MEMORY_WORDS = ("out of memory", "allocate memory", "not enough memory", "failed to allocate")
 """torch and SimpleITK raise a RuntimeError where numpy raises a MemoryError."""
 
+MOST_FAULTS = 100
+LONGEST_FAULT = 2000
+LONGEST_TRACEBACK = 20_000
+
 
 class BrokenEnvironmentError(Exception):
     """The engine cannot be loaded in this Python; the cause tells why."""
@@ -36,7 +40,14 @@ def error_content(error: Exception) -> dict[str, Any]:
 
 
 def _content(kind: str, faults: list[str], text: str = "") -> dict[str, Any]:
-    return {"kind": kind, "faults": faults, "message": "\n".join(faults), "traceback": text}
+    faults = [_shortened(fault) for fault in faults[:MOST_FAULTS]]
+    return {"kind": kind, "faults": faults, "message": "\n".join(faults), "traceback": text[-LONGEST_TRACEBACK:]}
+
+
+def _shortened(fault: str) -> str:
+    """A fault that quotes no more than can be read, in letters that can be sent."""
+    whole = fault.encode("utf-8", errors="backslashreplace").decode()
+    return whole if len(whole) <= LONGEST_FAULT else f"{whole[:LONGEST_FAULT]} ..."
 
 
 def _kind_and_fault(error: BaseException) -> tuple[str, str]:

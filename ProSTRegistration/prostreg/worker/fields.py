@@ -94,7 +94,7 @@ def _affine(fields: JsonFields, key: str) -> Matrix:
 def _affine_faults(given: Any, name: str) -> list[str]:
     try:
         value = np.array(given, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         value = np.zeros(0)
     if value.shape != (4, 4) or not np.isfinite(value).all():
         return [f"{name} must be 4 rows of 4 finite numbers."]

@@ -5,7 +5,7 @@ little-endian bytes of its arrays one after another. The header's key ``arrays``
 ``[{"name": "ct", "dtype": "<i2", "shape": [slices, rows, columns]}, ...]``.
 
 A stream that breaks the format is over: nothing behind the damage can be trusted, and both ends close the connection.
-This module needs numpy only, so that the Slicer side shares it.
+This module needs no more than numpy, so that the Slicer side shares it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from prostreg.json_fields import parsed_json
 
 PROTOCOL_VERSION = 1
 TOKEN_VARIABLE = "PROSTREG_WORKER_TOKEN"
@@ -49,7 +51,8 @@ def encode(header: Mapping[str, Any], arrays: Arrays | None = None) -> list[byte
     """The buffers of one message, to be sent in this order; array memory is not copied where it is contiguous.
 
     Raises:
-        ValueError: for an array of a type that the format does not carry, or too much of it.
+        ValueError: for an array of a type that the format does not carry, a text with half of a character, or too
+            much of it.
     """
     descriptions, buffers = [], []
     for name, array in (arrays or {}).items():
@@ -59,7 +62,7 @@ def encode(header: Mapping[str, Any], arrays: Arrays | None = None) -> list[byte
         descriptions.append({"name": name, "dtype": little_endian.dtype.str, "shape": list(array.shape)})
         if little_endian.nbytes:
             buffers.append(little_endian.reshape(-1).data.cast("B"))
-    text = json.dumps({**header, "arrays": descriptions}).encode()
+    text = json.dumps({**header, "arrays": descriptions}, ensure_ascii=False).encode()
     payload_bytes = sum(buffer.nbytes for buffer in buffers)
     if len(text) > MAX_HEADER_BYTES or payload_bytes > MAX_PAYLOAD_BYTES or len(descriptions) > MAX_ARRAYS:
         raise ValueError(f"The message is too large: {len(text)} bytes of header, {payload_bytes} bytes of arrays.")
@@ -109,7 +112,7 @@ class MessageDecoder:
 
 def _parse(text: bytes, payload: memoryview) -> Message:
     try:
-        header = json.loads(text)
+        header = parsed_json(text.decode())
     except (ValueError, RecursionError) as error:
         raise BrokenStreamError(f"The header is not JSON: {error}.") from error
     if not isinstance(header, dict):

@@ -12,15 +12,18 @@ import socket
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 
 from prostreg.errors import InputError, ProSTError
 from prostreg.worker.connection import Connection
-from prostreg.worker.dispatcher import Worker
-from prostreg.worker.handshake import HandshakeError
+from prostreg.worker.dispatcher import Worker, refuse
 from prostreg.worker.protocol import TOKEN_VARIABLE
 
 CONNECT_TIMEOUT_S = 20.0
 NICENESS = 5
+MOST_HANDSHAKES = 32
+HANDOVER_S = 5.0
+"""For a client that has just left to be gone."""
 
 
 def main(connect: str | None, listen: str | None) -> int:
@@ -64,14 +67,31 @@ def _give_way() -> None:
 
 
 def _serve_in_turn(worker: Worker, server: socket.socket, token: str) -> None:
-    while True:
-        connected, peer = server.accept()
+    """Accepts for ever; a handshake that lingers keeps nobody else waiting, but for `MOST_HANDSHAKES` of them."""
+    desk, is_served = threading.Semaphore(MOST_HANDSHAKES), threading.Lock()
+
+    def admit(connected: socket.socket, peer: str) -> None:
         try:
             connection = Connection(connected, token)
-        except (HandshakeError, OSError) as error:
-            print(f"Refused {peer[0]}:{peer[1]}: {error}", file=sys.stderr, flush=True)
-            continue
-        worker.serve(connection)
+        except Exception as error:
+            print(f"Refused {peer}: {error}", file=sys.stderr, flush=True)
+            return
+        finally:
+            desk.release()
+        if not is_served.acquire(timeout=HANDOVER_S):
+            refuse(connection, "Another client is connected to this worker: end that session first.")
+            return
+        with closing(connection):
+            try:
+                worker.serve(connection)
+            finally:
+                is_served.release()
+
+    while True:
+        connected, address = server.accept()
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        desk.acquire()
+        threading.Thread(target=admit, args=(connected, f"{address[0]}:{address[1]}"), daemon=True).start()
 
 
 def _address(text: str) -> tuple[str, int]:
