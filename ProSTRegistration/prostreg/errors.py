@@ -11,10 +11,25 @@ Each message says what is wrong, why, and what to try.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 Made = TypeVar("Made")
+
+MEMORY_IS_FULL = "The memory of this computer is full: close other programs, or crop the CT"
+
+_ADVICE = {
+    errno.ENOSPC: "make room on the disk and try again",
+    errno.EFBIG: "the limit for the size of files is too low here",
+    errno.ENAMETOOLONG: "choose shorter names",
+    errno.ENOMEM: "close other programs",
+    errno.EMFILE: "close other files and programs",
+}
+
+_OUT_OF_MEMORY_WORDS = ("out of memory", "allocate memory", "not enough memory", "failed to allocate")
+"""torch and SimpleITK raise a RuntimeError where numpy raises a MemoryError."""
 
 
 class ProSTError(Exception):
@@ -53,6 +68,23 @@ class WeightsError(ProSTError):
 
 class Stopped(ProSTError):
     """The work was ended by the user or by its time limit."""
+
+
+def system_refusal(error: OSError) -> str:
+    """Sentence on what the system refused to do with a file, and what to try."""
+    name = f" {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes | os.PathLike) else ""
+    advice = _ADVICE.get(error.errno or 0, "check the path and its rights")
+    return f"The system refused{name} ({error.strerror or error}): {advice}."
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """True where an error of any library means that the memory is full."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in text for words in _OUT_OF_MEMORY_WORDS)
+    )
 
 
 class FaultList:

@@ -21,11 +21,13 @@ def output_folder_faults(folder: Path, advice: str = "Choose another folder.") -
         advice: what to try, a sentence for the user of this door.
     """
     existing = folder
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
-    if not existing.is_dir():
-        return [f"The output folder {folder} cannot be made: {existing} is a file. {advice}"]
     try:
+        while not existing.exists() and existing != existing.parent:
+            if existing.is_symlink():
+                return [f"The output folder {folder} cannot be made: {existing} is a link to nowhere. {advice}"]
+            existing = existing.parent
+        if not existing.is_dir():
+            return [f"The output folder {folder} cannot be made: {existing} is a file. {advice}"]
         with tempfile.TemporaryFile(dir=existing):
             return []
     except OSError as error:

@@ -1,5 +1,6 @@
 """Exit codes, stdout and stderr of the command line where nothing can start."""
 
+import errno
 import json
 import os
 import subprocess
@@ -142,3 +143,42 @@ def test_a_missing_package_is_named(tmp_path):
     assert done.returncode == 2
     assert "The package cma is missing" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+def test_a_report_that_cannot_be_printed_is_told_in_words():
+    with FULL.open("w") as full:
+        command = [sys.executable, "-m", "prostreg", "info", "--json"]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 2
+    assert "The report cannot be printed (No space left on device)" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell's redirection")
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "2>&- >&-"])
+def test_closed_streams_change_no_exit_code(closed):
+    ended = subprocess.run(
+        f'"{sys.executable}" -m prostreg register none.json --out x {closed}', shell=True, check=False
+    )
+    assert ended.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "The memory of this computer is full"),
+        (RuntimeError("Failed to allocate memory for image."), "The memory of this computer is full"),
+        (OSError(errno.ENOSPC, "No space left on device"), "make room on the disk"),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "case.json"), "The system refused case.json"),
+    ],
+)
+def test_what_the_machine_refuses_is_no_defect(monkeypatch, capsys, error, words):
+    def refuse(parsed):
+        raise error
+
+    monkeypatch.setattr(main_module, "_run", refuse)
+    assert main(["info"]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert "defect" not in said

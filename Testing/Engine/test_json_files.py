@@ -108,3 +108,37 @@ def test_a_folder_is_no_file() -> None:
     Path("folder.json").mkdir()
     with pytest.raises(InputError, match=r"The case file folder\.json cannot be read \(.+\): check its path"):
         json_content(Path("folder.json"), "case file")
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_door_refuses_half_a_character_in_words(capsys: pytest.CaptureFixture[str], door: str) -> None:
+    words, content, _ = DOORS[door]
+    Path("file.json").write_text(json.dumps({**content, "name": "\udcff"}), encoding="utf-8")
+    assert main([word.replace("FILE", "file.json") for word in words]) == 2
+    assert "half of a character" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_door_refuses_a_name_that_is_too_long_in_words(capsys: pytest.CaptureFixture[str], door: str) -> None:
+    words, _, _ = DOORS[door]
+    if door != "train, its patients":
+        assert main([word.replace("FILE", "x" * 300 + ".json") for word in words]) == 2
+        assert "File name too long" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["register", "none.json", "--out", "x" * 300],
+        ["drr", "none.json", "--pose", "none.tfm", "--out", "x" * 300 + ".png"],
+        ["drr", "none.json", "--pose", "none.tfm", "--out", ".png"],
+        ["evaluate", "--protocol", "phantom", "--out", "x" * 300],
+        ["train", "config.json", "--out", "x" * 300],
+    ],
+)
+def test_outputs_with_names_that_cannot_be_are_refused_in_words(
+    capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert "File name too long" in said or "has no known ending" in said

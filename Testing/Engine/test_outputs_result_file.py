@@ -1,6 +1,8 @@
 """result.json and the files beside it: complete or absent."""
 
+import errno
 import json
+import os
 
 import numpy as np
 import pytest
@@ -8,10 +10,11 @@ import SimpleITK as sitk  # noqa: N813
 
 from prostreg.errors import InputError
 from prostreg.files import output_folder_faults
+from prostreg.images.image_file import write_with_spacing
 from prostreg.outputs.result_file import (
     drr_file_names,
+    result_folder_faults,
     result_to_dict,
-    write_drr,
     write_result_json,
     write_together,
 )
@@ -59,10 +62,21 @@ def test_the_dictionary_is_strict_json(result):
 
 def test_a_drr_keeps_values_and_spacing(tmp_path):
     drr = np.random.default_rng(0).random((5, 7)).astype(np.float32)
-    write_drr(tmp_path / "drr.nrrd", drr, (0.2, 0.3))
+    write_with_spacing(tmp_path / "drr.nrrd", drr, (0.2, 0.3), is_compressed=True)
     image = sitk.ReadImage(str(tmp_path / "drr.nrrd"))
     np.testing.assert_array_equal(sitk.GetArrayFromImage(image), drr)
     assert image.GetSpacing() == pytest.approx((0.2, 0.3))
+
+
+@pytest.mark.parametrize("name", ["größe.nrrd", os.fsdecode(b"caf\xe9.nrrd"), "a b.nrrd"])
+def test_an_image_can_have_any_name_that_the_system_knows(tmp_path, name):
+    try:
+        (tmp_path / name).touch()
+    except OSError:
+        pytest.skip("this system does not know the name")
+    write_with_spacing(tmp_path / name, np.ones((3, 4), dtype=np.float32), (1.0, 1.0))
+    assert (tmp_path / name).read_bytes().startswith(b"NRRD")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_drr_names():
@@ -95,6 +109,61 @@ def test_older_outputs_are_replaced_and_other_files_left_alone(tmp_path):
         "drr.nrrd": "new",
         "notes.txt": "old",
     }
+
+
+def write_result(scratch):
+    (scratch / "result.json").write_text("new")
+
+
+def test_a_users_files_are_nobodys_to_remove(tmp_path):
+    folder = tmp_path / "case"
+    folder.mkdir()
+    mine = ("drr_mine.nrrd", "drr_old.nrrd", "drr_02.nrrd", "drr.nrrd.bak")
+    for name in ("result.json", *mine):
+        (folder / name).write_text("old")
+    write_together(folder, write_result)
+    assert all((folder / name).read_text() == "old" for name in mine)
+    (folder / "result.json").unlink()
+    (folder / "drr_2.nrrd").write_text("not from here: there is no result")
+    write_together(folder, write_result)
+    assert (folder / "drr_2.nrrd").exists()
+
+
+@pytest.mark.parametrize("name", ["result.json", "overlay.png", "drr.nrrd", "drr_2.nrrd", "world_from_volume.tfm"])
+def test_a_folder_in_a_results_place_is_found_before_and_costs_no_older_result(tmp_path, name):
+    folder = tmp_path / "case"
+    (folder / name).mkdir(parents=True)
+    old = folder / ("drr.nrrd" if name == "result.json" else "result.json")
+    old.write_text("old")
+    assert name in result_folder_faults(folder, "Try X.")[0]
+    assert result_folder_faults(folder, "Try X.")[0].endswith("Try X.")
+
+    def write(scratch):
+        for other in {name, "drr.nrrd", "result.json"}:
+            (scratch / other).write_text("new")
+
+    with pytest.raises(InputError, match=name):
+        write_together(folder, write)
+    assert old.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["case"]
+
+
+def test_a_full_disk_is_told_in_words_and_leaves_the_older_result(tmp_path):
+    (tmp_path / "case").mkdir()
+    (tmp_path / "case" / "result.json").write_text("old")
+
+    def fill(scratch):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(InputError, match="make room on the disk"):
+        write_together(tmp_path / "case", fill)
+    assert (tmp_path / "case" / "result.json").read_text() == "old"
+
+
+def test_links_to_nowhere_and_endless_names_are_no_output_folders(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    assert "a link to nowhere" in output_folder_faults(tmp_path / "link")[0]
+    assert "File name too long" in output_folder_faults(tmp_path / ("x" * 300))[0]
 
 
 def test_an_output_folder_that_is_a_file_is_refused(tmp_path):

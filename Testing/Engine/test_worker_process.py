@@ -1,6 +1,5 @@
 """The real worker process, driven by the real client."""
 
-import json
 import os
 import signal
 import socket
@@ -14,6 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from WorkerDriving import answer, ask, begin, pump
 
 from Patience import PATIENCE_S
 from prostreg.geometry.carm import CArm
@@ -25,59 +25,6 @@ from prostreg.worker.dispatcher import Worker
 from prostreg.worker.protocol import MAGIC, PREAMBLE, TOKEN_VARIABLE
 from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
 from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker, RemoteWorker
-
-
-class Answers:
-    """Collects what the client calls back for one request."""
-
-    def __init__(self):
-        self.reply = self.arrays = self.error = None
-        self.progress = []
-
-    @property
-    def done(self):
-        return self.reply is not None or self.error is not None
-
-    def on_reply(self, content, arrays):
-        self.reply, self.arrays = content, arrays
-
-    def on_error(self, error):
-        self.error = error
-
-
-def begin(client, command, arrays=None, **fields):
-    answers = Answers()
-    client.request(
-        command,
-        arrays,
-        onReply=answers.on_reply,
-        onProgress=answers.progress.append,
-        onError=answers.on_error,
-        **fields,
-    )
-    return answers
-
-
-def pump(client, *conditions):
-    """Polls as Slicer's timer would until all conditions hold."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not all(condition() for condition in conditions):
-        assert time.monotonic() < deadline, f"no answer; the worker's log:\n{client.logTail()}"
-        client.poll()
-        time.sleep(0.002)
-
-
-def ask(client, command, arrays=None, **fields):
-    answers = begin(client, command, arrays, **fields)
-    pump(client, lambda: answers.done)
-    return answers
-
-
-def answer(client, command, arrays=None, **fields):
-    """What the worker replies where an error would be one of the test."""
-    answers = ask(client, command, arrays, **fields)
-    assert answers.error is None, f"{answers.error}\n{answers.error.details}\n{client.logTail()}"
-    return answers.reply
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +162,28 @@ class TestBadRequests:
         error = ask(client, "load_ct", {"ct": np.zeros((2, 2, 2), dtype=complex)}, volume_from_index=[]).error
         assert error.kind == "input"
 
+    @pytest.mark.parametrize(
+        ("command", "fields", "kind", "words"),
+        [
+            ("render", {"downsampling": "x" * 900_000}, "input", "downsampling"),
+            ("x" * 900_000, {}, "protocol", "no command 'xxx"),
+            ("load_ct", {"volume_from_index": [[10**400] * 4] * 4}, "input", "4 finite numbers"),
+            ("adapt", {"minutes": 10**400}, "input", "minutes"),
+            ("sample", {"folder": "a\0b"}, "input", "folder"),
+        ],
+    )
+    def test_what_no_field_can_hold_is_refused_and_the_worker_goes_on(self, client, command, fields, kind, words):
+        generation = client.generation
+        error = ask(client, command, **fields).error
+        assert (error.kind, words in str(error)) == (kind, True), str(error)[:500]
+        assert len(str(error)) < 5000
+        assert ask(client, "status").reply
+        assert client.generation == generation
+
+    def test_half_a_character_is_refused_before_it_is_sent(self, client):
+        assert ask(client, "sample", folder="\ud800").error.kind == "input"
+        assert ask(client, "status").reply
+
 
 class TestErrors:
     def test_python_without_torch(self, tmp_path, monkeypatch, ct):
@@ -338,88 +307,6 @@ def alive(process):
         return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-@pytest.fixture
-def listening(tmp_path):
-    """A worker started by hand; yields its port."""
-    environment = {**os.environ, TOKEN_VARIABLE: "the token"}
-    command = [sys.executable, "-m", "prostreg.worker", "--listen", "127.0.0.1:0"]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        yield int(process.stderr.readline().rsplit(":", 1)[1])
-        process.kill()
-
-
-class TestListening:
-    def test_serves_clients_in_turn_and_keeps_what_they_loaded(self, listening, ct, drr):
-        first = WorkerClient(RemoteWorker("127.0.0.1", listening, "the token"))
-        ids = load(first, ct, drr)
-        process = ask(first, "status").reply["process"]
-        first.stop()
-        second = WorkerClient(RemoteWorker("127.0.0.1", listening, "the token"))
-        status = ask(second, "status").reply
-        assert status["process"] == process
-        assert status["loaded"]["ct"] == [ids["ct"]]
-        ask(second, "shutdown")
-        pump(second, lambda: ask(second, "status").error is not None)
-        second.stop()
-
-    def test_who_does_not_know_the_token_is_turned_away(self, listening):
-        client = WorkerClient(RemoteWorker("127.0.0.1", listening, "guess"))
-        error = ask(client, "status").error
-        assert error.kind == "lost"
-        socket.create_connection(("127.0.0.1", listening)).close()
-        right = WorkerClient(RemoteWorker("127.0.0.1", listening, "the token"))
-        assert ask(right, "status").reply
-        right.stop()
-
-    @pytest.mark.parametrize(
-        "opening",
-        [
-            {"event": "proof", "proof": "\ud800"},
-            {"event": "hello", "protocol": 1, "challenge": "\ud800"},
-            {"event": "hello", "protocol": 10**400, "challenge": "x"},
-        ],
-    )
-    def test_no_opening_deafens_it(self, listening, opening):
-        text = json.dumps(opening).encode()
-        with socket.create_connection(("127.0.0.1", listening), timeout=PATIENCE_S) as stranger:
-            stranger.sendall(PREAMBLE.pack(MAGIC, len(text), 0) + text)
-            while stranger.recv(1 << 16):
-                pass
-        client = WorkerClient(RemoteWorker("127.0.0.1", listening, "the token"))
-        assert ask(client, "status").reply
-        client.stop()
-
-    def test_silent_strangers_keep_nobody_waiting(self, listening):
-        strangers = [socket.create_connection(("127.0.0.1", listening)) for _ in range(5)]
-        client = WorkerClient(RemoteWorker("127.0.0.1", listening, "the token"))
-        assert ask(client, "status").reply
-        for stranger in strangers:
-            stranger.settimeout(PATIENCE_S)
-            assert MAGIC in stranger.recv(1 << 16)
-            stranger.settimeout(0.2)
-            with pytest.raises(TimeoutError):  # its connection is still open: nobody waited for its end
-                stranger.recv(1)
-            stranger.close()
-        client.stop()
-
-    def test_a_second_client_is_told_of_the_first(self, listening):
-        first = WorkerClient(RemoteWorker("127.0.0.1", listening, "the token"))
-        assert ask(first, "status").reply
-        second = WorkerClient(RemoteWorker("127.0.0.1", listening, "the token"))
-        assert "Another client is connected" in str(ask(second, "status").error)
-        assert ask(first, "status").reply
-        first.stop()
-        again = WorkerClient(RemoteWorker("127.0.0.1", listening, "the token"))
-        assert ask(again, "status").reply
-        again.stop()
-
-    def test_nobody_listens(self):
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            port = server.getsockname()[1]
-        client = WorkerClient(RemoteWorker("127.0.0.1", port, "x"))
-        assert ask(client, "status").error.kind == "lost"
 
 
 @pytest.mark.parametrize(

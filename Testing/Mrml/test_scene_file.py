@@ -11,7 +11,7 @@ import slicer
 
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import transform_points
-from prostreg.outputs.result_file import write_drr
+from prostreg.images.image_file import write_with_spacing
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
 from ProSTRegistrationLib.Nodes.Scene import Scene
 
@@ -39,7 +39,7 @@ def finished(tmp_path, rotation):
     folder = tmp_path / "out"
     folder.mkdir()
     for name in ("drr.nrrd", "drr_2.nrrd"):
-        write_drr(folder / name, rng.random((48, 64), dtype=np.float32), (0.9, 1.1))
+        write_with_spacing(folder / name, rng.random((48, 64), dtype=np.float32), (0.9, 1.1))
     result = {
         "name": "case-7", "status": "accepted", "confidence": 0.9, "reasons": [], "stages": [], "seconds": 1.0,
         "world_from_volume": found.tolist(), "camera_from_volume": [], "device": "cpu", "projector": "fused-cpu",

@@ -17,8 +17,7 @@ from prostreg.cli.outcome import ANOTHER_OUT, Outcome
 from prostreg.cli.register import exit_code_of, register_and_write, summary
 from prostreg.errors import InputError
 from prostreg.files import output_folder_faults
-from prostreg.outputs.case_outputs import OVERLAY_FILE
-from prostreg.outputs.result_file import result_to_dict
+from prostreg.outputs.result_file import OVERLAY_FILE, result_to_dict
 from prostreg.registration.case import Case
 from prostreg.registration.case_file import read_case
 from prostreg.registration.config import RegistrationConfig

@@ -7,15 +7,18 @@ import contextlib
 import importlib
 import importlib.util
 import json
+import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
+from typing import TextIO
 
 from prostreg.cli.arguments import make_parser
 from prostreg.cli.outcome import ExitCode, Outcome
 from prostreg.cli.quiet import quieten_third_parties
-from prostreg.errors import InputError, ProSTError, Stopped
+from prostreg.errors import MEMORY_IS_FULL, InputError, ProSTError, Stopped, is_out_of_memory, system_refusal
 
 COMMAND_MODULES = {
     "register": "prostreg.cli.register",
@@ -40,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json, debug = "--json" in given, "--debug" in given
+    sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()
     try:
         parsed = make_parser().parse_args(given)
         if not debug:
@@ -58,7 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = ExitCode.BAD_INPUT
         fault = f"The package {error.name} is missing from {sys.executable}: install it there and try again."
         _report_failure(code, [fault], as_json, debug)
+    except OSError as error:
+        code = ExitCode.BAD_INPUT
+        _report_failure(code, [system_refusal(error)], as_json, debug)
     except Exception as error:
+        if is_out_of_memory(error):
+            code = ExitCode.BAD_INPUT
+            _report_failure(code, [f"{MEMORY_IS_FULL} ({_in_words(error)})."], as_json, debug)
+            return int(code)
         code = ExitCode.DEFECT
         hint = "" if debug else " Run the same command with --debug for the traceback, and please report it."
         _report_failure(code, [f"This is a defect in prostreg: {_in_words(error)}.{hint}"], as_json, debug)
@@ -105,7 +116,18 @@ def _report_failure(code: ExitCode, faults: Sequence[str], as_json: bool, debug:
 
 
 def _print_json(content: dict[str, object]) -> None:
-    print(json.dumps(content, allow_nan=False, ensure_ascii=False), flush=True)
+    try:
+        print(json.dumps(content, allow_nan=False, ensure_ascii=False), flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = _nowhere()
+        fault = f"The report cannot be printed ({error.strerror}); files that were written are complete."
+        raise InputError(fault) from error
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _in_words(error: Exception) -> str:

@@ -11,10 +11,10 @@ from typing import Any
 from prostreg.cli.console import progress_display, say
 from prostreg.cli.interruption import stop_requests
 from prostreg.cli.outcome import ANOTHER_OUT, ExitCode, Outcome
-from prostreg.errors import FaultList
+from prostreg.errors import FaultList, InputError
 from prostreg.files import output_folder_faults
 from prostreg.outputs.case_outputs import write_case_outputs
-from prostreg.outputs.result_file import result_to_dict
+from prostreg.outputs.result_file import result_folder_faults, result_to_dict
 from prostreg.registration.case import Case
 from prostreg.registration.case_file import read_case
 from prostreg.registration.config import RegistrationConfig
@@ -69,7 +69,13 @@ def register_and_write(
     """Registers one case with a progress display, writes its outputs, and says how it went."""
     with progress_display() as display:
         result = register(case, config, display.show, is_cancelled)
-    write_case_outputs(folder, case, result)
+    try:
+        write_case_outputs(folder, case, result)
+    except InputError:
+        say(f"  {summary(result)}, and not written. The pose, world_from_volume:")
+        for row in result.world_from_volume:
+            say("  " + " ".join(f"{number:.9g}" for number in row))
+        raise
     for warning in result.warnings:
         say(f"  Note: {warning}")
     for reason in result.reasons:
@@ -117,7 +123,7 @@ def _check_cases(
         bytes_of |= {id(array): array.nbytes for array in (case.ct.values, case.anatomy)}
         usable[path] = case if sum(bytes_of.values()) <= MEMORY_FOR_CASES else None
     for name, same in paths_by_name.items():
-        folder_faults = output_folder_faults(out / name, ANOTHER_OUT) if (out / name).exists() else []
+        folder_faults = result_folder_faults(out / name, ANOTHER_OUT)
         faults.extend(folder_faults)
         if len(same) > 1:
             listed = ", ".join(map(str, same))

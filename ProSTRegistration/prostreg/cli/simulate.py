@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from prostreg.cli.console import say
-from prostreg.cli.image_output import image_faults, write_with_spacing
+from prostreg.cli.image_output import image_faults
 from prostreg.cli.outcome import ExitCode, Outcome
 from prostreg.errors import FaultList, InputError
 from prostreg.files import complete_file
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import Matrix
 from prostreg.images.anatomy import anatomy_from_labels
+from prostreg.images.image_file import write_with_spacing
 from prostreg.images.reading import read_ct, read_labels
 from prostreg.images.volume import Volume
 from prostreg.outputs.transform_file import read_pose

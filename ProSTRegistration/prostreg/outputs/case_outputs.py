@@ -13,16 +13,21 @@ from prostreg.choices import AUTO
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import Matrix
 from prostreg.images.attenuation import moving_volume
+from prostreg.images.image_file import write_with_spacing
 from prostreg.outputs.overlay import OverlayView, draw_overlay, panel_size
-from prostreg.outputs.result_file import RESULT_FILE, drr_file_names, write_drr, write_result_json, write_together
+from prostreg.outputs.result_file import (
+    OVERLAY_FILE,
+    RESULT_FILE,
+    TRANSFORM_FILE,
+    drr_file_names,
+    write_result_json,
+    write_together,
+)
 from prostreg.outputs.transform_file import write_transform
 from prostreg.projector.selection import Projector, make_projector
 from prostreg.registration.case import Case, View
 from prostreg.registration.readings import case_read_as, reading_of
 from prostreg.registration.result import Result
-
-TRANSFORM_FILE = "world_from_volume.tfm"
-OVERLAY_FILE = "overlay.png"
 
 
 def write_case_outputs(folder: Path, case: Case, result: Result) -> list[str]:
@@ -40,7 +45,7 @@ def write_case_outputs(folder: Path, case: Case, result: Result) -> list[str]:
     def write_files(scratch: Path) -> None:
         for name, view in zip(drr_names, case.views, strict=True):
             drr = render_view(anatomy, view.carm, result.world_from_volume)
-            write_drr(scratch / name, drr, view.carm.detector_spacing_mm)
+            write_with_spacing(scratch / name, drr, view.carm.detector_spacing_mm, is_compressed=True)
         views = [_overlay_view(view, case, result, anatomy) for view in case.views]
         draw_overlay(result, views).save(scratch / OVERLAY_FILE, optimize=False)
         write_transform(scratch / TRANSFORM_FILE, result.world_from_volume)

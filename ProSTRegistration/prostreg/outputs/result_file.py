@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
-from numpy.typing import NDArray
 
-from prostreg.errors import InputError
+from prostreg.errors import InputError, system_refusal
+from prostreg.files import output_folder_faults
 from prostreg.registration.result import Result
 
 RESULT_FILE = "result.json"
+TRANSFORM_FILE = "world_from_volume.tfm"
+OVERLAY_FILE = "overlay.png"
+
+_IS_DRR = re.compile(r"drr(_[1-9][0-9]*)?\.nrrd")
+_OURS = frozenset({RESULT_FILE, TRANSFORM_FILE, OVERLAY_FILE})
 
 
 def result_to_dict(result: Result) -> dict[str, Any]:
@@ -64,13 +69,6 @@ def write_result_json(path: Path, result: Result) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def write_drr(path: Path, drr: NDArray[np.float32], spacing_mm: tuple[float, float]) -> None:
-    """Writes a DRR (height, width) of line integrals as a float32 image with the detector's pixel spacing."""
-    image = sitk.GetImageFromArray(np.ascontiguousarray(drr, dtype=np.float32))
-    image.SetSpacing([float(value) for value in spacing_mm])
-    sitk.WriteImage(image, str(path), useCompression=True)
-
-
 def drr_file_names(view_count: int) -> list[str]:
     """drr.nrrd for the first view, drr_2.nrrd for the second, and so on."""
     return ["drr.nrrd", *(f"drr_{number}.nrrd" for number in range(2, view_count + 1))]
@@ -80,7 +78,8 @@ def write_together(folder: Path, write_files: Callable[[Path], None]) -> None:
     """Lets a function write files into a scratch folder and moves them to their place when all are there.
 
     A crash while writing leaves nothing behind in ``folder``. Older outputs of the same names are replaced,
-    result.json last, so that a folder with a result.json is complete.
+    result.json last, so that a folder with a result.json is complete. Of other files in the folder none is touched,
+    but for DRRs of more views that an earlier result left there.
 
     Args:
         folder: where the files shall be; its parents are made.
@@ -97,18 +96,44 @@ def write_together(folder: Path, write_files: Callable[[Path], None]) -> None:
     try:
         write_files(scratch)
         folder.mkdir(exist_ok=True)
+        new = sorted(scratch.iterdir(), key=lambda file: file.name == RESULT_FILE)
+        in_the_way = [folder / file.name for file in new if (folder / file.name).is_dir()]
+        if in_the_way:
+            raise InputError(f"The results cannot be written: {in_the_way[0]} is a folder. Remove or rename it.")
+        stale = _stale_drrs(folder, {file.name for file in new})
         (folder / RESULT_FILE).unlink(missing_ok=True)
-        _remove_stale_drrs(folder, keep={file.name for file in scratch.iterdir()})
-        for file in sorted(scratch.iterdir(), key=lambda file: file.name == RESULT_FILE):
+        for file in stale:
+            file.unlink()
+        for file in new:
             file.replace(folder / file.name)
+    except OSError as error:
+        raise InputError(f"The results cannot be written into {folder}. {system_refusal(error)}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _remove_stale_drrs(folder: Path, keep: Iterable[str]) -> None:
-    for file in folder.glob("drr*.nrrd"):
-        if file.name not in keep:
-            file.unlink()
+def result_folder_faults(folder: Path, advice: str) -> list[str]:
+    """Reasons in words why the files of a result could not be written into a folder.
+
+    Args:
+        folder: may exist or not.
+        advice: what to try, a sentence for the user of this door.
+    """
+    faults = output_folder_faults(folder, advice)
+    if faults or not folder.is_dir():
+        return faults
+    return [
+        f"The result {file} cannot be written: a folder has its name. {advice}"
+        for file in sorted(folder.iterdir())
+        if file.is_dir() and (file.name in _OURS or _IS_DRR.fullmatch(file.name))
+    ]
+
+
+def _stale_drrs(folder: Path, new: set[str]) -> list[Path]:
+    """DRRs of further views that an earlier result left; nobody else's files, whatever they are called."""
+    if not (folder / RESULT_FILE).is_file():
+        return []
+    return [file for file in folder.iterdir() if _IS_DRR.fullmatch(file.name) and file.name not in new]
 
 
 def plain(value: Any) -> Any:

@@ -17,6 +17,7 @@ from prostreg.geometry.carm_values import carm_to_values
 from prostreg.geometry.frames import Matrix, ras_from_lps, transform_points
 from prostreg.geometry.rotations import rotation_from_vector
 from prostreg.images.anatomy import anatomy_from_labels
+from prostreg.images.image_file import write_image
 from prostreg.images.reading import read_ct, read_labels
 from prostreg.images.volume import Volume
 from prostreg.samples.phantom import VERTEBRA_LABELS, make_phantom
@@ -54,7 +55,7 @@ def write_sample_case(folder: Path, sample: SampleCt, seed: int) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     ct = sitk.Cast(sitk.Clamp(sitk.ReadImage(str(sample.ct)), lowerBound=-1024, upperBound=3071), sitk.sitkFloat32)
     ct = sitk.Cast(sitk.Round(sitk.BinShrink(ct, SAMPLE_CT_BINNING)), sitk.sitkInt16)
-    sitk.WriteImage(ct, str(folder / "ct.nii.gz"), useCompression=True, compressionLevel=1)
+    write_image(folder / "ct.nii.gz", ct, is_compressed=True, compression_level=1)
     shutil.copyfile(sample.labels, folder / "labels.nii.gz")
     volume, labels = read_ct(folder / "ct.nii.gz"), read_labels(folder / "labels.nii.gz")
     seen = without_contrast_agent(volume, labels)
@@ -113,7 +114,7 @@ def _write_case(folder: Path, scene: _Scene, seed: int) -> Path:
     tilt = rotation_from_vector(np.deg2rad(rng.uniform(-TRUTH_TILT_DEG, TRUTH_TILT_DEG, 3)))
     truth = ap_pose(scene.aim_mm, tilt @ oblique)
     xray = FluoroscopySimulator(scene.ct).image(carm, truth, seed)
-    sitk.WriteImage(sitk.GetImageFromArray(xray.pixels), str(folder / "xray.tif"))
+    write_image(folder / "xray.tif", sitk.GetImageFromArray(xray.pixels))
     content = {
         "name": scene.name,
         "ct": "ct.nii.gz",
@@ -170,4 +171,4 @@ def _write_volume(path: Path, volume: Volume, kind: type[np.generic]) -> None:
     image.SetSpacing(volume.spacing_mm.tolist())
     image.SetOrigin(lps_from_index[:3, 3].tolist())
     image.SetDirection((lps_from_index[:3, :3] / volume.spacing_mm).ravel().tolist())
-    sitk.WriteImage(image, str(path), useCompression=True, compressionLevel=1)
+    write_image(path, image, is_compressed=True, compression_level=1)

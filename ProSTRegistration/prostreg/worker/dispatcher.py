@@ -80,6 +80,7 @@ class Worker:
             # The parent is gone: nobody waits for what the main thread may still be doing.
             os._exit(0)
         self._cancel()
+        connection.close()
 
     def _accept(self, connection: Connection, message: Message) -> None:
         request, command = message.header.get("id"), message.header.get("command")

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 import traceback
 from typing import Any
 
-from prostreg.errors import DeviceError, InputError, ProSTError, Stopped, WeightsError
+from prostreg.errors import (
+    MEMORY_IS_FULL,
+    DeviceError,
+    InputError,
+    ProSTError,
+    Stopped,
+    WeightsError,
+    is_out_of_memory,
+)
 from prostreg.machine import PACKAGES
 from prostreg.worker.loaded import NotLoadedError
 
@@ -18,8 +25,6 @@ RAISED_ON_PURPOSE: tuple[tuple[type[ProSTError], str], ...] = (
     (WeightsError, "weights"),
     (Stopped, "stopped"),
 )
-OUT_OF_MEMORY_WORDS = ("out of memory", "allocate memory", "not enough memory", "failed to allocate")
-"""torch and SimpleITK raise a RuntimeError where numpy raises a MemoryError."""
 
 MOST_FAULTS = 100
 LONGEST_FAULT = 2000
@@ -53,20 +58,11 @@ def _shortened(fault: str) -> str:
 def _kind_and_fault(error: BaseException) -> tuple[str, str]:
     cause = error.__cause__ if isinstance(error, BrokenEnvironmentError) and error.__cause__ is not None else error
     reason = f"({type(cause).__name__}: {cause})"
-    if _is_out_of_memory(cause):
-        return "memory", f"The memory of this computer is full: close other programs, or crop the CT {reason}."
+    if is_out_of_memory(cause):
+        return "memory", f"{MEMORY_IS_FULL} {reason}."
     if isinstance(cause, ImportError) or cause is not error:
         return "environment", f"{_what_is_missing(cause)} {reason}: install it again for {sys.executable}."
     return "defect", f"This is a defect in the worker, please report it with its log {reason}."
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, OSError):
-        return error.errno == errno.ENOMEM
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(words in text for words in OUT_OF_MEMORY_WORDS)
-    )
 
 
 def _what_is_missing(error: BaseException) -> str:

@@ -12,7 +12,6 @@ import socket
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import closing
 
 from prostreg.errors import InputError, ProSTError
 from prostreg.worker.connection import Connection
@@ -81,11 +80,10 @@ def _serve_in_turn(worker: Worker, server: socket.socket, token: str) -> None:
         if not is_served.acquire(timeout=HANDOVER_S):
             refuse(connection, "Another client is connected to this worker: end that session first.")
             return
-        with closing(connection):
-            try:
-                worker.serve(connection)
-            finally:
-                is_served.release()
+        try:
+            worker.serve(connection)
+        finally:
+            is_served.release()
 
     while True:
         connected, address = server.accept()
