@@ -5,12 +5,15 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from prostreg.cli import main as main_module
 from prostreg.cli.main import main
 from prostreg.errors import Stopped
+
+FULL = Path("/dev/full")
 
 
 def run(*arguments):
