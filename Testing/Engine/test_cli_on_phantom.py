@@ -111,8 +111,9 @@ class TestRegister:
         written = json.loads((tmp_path / "phantom-demo" / "result.json").read_text(encoding="utf-8"))
         assert written["world_from_volume"] == result["world_from_volume"]
 
-    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for child processes")
-    def test_ctrl_c_writes_the_best_so_far(self, case_file, tmp_path):
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals for child processes")
+    @pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
+    def test_ctrl_c_and_the_end_of_the_terminal_write_the_best_so_far(self, case_file, tmp_path, name):
         config = tmp_path / "config.json"
         config.write_text(json.dumps({"restarts": 50, "method": "cmaes"}))
         arguments = command("register", case_file, "--out", tmp_path / "out", "--config", config)
@@ -121,7 +122,7 @@ class TestRegister:
                 if "%" in line:
                     break
             time.sleep(0.2)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(getattr(signal, name))
             rest = process.stderr.read()
         assert process.returncode == 4, rest
         assert "Stopping" in rest

@@ -75,6 +75,17 @@ def test_cmaes_reads_no_weights_even_if_they_are_damaged(case):
         learned_model(RegistrationConfig(method="auto"), case)
 
 
+@pytest.mark.parametrize("weights", ["auto", "adapted"])
+def test_who_is_locked_out_by_damaged_adapted_weights_is_told_the_way_out(case, weights):
+    path = adapt(case)
+    with pytest.raises(WeightsError, match="run it again for patient, or delete") as caught:
+        learned_model(RegistrationConfig(method="auto", weights=weights), case)
+    assert str(path) in str(caught.value)
+    with pytest.raises(WeightsError) as caught:  # a file that the user named is the user's
+        learned_model(RegistrationConfig(method="auto", weights=str(path)), case)
+    assert "prostreg adapt" not in str(caught.value)
+
+
 def test_auto_does_not_read_weights_that_their_card_does_not_recommend(case, tmp_path):
     path = tmp_path / "damaged.safetensors"
     path.write_bytes(b"no weights at all")

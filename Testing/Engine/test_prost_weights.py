@@ -359,3 +359,15 @@ class TestInfo:
     def test_damage_is_told(self, weights):
         weights.write_bytes(b"")
         assert "cut off" in weights_entry(weights)["fault"]
+
+
+def test_a_network_that_does_not_fit_is_never_made_whatever_size_is_asked_for(weights, network):
+    devices = []
+
+    def tiny(**options):
+        devices.append(torch.empty(0).device.type)
+        return Tiny(**options)
+
+    write_raw(weights, network.state_dict(), options={"channels": 10**7, "image_size": 8})
+    assert "Of another shape" in fault_of(load_network, weights, {"tiny": tiny})
+    assert devices == ["meta"]

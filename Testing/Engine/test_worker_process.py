@@ -92,6 +92,18 @@ def test_start_does_not_block_and_status_comes_before_the_engine_is_there(tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_logs_of_applications_that_were_killed_are_tidied_up(tmp_path):
+    week_ago = time.time() - 8 * 24 * 3600
+    for name in ("prostreg-worker-old.log", "prostreg-worker-new.log", "mine.log"):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (week_ago, week_ago) if name != "prostreg-worker-new.log" else None)
+    client = WorkerClient(LocalWorker(sys.executable, tmp_path))
+    client.start()
+    left = {path.name for path in tmp_path.iterdir()} - {client.source.logPath.name}
+    client.stop()
+    assert left == {"prostreg-worker-new.log", "mine.log"}
+
+
 def test_render_equals_the_one_in_this_process(client, loaded, drr):
     fields = {"world_from_volume": WORLD_FROM_VOLUME.tolist(), "view": loaded["view"], "ct": loaded["ct"]}
     whole = ask(client, "render", **fields)

@@ -22,6 +22,8 @@ from ProSTRegistrationLib.Worker.WorkerChannel import ChannelLost, WorkerChannel
 STARTUP_LIMIT_S = 90.0
 END_LIMIT_S = 0.2
 LOG_LINES = 20
+LOG_PREFIX = "prostreg-worker-"
+LOG_LIFE_S = 7 * 24 * 3600.0
 BELOW_APPLICATION = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
 """On Windows, the application that a person looks at comes first; elsewhere the worker sees to that."""
 
@@ -131,8 +133,9 @@ class LocalWorker:
             self.logPath = None
 
     def _openLog(self) -> BinaryIO:
-        handle, path = tempfile.mkstemp(prefix="prostreg-worker-", suffix=".log", dir=self._logFolder)
+        handle, path = tempfile.mkstemp(prefix=LOG_PREFIX, suffix=".log", dir=self._logFolder)
         self.discardLog()
+        _removeOldLogs(Path(path).parent)
         self.logPath = Path(path)
         return os.fdopen(handle, "wb")
 
@@ -163,6 +166,14 @@ class LocalWorker:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+
+
+def _removeOldLogs(folder: Path) -> None:
+    """Removes logs that were left where an application was killed."""
+    for log in folder.glob(f"{LOG_PREFIX}*.log"):
+        with contextlib.suppress(OSError):
+            if time.time() - log.stat().st_mtime > LOG_LIFE_S:
+                log.unlink()
 
 
 class RemoteWorker:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 SECONDS_BETWEEN_LINES = 2.0
@@ -53,15 +53,18 @@ class ProgressBar:
 
     def show(self, progress: Progress) -> None:
         self._bar.n = min(max(progress.fraction, self._bar.n), 1.0)
-        self._bar.set_description_str(progress.message + _time_left(progress), refresh=True)
+        with suppress(OSError):
+            self._bar.set_description_str(progress.message + _time_left(progress), refresh=True)
 
     def close(self) -> None:
-        self._bar.close()
+        with suppress(OSError):
+            self._bar.close()
 
 
 def say(line: str) -> None:
-    """Prints a line for people, on stderr."""
-    print(line, file=sys.stderr, flush=True)
+    """Prints a line for people, on stderr; where their terminal is gone, nobody reads it."""
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def duration(seconds: float) -> str:

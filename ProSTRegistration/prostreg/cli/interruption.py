@@ -1,4 +1,4 @@
-"""Ctrl-C during a registration: ends it with the best pose so far instead of losing it."""
+"""The end of a registration by Ctrl-C, or with its terminal: the best pose so far is kept, not lost."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from prostreg.cli.console import say
 
 BEST_SO_FAR = "Stopping; the best pose so far will be written. Press Ctrl-C again to leave without it."
 
+STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
 
 @contextmanager
 def stop_requests(answer: str = BEST_SO_FAR) -> Iterator[Callable[[], bool]]:
     """Gives a function that tells whether the user has asked to stop.
 
-    Inside the block the first Ctrl-C (or SIGTERM) only asks; a second one interrupts at once.
+    Inside the block the first Ctrl-C, SIGTERM or end of the terminal only asks; a second one interrupts at once.
 
     Args:
         answer: said to whoever asks.
@@ -30,7 +32,9 @@ def stop_requests(answer: str = BEST_SO_FAR) -> Iterator[Callable[[], bool]]:
         requested = True
         say(f"\n{answer}")
 
-    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    # What is ignored on purpose, as nohup does with the end of the terminal, stays ignored.
+    wanted = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, request) for number in wanted}
     try:
         yield lambda: requested
     finally:

@@ -134,15 +134,13 @@ def network_of(loaded: LoadedWeights, path: Path, networks: Mapping[str, Network
     Raises:
         WeightsError: the network is unknown, or the weights do not fit it.
     """
-    # Initial weights are overwritten below: drawing them must leave the caller's random numbers alone.
-    try:
-        with torch.random.fork_rng(devices=[]):
-            network = make_network(loaded.network_name, loaded.options, networks)
-    except WeightsError as error:
-        raise _weights_error(f"The weights {path} cannot be used", [str(error)]) from error
-    misfits = _misfits(network.state_dict(), loaded.state)
+    # Compared on an outline without memory first: a few bytes of options can ask for any amount of it.
+    misfits = _misfits(_made("meta", loaded, path, networks).state_dict(), loaded.state)
     if misfits:
         raise _weights_error(f"The weights {path} do not fit the network '{loaded.network_name}'", misfits)
+    # Initial weights are overwritten: drawing them must leave the caller's random numbers alone.
+    with torch.random.fork_rng(devices=[]):
+        network = _made("cpu", loaded, path, networks)
     network.load_state_dict(dict(loaded.state))
     return network.eval()
 
@@ -235,6 +233,14 @@ def _check_belong_together(description: _Description, content: bytes, card: Card
         )
     if description.made_for != card.made_for:
         faults.add("The file and its card do not name the same patient: get both again, or adapt again.")
+
+
+def _made(device: str, loaded: LoadedWeights, path: Path, networks: Mapping[str, NetworkMaker]) -> ProSTNetwork:
+    try:
+        with torch.device(device):
+            return make_network(loaded.network_name, loaded.options, networks)
+    except WeightsError as error:
+        raise _weights_error(f"The weights {path} cannot be used", [str(error)]) from error
 
 
 def _misfits(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:

@@ -61,7 +61,16 @@ def learned_model(config: RegistrationConfig, case: Case) -> LearnedModel | None
     path = chosen_weights(config, case)
     if path is None:
         return None
-    model = model_of_file(path)
+    try:
+        model = model_of_file(path)
+    except WeightsError as error:
+        if Path(config.weights) == path or path == shipped_weights():
+            raise
+        way_out = (
+            f"Nobody but prostreg adapt made them: run it again for {case.name}, or delete {path} to go on with the"
+            ' shipped weights ("shipped" chooses those too).'
+        )
+        raise WeightsError(f"{error}\n- {way_out}") from error
     if not config.foreign_weights:
         check_made_for(model.card, case.ct, case.anatomy)
     return model
