@@ -143,7 +143,8 @@ def test_certainty_is_that_of_the_pose_or_else_that_of_the_signs(case_of):
     assert case_read_as(case, (True,)).views[0].xray is case.views[0].xray.other
     failed = polarity_reasons((other,), is_accepted=False)
     assert failed == (
-        f"both polarities were tried, and the image does not tell for sure: the pose was found with {other.used}",
+        f"both polarities were tried, and the image does not tell for sure: the pose was found with {other.used};"
+        ' "polarity" decides it, and "mask" leaves out what is drawn or lies in the way',
     )
     assert polarity_reasons((likelier,), is_accepted=True) == ()
 

@@ -27,6 +27,8 @@ _JUMP_NEEDED = 0.5
 _CORNER_WEIGHT = 0.25
 _FEWEST_EDGE_PIXELS = 12
 _CONVEX_FROM = 0.93
+_LARGEST_DRAWING = 0.1
+_WIDEST_LINK = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +68,7 @@ def find_radiation_field(pixels: NDArray[np.float32], allowed: NDArray[np.bool_]
         for scale in (linear[end], stretched[end]):
             for tolerance in _TOLERANCES:
                 area = _flat_at_border(scale, tolerance, inside)
+                area = _with_drawings(area, inside, scale <= tolerance)
                 score = _score(linear[end], area, opposite)
                 if score > best_score and _is_nearly_convex(inside & ~area):
                     best_score, blocked, dark = score, area, end == 0
@@ -136,6 +139,23 @@ def _flat_at_border(grey: NDArray[np.float64], tolerance: float, inside: NDArray
         border |= _dilated(~inside, 1)
     touching = np.unique(pieces[border])
     return np.isin(pieces, touching[touching > 0])
+
+
+def _with_drawings(area: NDArray[np.bool_], inside: NDArray[np.bool_], flat: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The area with what is drawn into it: pieces that are small beside the field, or linked to it by a narrow bridge.
+
+    Text, logos, rulers and wedges are such. Several fields in one picture are not small.
+    """
+    beside = inside & ~area
+    channels = sitk.GetArrayFromImage(sitk.ConnectedComponent(sitk.GetImageFromArray((flat & inside).astype(np.uint8))))
+    apart = beside & ~np.isin(channels, np.unique(channels[area & (channels > 0)]))  # narrow gaps keep drawings apart
+    eroded = sitk.BinaryErode(sitk.GetImageFromArray(apart.astype(np.uint8)), [_WIDEST_LINK] * 2)
+    pieces = sitk.GetArrayFromImage(sitk.ConnectedComponent(eroded))
+    sizes = np.bincount(pieces.ravel())[1:]
+    if not sizes.size:
+        return area
+    large = 1 + np.flatnonzero(sizes >= _LARGEST_DRAWING * sizes.max())
+    return area | (beside & ~_dilated(np.isin(pieces, large), _WIDEST_LINK + 1))
 
 
 def _dilated(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
