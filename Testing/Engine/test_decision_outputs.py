@@ -20,7 +20,7 @@ from prostreg.outputs.result_file import result_to_dict
 from prostreg.projector.selection import make_projector
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.result import Attempt, CArmFit, ExpectedError, Result, StageReport
+from prostreg.registration.result import Attempt, CArmFit, ComparedPlace, ExpectedError, Result, StageReport
 
 FIT = CArmFit(1020.0, 1024.0, 9.0, (127.5, 127.5), (126.0, 130.0), (4.0, 5.0))
 ERROR = ExpectedError(np.array([0.1, 0.2, 0.3]), np.array([1.0, 2.0, 3.0]), 2.4, 3.2)
@@ -30,6 +30,7 @@ RESULT = Result(
     seconds=12.34, device="cpu x", projector="fused-cpu", mtre_mm=1.256, config={"seed": 3}, versions={"cma": "4"},
     warnings=("note",), stopped=None, reasons=("why", "and"), evidence={"confirmed": 0.7}, expected_error=ERROR,
     carm_fit=FIT, attempts=(Attempt(np.eye(4), 0.5, {}),), weights={"title": "net"},
+    look_alikes=(ComparedPlace((1.0, 2.0, -3.0), 0.25),),
 )  # fmt: skip
 
 
@@ -88,7 +89,7 @@ def test_result_json_holds_every_field_under_its_own_name(status):
         "stages": [{"name": "cmaes", "evaluations": 90, "seconds": 1.5, "score": 0.7, "starts": 4}],
         "seconds": 12.34, "device": "cpu x", "projector": "fused-cpu", "mtre_mm": 1.256, "stopped": None,
         "config": {"seed": 3}, "versions": {"cma": "4"}, "weights": {"title": "net"}, "warnings": ["note"],
-        "polarity": [],
+        "polarity": [], "look_alikes": [{"offset_mm": [1.0, 2.0, -3.0], "confirmed": 0.25}],
     }  # fmt: skip
     missing = {field.name for field in fields(Result)} - set(result_to_dict(RESULT))
     assert missing == {"attempts", "polarities"}

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.images.anatomy import anatomy_bounds
+from prostreg.images.directions import offset_in_words
 from prostreg.images.pyramid import reduced_volume
 from prostreg.images.volume import Volume
 
@@ -40,12 +41,6 @@ EDGE_HU_PER_MM = 20.0
 
 FAINT_HU_PER_MM = 5.0
 """Labels of this CT, grown by one voxel of 3 mm, still had 14."""
-
-_DIRECTIONS = (
-    ("to the patient's right", "to the patient's left"),
-    ("to the front", "to the back"),
-    ("towards the head", "towards the feet"),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +73,7 @@ class LabelFit:
     def advice(self) -> str:
         """The place where the labels would fit, and what may have gone wrong."""
         return (
-            f"the labels fit the CT better when moved {_in_words(self.offset_mm)}: were they saved with another"
+            f"the labels fit the CT better when moved {offset_in_words(self.offset_mm)}: were they saved with another"
             " geometry (origin, qform or sform), or under another transform?"
         )
 
@@ -187,14 +182,3 @@ def _peak(falls: NDArray[np.float64], best: tuple[int, ...], axis: int) -> float
     before, top, after = line[at - 1 : at + 2]
     bend = before - 2 * top + after
     return float(at + (0.5 * (before - after) / bend if bend < 0 else 0.0))
-
-
-def _in_words(offset_mm: NDArray[np.float64]) -> str:
-    """For example "15 mm to the patient's left and 3 mm to the feet"; what is small beside the rest is left out."""
-    least = max(1.0, 0.2 * float(np.abs(offset_mm).max()))
-    parts = [
-        f"{abs(shift):.0f} mm {ahead if shift > 0 else back}"
-        for shift, (ahead, back) in zip(offset_mm, _DIRECTIONS, strict=True)
-        if abs(shift) >= least
-    ]
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

@@ -14,10 +14,12 @@ from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
 from prostreg.geometry.standard_views import MAIN_VIEWS, standard_view
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.pipeline import check_method, register_from_start
+from prostreg.registration.monitor import LEAST_SECONDS
+from prostreg.registration.pipeline import check_method
 from prostreg.registration.result import Progress, Result
 from prostreg.registration.screening import screened_starts
 from prostreg.registration.start import ISOCENTRE_SHARE, anatomy_centre_mm, anatomy_points_mm
+from prostreg.registration.told_apart import register_told_apart
 
 RESTARTS_OF_ROUNDS = (4, 16, 64)
 """CMA-ES runs that each view gets, round by round; a round begins when all views of the one before are done."""
@@ -25,9 +27,6 @@ RESTARTS_OF_ROUNDS = (4, 16, 64)
 LIKELY = "likely views"
 LIKELY_TRIED = 2
 """A round begins with two screenings of views turned by any angle; the best places of each are registered."""
-
-LEAST_SECONDS = 0.1
-"""A registration is not begun for less."""
 
 PARALLEL = 0.99
 """Central rays of two views whose directions have a larger cosine do not tell where they meet."""
@@ -127,7 +126,7 @@ class _Everywhere:
     def _tried(self, number: int, trial: _Trial, start: Matrix, seconds: float) -> Result:
         case = replace(self._case, initial_world_from_volume=start)
         config = replace(trial.config, time_limit_s=seconds)
-        return register_from_start(
+        return register_told_apart(
             case, config, lambda progress: self._tell(number, trial, progress), self._is_cancelled
         )
 

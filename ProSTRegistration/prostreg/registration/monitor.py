@@ -10,6 +10,9 @@ from prostreg.geometry.chart import PoseChart
 from prostreg.registration.result import Progress
 from prostreg.search.candidate import Candidate
 
+LEAST_SECONDS = 0.1
+"""A registration is not begun for less."""
+
 
 class Monitor:
     """Counts rounds and seconds.

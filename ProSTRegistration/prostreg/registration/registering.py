@@ -9,10 +9,12 @@ from dataclasses import replace
 from prostreg.geometry.frames import Matrix
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.everywhere import LEAST_SECONDS, merit, register_everywhere
-from prostreg.registration.pipeline import check_method, register_from_start
+from prostreg.registration.everywhere import merit, register_everywhere
+from prostreg.registration.monitor import LEAST_SECONDS
+from prostreg.registration.pipeline import check_method
 from prostreg.registration.result import Progress, Result
 from prostreg.registration.start import start_in_sight
+from prostreg.registration.told_apart import register_told_apart
 
 WIDER = 2.0
 NEARBY_SHARE = 0.4
@@ -50,7 +52,7 @@ def register(
         return register_everywhere(case, settings, on_progress, is_cancelled)
     start = start_in_sight(case)
     if start is case.initial_world_from_volume:
-        return register_from_start(case, settings, on_progress, is_cancelled)
+        return register_told_apart(case, settings, on_progress, is_cancelled)
     return _from_doubtful_start(case, start, settings, on_progress, is_cancelled)
 
 
@@ -72,7 +74,7 @@ def _from_doubtful_start(
             most_restarts=min(NEARBY_RESTARTS, config.most_restarts) if config.until_accepted else config.most_restarts,
         )
         moved = replace(case, initial_world_from_volume=start)
-        nearby = register_from_start(moved, wider, on_progress, is_cancelled)
+        nearby = register_told_apart(moved, wider, on_progress, is_cancelled)
         nearby = replace(nearby, config=config.to_dict(), reasons=(*nearby.reasons, MOVED))
         if nearby.status == "accepted" or nearby.stopped == "cancelled" or not config.until_accepted:
             return nearby

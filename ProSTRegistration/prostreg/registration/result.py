@@ -116,6 +116,19 @@ class Attempt:
     evidence: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class ComparedPlace:
+    """A place that looks like the anatomy's, compared by the bones around it.
+
+    Attributes:
+        offset_mm: RAS: of the anatomy from where it was found.
+        confirmed: share of the structure of the bones around that the image confirms.
+    """
+
+    offset_mm: tuple[float, float, float]
+    confirmed: float
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """The outcome of a registration; fields as in result.json.
@@ -127,6 +140,7 @@ class Result:
         attempts: every pose that was judged, in order; the result is the most convincing one, polished.
         weights: title, kind and sha256 of the network's weights; None where there was no network.
         polarities: with which each view was read.
+        look_alikes: the place found and those that it was compared with, where the CT has any that look alike.
         stopped: why the run ended early ("cancelled", "time limit"), None if it ran to its end.
     """
 
@@ -151,3 +165,4 @@ class Result:
     attempts: tuple[Attempt, ...] = ()
     weights: Mapping[str, str] | None = None
     polarities: tuple[PolarityUsed, ...] = ()
+    look_alikes: tuple[ComparedPlace, ...] = ()

@@ -1,0 +1,129 @@
+"""A registration from its start whose result is compared with what looks alike before it is accepted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from prostreg.errors import Stopped
+from prostreg.geometry.chart import PoseChart
+from prostreg.images.look_alikes import look_alikes
+from prostreg.registration.acceptance import MOST_IF_DOUBTED
+from prostreg.registration.case import Case
+from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.monitor import LEAST_SECONDS, Monitor
+from prostreg.registration.pipeline import register_from_start
+from prostreg.registration.readings import case_read_as, reading_of
+from prostreg.registration.result import Progress, Result, StageReport
+from prostreg.registration.rivals import Comparison, RivalSearch
+from prostreg.search.candidate import Candidate
+
+MOST_MOVES = 3
+"""How often a better place is gone on from: three levels."""
+
+STAGE = "look-alikes"
+UNCHECKED = "the run was stopped before its place was compared with those that look alike"
+
+
+def register_told_apart(
+    case: Case,
+    config: RegistrationConfig,
+    on_progress: Callable[[Progress], None] | None = None,
+    is_cancelled: Callable[[], bool] | None = None,
+) -> Result:
+    """Finds the pose of a case's CT in its X-rays from the start that it has; see `registering.register`.
+
+    Where the CT has bones that look like the anatomy, the pose found is compared with those that would mistake one for
+    the other. The search goes on from a better one, where it goes on until its pose convinces; a pose that the bones
+    around it cannot tell from another is not accepted.
+    """
+    return _ToldApart(case, config, on_progress, is_cancelled).result()
+
+
+class _ToldApart:
+    """One registration with its comparisons under way."""
+
+    def __init__(
+        self,
+        case: Case,
+        config: RegistrationConfig,
+        on_progress: Callable[[Progress], None] | None,
+        is_cancelled: Callable[[], bool] | None,
+    ) -> None:
+        self._case, self._config = case, config
+        self._on_progress, self._is_cancelled = on_progress, is_cancelled
+        self._began, self._fraction = time.perf_counter(), 0.0
+
+    def result(self) -> Result:
+        result = self._registered(self._case)
+        if result.status == "failed" or result.stopped is not None:
+            return result
+        places = look_alikes(self._case.ct, self._case.anatomy)
+        if not places:
+            return result
+        for moves in range(MOST_MOVES + 1):
+            case = case_read_as(self._case, reading_of(self._case, result.polarities))
+            search = RivalSearch(case, places, self._config, self._check)
+            began = self._elapsed
+            try:
+                comparison = search.compared(result.world_from_volume)
+            except Stopped as reason:
+                return replace(doubted(result, UNCHECKED), seconds=self._elapsed, stopped=str(reason))
+            result = self._with_comparison(result, comparison, search, began)
+            better = comparison.better
+            if better is None or not self._config.until_accepted or moves == MOST_MOVES:
+                break
+            again = self._registered(replace(self._case, initial_world_from_volume=better.world_from_volume))
+            if again.status == "failed" or again.stopped is not None:
+                break
+            result = replace(
+                again, stages=(*result.stages, *again.stages), attempts=(*result.attempts, *again.attempts)
+            )  # fmt: skip
+        return result
+
+    def _registered(self, case: Case) -> Result:
+        config = replace(self._config, time_limit_s=self._seconds_left)
+        result = register_from_start(case, config, self._tell, self._is_cancelled)
+        return replace(result, config=self._config.to_dict())
+
+    def _with_comparison(self, result: Result, comparison: Comparison, search: RivalSearch, began: float) -> Result:
+        """The result with what the comparison says of it."""
+        doubt = comparison.doubt()
+        stage = StageReport(
+            STAGE, search.evaluations, self._elapsed - began, comparison.here.confirmed, 1 + len(comparison.elsewhere)
+        )
+        return replace(
+            result if doubt is None else doubted(result, doubt),
+            stages=(*result.stages, stage),
+            seconds=self._elapsed,
+            look_alikes=comparison.places(),
+        )
+
+    def _check(self, chart: PoseChart) -> Callable[[Candidate], None]:
+        monitor = Monitor(chart, None, self._seconds_left, self._tell, self._is_cancelled)
+        return lambda candidate: monitor.check(STAGE, 0.0, candidate)
+
+    def _tell(self, progress: Progress) -> None:
+        """Passes progress on; its fraction never falls."""
+        self._fraction = max(self._fraction, progress.fraction)
+        if self._on_progress is not None:
+            self._on_progress(replace(progress, fraction=self._fraction))
+
+    @property
+    def _elapsed(self) -> float:
+        return time.perf_counter() - self._began
+
+    @property
+    def _seconds_left(self) -> float:
+        return max(self._config.time_limit_s - self._elapsed, LEAST_SECONDS)
+
+
+def doubted(result: Result, doubt: str) -> Result:
+    """The result with an objection to it: it is not accepted however well it fits."""
+    return replace(
+        result,
+        status="uncertain" if result.status == "accepted" else result.status,
+        confidence=min(result.confidence, MOST_IF_DOUBTED),
+        reasons=(doubt, *result.reasons),
+    )

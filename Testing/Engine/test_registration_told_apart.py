@@ -1,0 +1,131 @@
+"""One vertebra among its neighbours: the right one is found from the wrong one, or the result says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from Patience import PATIENCE_S
+from prostreg.geometry.carm import CArm
+from prostreg.geometry.chart import PoseChart
+from prostreg.geometry.standard_views import standard_view
+from prostreg.images.look_alikes import LookAlike
+from prostreg.images.xray_preparation import prepare_xray
+from prostreg.outputs.result_file import result_to_dict
+from prostreg.registration.acceptance import MOST_IF_DOUBTED
+from prostreg.registration.case import Case, View
+from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.registering import register
+from prostreg.registration.rivals import Comparison, Rival, _both_ways, moved, with_bones_around
+from prostreg.registration.told_apart import STAGE, UNCHECKED
+from prostreg.samples.phantom import VERTEBRA_LABELS, make_phantom
+from prostreg.simulation.fluoroscopy import FluoroscopySimulator
+
+PIXELS = 192
+CONFIG = RegistrationConfig(time_limit_s=PATIENCE_S, most_restarts=2, weights="shipped")
+NEARBY = np.array([0.03, -0.04, 0.05, 3.0, -4.0, 5.0])
+
+
+@pytest.fixture(scope="module")
+def row() -> SimpleNamespace:
+    """The phantom's three vertebrae seen from the front, and a case of one of them started on another."""
+    phantom = make_phantom(0)
+    pose = standard_view("AP", phantom.vertebra_centres_mm[1], 620.0)
+    carm = CArm.from_sdd(1020.0, (298.0 / PIXELS,) * 2, (PIXELS, PIXELS))
+    image = FluoroscopySimulator(phantom.ct).image(carm, pose, 0)
+    view = View(prepare_xray(image.pixels.astype(np.float32), image.polarity, None), carm)
+    centres = phantom.vertebra_centres_mm
+
+    def started(level: int, on: int) -> Case:
+        chart = PoseChart(moved(pose, centres[on] - centres[level]), np.eye(4), centres[level])
+        mask = phantom.labels.values == VERTEBRA_LABELS[level]
+        start = chart.world_from_volume_at(NEARBY)[0]
+        return Case("one", phantom.ct, mask, (view,), start, pose, centres[level : level + 1])
+
+    return SimpleNamespace(started=started, phantom=phantom)
+
+
+@pytest.mark.parametrize(("level", "on"), [(0, 1), (1, 2)])
+def test_a_vertebra_started_on_its_neighbour_is_found_in_its_own_place(row, level, on):
+    events = []
+    result = register(row.started(level, on), CONFIG, events.append)
+    assert result.mtre_mm < 5
+    assert result.status == "accepted"
+    here, *others = result.look_alikes
+    assert here.confirmed > max(place.confirmed for place in others) / 0.8
+    fractions = [event.fraction for event in events]
+    assert fractions == sorted(fractions)
+    assert STAGE in {stage.name for stage in result.stages}
+    assert result.config == CONFIG.to_dict()
+    (told, *_) = result_to_dict(result)["look_alikes"]
+    assert told == {"offset_mm": list(here.offset_mm), "confirmed": here.confirmed}
+
+
+def test_a_single_search_stays_where_it_ends_and_is_doubted_there(row):
+    config = replace(CONFIG, method="cmaes", spread_rotation_deg=6.0, spread_shift_mm=6.0, spread_depth_mm=10.0)
+    result = register(row.started(0, 1), config)
+    assert result.mtre_mm > 20
+    assert result.status == "uncertain"
+    assert result.confidence <= MOST_IF_DOUBTED
+    assert "may be one level off" in result.reasons[0]
+    assert "towards the head" in result.reasons[0]
+    assert "fit the image better there" in result.reasons[0]
+
+
+def test_a_place_that_was_not_compared_is_never_accepted(row):
+    events = []
+    result = register(row.started(0, 0), CONFIG, events.append, lambda: events[-1:] and events[-1].stage == STAGE)
+    assert result.stopped == "cancelled"
+    assert result.status == "uncertain"
+    assert result.reasons[0] == UNCHECKED
+    assert sum(event.stage == STAGE for event in events) == 1
+
+
+def compared(here: float, *elsewhere: float) -> Comparison:
+    rivals = [Rival(np.eye(4), np.array([0.0, 3.0, -38.0]), confirmed) for confirmed in elsewhere]
+    return Comparison(Rival(np.eye(4), np.zeros(3), here), tuple(rivals))
+
+
+@pytest.mark.parametrize(
+    ("here", "elsewhere", "fits"),
+    [(0.5, 0.39, None), (0.5, 0.41, "as well"), (0.5, 0.62, "as well"), (0.5, 0.63, "better")],
+)
+def test_places_that_score_nearly_alike_are_not_told_apart(here, elsewhere, fits):
+    comparison = compared(here, elsewhere, 0.1)
+    doubt = comparison.doubt()
+    assert (comparison.better is None) == (elsewhere < here)
+    if fits is None:
+        assert doubt is None
+    else:
+        assert doubt == (
+            "may be one level off: a place 38 mm towards the feet of this one looks alike, and the bones around fit"
+            f" the image {fits} there ({elsewhere:.0%} of their structure confirmed, 50% here)"
+        )
+
+
+def test_a_place_without_rivals_is_not_doubted():
+    assert compared(0.3).doubt() is None
+    assert compared(0.3).better is None
+
+
+def test_rivals_lie_both_ways_and_each_once():
+    up, down = np.array([0.0, -5.0, 37.0]), np.array([0.0, 6.0, -36.0])
+    offsets = _both_ways([LookAlike(up, 0.6), LookAlike(down, 0.5)])
+    np.testing.assert_array_equal(offsets, [up, -up])
+
+
+def test_the_bones_around_are_those_of_the_ct_nearby(row):
+    case = row.started(0, 0)
+    around = with_bones_around(case)
+    assert around.anatomy.shape == around.ct.values.shape
+    labels = row.phantom.labels
+    low = np.rint(np.linalg.inv(labels.volume_from_index) @ around.ct.volume_from_index[:, 3]).astype(int)[:3]
+    k, j, i = (slice(first, first + size) for first, size in zip(low[::-1], around.anatomy.shape, strict=True))
+    values = labels.values[k, j, i]
+    assert around.anatomy[np.isin(values, VERTEBRA_LABELS[:2])].all()
+    assert not (values == VERTEBRA_LABELS[2]).all()
+    height_mm = around.ct.size[2] * around.ct.spacing_mm[2]
+    assert height_mm < 2 * 60 + 60
