@@ -18,9 +18,9 @@ from prostreg.outputs.result_file import result_to_dict
 from prostreg.registration.acceptance import MOST_IF_DOUBTED
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.neighbours.rivals import Comparison, Rival, _both_ways, moved, with_bones_around
+from prostreg.registration.neighbours.told_apart import STAGE, UNCHECKED
 from prostreg.registration.registering import register
-from prostreg.registration.rivals import Comparison, Rival, _both_ways, moved, with_bones_around
-from prostreg.registration.told_apart import STAGE, UNCHECKED
 from prostreg.samples.phantom import VERTEBRA_LABELS, make_phantom
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 

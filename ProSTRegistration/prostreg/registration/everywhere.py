@@ -15,11 +15,11 @@ from prostreg.geometry.standard_views import MAIN_VIEWS, standard_view
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.monitor import LEAST_SECONDS
+from prostreg.registration.neighbours.told_apart import register_told_apart
 from prostreg.registration.pipeline import check_method
 from prostreg.registration.result import Progress, Result
 from prostreg.registration.screening import screened_starts
 from prostreg.registration.start import ISOCENTRE_SHARE, anatomy_centre_mm, anatomy_points_mm
-from prostreg.registration.told_apart import register_told_apart
 
 RESTARTS_OF_ROUNDS = (4, 16, 64)
 """CMA-ES runs that each view gets, round by round; a round begins when all views of the one before are done."""

@@ -11,10 +11,10 @@ from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.everywhere import merit, register_everywhere
 from prostreg.registration.monitor import LEAST_SECONDS
+from prostreg.registration.neighbours.told_apart import register_told_apart
 from prostreg.registration.pipeline import check_method
 from prostreg.registration.result import Progress, Result
 from prostreg.registration.start import start_in_sight
-from prostreg.registration.told_apart import register_told_apart
 
 WIDER = 2.0
 NEARBY_SHARE = 0.4

@@ -13,10 +13,10 @@ from prostreg.registration.acceptance import MOST_IF_DOUBTED
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.monitor import LEAST_SECONDS, Monitor
+from prostreg.registration.neighbours.rivals import Comparison, RivalSearch
 from prostreg.registration.pipeline import register_from_start
 from prostreg.registration.readings import case_read_as, reading_of
 from prostreg.registration.result import Progress, Result, StageReport
-from prostreg.registration.rivals import Comparison, RivalSearch
 from prostreg.search.candidate import Candidate
 
 MOST_MOVES = 3
