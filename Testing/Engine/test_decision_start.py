@@ -100,6 +100,15 @@ def test_a_start_is_used_as_it_is_up_to_the_images_border_and_moved_inside_from_
         assert pixel == pytest.approx(inset if side < 0 else (WIDTH, HEIGHT)[axis] - inset)
 
 
+def test_a_start_so_far_away_that_nothing_is_seen_comes_nearer_along_its_ray():
+    size_mm = 2 * HALF
+    farthest_mm = size_mm * SDD / 0.02 / WIDTH
+    for depth_mm, expected_mm in ((0.999 * farthest_mm, 0.999 * farthest_mm), (1e5, farthest_mm)):
+        start = moved(case_of(), (0.03 * depth_mm, -0.02 * depth_mm, depth_mm - 500.0))
+        centre = transform_points(start.views[0].carm.camera_from_world @ start_in_sight(start), CENTRE)
+        np.testing.assert_allclose(centre, np.array([0.03, -0.02, 1.0]) * expected_mm, rtol=1e-6)
+
+
 def test_a_case_without_a_start_has_no_start_pose():
     with pytest.raises(InputError, match="no start pose"):
         start_pose(replace(case_of(), initial_world_from_volume=None))

@@ -64,10 +64,21 @@ def test_every_fault_is_named_at_once():
         (np.eye(3), "3x3"),
         ([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 1]], "last row"),
         ("nonsense", "not a matrix"),
+        ([[1, 0, 0, 1.1e6], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], "shifts by 1.1e+06 mm"),
     ],
 )
 def test_what_is_not_a_rigid_transform_is_said_in_words(matrix, word):
     assert any(word in fault for fault in rigid_faults(matrix, "the pose"))
+
+
+@pytest.mark.parametrize(("focal_length", "is_refused"), [(1e-9, True), (39.0, True), (41.0, False)])
+def test_a_beam_that_opens_as_no_c_arm_does_is_refused(focal_length, is_refused):
+    intrinsics = np.array([[focal_length, 0, 150], [0, 1000, 100], [0, 0, 1]])
+    if is_refused:
+        with pytest.raises(InputError, match=r"opens by 1[5-8][0-9] degrees"):
+            CArm(intrinsics, (300, 200))
+    else:
+        assert CArm(intrinsics, (300, 200)).width == 300
 
 
 def test_points_are_turned_and_then_shifted():

@@ -21,6 +21,9 @@ def _identity() -> Matrix:
     return np.eye(4)
 
 
+WIDEST_BEAM_DEG = 150.0
+
+
 @dataclass(frozen=True, eq=False)
 class CArm:
     """One view's projection geometry: ``s [u v 1]^T = K camera_from_world [X Y Z 1]^T``.
@@ -49,6 +52,8 @@ class CArm:
         faults = FaultList()
         faults.extend(_intrinsics_faults(self.intrinsics))
         faults.extend(_size_faults(self.size))
+        if not faults:
+            faults.extend(_beam_faults(self.intrinsics, self.size))
         faults.extend(rigid_faults(self.camera_from_world, "camera_from_world"))
         if self.spacing_mm is not None and not all(np.isfinite(s) and s > 0 for s in self.spacing_mm):
             faults.add(f"The pixel spacing {tuple(self.spacing_mm)} mm must be positive.")
@@ -179,6 +184,18 @@ def _intrinsics_faults(intrinsics: ArrayLike) -> list[str]:
     if abs(values[1, 0]) > 1e-9:
         faults.append(f"K is not upper triangular: its second row starts with {values[1, 0]:g} instead of 0.")
     return faults
+
+
+def _beam_faults(intrinsics: Matrix, size: tuple[int, int]) -> list[str]:
+    """Says in words where the beam would open by nearly half of the room."""
+    focal_lengths = np.diag(np.asarray(intrinsics, dtype=np.float64))[:2]
+    opening_deg = 2 * np.rad2deg(np.arctan(np.array(size) / 2 / focal_lengths))
+    if (opening_deg <= WIDEST_BEAM_DEG).all():
+        return []
+    return [
+        f"An image of {size[0]} x {size[1]} pixels with focal lengths of {focal_lengths[0]:.3g} and"
+        f" {focal_lengths[1]:.3g} opens by {opening_deg.max():.0f} degrees, as no C-arm does: give K in pixels."
+    ]
 
 
 def _size_faults(size: tuple[int, int]) -> list[str]:

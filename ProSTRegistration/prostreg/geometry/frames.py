@@ -17,6 +17,9 @@ RAS_FROM_LPS.setflags(write=False)
 
 RIGID_TOLERANCE = 1e-3
 
+MOST_SHIFT_MM = 1e6
+"""A kilometre: what is shifted by more is not in millimetres, or nonsense."""
+
 
 def ras_from_lps(matrix_in_lps: ArrayLike) -> Matrix:
     """Turns index-to-LPS (4x4) into index-to-RAS; its own inverse."""
@@ -41,6 +44,9 @@ def rigid_faults(matrix: ArrayLike, name: str) -> list[str]:
     faults = []
     if not np.allclose(values[3], [0, 0, 0, 1], atol=RIGID_TOLERANCE):
         faults.append(f"{name} has the last row {values[3].tolist()}: it must be 0 0 0 1.")
+    shift_mm = np.abs(values[:3, 3]).max()
+    if shift_mm > MOST_SHIFT_MM:
+        faults.append(f"{name} shifts by {shift_mm:.3g} mm: give millimetres, {MOST_SHIFT_MM:g} at most.")
     rotation = values[:3, :3]
     if not np.allclose(rotation @ rotation.T, np.eye(3), atol=RIGID_TOLERANCE):
         faults.append(f"{name} is not rigid, it scales or shears: its 3x3 part must be a pure rotation.")

@@ -18,6 +18,9 @@ SIGHT_MARGIN = 0.1
 
 MOST_MOVES = 10
 
+LEAST_SHARE = 0.02
+"""An anatomy that covers less than this share of the image's longer side is too far away to be searched from there."""
+
 ISOCENTRE_SHARE = 0.61
 """Usual distance of the patient from the source, as a share of the source-detector distance."""
 
@@ -61,13 +64,15 @@ def start_pose(case: Case) -> Matrix:
 def start_in_sight(case: Case) -> Matrix | None:
     """The start, moved along the detectors until all images show the anatomy's centre, if they do not already.
 
-    None where the C-arms contradict each other so much that no move along them does.
+    One so far away that nothing of the anatomy is to be seen comes nearer first. None where the C-arms contradict each
+    other so much that no move along them does.
 
     Raises:
         InputError: as `start_pose`.
     """
-    pose = start_pose(case)
-    centre_mm = anatomy_centre_mm(anatomy_points_mm(case))
+    points_mm = anatomy_points_mm(case)
+    centre_mm = anatomy_centre_mm(points_mm)
+    pose = _brought_near(case.views[0].carm, start_pose(case), centre_mm, float(np.ptp(points_mm, axis=0).max()))
     for _ in range(MOST_MOVES):
         outside = [view.carm for view in case.views if not _shows(view.carm, pose, centre_mm)]
         if not outside:
@@ -90,6 +95,17 @@ def shows_start(case: Case, world_from_volume: Matrix) -> bool:
 def _shows(carm: CArm, world_from_volume: Matrix, centre_mm: NDArray[np.float64]) -> bool:
     pixel = carm.project_world(transform_points(world_from_volume, centre_mm))
     return bool(((pixel > -0.5) & (pixel < np.array(carm.size) - 0.5)).all())
+
+
+def _brought_near(carm: CArm, world_from_volume: Matrix, centre_mm: NDArray[np.float64], size_mm: float) -> Matrix:
+    """The pose moved along the ray to its centre until the anatomy is more than a dot in the image."""
+    camera_from_volume = carm.camera_from_world @ world_from_volume
+    centre = transform_points(camera_from_volume, centre_mm)
+    share = size_mm * carm.intrinsics[0, 0] / centre[2] / max(carm.size)
+    if share >= LEAST_SHARE:
+        return world_from_volume
+    camera_from_volume[:3, 3] += centre * (share / LEAST_SHARE - 1)
+    return np.asarray(invert_rigid(carm.camera_from_world) @ camera_from_volume)
 
 
 def _moved_into(carm: CArm, world_from_volume: Matrix, centre_mm: NDArray[np.float64]) -> Matrix:
