@@ -1,7 +1,7 @@
 """Starts one bone of a row on each of its neighbours, and counts what the program accepts.
 
 Usage: python Testing/Measurements/wrong_levels.py PROTOCOL --out FILE [--cases FOLDER] [--labels 31,30,29]
-           [--levels 0,-1,1,-2,2] [--number N] [--first N] [--simulator paper]
+           [--levels 0,-1,1,-2,2] [--number N] [--first N] [--simulator paper] [--phantom-seed N]
 
 PROTOCOL is one of `prostreg evaluate --list` with simulated cases, or a file like one; `phantom` needs no data. Of each
 case, every label of the row is registered alone, and starts near the place of the bone that lies so many levels below
@@ -34,9 +34,12 @@ SETTINGS = {"time_limit_s": 600.0, "most_restarts": 4}
 WRONG_MM = 10.0
 
 
-def of_one_bone(protocol: Protocol, label: int, simulator: str) -> Protocol:
+def of_one_bone(protocol: Protocol, label: int, arguments: argparse.Namespace) -> Protocol:
     """The protocol with one label as its anatomy."""
-    return protocol.with_changes(source={**protocol.content["source"], "anatomy": [label], "simulator": simulator})
+    source = {**protocol.content["source"], "anatomy": [label], "simulator": arguments.simulator}
+    if arguments.phantom_seed is not None:
+        source["phantom_seed"] = arguments.phantom_seed
+    return protocol.with_changes(source=source)
 
 
 def started_beside(case: Case, offset_mm: np.ndarray, rng: np.random.Generator) -> Case:
@@ -92,12 +95,10 @@ def main() -> int:
     parser.add_argument("--number", type=int, default=2)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--simulator", default="paper")
+    parser.add_argument("--phantom-seed", type=int)
     arguments = parser.parse_args()
     protocol = read_protocol(arguments.protocol)
-    sources = [
-        make_case_source(of_one_bone(protocol, label, arguments.simulator), arguments.cases)
-        for label in arguments.labels
-    ]
+    sources = [make_case_source(of_one_bone(protocol, label, arguments), arguments.cases) for label in arguments.labels]
     rows = [json.loads(line) for line in arguments.out.read_text().splitlines()] if arguments.out.exists() else []
     done = {row["name"] for row in rows}
     for number in range(arguments.first, arguments.first + arguments.number):

@@ -61,12 +61,12 @@ def look_alikes(ct: Volume, anatomy: NDArray[np.bool_]) -> list[LookAlike]:
         ct: HU.
         anatomy: not empty, in the CT's grid.
     """
-    bone = np.clip(ct.values, SOFT_HU, HARD_HU) - np.float32(SOFT_HU)
-    hu = reduced_volume(ct.with_values(bone), GRID_MM)
-    share = reduced_volume(ct.with_values(anatomy.astype(np.float32)), GRID_MM).values
+    hu = reduced_volume(ct, GRID_MM)
+    share = reduced_volume(ct.with_values(anatomy.view(np.uint8)), GRID_MM).values
     grown = sitk.BinaryDilate(sitk.GetImageFromArray((share > LEAST_SHARE).astype(np.uint8)), (1, 1, 1))
     mask = np.asarray(sitk.GetArrayFromImage(grown), dtype=bool)
-    correlation, steps = _correlations(hu.values - hu.values.mean(), mask)
+    values = np.clip(hu.values, SOFT_HU, HARD_HU)
+    correlation, steps = _correlations(values - values.mean(), mask)
     offsets_mm = steps[..., ::-1] @ hu.volume_from_index[:3, :3].T
     correlation[np.linalg.norm(offsets_mm, axis=-1) < APART_MM] = -1.0
     found: list[LookAlike] = []
