@@ -7,10 +7,11 @@ import pytest
 
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
+from prostreg.geometry.carm_devices import PRESETS
 from prostreg.geometry.frames import invert_rigid
 from prostreg.geometry.standard_views import standard_view
 from ProSTRegistrationLib.Nodes import CArmNode
-from ProSTRegistrationLib.Nodes.CArmPresets import PRESETS, presetSettings
+from ProSTRegistrationLib.Nodes.CArmPresets import presetSettings
 from ProSTRegistrationLib.Nodes.CArmSettings import (
     SETTINGS_ATTRIBUTE,
     CArmSettings,
@@ -191,7 +192,7 @@ class TestPresets:
     @pytest.mark.parametrize("size", [(1024, 1024), (512, 384), (1536, 1536)])
     def test_field_fills_the_longer_side(self, name, size):
         settings = presetSettings(name, size)
-        assert np.isclose(settings.pixelSizeMm[0] * max(size), PRESETS[name].fieldMm)
+        assert np.isclose(settings.pixelSizeMm[0] * max(size), PRESETS[name].field_mm)
         assert carmOfSettings(settings, size).principal_point == ((size[0] - 1) / 2, (size[1] - 1) / 2)
 
     def test_nine_inches_on_1024_pixels(self):

@@ -1,38 +1,11 @@
-"""Usual X-ray devices, for images that do not tell their geometry: to begin with, until the device's own are known."""
+"""Settings of usual X-ray devices, for images that do not tell their geometry."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from prostreg.errors import InputError
 from prostreg.geometry.carm_accuracy import GUESSED
+from prostreg.geometry.carm_devices import PRESETS
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings
-
-
-@dataclass(frozen=True)
-class DeviceFacts:
-    """The distances and image that devices of a kind have in common.
-
-    Attributes:
-        sddMm: source to detector.
-        sodMm: source to isocentre, or to the middle of the patient where nothing turns.
-        fieldMm: the longer side of what the detector sees.
-    """
-
-    sddMm: float
-    sodMm: float
-    fieldMm: float
-
-
-PRESETS = {
-    "Mobile C-arm, 9 inch intensifier, 1024 px": DeviceFacts(1000.0, 600.0, 229.0),
-    "Mobile C-arm, 12 inch intensifier, 1024 px": DeviceFacts(1000.0, 600.0, 305.0),
-    "Mobile C-arm, flat panel 20 cm, 1024 px": DeviceFacts(1050.0, 600.0, 205.0),
-    "Mobile C-arm, flat panel 30 cm, 1536 px": DeviceFacts(1100.0, 620.0, 298.0),
-    "Angiography, flat panel 40 cm": DeviceFacts(1200.0, 785.0, 400.0),
-    "Radiography, table, SDD 1150": DeviceFacts(1150.0, 1000.0, 430.0),
-    "Radiography, wall stand, SDD 1800": DeviceFacts(1800.0, 1600.0, 430.0),
-}
 
 
 def presetSettings(name: str, size: tuple[int, int]) -> CArmSettings:
@@ -44,5 +17,5 @@ def presetSettings(name: str, size: tuple[int, int]) -> CArmSettings:
     if name not in PRESETS:
         raise InputError(f"There is no C-arm preset '{name}': choose one of {', '.join(PRESETS)}.")
     facts = PRESETS[name]
-    pixelMm = facts.fieldMm / max(size)
-    return CArmSettings(facts.sddMm, facts.sodMm, (pixelMm, pixelMm), accuracy=GUESSED)
+    pixelMm = facts.field_mm / max(size)
+    return CArmSettings(facts.sdd_mm, facts.sod_mm, (pixelMm, pixelMm), accuracy=GUESSED)

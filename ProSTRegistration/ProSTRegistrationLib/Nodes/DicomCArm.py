@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydicom.datadict import tag_for_keyword
 
+from prostreg.geometry.carm_devices import PRESETS
 from prostreg.images.dicom.opening import is_dicom
 from prostreg.images.dicom_geometry.carm_from_dicom import carm_from_dicom, said_of_carm
 from prostreg.images.dicom_geometry.distances import pixel_pitch, source_detector, source_patient_mm
 from prostreg.images.dicom_geometry.viewing_side import ViewingSide, viewing_side
 from prostreg.images.dicom_tags import Tags, number_within, read_header
-from ProSTRegistrationLib.Nodes.CArmPresets import PRESETS, presetSettings
+from ProSTRegistrationLib.Nodes.CArmPresets import presetSettings
 from ProSTRegistrationLib.Nodes.CArmSettings import LARGEST_ANGLE_DEG, TYPICAL_SOD_SHARE, CArmSettings, offCentrePoint
 from ProSTRegistrationLib.Nodes.Scene import OWNER_REFERENCE
 

@@ -9,8 +9,9 @@ import slicer
 from slicer.i18n import tr as _
 
 from prostreg.geometry.carm_accuracy import CALIBRATED, FROM_DICOM, GUESSED
+from prostreg.geometry.carm_devices import PRESETS
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, pixelsOf
-from ProSTRegistrationLib.Nodes.CArmPresets import PRESETS, presetSettings
+from ProSTRegistrationLib.Nodes.CArmPresets import presetSettings
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, applySettings, isPlaced, settingsOf
 from ProSTRegistrationLib.Nodes.DicomCArm import settingsFromTags, tagsOf
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, isFlipped, turnAsStored

@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import NoReturn
 
 from prostreg import __version__
-from prostreg.choices import AUTO, DEVICES, METHODS, PROJECTORS, SIMULATOR_PRESETS, evaluated_methods
+from prostreg.choices import (
+    AUTO,
+    DEVICES,
+    METHODS,
+    POLARITIES,
+    PROJECTORS,
+    SIMULATOR_PRESETS,
+    evaluated_methods,
+)
 from prostreg.errors import InputError
 
 EXIT_CODES = (
@@ -36,6 +44,7 @@ def make_parser() -> Parser:
     common.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else there")
     common.add_argument("--debug", action="store_true", help="show tracebacks and warnings")
     _add_register(commands, common)
+    _add_case(commands, common)
     _add_drr(commands, common)
     _add_simulate(commands, common)
     _add_demo(commands, common)
@@ -57,8 +66,9 @@ def _add_register(commands: argparse._SubParsersAction[Parser], common: Parser) 
         description="Registers each case and writes DIR/<name>/ with result.json, world_from_volume.tfm (for 3D"
         " Slicer), drr.nrrd (drr_2.nrrd ... for further views) and overlay.png.",
     )
-    parser.add_argument("cases", nargs="+", type=Path, metavar="CASE", help="case.json, or the folder it is in")
+    parser.add_argument("cases", nargs="*", type=Path, metavar="CASE", help="case.json, or the folder it is in")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    _add_words_of_a_case(parser, "instead of CASE; the case file is written into DIR/<name>/ as well")
     parser.add_argument("--config", type=Path, metavar="FILE", help="JSON with registration settings")
     parser.add_argument("--method", choices=METHODS, help="how to search (default: auto)")
     parser.add_argument(
@@ -72,6 +82,42 @@ def _add_register(commands: argparse._SubParsersAction[Parser], common: Parser) 
         metavar="auto|shipped|adapted|FILE",
         help="of the network (default: auto, adapted to this CT or else the shipped ones)",
     )
+
+
+def _add_case(commands: argparse._SubParsersAction[Parser], common: Parser) -> None:
+    parser = commands.add_parser(
+        "case",
+        parents=[common],
+        help="write a case file from a CT and its X-rays",
+        description="Reads the files, and writes the case.json that `prostreg register` takes. What an X-ray's DICOM"
+        " tags tell need not be said.",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="case.json, or a folder for it")
+    _add_words_of_a_case(parser, "the case")
+
+
+def _add_words_of_a_case(parser: Parser, title: str) -> None:
+    words = parser.add_argument_group("a CT and its X-rays", title)
+    words.add_argument("--ct", type=Path, metavar="FILE|FOLDER", help="NIfTI, NRRD, MHA, or a DICOM folder; HU")
+    words.add_argument("--xray", type=Path, nargs="+", default=[], metavar="FILE", help="one for each view")
+    words.add_argument("--labels", type=Path, metavar="FILE", help="label map of the bone (default: bone by threshold)")
+    words.add_argument("--values", type=_whole_number, nargs="+", metavar="VALUE", help="of the bone in the label map")
+    words.add_argument("--sdd", type=_millimetres, metavar="MM", help="distance from source to detector")
+    words.add_argument(
+        "--pixel-mm", type=_millimetres, nargs="+", metavar="MM", help="pixel on the detector: along columns [and rows]"
+    )
+    words.add_argument("--preset", metavar="NAME", help="a usual device instead: a part of its name, such as '9 inch'")
+    words.add_argument(
+        "--camera", type=Path, nargs="+", metavar="FILE", help="JSON with K, size and camera_from_world, one per X-ray"
+    )
+    words.add_argument("--polarity", choices=POLARITIES, help="of all X-rays (default: found out)")
+    words.add_argument(
+        "--flip",
+        action=argparse.BooleanOptionalAction,
+        help="X-rays are stored mirrored (default: by their tags)",
+    )
+    words.add_argument("--initial", type=Path, metavar="FILE", help="start pose: .tfm, .h5, .json or .txt")
+    words.add_argument("--name", metavar="NAME", help="of the case (default: the X-ray's)")
 
 
 def _add_drr(commands: argparse._SubParsersAction[Parser], common: Parser) -> None:
@@ -261,6 +307,13 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a positive number of seconds")
     return seconds
+
+
+def _millimetres(text: str) -> float:
+    try:
+        return _seconds(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a positive number of millimetres") from None
 
 
 def _minutes(text: str) -> float:

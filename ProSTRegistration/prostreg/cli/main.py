@@ -22,6 +22,7 @@ from prostreg.errors import MEMORY_IS_FULL, InputError, ProSTError, Stopped, is_
 
 COMMAND_MODULES = {
     "register": "prostreg.cli.register",
+    "case": "prostreg.cli.case",
     "drr": "prostreg.cli.drr",
     "simulate": "prostreg.cli.simulate",
     "demo": "prostreg.cli.demo",

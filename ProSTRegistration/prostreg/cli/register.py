@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from prostreg.cli.case_words import CASE_FILE, is_told, told_case, write_case
 from prostreg.cli.console import progress_display, say
 from prostreg.cli.interruption import stop_requests
 from prostreg.cli.outcome import ANOTHER_OUT, ExitCode, Outcome
@@ -16,13 +17,15 @@ from prostreg.files import output_folder_faults
 from prostreg.outputs.case_outputs import write_case_outputs
 from prostreg.outputs.result_file import result_folder_faults, result_to_dict
 from prostreg.registration.case import Case
-from prostreg.registration.case_file import read_case
+from prostreg.registration.case_file import case_of, read_case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.registering import register
 from prostreg.registration.result import Result
 from prostreg.registration.start import start_pose
 from prostreg.registration.weights_choice import model_to_ask
 from prostreg.spoken_numbers import percent, tenths
+
+ReadCase = Callable[[Path], Case]
 
 MEMORY_FOR_CASES = 2 << 30
 """Bytes of voxels kept from checking the cases to registering them; the rest is read again."""
@@ -33,17 +36,24 @@ def run(arguments: argparse.Namespace) -> Outcome:
     faults, of_cases = FaultList(), FaultList()
     faults.extend(output_folder_faults(arguments.out, ANOTHER_OUT))
     config = faults.collect(lambda: _configuration(arguments))
-    usable = _check_cases(arguments.cases, arguments.out, config, of_cases)
+    told = faults.collect(lambda: _told_case(arguments)) if is_told(arguments) or not arguments.cases else None
+    read: ReadCase = read_case
+    paths = list(arguments.cases)
+    if told is not None:
+        read, paths = partial(_told, told), [arguments.out / str(told["name"]) / CASE_FILE]
+    usable = _check_cases(paths, read, arguments.out, config, of_cases)
     if faults or not usable:
         faults.extend(of_cases.faults)
         faults.raise_if_any()
     if config is None:
         raise AssertionError("settings that cannot be used are a fault")
     _list_what_cannot_be_run(of_cases)
+    if told is not None:
+        write_case(told, paths[0])
     results: list[Result] = []
     with stop_requests() as is_cancelled:
         for number, path in enumerate(list(usable), start=1):
-            case = usable.pop(path) or read_case(path)
+            case = usable.pop(path) or read(path)
             say(f"Registering {case.name} ({number} of {number + len(usable)})")
             results.append(register_and_write(case, config, arguments.out / case.name, is_cancelled))
             if is_cancelled():
@@ -54,6 +64,23 @@ def run(arguments: argparse.Namespace) -> Outcome:
     _list_what_cannot_be_run(of_cases)
     error = {"kind": ExitCode.BAD_INPUT.name.lower(), "faults": of_cases.faults}
     return Outcome(ExitCode.BAD_INPUT, {**report, "error": error})
+
+
+def _told_case(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The content of the case that the command line describes.
+
+    Raises:
+        InputError: as `told_case`; or no case at all is given, or one beside others.
+    """
+    if not is_told(arguments):
+        raise InputError("There is nothing to register: give CASE, or --ct and --xray.")
+    if arguments.cases:
+        raise InputError("CASE and --ct with --xray exclude each other: register them one after the other.")
+    return told_case(arguments)
+
+
+def _told(content: dict[str, Any], path: Path) -> Case:
+    return case_of(content, path.parent)
 
 
 def _list_what_cannot_be_run(faults: FaultList) -> None:
@@ -109,14 +136,14 @@ def exit_code_of(results: Sequence[Result]) -> ExitCode:
 
 
 def _check_cases(
-    paths: Sequence[Path], out: Path, config: RegistrationConfig | None, faults: FaultList
+    paths: Sequence[Path], read: ReadCase, out: Path, config: RegistrationConfig | None, faults: FaultList
 ) -> dict[Path, Case | None]:
     """Reads every case to find its faults, and those of its weights; gives those without, None beyond the memory."""
     usable: dict[Path, Case | None] = {}
     paths_by_name: dict[str, list[Path]] = {}
     bytes_of: dict[int, int] = {}
     for path in paths:
-        case = faults.collect(partial(_checked_case, path, config), f"{path}: " if len(paths) > 1 else "")
+        case = faults.collect(partial(_checked_case, path, read, config), f"{path}: " if len(paths) > 1 else "")
         if case is None:
             continue
         paths_by_name.setdefault(case.name, []).append(path)
@@ -134,9 +161,9 @@ def _check_cases(
     return usable
 
 
-def _checked_case(path: Path, config: RegistrationConfig | None) -> Case:
+def _checked_case(path: Path, read: ReadCase, config: RegistrationConfig | None) -> Case:
     """The case, whose start shows something and whose weights are there."""
-    case = read_case(path)
+    case = read(path)
     if case.initial_world_from_volume is not None:
         start_pose(case)
     if config is not None:

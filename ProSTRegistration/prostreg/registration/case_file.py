@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -45,8 +45,21 @@ def read_case(path: Path, needs_views: bool = True) -> Case:
         InputError: lists every fault of the case file and of all its files.
     """
     path = _case_path(path)
-    fields = JsonFields(json_object(path, "case file"), "The case")
-    return _CaseReader(path.parent, fields, needs_views).case()
+    return case_of(json_object(path, "case file"), path.parent, needs_views)
+
+
+def case_of(content: Mapping[str, Any], folder: Path, needs_views: bool = True) -> Case:
+    """The case that the content of a case file describes, with every file it names.
+
+    Args:
+        content: of the case file.
+        folder: in which it lies or will lie; paths inside it are relative to that folder.
+        needs_views: as for `read_case`.
+
+    Raises:
+        InputError: lists every fault of the content and of all its files.
+    """
+    return _CaseReader(folder, JsonFields(content, "The case"), needs_views).case()
 
 
 def read_camera(path: Path, view: int = 1) -> CArm:

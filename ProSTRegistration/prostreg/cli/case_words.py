@@ -1,0 +1,145 @@
+"""A case told on the command line: the CT, its X-rays, and what these do not tell themselves."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from prostreg.errors import FaultList, InputError
+from prostreg.files import complete_file
+from prostreg.geometry.carm import CArm
+from prostreg.geometry.carm_accuracy import CALIBRATED, GUESSED
+from prostreg.geometry.carm_devices import PRESETS
+from prostreg.geometry.carm_values import carm_to_values
+from prostreg.images.xray_reading import read_xray_image
+from prostreg.json_fields import likely_meant
+from prostreg.outputs.result_file import plain
+from prostreg.outputs.transform_file import read_pose
+from prostreg.registration.case_file import case_of, read_camera
+
+CASE_FILE = "case.json"
+
+
+def is_told(arguments: argparse.Namespace) -> bool:
+    """True where the command line describes a case of its own."""
+    return any(getattr(arguments, word) not in (None, []) for word in ("ct", "xray"))
+
+
+def told_case(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The content of the case file that the command line describes; every file is read and judged.
+
+    Raises:
+        InputError: lists all that is missing and all that is wrong.
+    """
+    faults = FaultList()
+    if arguments.ct is None:
+        faults.add("The CT is missing: give --ct FILE, or the folder of its DICOM slices.")
+    if not arguments.xray:
+        faults.add("The X-ray is missing: give --xray FILE.")
+    named = [path for path in (arguments.ct, *arguments.xray, arguments.labels) if path is not None]
+    faults.extend(f"{path} does not exist: check the path." for path in named if not path.exists())
+    if (arguments.labels is None) != (not arguments.values):
+        faults.add("--labels and --values belong together: the label map, and the values of the bone in it.")
+    cameras = [] if faults else faults.collect(lambda: _cameras(arguments))
+    start = None if arguments.initial is None else faults.collect(lambda: read_pose(arguments.initial))
+    faults.raise_if_any()
+    content: dict[str, Any] = {
+        "name": arguments.name or arguments.xray[0].stem,
+        "ct": _found(arguments.ct),
+        "views": [_view(arguments, *view) for view in zip(arguments.xray, cameras or [], strict=True)],
+    }
+    if arguments.labels is not None:
+        content["anatomy"] = {"labels": _found(arguments.labels), "values": arguments.values}
+    if start is not None:
+        content["initial"] = {"world_from_volume": start.tolist()}
+    _judge(content)
+    return content
+
+
+def write_case(content: dict[str, Any], path: Path) -> None:
+    """Writes a case file, whole or not at all."""
+    with complete_file(path) as unfinished:
+        text = json.dumps(plain(content), indent=1, ensure_ascii=False)
+        unfinished.write_text(text + "\n", encoding="utf-8")
+
+
+def _judge(content: dict[str, Any]) -> None:
+    try:
+        case_of(content, Path())
+    except InputError as error:
+        ways = "--sdd MM with --pixel-mm MM, --preset NAME, or --camera FILE"
+        raise InputError(
+            [f"{fault} Here that is {ways}." if 'no "camera"' in fault else fault for fault in error.faults]
+        ) from error
+
+
+def _found(path: Path) -> str:
+    return str(path.resolve())
+
+
+def _view(arguments: argparse.Namespace, xray: Path, camera: dict[str, Any] | None) -> dict[str, Any]:
+    told = {"camera": camera, "flip": arguments.flip, "polarity": arguments.polarity}
+    return {"image": _found(xray), **{key: value for key, value in told.items() if value is not None}}
+
+
+def _cameras(arguments: argparse.Namespace) -> list[dict[str, Any] | None]:
+    """The camera of each X-ray as a case file has it; None where its own tags are to tell it."""
+    ways = [arguments.camera, arguments.preset, arguments.sdd or arguments.pixel_mm]
+    if sum(bool(way) for way in ways) > 1:
+        raise InputError("--camera, --preset and --sdd with --pixel-mm each tell the C-arm: give one of the three.")
+    if arguments.camera:
+        if len(arguments.camera) != len(arguments.xray):
+            raise InputError(
+                f"There are {len(arguments.xray)} X-rays and {len(arguments.camera)} cameras: give one --camera FILE"
+                " for each --xray, in the same order."
+            )
+        return [carm_to_values(read_camera(path)) for path in arguments.camera]
+    made = _camera_maker(arguments)
+    if made is None:
+        return [None] * len(arguments.xray)
+    faults = FaultList()
+    cameras = [faults.collect(partial(_camera_for, xray, made)) for xray in arguments.xray]
+    faults.raise_if_any()
+    return list(cameras)
+
+
+def _camera_for(xray: Path, made: Callable[[tuple[int, int]], CArm]) -> dict[str, Any]:
+    height, width = read_xray_image(xray).pixels.shape
+    return carm_to_values(made((width, height)))
+
+
+def _camera_maker(arguments: argparse.Namespace) -> Callable[[tuple[int, int]], CArm] | None:
+    """A function from an image's size (width, height) to its C-arm; None where nothing is told."""
+    if arguments.preset:
+        facts = PRESETS[_preset(arguments.preset)]
+
+        def usual(size: tuple[int, int]) -> CArm:
+            pitch_mm = facts.field_mm / max(size)
+            return CArm.from_sdd(facts.sdd_mm, (pitch_mm, pitch_mm), size, accuracy=GUESSED)
+
+        return usual
+    if arguments.sdd is None and arguments.pixel_mm is None:
+        return None
+    if arguments.sdd is None or arguments.pixel_mm is None:
+        lacking = "--sdd MM, the distance from source to detector" if arguments.sdd is None else "--pixel-mm MM"
+        raise InputError(f"--sdd and --pixel-mm belong together, and one is missing: give {lacking}.")
+    pitch_mm = np.broadcast_to(arguments.pixel_mm, 2)
+    return lambda size: CArm.from_sdd(
+        arguments.sdd, (float(pitch_mm[0]), float(pitch_mm[1])), size, accuracy=CALIBRATED
+    )
+
+
+def _preset(words: str) -> str:
+    """The one preset whose name holds the words."""
+    matching = [name for name in PRESETS if words.lower() in name.lower()]
+    if len(matching) == 1 or words in matching:
+        return words if words in matching else matching[0]
+    if matching:
+        raise InputError(f'--preset "{words}" may be {" or ".join(matching)}: give more of the name.')
+    raise InputError(f'There is no --preset "{words}": {likely_meant(words, PRESETS)}')

@@ -1,0 +1,127 @@
+"""A case told in words on the command line: what is missing is asked for at once, and what is written can be read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk  # noqa: N813
+
+from prostreg.cli.main import main
+from prostreg.geometry.carm_devices import PRESETS
+from prostreg.registration.case_file import read_case
+
+POSE = np.array([[-1.0, 0, 0, 20], [0, 0, -1, 20], [0, -1, 0, 620], [0, 0, 0, 1]])
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small CT with two bones, their labels, an X-ray, a pose, and a camera."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    labels = np.zeros((20, 20, 20), dtype=np.uint8)
+    labels[4:16, 4:9, 4:16], labels[4:16, 12:17, 4:16] = 25, 77
+    hu = np.where(labels > 0, 800, rng.integers(-30, 60, labels.shape)).astype(np.int16)
+    hu[:2] = hu[:, :, :2] = -1000
+    for name, values in (("ct.nii.gz", hu), ("labels.nii.gz", labels)):
+        image = sitk.GetImageFromArray(values)
+        image.SetSpacing([2.0, 2.0, 2.0])
+        sitk.WriteImage(image, name)
+    sitk.WriteImage(sitk.GetImageFromArray(rng.integers(0, 4000, (60, 80)).astype(np.uint16)), "hip left.tif")
+    np.savetxt("pose.txt", POSE)
+    Path("camera.json").write_text(json.dumps({"K": [[900, 0, 40], [0, 900, 30], [0, 0, 1]], "size": [80, 60]}))
+
+
+TOLD = ["--ct", "ct.nii.gz", "--xray", "hip left.tif"]
+
+
+def faults_of(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
+    assert main(["case", *words, "--out", "case", "--json"]) == 2
+    assert not Path("case").exists()
+    faults: list[str] = json.loads(capsys.readouterr().out)["error"]["faults"]
+    return faults
+
+
+def written(*words: str) -> Path:
+    assert main(["case", *TOLD, *words, "--out", "case"]) == 0
+    return Path("case/case.json")
+
+
+def test_the_c_arm_is_that_of_the_distances() -> None:
+    case = read_case(written("--sdd", "1000", "--pixel-mm", "2", "4"))
+    carm = case.views[0].carm
+    assert (carm.sdd_mm, carm.spacing_mm, carm.size) == (1000.0, (2.0, 4.0), (80, 60))
+    assert carm.principal_point == (39.5, 29.5)
+    assert (carm.accuracy, case.name, case.initial_world_from_volume) == ("calibrated", "hip left", None)
+
+
+@pytest.mark.parametrize("words", ["Radiography, table", "wall stand", "Mobile C-arm, flat panel 20 cm, 1024 px"])
+def test_a_part_of_a_presets_name_is_enough_and_its_values_count_as_guessed(words: str) -> None:
+    (facts,) = (facts for name, facts in PRESETS.items() if words in name)
+    carm = read_case(written("--preset", words)).views[0].carm
+    assert carm.sdd_mm == pytest.approx(facts.sdd_mm)
+    assert carm.spacing_mm == pytest.approx((facts.field_mm / 80,) * 2)
+    assert carm.accuracy == "preset"
+
+
+def test_labels_start_side_and_name_are_kept_also_where_the_file_is_moved(tmp_path: Path) -> None:
+    words = ["--labels", "labels.nii.gz", "--values", "25", "77", "--initial", "pose.txt", "--name", "left"]
+    path = written("--camera", "camera.json", "--flip", "--polarity", "bone-dark", *words)
+    (tmp_path / "elsewhere").mkdir()
+    case = read_case(path.rename(tmp_path / "elsewhere" / "case.json"))
+    assert case.name == "left"
+    assert case.anatomy.sum() == 2 * 12 * 5 * 12
+    np.testing.assert_allclose(case.initial_world_from_volume, POSE)
+    assert case.views[0].carm.intrinsics[0, 2] == 80 - 1 - 40  # the mirrored picture's
+    assert json.loads((tmp_path / "elsewhere" / "case.json").read_text())["views"][0]["polarity"] == "bone-dark"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], ["The CT is missing: give --ct", "The X-ray is missing: give --xray"]),
+        (["--ct", "no.nii", "--xray", "no.tif"], ["no.nii does not exist", "no.tif does not exist"]),
+        ([*TOLD], ["Here that is --sdd MM with --pixel-mm MM, --preset NAME, or --camera FILE"]),
+        ([*TOLD, "--sdd", "1000"], ["one is missing: give --pixel-mm MM"]),
+        ([*TOLD, "--pixel-mm", "0.3"], ["one is missing: give --sdd MM"]),
+        ([*TOLD, "--preset", "inch"], ["9 inch intensifier, 1024 px or Mobile C-arm, 12 inch"]),
+        ([*TOLD, "--preset", "Siemens"], ['There is no --preset "Siemens"']),
+        ([*TOLD, "--preset", "9 inch", "--sdd", "1000"], ["give one of the three"]),
+        ([*TOLD, "--camera", "camera.json", "camera.json"], ["There are 1 X-rays and 2 cameras"]),
+        ([*TOLD, "--values", "25", "--initial", "no.tfm"], ["--labels and --values belong together", "no.tfm"]),
+        ([*TOLD, "--camera", "camera.json", "--name", "a/b"], ["cannot be a folder's name"]),
+    ],
+)
+def test_all_that_is_missing_or_wrong_is_said_at_once_and_nothing_written(
+    capsys: pytest.CaptureFixture[str], words: list[str], expected: list[str]
+) -> None:
+    faults = faults_of(capsys, *words)
+    assert len(faults) == len(expected)
+    for fault, words_of_it in zip(faults, expected, strict=True):
+        assert words_of_it in fault
+
+
+def test_register_takes_the_same_words_and_keeps_the_case_beside_its_result(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--camera", "camera.json", "--initial", "pose.txt", "--method", "cmaes", "--restarts", "1"]
+    assert main(["register", *TOLD, *words, "--out", "out", "--time-limit", "20"]) in (0, 3, 4)
+    assert read_case(Path("out/hip left")).name == "hip left"
+    assert (Path("out/hip left") / "result.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ([], "There is nothing to register"),
+        (["case.json", *TOLD], "exclude each other"),
+        ([*TOLD, "--camera", "camera.json", "--weights", "no.safetensors"], "no.safetensors"),
+        ([*TOLD, "--camera", "camera.json", "--config", "no.json"], "no.json"),
+    ],
+)
+def test_register_writes_no_case_that_it_cannot_run(
+    capsys: pytest.CaptureFixture[str], words: list[str], fault: str
+) -> None:
+    assert main(["register", *words, "--out", "out"]) == 2
+    assert fault in capsys.readouterr().err
+    assert not Path("out").exists()
