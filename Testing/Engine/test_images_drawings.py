@@ -89,3 +89,12 @@ def test_two_fields_side_by_side_both_count() -> None:
     blocked = np.repeat(np.repeat(found.blocked, found.factor, 0), found.factor, 1)[:SIZE, :SIZE]
     assert np.mean(blocked[(abs(U - 130) < 90) & (abs(V - 256) < 190)]) < 0.02
     assert np.mean(blocked[(abs(U - 385) < 90) & (abs(V - 256) < 190)]) < 0.02
+
+
+def test_saturated_air_beside_a_limb_is_no_white_page() -> None:
+    """Its edge is as clear, but the limb reaches the border."""
+    tissue = 4.8 * np.sqrt(np.clip(1 - ((U - 256) / 130) ** 2, 0, None))
+    pixels = np.minimum(40000 * np.exp(-tissue), 20000).astype(np.float32)
+    found = find_radiation_field(pixels, np.ones(pixels.shape, bool))
+    assert found.blocked_is_dark is False
+    assert prepare_xray(pixels, "bone-dark").mask.all()

@@ -20,6 +20,8 @@ DARK_FLOOR = 0.01
 
 
 SHUTTER_CERTAINTY = 0.8
+_FRAME_SHARE = 0.85
+"""Of every side; what a round field that touches the border leaves of it."""
 
 _FEWEST_VALID_PIXELS = 64
 
@@ -109,11 +111,17 @@ def _normalised(line_integrals: NDArray[np.float32], valid: NDArray[np.bool_]) -
 def _without_air(field: RadiationField, polarity: Polarity) -> NDArray[np.bool_]:
     """The blocked areas, unless they lie at the end of the grey scale where air does.
 
-    Dark areas of a bone-bright image can be air or a black display shutter: these count where their edge is clear.
+    Dark areas of a bone-bright image can be air or a black display shutter, bright areas of a bone-dark one air or a
+    white page: these count where their edge is clear, white ones only all around, since a limb reaches a border.
     """
     at_end_of_air = field.blocked_is_dark is (polarity == "bone-bright")
-    shutter = polarity == "bone-bright" and field.certainty >= SHUTTER_CERTAINTY
-    return np.zeros_like(field.blocked) if at_end_of_air and not shutter else field.blocked
+    is_drawn = field.certainty >= SHUTTER_CERTAINTY and (polarity == "bone-bright" or _is_all_around(field.blocked))
+    return np.zeros_like(field.blocked) if at_end_of_air and not is_drawn else field.blocked
+
+
+def _is_all_around(blocked: NDArray[np.bool_]) -> bool:
+    sides = (blocked[0], blocked[-1], blocked[:, 0], blocked[:, -1])
+    return min(float(side.mean()) for side in sides) >= _FRAME_SHARE
 
 
 def _with_seam(blocked: NDArray[np.bool_]) -> NDArray[np.bool_]:
