@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable
+from collections.abc import Sequence as ListOf
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
+from pydicom.sequence import Sequence
 from pydicom.uid import (
     UID,
     ComputedRadiographyImageStorage,
@@ -26,6 +28,7 @@ from pydicom.uid import (
     XRayRadiofluoroscopicImageStorage,
     generate_uid,
 )
+from scipy.spatial.transform import Rotation
 
 PLAIN = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
 KINDS = {
@@ -174,7 +177,7 @@ def write_xray(
     return path
 
 
-def write_ct(path: Path, pixels: NDArray[Any], position: Sequence[float], **tags: Any) -> Path:
+def write_ct(path: Path, pixels: NDArray[Any], position: ListOf[float], **tags: Any) -> Path:
     """A slice of a series with 1024 added to its HU, upright, of 1 mm pixels."""
     path.parent.mkdir(parents=True, exist_ok=True)
     given = {"RescaleSlope": 1, "RescaleIntercept": -1024, "PixelSpacing": [1, 1], "SeriesInstanceUID": "1.2.3"}
@@ -196,3 +199,59 @@ def write_in(path: Path, syntax: UID, modality: str = "XA", is_signed: bool = Fa
         bits = {} if syntax.endswith("4.90") and is_signed else {"BitsStored": 12, "HighBit": 11}
         write_xray(path, modality, picture, syntax, stream(syntax, is_signed), **bits, **tags)
     return picture
+
+
+SEGMENT_SHAPE = (9, 13, 11)  # no multiple of 8: frames begin within bytes
+SEGMENT_SPACING = (0.8, 1.2, 2.5)  # down, right, from slice to slice
+SEGMENT_AXES = Rotation.from_euler("zyx", [14, -9, 6], degrees=True).as_matrix()
+SEGMENT_ORIGIN_LPS = np.array([-20.0, 35.0, -410.0])
+
+
+def segments() -> NDArray[np.uint8]:
+    """Two segments, 1 and 3; slice 4 shows nothing."""
+    labels = np.zeros(SEGMENT_SHAPE, dtype=np.uint8)
+    labels[1:4, 2:6, 3:8] = 1
+    labels[5:8, 7:12, 1:4] = 3
+    return labels
+
+
+def item(**tags: Any) -> Sequence:
+    dataset = Dataset()
+    for keyword, value in tags.items():
+        setattr(dataset, keyword, value)
+    return Sequence([dataset])
+
+
+def write_segmentation(
+    path: Path, labels: NDArray[np.uint8], change: Callable[[dict[str, Any]], None] | None = None, kind: str = "BINARY"
+) -> Path:
+    """A SEG with the frames that show something, in an order of no meaning."""
+    frames, groups = [], []
+    numbers = [1, 3] if kind == "BINARY" else [0]
+    for number in numbers:
+        for k in reversed(range(len(labels))):
+            frame = labels[k] == number if number else labels[k]
+            if not frame.any():
+                continue
+            group = Dataset()
+            place = SEGMENT_ORIGIN_LPS + SEGMENT_AXES @ np.array([0, 0, k * SEGMENT_SPACING[2]])
+            group.PlanePositionSequence = item(ImagePositionPatient=[f"{x:.5f}" for x in place])
+            if number:
+                group.SegmentIdentificationSequence = item(ReferencedSegmentNumber=number)
+            frames.append(frame)
+            groups.append(group)
+    shared = Dataset()
+    shared.PlaneOrientationSequence = item(
+        ImageOrientationPatient=[f"{x:.8f}" for x in (*SEGMENT_AXES[:, 0], *SEGMENT_AXES[:, 1])]
+    )
+    shared.PixelMeasuresSequence = item(PixelSpacing=list(SEGMENT_SPACING[:2]), SpacingBetweenSlices=SEGMENT_SPACING[2])
+    given: dict[str, Any] = {"SegmentationType": kind, "NumberOfFrames": len(frames)}
+    given["SharedFunctionalGroupsSequence"] = Sequence([shared])
+    given["PerFrameFunctionalGroupsSequence"] = Sequence(groups)
+    stack = np.array(frames).astype(np.uint8)
+    if kind == "BINARY":
+        bits = np.packbits(stack, bitorder="little").tobytes()
+        given |= {"PixelData": bits + b"\0" * (len(bits) % 2), "BitsAllocated": 1, "BitsStored": 1, "HighBit": 0}
+    if change is not None:
+        change(given)
+    return write_xray(path, "SEG", stack, **given)

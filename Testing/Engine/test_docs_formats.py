@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import sys
 import tempfile
 import zlib
@@ -16,10 +17,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+import DicomVariants
 from HandmadeFiles import FLAT, VALUES, metaimage, nifti, nifti2, nrrd, packed, png, tiff
 from prostreg.errors import InputError
 from prostreg.images.reading import read_ct, read_labels
-from prostreg.images.xray_reading import read_xray_image
+from prostreg.images.volume import Volume
+from prostreg.images.xray_reading import XRayImage, read_xray_image
 
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
 BEGIN, END = "<!-- table by Testing/Engine/test_docs_formats.py -->", "<!-- end of the table -->"
@@ -99,20 +102,37 @@ VARIANTS: list[tuple[str, str, str, bytes]] = [
     ("GIF and others", "X-ray", "a.gif", _saved("GIF", "L")),
 ]
 
-READERS: dict[str, Callable[[Path], object]] = {"CT": read_ct, "labels": read_labels, "X-ray": read_xray_image}
+READERS: dict[str, Callable[[Path], Volume | XRayImage]] = {
+    "CT": read_ct,
+    "labels": read_labels,
+    "X-ray": read_xray_image,
+}
+
+
+def _told(read: Volume | XRayImage) -> str:
+    """All that is said of a file that is read, but for the side from which it is seen."""
+    said = ["read"]
+    if isinstance(read, XRayImage):
+        said += [read.polarity or "", read.note or "", read.polarity_note or ""]
+    else:
+        said += [read.note or ""]
+    return ": ".join(part for part in (said[0], "; ".join(filter(None, said[1:]))) if part)
 
 
 def table() -> str:
     lines = ["| file | as | what comes of it |", "|---|---|---|"]
     with tempfile.TemporaryDirectory() as folder:
-        for label, role, name, content in VARIANTS:
-            path = Path(folder) / name
-            path.write_bytes(content)
+        for label, role, name, content in [*VARIANTS, *DicomVariants.VARIANTS]:
+            path = Path(folder) / str(len(lines)) / name
+            path.parent.mkdir()
+            if isinstance(content, bytes):
+                path.write_bytes(content)
+            else:
+                content(path)
             try:
-                READERS[role](path)
-                said = "read"
+                said = _told(READERS[role](path))
             except InputError as error:
-                said = " ".join(error.faults).replace("|", "/")
+                said = " ".join(error.faults).replace("|", "/").replace(f"{path.parent}{os.sep}", "")
             lines.append(f"| {label} | {role} | {said} |")
     return "\n".join(lines)
 

@@ -69,6 +69,7 @@ def test_the_distance_to_the_patient_is_in_the_same_unit(sdd: float, sod: float)
         (without("ImagerPixelSpacing", IntensifierSize=230.4), (0.3, 0.3), "IntensifierSize"),
         (without("ImagerPixelSpacing", FieldOfViewDimensions=[230.4, 230.4]), None, None),  # not square in this image
         (without("ImagerPixelSpacing", IntensifierSize=9), None, None),  # inches
+        (without("ImagerPixelSpacing", IntensifierSize=300, Rows=20, Columns=20), None, None),  # pixels of 15 mm
         (without("ImagerPixelSpacing", PixelSpacing=[0.2, 0.2]), None, None),
         ({"ImagerPixelSpacing": [0, 0], "IntensifierSize": 230.4}, (0.3, 0.3), "IntensifierSize"),
     ],

@@ -9,67 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from scipy.spatial.transform import Rotation
 
-from DicomFiles import write_ct, write_xray
+from DicomFiles import SEGMENT_AXES as AXES
+from DicomFiles import SEGMENT_ORIGIN_LPS as ORIGIN_LPS
+from DicomFiles import segments, write_ct, write_segmentation
 from prostreg.errors import InputError
 from prostreg.images.reading import read_labels
 from prostreg.images.volume import Volume
-
-SHAPE = (9, 13, 11)  # no multiple of 8: frames begin within bytes
-SPACING = (0.8, 1.2, 2.5)  # down, right, from slice to slice
-AXES = Rotation.from_euler("zyx", [14, -9, 6], degrees=True).as_matrix()
-ORIGIN_LPS = np.array([-20.0, 35.0, -410.0])
-
-
-def segments() -> NDArray[np.uint8]:
-    """Two segments, 1 and 3; slice 4 shows nothing."""
-    labels = np.zeros(SHAPE, dtype=np.uint8)
-    labels[1:4, 2:6, 3:8] = 1
-    labels[5:8, 7:12, 1:4] = 3
-    return labels
-
-
-def item(**tags: Any) -> Sequence:
-    dataset = Dataset()
-    for keyword, value in tags.items():
-        setattr(dataset, keyword, value)
-    return Sequence([dataset])
-
-
-def write_segmentation(
-    path: Path, labels: NDArray[np.uint8], change: Callable[[dict[str, Any]], None] | None = None, kind: str = "BINARY"
-) -> Path:
-    """A SEG with the frames that show something, in an order of no meaning."""
-    frames, groups = [], []
-    numbers = [1, 3] if kind == "BINARY" else [0]
-    for number in numbers:
-        for k in reversed(range(len(labels))):
-            frame = labels[k] == number if number else labels[k]
-            if not frame.any():
-                continue
-            group = Dataset()
-            place = ORIGIN_LPS + AXES @ np.array([0, 0, k * SPACING[2]])
-            group.PlanePositionSequence = item(ImagePositionPatient=[f"{x:.5f}" for x in place])
-            if number:
-                group.SegmentIdentificationSequence = item(ReferencedSegmentNumber=number)
-            frames.append(frame)
-            groups.append(group)
-    shared = Dataset()
-    shared.PlaneOrientationSequence = item(ImageOrientationPatient=[f"{x:.8f}" for x in (*AXES[:, 0], *AXES[:, 1])])
-    shared.PixelMeasuresSequence = item(PixelSpacing=list(SPACING[:2]), SpacingBetweenSlices=SPACING[2])
-    given: dict[str, Any] = {"SegmentationType": kind, "NumberOfFrames": len(frames)}
-    given["SharedFunctionalGroupsSequence"] = Sequence([shared])
-    given["PerFrameFunctionalGroupsSequence"] = Sequence(groups)
-    stack = np.array(frames).astype(np.uint8)
-    if kind == "BINARY":
-        bits = np.packbits(stack, bitorder="little").tobytes()
-        given |= {"PixelData": bits + b"\0" * (len(bits) % 2), "BitsAllocated": 1, "BitsStored": 1, "HighBit": 0}
-    if change is not None:
-        change(given)
-    return write_xray(path, "SEG", stack, **given)
 
 
 def volume_of(labels: NDArray[np.uint8], read: Volume) -> NDArray[np.float64]:

@@ -104,7 +104,9 @@ def _pitch_of_field(tags: Tags, keyword: str) -> float | None:
     sides = numbers_of(tags, keyword, 1) or numbers_of(tags, keyword, 2)
     if not sides or min(size) < 1 or not all(_SMALLEST_FIELD_MM <= side <= _LARGEST_FIELD_MM for side in sides):
         return None
-    if len(sides) == 1:
-        return sides[0] / min(size)
-    long, short = max(sides) / max(size), min(sides) / min(size)
-    return (long + short) / 2 if abs(long / short - 1.0) <= _SQUARE_WITHIN else None
+    long, short = sides[0] / min(size), sides[0] / min(size)
+    if len(sides) == 2:
+        long, short = max(sides) / max(size), min(sides) / min(size)
+    pitch = (long + short) / 2
+    is_usable = SMALLEST_PIXEL_MM <= pitch <= LARGEST_PIXEL_MM and abs(long / short - 1.0) <= _SQUARE_WITHIN
+    return pitch if is_usable else None

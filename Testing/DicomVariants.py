@@ -1,0 +1,125 @@
+"""Variants of DICOM files for the table of docs/formats.md: a name, a role, and what writes it at a path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import UID
+
+from DicomFiles import COMPRESSED, PICTURE, PLAIN, segments, write_ct, write_in, write_segmentation, write_xray
+
+CARM = {"DistanceSourceToDetector": 1000, "ImagerPixelSpacing": [0.3, 0.3], "Modality": "CR"}
+JPEG_LOSSLESS = UID("1.2.840.10008.1.2.4.70")
+INVERTED = {"PhotometricInterpretation": "MONOCHROME1"}
+
+Writer = Callable[[Path], Any]
+
+
+def _xray(**tags: Any) -> Writer:
+    return lambda path: write_xray(path, "CR", **(CARM | tags))
+
+
+def _in(syntax: UID, **tags: Any) -> Writer:
+    return lambda path: write_in(path, syntax, "CR", **(CARM | tags))
+
+
+def _falling(keyword: str) -> dict[str, Any]:
+    table = Dataset()
+    table.add_new("LUTDescriptor", "US", [2, 0, 16])
+    table.add_new("LUTData", "US", [4095, 0])
+    return {keyword: Sequence([table])}
+
+
+def _without(tag: str, **more: Any) -> Writer:
+    given = {name: value for name, value in (CARM | more).items() if name != tag}
+    return lambda path: write_xray(path, "CR", **given)
+
+
+def _bare(path: Path) -> None:
+    content = _xray()(path).read_bytes()
+    path.write_bytes(content[144 + int.from_bytes(content[140:144], "little") :])
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(_xray()(path).read_bytes()[:-40])
+
+
+def _not_jpeg(path: Path) -> None:
+    write_xray(path, "CR", syntax=JPEG_LOSSLESS, compressed=b"\xff\xd8 no JPEG \xff\xd9", **CARM)
+
+
+def _ct(offset: float = 0.0, turn: bool = False, **tags: Any) -> Writer:
+    """A body in air, four slices."""
+
+    def write(folder: Path) -> None:
+        v, u = np.mgrid[:24, :24]
+        hu = np.where((u - 12) ** 2 + (v - 12) ** 2 < 81, 40, -1000) + offset
+        stored = (4095 - hu - 1024 if turn else hu + 1024).astype(np.uint16)
+        for number in range(4):
+            write_ct(
+                folder / f"{number}.dcm", stored, [0, 0, 2.0 * number], **(tags | {"BitsStored": 12, "HighBit": 11})
+            )
+
+    return write
+
+
+def _frames(count: int) -> Writer:
+    return lambda path: write_xray(path, "XA", np.stack([PICTURE] * count), NumberOfFrames=count)
+
+
+def _segmentation(**tags: Any) -> Writer:
+    return lambda path: write_segmentation(path, segments(), lambda given: given.update(tags))
+
+
+VARIANTS: list[tuple[str, str, str, Writer]] = [
+    *((f"DICOM, {syntax.name}", "X-ray", "a.dcm", _in(syntax)) for syntax in (*PLAIN, *COMPRESSED)),
+    ("DICOM without meta header", "X-ray", "a.dcm", _bare),
+    ("DICOM, 12 bits at the upper end of 16", "X-ray", "a.dcm", _xray(BitsStored=12, HighBit=15)),
+    ("DICOM, MONOCHROME1, compressed or not", "X-ray", "a.dcm", _in(JPEG_LOSSLESS, **INVERTED)),
+    ("DICOM, RescaleSlope below 0", "X-ray", "a.dcm", _xray(RescaleSlope=-1, RescaleIntercept=4095)),
+    ("DICOM, falling modality lookup", "X-ray", "a.dcm", _xray(**_falling("ModalityLUTSequence"))),
+    ("DICOM, falling VOI lookup", "X-ray", "a.dcm", _xray(**_falling("VOILUTSequence"))),
+    ("DICOM, MONOCHROME1 and a falling lookup", "X-ray", "a.dcm", _xray(**INVERTED, **_falling("VOILUTSequence"))),
+    ("DICOM, PixelIntensityRelationshipSign -1", "X-ray", "a.dcm", _xray(PixelIntensityRelationshipSign=-1)),
+    ("DICOM, sign and display that contradict", "X-ray", "a.dcm", _xray(PixelIntensityRelationshipSign=1)),
+    ("DICOM, distance in cm", "X-ray", "a.dcm", _xray(DistanceSourceToDetector=115)),
+    ("DICOM without distance", "X-ray", "a.dcm", _without("DistanceSourceToDetector")),
+    (
+        "DICOM, binned detector",
+        "X-ray",
+        "a.dcm",
+        _without("ImagerPixelSpacing", DetectorElementSpacing=[0.15, 0.15], DetectorBinning=[2, 2]),
+    ),
+    ("DICOM, intensifier", "X-ray", "a.dcm", _without("ImagerPixelSpacing", IntensifierSize=40)),
+    (
+        "DICOM, several frames",
+        "X-ray",
+        "a.dcm",
+        _frames(2),
+    ),
+    ("DICOM in colour", "X-ray", "a.dcm", _xray(SamplesPerPixel=3)),
+    ("DICOM, 12 bits packed", "X-ray", "a.dcm", _xray(BitsAllocated=12, BitsStored=12, HighBit=11)),
+    ("DICOM, cut off", "X-ray", "a.dcm", _cut),
+    ("DICOM, damaged JPEG", "X-ray", "a.dcm", _not_jpeg),
+    ("DICOM slices", "CT", "a", _ct()),
+    ("DICOM slices, MONOCHROME1 as shown", "CT", "a", _ct(**INVERTED)),
+    ("DICOM slices, MONOCHROME1 turned over", "CT", "a", _ct(turn=True, **INVERTED)),
+    ("DICOM slices, turned over without a word", "CT", "a", _ct(turn=True)),
+    ("DICOM slices without intercept", "CT", "a", _ct(RescaleIntercept=None, RescaleSlope=None)),
+    ("DICOM slices stored as XA", "CT", "a", _ct(Modality="XA")),
+    ("DICOM slices of MR", "CT", "a", _ct(Modality="MR")),
+    (
+        "DICOM volume in frames",
+        "CT",
+        "a.dcm",
+        _frames(9),
+    ),
+    ("DICOM segmentation (SEG)", "labels", "a.dcm", _segmentation()),
+    ("DICOM segmentation, fractional", "labels", "a.dcm", _segmentation(SegmentationType="FRACTIONAL")),
+    ("DICOM contours (RTSTRUCT)", "labels", "a.dcm", _segmentation(Modality="RTSTRUCT")),
+]
