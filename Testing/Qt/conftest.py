@@ -293,4 +293,5 @@ def registered(driver, patient):
     driver.pump(lambda: not panel.logic.isBusy, PATIENCE_S)
     driver.pump(0.1)
     assert "Trusted" in panel.ui.verdictLabel.text, panel.ui.progressLabel.text
+    panel.headings.fold(False)
     return panel, ct, xray

@@ -110,7 +110,7 @@ def test_every_input_in_turn_makes_the_verdict_grey_and_putting_it_back_makes_it
         driver.pump(0.05)
         assert "Not judged" in ui.verdictLabel.text, name
         assert words.lower() in ui.verdictLabel.text.lower(), (name, panel.situation().faults)
-        assert "% sure" not in ui.verdictLabel.text, name
+        assert "% likely" not in ui.verdictLabel.text, name
         assert ui.detailsLabel.text == "", name
         assert ui.acceptButton.text != "Accept" or not ui.acceptButton.enabled, name
         takeBack(panel)

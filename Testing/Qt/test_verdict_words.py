@@ -10,7 +10,7 @@ from ProSTRegistrationLib.Panel.Validity import Validity
 VALID = Validity()
 RESULT = {
     "number": 3, "status": "accepted", "confidence": 0.93, "reasons": [], "acrossMm": None, "alongMm": None,
-    "mtreMm": None, "landmarkErrorMm": None, "carm": "calibrated",
+    "mtreMm": None, "landmarkErrorMm": None, "carm": "calibrated", "decision": "none",
 }  # fmt: skip
 WORDS = {"accepted": "Trusted", "uncertain": "Uncertain", "failed": "Failed"}
 COLORS = {"accepted": "#1b7f4d", "uncertain": "#b97a00", "failed": "#b3261e"}

@@ -33,6 +33,7 @@ class FileInputOutput:
 
     def __init__(self, headless, applicationLogic):
         self._headless, self._applicationLogic = headless, applicationLogic
+        self.savesOffered = 0
 
     def fileType(self, path):
         suffixes = "".join(Path(path).suffixes)
@@ -66,6 +67,10 @@ class FileInputOutput:
             node.AddDefaultStorageNode()
         node.GetStorageNode().SetFileName(path)
         return bool(node.GetStorageNode().WriteData(node))
+
+    def openSaveDataDialog(self):
+        """*File > Save*, whose window nobody answers here."""
+        self.savesOffered += 1
 
     def saveByDialog(self, path):
         """Saves the scene as a .mrml file with its data beside it, as Slicer 5.10's dialog does with all rows ticked.

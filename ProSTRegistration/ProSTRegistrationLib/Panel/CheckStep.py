@@ -1,4 +1,4 @@
-"""Step 5: how good is it, and is it kept."""
+"""Step 5: the pictures by which a result is judged, and the attempts; the verdict itself stands in step 4."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import slicer
+import qt
 from slicer.i18n import tr as _
 
 from prostreg.errors import InputError
 from prostreg.geometry.carm_accuracy import least_known
 from prostreg.geometry.frames import mean_distance_mm
-from ProSTRegistrationLib.Nodes.Attempts import NOT_KNOWN, addAttempt, attempt, attempts, decide
+from ProSTRegistrationLib.Nodes.Attempts import NOT_KNOWN, addAttempt, attempt, attempts
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.DrrOrigin import isMadeOf
 from ProSTRegistrationLib.Nodes.Landmarks import (
@@ -25,9 +25,8 @@ from ProSTRegistrationLib.Nodes.Landmarks import (
 from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE
 from ProSTRegistrationLib.Panel.AttemptsTable import AttemptsTable
 from ProSTRegistrationLib.Panel.CheckViews import CheckViews
-from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, setVisible, showStatus
-from ProSTRegistrationLib.Panel.Validity import validityOf
-from ProSTRegistrationLib.Panel.Verdict import detailsText, questionBeforeKeeping, verdictText
+from ProSTRegistrationLib.Panel.DecisionGroup import DecisionGroup
+from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, reveal, showStatus
 from ProSTRegistrationLib.ParameterNode import Method, Quality
 
 if TYPE_CHECKING:
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
     from ProSTRegistrationLib.Panel.Panel import Panel
     from ProSTRegistrationLib.Panel.Situation import Situation
     from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
-
-SEEDS = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +48,7 @@ class _Running:
 
 
 class CheckStep:
-    """Shows the verdict and the attempts; accepts, rejects, repeats.
+    """Shows the check views and the attempts.
 
     Args:
         panel: Panel.
@@ -64,11 +61,8 @@ class CheckStep:
         self._views = CheckViews(panel, self._tellOfViews)
         self._running: _Running | None = None
         self._current: int | None = None
-        ui = self._ui
-        ui.acceptButton.connect("clicked(bool)", lambda checked: self._acceptOrShow())
-        ui.rejectButton.connect("clicked(bool)", lambda checked: self._decide("rejected"))
-        ui.redoButton.connect("clicked(bool)", lambda checked: self._redo())
-        self._table = AttemptsTable(ui.attemptsTable, self._chosenInTable)
+        self._decision = DecisionGroup(panel, self)
+        self._table = AttemptsTable(panel.ui.attemptsTable, self._chosenInTable)
 
     def refresh(self, situation: Situation) -> None:
         """Brings widgets up to date."""
@@ -78,23 +72,10 @@ class CheckStep:
         if self._current not in numbers:
             self._current = numbers[-1] if numbers else None
         self._renewDrr(situation)
-        shown = self._attempt()
-        validity = validityOf(shown, situation)
-        isFree = shown is not None and not situation.isBusy
-        for button in (ui.rejectButton, ui.redoButton):
-            button.enabled = isFree
-        ui.acceptButton.enabled = isFree and validity.isOfTheseInputs
-        canBeShown = validity.isOfTheseInputs and not validity.isOnScreen
-        ui.acceptButton.text = _("Show this pose") if canBeShown else _("Accept")
-        for label, text in (
-            (ui.verdictLabel, verdictText(shown, validity)),
-            (ui.detailsLabel, detailsText(shown, validity)),
-        ):
-            label.text = text
-            setVisible(label, bool(text))
+        self._decision.refresh(situation)
         self._table.fill(known, self._current, situation)
         self._views.refresh(situation)
-        missing = "" if shown is not None else _("Register first; then judge the overlay here.")
+        missing = "" if known else _("Register first; then judge the overlay here.")
         if self._fault:
             showStatus(ui.checkStatusLabel, self._fault, FAULT_STYLE)
         else:
@@ -116,7 +97,7 @@ class CheckStep:
             panel.logic.live.forget()
             self._removeDrrs()
             return
-        panel.attempt(lambda: self._follow(situation, pose), self._sayFault)
+        panel.attempt(lambda: self._follow(situation, pose), self.sayFault)
 
     def _renewDrr(self, situation: Situation) -> None:
         """No DRR stays that was made of another CT, anatomy, C-arm or pose than those of now."""
@@ -174,6 +155,7 @@ class CheckStep:
                 mtreMm=self._mtreMm(pose),
             )
             self._views.show()
+            qt.QTimer.singleShot(0, lambda: reveal(self._ui.redoButton, mayFocus=False))
         if result is None or result["status"] == "failed" or result.get("stopped") == "cancelled":
             # The CT is where it was; the pictures of the search are not.
             self.followPose()
@@ -219,32 +201,7 @@ class CheckStep:
         points = landmarkPointsMm(panel.ctNode, ctList)
         return mean_distance_mm(worldFromVolume, reference, points) if len(points) else None
 
-    def _decide(self, decision: str) -> None:
-        panel, shown = self._panel, self._attempt()
-        if shown is None:
-            return
-
-        def keep() -> None:
-            pose = shown["startWorldFromVolume" if decision == "rejected" else "worldFromVolume"]
-            panel.scene.setPose(panel.ctNode, pose)
-            decide(panel.scene, panel.ctNode, shown["number"], decision)
-
-        panel.attempt(keep, self._sayFault)
-        panel.refreshSoon()
-
-    def _redo(self) -> None:
-        panel, shown = self._panel, self._attempt()
-        if shown is None:
-            return
-
-        def again() -> None:
-            panel.scene.setPose(panel.ctNode, shown["startWorldFromVolume"])
-            panel.parameters.seed = (panel.parameters.seed + 1) % SEEDS
-            panel.register.register()
-
-        panel.attempt(again, self._sayFault)
-
-    def _attempt(self) -> dict[str, Any] | None:
+    def shown(self) -> dict[str, Any] | None:
         """The attempt that is shown; None where there is none that can be read."""
         panel = self._panel
         if panel.ctNode is None or self._current is None:
@@ -252,7 +209,7 @@ class CheckStep:
         try:
             return attempt(panel.scene, panel.ctNode, self._current)
         except InputError as error:
-            self._sayFault("\n".join(error.faults))
+            self.sayFault("\n".join(error.faults))
             return None
 
     def _chosenInTable(self, row: int) -> None:
@@ -261,9 +218,9 @@ class CheckStep:
         if row >= len(known) or panel.logic.isBusy:
             return
         self._current = int(known[row]["Attempt"])
-        self._show(self._attempt())
+        self.show(self.shown())
 
-    def _show(self, shown: dict[str, Any] | None) -> None:
+    def show(self, shown: dict[str, Any] | None) -> None:
         """Puts the CT where an attempt found it, and the method back that found it."""
         panel, parameters = self._panel, self._panel.parameters
         if shown is None:
@@ -275,28 +232,15 @@ class CheckStep:
             with contextlib.suppress(ValueError):
                 parameters.method, parameters.quality = Method(shown["method"]), Quality(shown["quality"])
 
-        panel.attempt(put, self._sayFault)
+        panel.attempt(put, self.sayFault)
         panel.refreshSoon()
-
-    def _acceptOrShow(self) -> None:
-        """Keeps the pose that is on the screen; one that was not shown yet is shown first."""
-        shown = self._attempt()
-        if shown is None:
-            return
-        validity = validityOf(shown, self._panel.situation())
-        if not validity.isOfTheseInputs:
-            self._panel.refreshSoon()
-        elif not validity.isOnScreen:
-            self._show(shown)
-        elif shown["status"] == "accepted" or slicer.util.confirmYesNoDisplay(questionBeforeKeeping(shown["status"])):
-            self._decide("accepted")
 
     def _tellOfViews(self, text: str) -> None:
         if text != self._viewsText:
             self._viewsText = text
             self._panel.refreshSoon()
 
-    def _sayFault(self, text: str) -> None:
+    def sayFault(self, text: str) -> None:
         if text and text != self._fault:
             self._fault = text
             self._panel.refreshSoon()
@@ -304,7 +248,7 @@ class CheckStep:
     def _liveFailed(self, error: InputError | WorkerError) -> None:
         """Rather no DRR than an old one; another is tried when something changes."""
         situation = self._panel.situation()
-        self._sayFault("\n".join(error.faults))
+        self.sayFault("\n".join(error.faults))
         if situation.isReady:
             self._removeDrrs()
             self._failedFor = list(situation.origins.values())

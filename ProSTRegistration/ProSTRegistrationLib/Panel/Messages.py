@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import qt
 from slicer.i18n import tr as _
 
 MISSING_STYLE = "color: #8a5a00;"
@@ -39,6 +40,24 @@ def setVisible(widget: Any, isVisible: bool) -> None:
     if widget.property(WANTED_PROPERTY) != isVisible:
         widget.setProperty(WANTED_PROPERTY, isVisible)
         widget.setVisible(isVisible)
+
+
+def reveal(widget: Any, mayFocus: bool = True) -> None:
+    """Unfolds the sections around a widget and scrolls there."""
+    area = widget
+    while area is not None and not area.inherits("QScrollArea"):
+        if area.property("collapsed"):
+            area.setProperty("collapsed", False)
+        area = area.parent()
+
+    def scroll() -> None:
+        if area is not None:
+            area.ensureWidgetVisible(widget)
+        if mayFocus:
+            widget.setFocus()
+
+    # The sections have their new heights when the events at hand are done.
+    qt.QTimer.singleShot(0, scroll)
 
 
 def verdictWord(status: str) -> str:

@@ -16,6 +16,7 @@ from ProSTRegistrationLib.Panel.CArmStep import CArmStep
 from ProSTRegistrationLib.Panel.CheckStep import CheckStep
 from ProSTRegistrationLib.Panel.ImagesStep import ImagesStep
 from ProSTRegistrationLib.Panel.RegisterStep import RegisterStep
+from ProSTRegistrationLib.Panel.SectionHeadings import SectionHeadings
 from ProSTRegistrationLib.Panel.Situation import Situation, SituationReader
 from ProSTRegistrationLib.Panel.StartPoseStep import StartPoseStep
 from ProSTRegistrationLib.Selection import anatomyChoice, fluoroscopyNodes
@@ -40,6 +41,7 @@ class Panel(VTKObservationMixin):
     Attributes:
         parameters: ProSTRegistrationParameterNode; None while there is none.
         images, carm, start, register, check: the steps.
+        headings: SectionHeadings.
         isEntered: True while the module is in front.
     """
 
@@ -54,6 +56,7 @@ class Panel(VTKObservationMixin):
         self.start, self.register = StartPoseStep(self), RegisterStep(self)
         self.check = CheckStep(self)
         self.steps = (self.images, self.carm, self.start, self.register, self.check)
+        self.headings = SectionHeadings(ui, self.refreshSoon)
         # What goes on by itself comes last: nothing of it stays when something above fails.
         self._remover = OwnedNodesRemover(self.scene.mrmlScene)
         self._timer = qt.QTimer()
@@ -107,6 +110,7 @@ class Panel(VTKObservationMixin):
             situation = self.situation()
             for step in self.steps:
                 step.refresh(situation)
+            self.headings.refresh(situation, self.parameters)
 
     def situation(self) -> Situation:
         """The situation now; for events between two refreshes."""

@@ -15,6 +15,7 @@ from ProSTRegistrationLib.Panel.Messages import (
     FAULT_STYLE,
     MISSING_STYLE,
     PLAIN_STYLE,
+    reveal,
     secondsText,
     setVisible,
     showStatus,
@@ -161,6 +162,10 @@ class RegisterStep:
         if self._panel.attempt(begin, self._sayFault):
             self._panel.check.beginAttempt()
             self.say(message)
+            if self._panel.logic.isRegistering:
+                # Room for the result, which comes here.
+                self._panel.headings.fold()
+                reveal(self._ui.progressLabel, mayFocus=False)
 
     def _cancel(self, isKept: bool = False) -> None:
         self._isEnding = True

@@ -26,12 +26,14 @@ class Validity:
         changes: parts of JudgedInputs that are others now, or NOTHING_TO_JUDGE.
         isMoved: the CT lies neither where the result put it nor, after a failure, where the attempt began.
         isOnScreen: the CT lies where the result put it, so that the pictures show the judged pose.
+        isAtStart: the CT lies where the attempt began.
     """
 
     isKnown: bool = True
     changes: tuple[str, ...] = ()
     isMoved: bool = False
     isOnScreen: bool = True
+    isAtStart: bool = False
 
     @property
     def isOfTheseInputs(self) -> bool:
@@ -54,14 +56,14 @@ def validityOf(attempt: dict[str, Any] | None, situation: Situation) -> Validity
     made = JudgedInputs.fromText(attempt["inputs"])
     isThere = np.allclose(situation.pose, attempt["worldFromVolume"], atol=SAME_POSE)
     # A failure does not move the CT: its verdict is about the start as well.
-    isAtStart = attempt["status"] == "failed" and np.allclose(
-        situation.pose, attempt["startWorldFromVolume"], atol=SAME_POSE
-    )
+    isAtStart = bool(np.allclose(situation.pose, attempt["startWorldFromVolume"], atol=SAME_POSE))
+    isOfStart = isAtStart and attempt["status"] == "failed"
     return Validity(
         isKnown=made is not None,
         changes=() if made is None else tuple(made.differences(situation.judged)),
-        isMoved=not (isThere or isAtStart or situation.isRegistering),
+        isMoved=not (isThere or isOfStart or situation.isRegistering),
         isOnScreen=bool(isThere) and not situation.isRegistering,
+        isAtStart=isAtStart,
     )
 
 

@@ -21,6 +21,9 @@ def verdictText(attempt: dict[str, Any] | None, validity: Validity) -> str:
     """
     if attempt is None:
         return ""
+    if _isTakenBack(attempt, validity):
+        text = _("The CT is back where attempt {number} began, as the views show it. Redo, or set another start.")
+        return _bar(OUTDATED_COLORS, _("Rejected"), text.format(number=attempt["number"]))
     if not validity.isValid:
         return _bar(OUTDATED_COLORS, _("Not judged"), _whyOutdated(attempt["number"], validity))
     colors = VERDICTS.get(attempt["status"], VERDICTS["failed"])
@@ -29,7 +32,7 @@ def verdictText(attempt: dict[str, Any] | None, validity: Validity) -> str:
 
 def detailsText(attempt: dict[str, Any] | None, validity: Validity) -> str:
     """Reasons and what is known from elsewhere, as rich text; "" where the verdict is not valid."""
-    if attempt is None or not validity.isValid:
+    if attempt is None or not validity.isValid or _isTakenBack(attempt, validity):
         return ""
     lines = [html.escape(reason[:1].upper() + reason[1:]) + "." for reason in attempt["reasons"]]
     if attempt["mtreMm"] is not None:
@@ -82,6 +85,11 @@ def attemptCells(row: dict[str, str], isOutdated: bool = False) -> list[str]:
         f"{row['Method']}, {row['Quality']}",
         "" if seconds is None else _("{count} s").format(count=round(seconds)),
     ]
+
+
+def _isTakenBack(attempt: dict[str, Any], validity: Validity) -> bool:
+    isAtStart = validity.isOfTheseInputs and validity.isAtStart and not validity.isOnScreen
+    return isAtStart and attempt["decision"] == "rejected"
 
 
 def _statements(attempt: dict[str, Any]) -> list[str]:

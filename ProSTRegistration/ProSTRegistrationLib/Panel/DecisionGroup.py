@@ -1,0 +1,111 @@
+"""The verdict where Register was pressed, what a person decides about it, and what to do then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import slicer
+from slicer.i18n import tr as _
+
+from ProSTRegistrationLib.Nodes.Attempts import decide
+from ProSTRegistrationLib.Panel.Messages import setVisible
+from ProSTRegistrationLib.Panel.NextSteps import NextSteps, nextSteps
+from ProSTRegistrationLib.Panel.Validity import validityOf
+from ProSTRegistrationLib.Panel.Verdict import detailsText, questionBeforeKeeping, verdictText
+
+if TYPE_CHECKING:
+    from ProSTRegistrationLib.Panel.CheckStep import CheckStep
+    from ProSTRegistrationLib.Panel.Panel import Panel
+    from ProSTRegistrationLib.Panel.Situation import Situation
+
+SEEDS = 1_000_000
+
+
+class DecisionGroup:
+    """Shows the verdict on the current attempt; accepts, rejects, repeats.
+
+    Args:
+        panel: Panel.
+        check: CheckStep, which knows the current attempt.
+    """
+
+    def __init__(self, panel: Panel, check: CheckStep) -> None:
+        self._panel, self._ui, self._check = panel, panel.ui, check
+        self._nextSteps = NextSteps(panel.ui)
+        ui = self._ui
+        ui.acceptButton.connect("clicked(bool)", lambda checked: self._acceptOrShow())
+        ui.rejectButton.connect("clicked(bool)", lambda checked: self._decide("rejected"))
+        ui.redoButton.connect("clicked(bool)", lambda checked: self._redo())
+        ui.saveButton.connect("clicked(bool)", lambda checked: slicer.util.openSaveDataDialog())
+
+    def refresh(self, situation: Situation) -> None:
+        """Brings widgets up to date."""
+        ui, shown = self._ui, self._check.shown()
+        validity = validityOf(shown, situation)
+        isFree = shown is not None and not situation.isBusy
+        canBeShown = validity.isOfTheseInputs and not validity.isOnScreen
+        for button in (ui.acceptButton, ui.rejectButton, ui.redoButton):
+            setVisible(button, shown is not None)
+            button.enabled = isFree
+        ui.acceptButton.enabled = isFree and validity.isOfTheseInputs
+        ui.acceptButton.text = _("Show this pose") if canBeShown else _("Accept")
+        isKept = shown is not None and shown["decision"] == "accepted" and validity.isOnScreen and validity.isValid
+        # While the next search runs, the last result is none to go on from.
+        isCurrent = validity.isValid and not situation.isBusy
+        for label, text in (
+            (ui.verdictLabel, verdictText(shown, validity)),
+            (ui.detailsLabel, detailsText(shown, validity)),
+            (ui.keptLabel, self._keptText(situation) if isKept else ""),
+        ):
+            label.text = text
+            setVisible(label, bool(text))
+        setVisible(ui.saveButton, isKept)
+        isOpen = shown is not None and isCurrent and not isKept and shown["status"] != "accepted"
+        self._nextSteps.show(nextSteps(shown, situation) if shown is not None and isOpen else [])
+
+    def _keptText(self, situation: Situation) -> str:
+        transform = self._panel.scene.poseTransform(situation.ct)
+        if transform is None:
+            return ""
+        companions = (situation.ct, situation.anatomy.node, situation.ctLandmarks)
+        nodes = [node for node in companions if node is not None and node.GetParentTransformNode() is transform]
+        text = _("Accepted: the transform '{name}' in the Data module carries {nodes}. Save to keep or export it.")
+        return text.format(name=transform.GetName(), nodes=", ".join(node.GetName() for node in nodes))
+
+    def _decide(self, decision: str) -> None:
+        panel, shown = self._panel, self._check.shown()
+        if shown is None:
+            return
+
+        def keep() -> None:
+            pose = shown["startWorldFromVolume" if decision == "rejected" else "worldFromVolume"]
+            panel.scene.setPose(panel.ctNode, pose)
+            decide(panel.scene, panel.ctNode, shown["number"], decision)
+
+        panel.attempt(keep, self._check.sayFault)
+        panel.refreshSoon()
+
+    def _redo(self) -> None:
+        panel, shown = self._panel, self._check.shown()
+        if shown is None:
+            return
+
+        def again() -> None:
+            panel.scene.setPose(panel.ctNode, shown["startWorldFromVolume"])
+            panel.parameters.seed = (panel.parameters.seed + 1) % SEEDS
+            panel.register.register()
+
+        panel.attempt(again, self._check.sayFault)
+
+    def _acceptOrShow(self) -> None:
+        """Keeps the pose that is on the screen; one that was not shown yet is shown first."""
+        shown = self._check.shown()
+        if shown is None:
+            return
+        validity = validityOf(shown, self._panel.situation())
+        if not validity.isOfTheseInputs:
+            self._panel.refreshSoon()
+        elif not validity.isOnScreen:
+            self._check.show(shown)
+        elif shown["status"] == "accepted" or slicer.util.confirmYesNoDisplay(questionBeforeKeeping(shown["status"])):
+            self._decide("accepted")

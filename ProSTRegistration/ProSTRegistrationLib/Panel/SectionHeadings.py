@@ -1,0 +1,64 @@
+"""The headings of the first three steps, which tell a folded step's values in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from slicer.i18n import tr as _
+
+from ProSTRegistrationLib.Nodes.CArmSettings import settingsOf
+from ProSTRegistrationLib.Panel.Verdict import accuracyWord
+
+if TYPE_CHECKING:
+    from ProSTRegistrationLib.Panel.Situation import Situation
+    from ProSTRegistrationLib.ParameterNode import ProSTRegistrationParameterNode
+
+LONGEST_NAME = 16
+
+
+class SectionHeadings:
+    """Headings of sections.
+
+    Args:
+        ui: the widgets of the panel by their names.
+        onFolded: called when a section was folded or unfolded.
+    """
+
+    def __init__(self, ui: Any, onFolded: Callable[[], object]) -> None:
+        sections = (ui.imagesSection, ui.carmSection, ui.startSection)
+        self._wasReady = False
+        self._titles = [(section, section.text) for section in sections]
+        for section in sections:
+            section.connect("contentsCollapsed(bool)", lambda isFolded: onFolded())
+
+    def fold(self, isFolded: bool = True) -> None:
+        """Folds the sections, or unfolds them."""
+        for section, _title in self._titles:
+            section.collapsed = isFolded
+
+    def refresh(self, situation: Situation, parameters: ProSTRegistrationParameterNode) -> None:
+        """Brings the headings up to date; unfolds the steps when something is missing that was there."""
+        if self._wasReady and not situation.isReady:
+            self.fold(False)
+        self._wasReady = situation.isReady
+        values = _values(situation, parameters) if situation.isReady else ("", "", "")
+        for (section, title), value in zip(self._titles, values, strict=True):
+            text = f"{title}: {value}" if value and section.collapsed else title
+            if section.text != text:
+                section.text = text
+
+
+def _values(situation: Situation, parameters: ProSTRegistrationParameterNode) -> tuple[str, str, str]:
+    """The values of images, C-arm and start."""
+    names = ", ".join(_shortened(node.GetName()) for node in (situation.ct, *situation.images) if node is not None)
+    settings = settingsOf(situation.images[0])
+    carm = _("{sdd} / {sod} mm, {origin}").format(
+        sdd=round(settings.sddMm), sod=round(settings.sodMm), origin=accuracyWord(settings.accuracy)
+    )
+    start = _("everywhere") if parameters.searchEverywhere else parameters.startedBy or _("as loaded")
+    return names, carm, start
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
