@@ -17,6 +17,7 @@ from ProSTRegistrationLib.Nodes.CArmSettings import (
     CArmSettings,
     applySettings,
     carmOfSettings,
+    inMillimetres,
     isPlaced,
     settingsOf,
     settingsOfCarm,
@@ -202,3 +203,34 @@ class TestPresets:
     def test_unknown_name_lists_the_known(self):
         with pytest.raises(InputError, match=r"no C-arm preset 'X'.*Angiography, flat panel 40 cm"):
             presetSettings("X", (10, 10))
+
+
+@pytest.mark.parametrize(
+    ("told", "mm"),
+    [
+        ((1020.0, 620.0), (1020.0, 620.0)), ((102.0, 62.0), (1020.0, 620.0)), ((1020.0, 62.0), (1020.0, 620.0)),
+        ((102.0, 620.0), (1020.0, 620.0)), ((180.0, 160.0), (1800.0, 1600.0)), ((1020.0, 5.0), (1020.0, 5.0)),
+        ((20.0, 10.0), (20.0, 10.0)), ((0.0, 0.0), (0.0, 0.0)), ((350.0, 300.0), (350.0, 300.0)),
+    ],
+)  # fmt: skip
+def test_what_can_only_be_centimetres_is_taken_for_them(told, mm):
+    assert inMillimetres(*told) == mm
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_no_usual_device_is_doubted(name):
+    assert presetSettings(name, (1024, 1024)).doubts() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"sodMm": 200.0}, "magnified"), ({"sodMm": 1010.0}, "magnified"), ({"pixelSizeMm": (0.3, 0.4)}, "square"),
+        ({"secondaryAngleDeg": -75.0}, "head or feet"),
+    ],
+)  # fmt: skip
+def test_what_no_usual_device_has_is_doubted_and_not_refused(change, words):
+    usual = CArmSettings(1020.0, 620.0, (0.3, 0.3))
+    assert usual.doubts() == []
+    (doubt,) = replace(usual, **change).doubts()
+    assert words in doubt

@@ -56,3 +56,90 @@ def test_a_guessed_carm_is_named_in_verdict_and_table(driver, fresh):
     assert "guessed, not confirmed" in panel.ui.verdictLabel.text
     headings = [panel.ui.attemptsTable.horizontalHeaderItem(column).text() for column in range(10)]
     assert panel.ui.attemptsTable.item(0, headings.index("C-arm")).text() == "guessed"
+
+
+def test_values_that_are_not_used_yet_are_said_and_register_waits(driver, patient):
+    panel, _ct, xray = patient
+    ui = panel.ui
+    assert ui.registerButton.enabled
+    for box, value in ((ui.sddSpinBox, "1010"), (ui.primaryAngleSpinBox, "7")):
+        before = str(box.value)
+        driver.type(box, value)
+        assert "not used yet" in ui.carmStatusLabel.text
+        assert not ui.registerButton.enabled
+        assert "Step 2" in ui.registerStatusLabel.text
+        driver.type(box, before)
+        driver.choose(ui.accuracyComboBox, "This C-arm's own: told or measured")
+        assert "not used yet" not in ui.carmStatusLabel.text
+        assert ui.registerButton.enabled
+    driver.type(ui.sddSpinBox, "0")
+    driver.click(ui.placeButton)
+    assert "SDD" in ui.carmStatusLabel.text
+    assert not ui.registerButton.enabled, "what is refused is not used either"
+    driver.type(ui.sddSpinBox, "1010")
+    driver.click(ui.placeButton)
+    assert ui.registerButton.enabled
+    assert carmOf(xray).sdd_mm == pytest.approx(1010)
+
+
+def test_the_preset_box_names_the_device_whose_values_stand_there(driver, fresh, addVolume):
+    panel, _xray = fresh
+    ui = panel.ui
+    assert ui.presetComboBox.currentText == "Mobile C-arm, 9 inch intensifier, 1024 px"
+    driver.choose(ui.presetComboBox, "Radiography, wall stand, SDD 1800")
+    driver.type(ui.sddSpinBox, "1795")
+    assert ui.presetComboBox.currentText == "Own values"
+    driver.type(ui.sddSpinBox, "1800")
+    assert ui.presetComboBox.currentText == "Radiography, wall stand, SDD 1800"
+    other = addVolume(np.zeros((1, 90, 90), dtype=np.uint16), "Other")
+    driver.choose(ui.fluoroscopySelector, other)
+    assert ui.presetComboBox.currentText == "Mobile C-arm, 9 inch intensifier, 1024 px"
+
+
+def test_the_height_of_a_pixel_follows_its_width(driver, fresh):
+    panel, _xray = fresh
+    driver.type(panel.ui.pixelSizeUSpinBox, "0.4")
+    assert panel.ui.pixelSizeVSpinBox.value == pytest.approx(0.4)
+    driver.type(panel.ui.pixelSizeVSpinBox, "0.41")
+    assert panel.ui.pixelSizeUSpinBox.value == pytest.approx(0.4)
+
+
+def test_a_decimal_comma_is_a_decimal_point(driver, patient):
+    panel, _ct, _xray = patient
+    ui = panel.ui
+    driver.type(ui.pixelSizeUSpinBox, "0,35")
+    driver.type(ui.sddSpinBox, "1050,5")
+    driver.type(ui.shiftUSlider, "-12,5")
+    shown = ui.pixelSizeUSpinBox.value, ui.sddSpinBox.value, ui.shiftUSlider.value
+    assert shown == pytest.approx((0.35, 1050.5, -12.5))
+
+
+def test_centimetres_are_recognised_and_asked_about(driver, facade, fresh):
+    import qt
+
+    panel, xray = fresh
+    ui = panel.ui
+    driver.type(ui.sddSpinBox, "102")
+    driver.type(ui.sodSpinBox, "60")
+    facade.dialogs.answerNext(qt.QMessageBox.Yes)
+    driver.click(ui.placeButton)
+    assert "look like centimetres" in facade.dialogs.texts[-1]
+    assert (ui.sddSpinBox.value, ui.sodSpinBox.value) == (1020.0, 600.0)
+    assert carmOf(xray).sdd_mm == pytest.approx(1020)
+
+
+def test_values_that_no_usual_carm_has_are_asked_about(driver, facade, fresh):
+    import qt
+
+    panel, xray = fresh
+    ui = panel.ui
+    driver.type(ui.pixelSizeVSpinBox, "0.9")
+    driver.type(ui.secondaryAngleSpinBox, "80")
+    facade.dialogs.answerNext(qt.QMessageBox.No)
+    driver.click(ui.placeButton)
+    assert "square" in facade.dialogs.texts[-1]
+    assert "head or feet" in facade.dialogs.texts[-1]
+    assert panel.situation().unplaced == (xray,)
+    facade.dialogs.answerNext(qt.QMessageBox.Yes)
+    driver.click(ui.placeButton)
+    assert panel.situation().unplaced == ()

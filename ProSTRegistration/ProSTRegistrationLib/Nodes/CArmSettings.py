@@ -33,6 +33,9 @@ MOST_IMAGE_SIZES = 3.0
 LARGEST_MISS_MM = 1.0
 LARGEST_ROLL_DEG = 0.05
 TYPICAL_SOD_SHARE = 0.6
+LEAST_SOD_SHARE, MOST_SOD_SHARE = 0.33, 0.97
+MOST_PIXEL_RATIO = 1.05
+MOST_SECONDARY_DEG = 60.0
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,20 @@ class CArmSettings:
             rows = np.array(self.fixedCameraFromWorld, dtype=np.float64).tolist()
             object.__setattr__(self, "fixedCameraFromWorld", tuple(map(tuple, rows)))
 
+    def doubts(self) -> list[str]:
+        """Sentences on values that are possible and that no usual device has, one for each."""
+        found, share, (u, v) = [], self.sodMm / self.sddMm, self.pixelSizeMm
+        if not LEAST_SOD_SHARE <= share <= MOST_SOD_SHARE:
+            found.append(
+                f"The isocentre is {self.sodMm:g} mm from the source and the detector {self.sddMm:g} mm: the patient"
+                f" would be magnified {1 / share:.2f} times; 1.1 to 2 times are usual."
+            )
+        if max(u, v) > MOST_PIXEL_RATIO * min(u, v):
+            found.append(f"The pixels are {u:g} mm wide and {v:g} mm high; detectors have square ones.")
+        if abs(self.secondaryAngleDeg) > MOST_SECONDARY_DEG:
+            found.append(f"The beam is turned {self.secondaryAngleDeg:g} degrees to head or feet; up to 50 are usual.")
+        return found
+
     @property
     def isFixedPose(self) -> bool:
         """True where the C-arm stands as no angles describe: editing other values keeps where it stands."""
@@ -93,6 +110,16 @@ class CArmSettings:
             return self
         u, v = self.principalPointPx
         return replace(self, principalPointPx=(width - 1 - u, v))
+
+
+def inMillimetres(sdd: float, sod: float) -> tuple[float, float]:
+    """Distances from the source to detector and isocentre in mm; those that can only be centimetres ten times as long.
+
+    A distance to the detector below 300 mm, or a patient magnified more than three times, is no usual device's.
+    """
+    sddMm = 10 * sdd if 10 * sdd >= SMALLEST_SDD_MM > sdd else sdd
+    isShort = 0 < sod < LEAST_SOD_SHARE * sddMm
+    return sddMm, 10 * sod if isShort and LEAST_SOD_SHARE * sddMm <= 10 * sod < sddMm else sod
 
 
 def carmOfSettings(settings: CArmSettings, size: tuple[int, int]) -> CArm:

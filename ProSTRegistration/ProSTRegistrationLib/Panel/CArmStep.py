@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
+from prostreg.errors import InputError
 from prostreg.geometry.carm_accuracy import CALIBRATED, FROM_DICOM, GUESSED
 from prostreg.geometry.carm_devices import PRESETS
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, pixelsOf
 from ProSTRegistrationLib.Nodes.CArmPresets import presetSettings
-from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, applySettings, isPlaced, settingsOf
+from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, applySettings, inMillimetres, isPlaced, settingsOf
 from ProSTRegistrationLib.Nodes.DicomCArm import settingsFromTags, tagsOf
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, isFlipped, turnAsStored
 from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, PLAIN_STYLE, setVisible, showStatus
@@ -43,15 +45,20 @@ class CArmStep:
         self._shown: object = None
         self._fixedPose: Any = None
         self._isFilling = False
+        self._inUse: object = None
         ui = self._ui
-        for name in PRESETS:
+        for name in (_("Own values"), *PRESETS):
             ui.presetComboBox.addItem(name)
-        ui.presetComboBox.currentIndex = -1
         own, tagged, usual = _("This C-arm's own: told or measured"), _("From DICOM"), _("Guessed: a usual C-arm's")
         for words in (own, tagged, usual):
             ui.accuracyComboBox.addItem(words)
-        for box in self._intrinsicBoxes():
-            box.connect("valueChanged(double)", lambda value: self._typed())
+        self._boxes = (
+            ui.sddSpinBox, ui.sodSpinBox, ui.pixelSizeUSpinBox, ui.pixelSizeVSpinBox, ui.principalPointUSpinBox,
+            ui.principalPointVSpinBox, ui.primaryAngleSpinBox, ui.secondaryAngleSpinBox,
+        )  # fmt: skip
+        for box in self._boxes:
+            box.connect("valueChanged(double)", lambda value, box=box: self._typed(box))
+        ui.accuracyComboBox.connect("activated(int)", lambda index: panel.refreshSoon())
         ui.presetComboBox.connect("activated(int)", self._presetChosen)
         ui.carmImageComboBox.connect("currentIndexChanged(int)", lambda index: self._panel.refreshSoon())
         ui.placeButton.connect("clicked(bool)", lambda checked: self.place())
@@ -77,11 +84,17 @@ class CArmStep:
                 self._fill(node)
         showStatus(self._ui.carmStatusLabel, *self._status(situation))
 
+    @property
+    def isDraft(self) -> bool:
+        """True while the fields show other values than the image was placed by."""
+        return self._inUse is not None and self._inUse != self._shownValues()
+
     def place(self) -> None:
-        """Places the image by the values in the fields."""
-        if self._panel.attempt(
+        """Places the image by the values in the fields; asks before strange ones are used."""
+        if self._isMeant() and self._panel.attempt(
             lambda: applySettings(self._panel.scene, self._node(), self._settings()), self._setFault
         ):
+            self._shown = None
             self._panel.start.startWhereThePatientLies()
             self._panel.check.showViews()
         self._panel.refreshSoon()
@@ -89,6 +102,7 @@ class CArmStep:
     def closeScene(self) -> None:
         """Forgets what the scene held: the images of another one can have the same names and ids."""
         self._shown, self._note, self._fault = None, "", ""
+        self._inUse = None
 
     def _status(self, situation: Situation) -> tuple[str, str]:
         if not situation.hasImages:
@@ -97,8 +111,10 @@ class CArmStep:
             return self._fault, FAULT_STYLE
         unplaced = [node.GetName() for node in situation.unplaced]
         if unplaced:
-            missing = _("Check the values, then place: {names}").format(names=", ".join(unplaced))
+            missing = _("Check the values, then press 'Use this C-arm': {names}").format(names=", ".join(unplaced))
             return f"{self._note}\n{missing}".strip(), MISSING_STYLE
+        if self.isDraft:
+            return _("Changed, not used yet: press 'Use this C-arm'."), MISSING_STYLE
         return self._note, PLAIN_STYLE
 
     def listImages(self, images: Sequence[vtkMRMLScalarVolumeNode]) -> None:
@@ -115,7 +131,7 @@ class CArmStep:
             setVisible(widget, len(names) > 1)
 
     def _fill(self, node: vtkMRMLScalarVolumeNode) -> None:
-        self._fault = ""
+        self._fault, self._inUse = "", None
         self._ui.flipCheckBox.checked = isFlipped(node)
         if not self._panel.attempt(lambda: self._fillFrom(node), self._setFault):
             self._show(presetSettings(next(iter(PRESETS)), self._size(node)))
@@ -124,6 +140,7 @@ class CArmStep:
         if isPlaced(node):
             settings = settingsOf(node)
             self._show(settings)
+            self._inUse = self._shownValues()
             self._note = _("No angles describe this camera; it stays as it is.") if settings.isFixedPose else ""
             return
         size = self._size(node)
@@ -145,19 +162,15 @@ class CArmStep:
         width, height = self._size(self._node())
         principalPoint = settings.principalPointPx or ((width - 1) / 2, (height - 1) / 2)
         self._fixedPose, self._isFilling = settings.fixedCameraFromWorld, True
-        for widget, value in (
-            (ui.sddSpinBox, settings.sddMm),
-            (ui.sodSpinBox, settings.sodMm),
-            (ui.pixelSizeUSpinBox, settings.pixelSizeMm[0]),
-            (ui.pixelSizeVSpinBox, settings.pixelSizeMm[1]),
-            (ui.principalPointUSpinBox, principalPoint[0]),
-            (ui.principalPointVSpinBox, principalPoint[1]),
-            (ui.primaryAngleSpinBox, settings.primaryAngleDeg),
-            (ui.secondaryAngleSpinBox, settings.secondaryAngleDeg),
-        ):
-            widget.value = value
+        values = (
+            settings.sddMm, settings.sodMm, *settings.pixelSizeMm, *principalPoint, settings.primaryAngleDeg,
+            settings.secondaryAngleDeg,
+        )  # fmt: skip
+        for box, value in zip(self._boxes, values, strict=True):
+            box.value = value
         self._isFilling = False
-        self._setAccuracy(settings.accuracy)
+        ui.accuracyComboBox.currentIndex = ACCURACIES.index(settings.accuracy)
+        self._namePreset()
 
     def _settings(self) -> CArmSettings:
         ui = self._ui
@@ -172,25 +185,47 @@ class CArmStep:
             accuracy=ACCURACIES[ui.accuracyComboBox.currentIndex],
         )
 
-    def _typed(self) -> None:
-        """Distance or pixels that a person enters are told by this person."""
-        if not self._isFilling:
-            self._setAccuracy(CALIBRATED)
+    def _shownValues(self) -> tuple[float, ...]:
+        return (*(box.value for box in self._boxes), self._ui.accuracyComboBox.currentIndex)
 
-    def _setAccuracy(self, accuracy: str) -> None:
-        self._ui.accuracyComboBox.currentIndex = ACCURACIES.index(accuracy)
-
-    def _intrinsicBoxes(self) -> tuple[Any, ...]:
+    def _typed(self, box: Any) -> None:
+        """Distance or pixels that a person enters are told by this person; detectors have square pixels."""
         ui = self._ui
-        return (
-            ui.sddSpinBox, ui.pixelSizeUSpinBox, ui.pixelSizeVSpinBox, ui.principalPointUSpinBox,
-            ui.principalPointVSpinBox,
-        )  # fmt: skip
+        if self._isFilling:
+            return
+        if box is ui.pixelSizeUSpinBox:
+            self._isFilling, ui.pixelSizeVSpinBox.value = True, box.value
+            self._isFilling = False
+        if box in self._boxes[:1] + self._boxes[2:6]:
+            ui.accuracyComboBox.currentIndex = ACCURACIES.index(CALIBRATED)
+        self._namePreset()
+        self._panel.refreshSoon()
+
+    def _namePreset(self) -> None:
+        """Has the preset box name the device whose values stand there, if there is one."""
+        shown, size = self._shownValues(), self._size(self._node())
+        names = [name for name in PRESETS if _isShown(presetSettings(name, size), shown)]
+        self._ui.presetComboBox.currentIndex = 1 + list(PRESETS).index(names[0]) if names else 0
+
+    def _isMeant(self) -> bool:
+        """False where strange values are not meant; centimetres are turned into millimetres first, after asking."""
+        ui = self._ui
+        sddMm, sodMm = inMillimetres(ui.sddSpinBox.value, ui.sodSpinBox.value)
+        question = _("Distances of {sdd} and {sod} look like centimetres. Use {sddMm:.0f} mm and {sodMm:.0f} mm?")
+        text = question.format(sdd=ui.sddSpinBox.value, sod=ui.sodSpinBox.value, sddMm=sddMm, sodMm=sodMm)
+        if (sddMm, sodMm) != (ui.sddSpinBox.value, ui.sodSpinBox.value) and slicer.util.confirmYesNoDisplay(text):
+            ui.sddSpinBox.value, ui.sodSpinBox.value = sddMm, sodMm
+        try:
+            doubts = self._settings().doubts()
+        except InputError:  # said when they are used
+            return True
+        question = _("No usual C-arm has these values. Use them all the same?")
+        return not doubts or slicer.util.confirmYesNoDisplay("\n".join([*doubts, question]))
 
     def _presetChosen(self, index: int) -> None:
         node = self._node()
-        if node is not None and index >= 0:
-            self._show(presetSettings(list(PRESETS)[index], self._size(node)))
+        if node is not None and index > 0:
+            self._show(presetSettings(list(PRESETS)[index - 1], self._size(node)))
             self._panel.refreshSoon()
 
     def _flip(self) -> None:
@@ -204,10 +239,7 @@ class CArmStep:
 
     def _editable(self) -> tuple[Any, ...]:
         ui = self._ui
-        return (
-            *self._intrinsicBoxes(), ui.presetComboBox, ui.accuracyComboBox, ui.sodSpinBox, ui.primaryAngleSpinBox,
-            ui.secondaryAngleSpinBox, ui.flipCheckBox, ui.placeButton,
-        )  # fmt: skip
+        return (*self._boxes, ui.presetComboBox, ui.accuracyComboBox, ui.flipCheckBox, ui.placeButton)
 
     def _node(self) -> vtkMRMLScalarVolumeNode:
         return self._panel.situation().shownImage
@@ -215,3 +247,8 @@ class CArmStep:
     @staticmethod
     def _size(node: vtkMRMLScalarVolumeNode) -> tuple[int, int]:
         return pixelsOf(node).shape[::-1]
+
+
+def _isShown(settings: CArmSettings, shown: tuple[float, ...]) -> bool:
+    """Whether fields show these distances and pixels, as far as they have digits."""
+    return np.allclose(shown[:4], (settings.sddMm, settings.sodMm, *settings.pixelSizeMm), rtol=1e-3)

@@ -47,6 +47,7 @@ class DecisionGroup:
         for button in (ui.acceptButton, ui.rejectButton, ui.redoButton):
             setVisible(button, shown is not None)
             button.enabled = isFree
+        ui.redoButton.enabled = isFree and not self._panel.carm.isDraft
         ui.acceptButton.enabled = isFree and validity.isOfTheseInputs
         ui.acceptButton.text = _("Show this pose") if canBeShown else _("Accept")
         isKept = shown is not None and shown["decision"] == "accepted" and validity.isOnScreen and validity.isValid

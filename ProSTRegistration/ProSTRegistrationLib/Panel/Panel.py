@@ -14,6 +14,7 @@ from prostreg.errors import InputError
 from ProSTRegistrationLib.Nodes.OwnedNodes import OwnedNodesRemover
 from ProSTRegistrationLib.Panel.CArmStep import CArmStep
 from ProSTRegistrationLib.Panel.CheckStep import CheckStep
+from ProSTRegistrationLib.Panel.DecimalComma import DecimalComma
 from ProSTRegistrationLib.Panel.ImagesStep import ImagesStep
 from ProSTRegistrationLib.Panel.RegisterStep import RegisterStep
 from ProSTRegistrationLib.Panel.SectionHeadings import SectionHeadings
@@ -57,6 +58,7 @@ class Panel(VTKObservationMixin):
         self.check = CheckStep(self)
         self.steps = (self.images, self.carm, self.start, self.register, self.check)
         self.headings = SectionHeadings(ui, self.refreshSoon)
+        self._commas = [DecimalComma(box) for box in ui.imagesSection.parent().findChildren(qt.QDoubleSpinBox)]
         # What goes on by itself comes last: nothing of it stays when something above fails.
         self._remover = OwnedNodesRemover(self.scene.mrmlScene)
         self._timer = qt.QTimer()

@@ -62,9 +62,10 @@ class RegisterStep:
         ui = self._ui
         isRegistering, isReady = situation.isRegistering, situation.isReady
         isAdapting = situation.isBusy and not isRegistering
+        canStart = isReady and not situation.isBusy and not self._panel.carm.isDraft
         cancel = _("Cancelling…") if self._isEnding else _("Cancel")
         ui.registerButton.text = cancel if isRegistering else _("Register")
-        ui.registerButton.enabled = not self._isEnding if isRegistering else isReady and not situation.isBusy
+        ui.registerButton.enabled = not self._isEnding if isRegistering else canStart
         setVisible(ui.stopButton, isRegistering)
         ui.stopButton.enabled = self._hasNews and not self._isEnding
         ui.adaptButton.text = cancel if isAdapting else _("Adapt")
@@ -72,7 +73,9 @@ class RegisterStep:
         for widget in (ui.methodComboBox, ui.qualityComboBox, ui.deviceComboBox, ui.advancedGroup):
             widget.enabled = not situation.isBusy
         setVisible(ui.progressBar, situation.isBusy)
-        missing = "" if isReady else _("Choose the images and place every X-ray first.")
+        missing = "" if isReady else _("Choose the images and press 'Use this C-arm' for every X-ray first.")
+        if self._panel.carm.isDraft:
+            missing = _("Step 2 shows values that are not used yet: press 'Use this C-arm' there.")
         showStatus(ui.registerStatusLabel, missing, MISSING_STYLE)
         showStatus(ui.progressLabel, self._message, self._style)
         isCurrent = self._adapted[0] == self._patient()

@@ -62,7 +62,7 @@ class StartPoseStep:
             self._showValues()
             status = (self._fault, FAULT_STYLE) if self._fault else (self._note, PLAIN_STYLE)
         else:
-            status = (_("Choose the images and place every X-ray first."), MISSING_STYLE)
+            status = (_("Choose the images and press 'Use this C-arm' for every X-ray first."), MISSING_STYLE)
         showStatus(ui.startStatusLabel, *status)
 
     def startWhereThePatientLies(self) -> None:
