@@ -99,7 +99,7 @@ def test_no_key_of_the_panel_is_one_of_the_applications(facade, panelWidget):
     taken = {QtGui.QKeySequence(key).toString() for keys in APPLICATION_SHORTCUTS.values() for key in keys}
     shortcuts = facade.mainWindow.findChildren(QtGui.QShortcut)
     keys = [key.toString() for shortcut in shortcuts for key in list(shortcut.keys())]
-    assert len(keys) == len(set(keys)) == 7
+    assert len(keys) == len(set(keys)) == 10
     assert not taken & set(keys)
 
 

@@ -110,7 +110,7 @@ def test_xray_without_geometry(driver, patient, addVolume):
     loose = addVolume(slicer.util.arrayFromVolume(xray).copy(), "Loose")
     driver.choose(panel.ui.fluoroscopySelector, loose)
     assert "does not tell its geometry" in panel.ui.carmStatusLabel.text
-    assert "place: Loose" in panel.ui.carmStatusLabel.text
+    assert "C-arm': Loose" in panel.ui.carmStatusLabel.text
     assert not driver.isReachable(panel.ui.registerButton)
     driver.type(panel.ui.sddSpinBox, 20)
     driver.click(panel.ui.placeButton)
@@ -221,7 +221,7 @@ def test_two_views_of_different_sizes(driver, patient, addVolume):
     other = addVolume(slicer.util.arrayFromVolume(xray)[:, :80, :96].copy(), "Second")
     panel.ui.moreViewsGroup.collapsed = False
     driver.choose(panel.ui.secondViewSelector, other)
-    assert "place: Second" in panel.ui.carmStatusLabel.text
+    assert "C-arm': Second" in panel.ui.carmStatusLabel.text
     applySettings(panel.scene, other, CArmSettings(900.0, 600.0, (1.5, 1.7), primaryAngleDeg=90.0))
     driver.pump()
     assert driver.isReachable(panel.ui.registerButton)

@@ -13,7 +13,7 @@ RESULT = {
     "mtreMm": None, "landmarkErrorMm": None, "carm": "calibrated", "decision": "none",
 }  # fmt: skip
 WORDS = {"accepted": "Trusted", "uncertain": "Uncertain", "failed": "Failed"}
-COLORS = {"accepted": "#1b7f4d", "uncertain": "#b97a00", "failed": "#b3261e"}
+COLORS = {"accepted": "#1b7f4d", "uncertain": "#8f5d00", "failed": "#b3261e"}
 NOT_JUDGED_COLOR = "#6b7078"
 ROW = {
     "Attempt": "7", "Status": "accepted", "Confidence %": "93.4", "Error across mm": "0.04", "Error along mm": "1.26",

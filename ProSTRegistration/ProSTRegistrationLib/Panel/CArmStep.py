@@ -17,7 +17,14 @@ from ProSTRegistrationLib.Nodes.CArmPresets import presetSettings
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, applySettings, inMillimetres, isPlaced, settingsOf
 from ProSTRegistrationLib.Nodes.DicomCArm import settingsFromTags, tagsOf
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, isFlipped, turnAsStored
-from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, PLAIN_STYLE, setVisible, showStatus
+from ProSTRegistrationLib.Panel.Messages import (
+    FAULT_STYLE,
+    MISSING_STYLE,
+    PLAIN_STYLE,
+    Style,
+    setVisible,
+    showStatus,
+)
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
@@ -104,7 +111,7 @@ class CArmStep:
         self._shown, self._note, self._fault = None, "", ""
         self._inUse = None
 
-    def _status(self, situation: Situation) -> tuple[str, str]:
+    def _status(self, situation: Situation) -> tuple[str, Style]:
         if not situation.hasImages:
             return _("Choose CT and X-ray image first."), MISSING_STYLE
         if self._fault:

@@ -263,19 +263,23 @@ class CheckViews:
             self._overlay.setFlickerPhase(self._isDrrPhase)
 
     def _makeShortcuts(self) -> list[Any]:
+        ui = self._ui
+        buttons = (("Alt+R", ui.registerButton), ("Alt+A", ui.acceptButton), ("Alt+J", ui.rejectButton))
         return [
             *(self._shortcut(f"Alt+{number}", choice) for number, choice in enumerate(OverlayChoice, start=1)),
             # Slicer goes through its modules by Alt with an arrow.
             self._key("Alt+PgDown", lambda: self._addOpacity(-OPACITY_STEP)),
             self._key("Alt+PgUp", lambda: self._addOpacity(OPACITY_STEP)),
+            *(self._key(key, button.click, lambda: self._panel.isEntered) for key, button in buttons),
         ]
 
     def _shortcut(self, key: str, choice: OverlayChoice) -> Any:
         return self._key(key, lambda: self._choose(choice))
 
-    def _key(self, key: str, action: Callable[[], object]) -> Any:
+    def _key(self, key: str, action: Callable[[], object], isLive: Callable[[], bool] | None = None) -> Any:
         shortcut = qt.QShortcut(qt.QKeySequence(key), slicer.util.mainWindow())
-        shortcut.connect("activated()", lambda: action() if self.isShown else None)
+        isOn = isLive or (lambda: self.isShown)
+        shortcut.connect("activated()", lambda: action() if isOn() else None)
         return shortcut
 
     def _choose(self, choice: OverlayChoice) -> None:

@@ -7,27 +7,32 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-MISSING_STYLE = "color: #8a5a00;"
-FAULT_STYLE = "color: #b3261e;"
-PLAIN_STYLE = ""
+Style = tuple[str, ...]
+
+MISSING_STYLE: Style = ("#8a5a00", "#ffb74d")
+FAULT_STYLE: Style = ("#b3261e", "#ff8a80")
+PLAIN_STYLE: Style = ()
+"""Inks on light and on dark desktops; none is the desktop's own."""
 
 WANTED_PROPERTY = "ProSTRegistration.isVisible"
 
 VERDICTS = {
     "accepted": ("#1b7f4d", "#ffffff"),
-    "uncertain": ("#b97a00", "#ffffff"),
+    "uncertain": ("#8f5d00", "#ffffff"),
     "failed": ("#b3261e", "#ffffff"),
 }
 
 OUTDATED_COLORS = ("#6b7078", "#ffffff")
 
 
-def showStatus(label: Any, text: str, style: str = MISSING_STYLE) -> None:
+def showStatus(label: Any, text: str, style: Style = MISSING_STYLE) -> None:
     """Shows a text in a status line, which takes no room without one."""
+    isDark = label.palette.color(qt.QPalette.Window).lightness() < 128
+    css = f"color: {style[isDark]};" if style else ""
     if label.text != text:
         label.text = text
-    if label.styleSheet != style:
-        label.setStyleSheet(style)
+    if label.styleSheet != css:
+        label.setStyleSheet(css)
     setVisible(label, bool(text))
 
 

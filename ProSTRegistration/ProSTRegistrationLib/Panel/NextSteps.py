@@ -56,6 +56,7 @@ class NextSteps:
         for number, button in enumerate(self._buttons):
             button.connect("clicked(bool)", lambda checked, number=number: self._go(number))
             ui.nextStepsBox.layout().addWidget(button)
+            qt.QWidget.setTabOrder(self._buttons[number - 1] if number else ui.saveButton, button)
         self._steps: list[str] = []
         self._places = {
             "flip": (_("Flip the X-ray left to right"), ui.flipCheckBox),

@@ -15,6 +15,7 @@ from ProSTRegistrationLib.Panel.Messages import (
     FAULT_STYLE,
     MISSING_STYLE,
     PLAIN_STYLE,
+    Style,
     reveal,
     secondsText,
     setVisible,
@@ -125,7 +126,7 @@ class RegisterStep:
             _("Bringing the images to the engine…"),
         )
 
-    def say(self, text: str, style: str = PLAIN_STYLE) -> None:
+    def say(self, text: str, style: Style = PLAIN_STYLE) -> None:
         """Shows a line below the button."""
         self._message, self._style = text, style
         self._panel.refreshSoon()
