@@ -63,22 +63,38 @@ def test_verdicts_can_be_read_and_colour_is_never_the_only_sign(facade):
     assert len({Messages.verdictWord(status) for status in Messages.VERDICTS}) == len(Messages.VERDICTS)
 
 
+def cutOff(area):
+    """Names of the widgets that reach beyond the panel's right edge, and how far."""
+    content, room = area.widget(), area.viewport().width
+    return {
+        widget.objectName: right
+        for widget in content.findChildren(QtWidgets.QWidget)
+        if widget.isVisible() and (right := widget.mapTo(content, QtCore.QPoint(widget.width, 0)).x()) > room
+    }
+
+
 def test_nothing_is_cut_in_a_narrow_panel(driver, facade, patient):
-    panel, _ct, _xray = patient
+    panel, ct, xray = patient
+    ct.SetName("Thorax_Abdomen_1mm_bone_kernel_2024_11_03")
+    xray.SetName("XA_run_17_frame_003_lateral_projection_saved")
     area = facade.mainWindow.panel()
     area.setMinimumWidth(NARROW_PX)
     area.setMaximumWidth(NARROW_PX)
     for group in (panel.ui.moreViewsGroup, panel.ui.landmarksGroup, panel.ui.advancedGroup, panel.ui.adaptGroup):
         group.collapsed = False
     driver.pump(0.2)
-    content = area.widget()
-    room = area.viewport().width
-    cut = [
-        (widget.objectName, widget.mapTo(content, QtCore.QPoint(widget.width, 0)).x())
-        for widget in content.findChildren(QtWidgets.QWidget)
-        if widget.isVisible() and widget.mapTo(content, QtCore.QPoint(widget.width, 0)).x() > room
-    ]
-    assert cut == []
+    assert cutOff(area) == {}
+    panel.headings.fold()
+    driver.pump(0.2)
+    assert cutOff(area) == {}
+
+
+def test_a_newcomer_sees_first_what_can_be_tried_without_data(panelWidget):
+    ui = panelWidget.ui
+    content = ui.imagesSection.parent()
+    tops = [widget.mapTo(content, QtCore.QPoint(0, 0)).y() for widget in (ui.phantomButton, ui.ctSelector)]
+    assert tops[0] < tops[1]
+    assert "First time?" in ui.firstTimeLabel.text
 
 
 def test_the_tabulator_goes_from_top_to_bottom(driver, patient):

@@ -51,13 +51,14 @@ class SectionHeadings:
 
 def _values(situation: Situation, parameters: ProSTRegistrationParameterNode) -> tuple[str, str, str]:
     """The values of images, C-arm and start."""
-    names = ", ".join(_shortened(node.GetName()) for node in (situation.ct, *situation.images) if node is not None)
+    names = ", ".join(_shortened(node.GetName()) for node in (situation.ct, situation.images[0]) if node is not None)
+    more = f" +{len(situation.images) - 1}" if len(situation.images) > 1 else ""
     settings = settingsOf(situation.images[0])
     carm = _("{sdd} / {sod} mm, {origin}").format(
         sdd=round(settings.sddMm), sod=round(settings.sodMm), origin=accuracyWord(settings.accuracy)
     )
     start = _("everywhere") if parameters.searchEverywhere else parameters.startedBy or _("as loaded")
-    return names, carm, start
+    return names + more, carm, start
 
 
 def _shortened(name: str) -> str:
