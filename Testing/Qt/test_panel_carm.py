@@ -6,6 +6,7 @@ import pytest
 from Patience import PATIENCE_S
 from ProSTRegistrationLib.Nodes.Attempts import attempts
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
+from ProSTRegistrationLib.Views.CheckLayout import DRR_VIEW, FLUOROSCOPY_VIEW
 
 
 @pytest.fixture
@@ -143,3 +144,20 @@ def test_values_that_no_usual_carm_has_are_asked_about(driver, facade, fresh):
     facade.dialogs.answerNext(qt.QMessageBox.Yes)
     driver.click(ui.placeButton)
     assert panel.situation().unplaced == ()
+
+
+def test_a_chosen_xray_is_shown_before_its_carm_is_told(driver, facade, fresh, addVolume):
+    panel, xray = fresh
+
+    def inView(name):
+        return facade.layoutManager.sliceWidget(name).sliceLogic().GetSliceCompositeNode().GetBackgroundVolumeID()
+
+    assert inView("Red") == xray.GetID()
+    placedAs(driver, panel, xray)
+    assert inView(FLUOROSCOPY_VIEW) == xray.GetID()
+    other = addVolume(np.zeros((1, 90, 90), dtype=np.uint16), "Other")
+    driver.choose(panel.ui.fluoroscopySelector, other)
+    assert inView(FLUOROSCOPY_VIEW) == other.GetID()
+    assert inView(DRR_VIEW) is None, "no DRR of the former X-ray beside it"
+    driver.choose(panel.ui.fluoroscopySelector, xray)
+    assert inView(FLUOROSCOPY_VIEW) == xray.GetID()

@@ -25,7 +25,14 @@ from ProSTRegistrationLib.Views.CheckLayout import (
 )
 from ProSTRegistrationLib.Views.DrrView import showDrrAlone
 from ProSTRegistrationLib.Views.Overlay import Overlay
-from ProSTRegistrationLib.Views.SliceView import faceDetector, isFacingDetector, keepForItself, lookOf, showLayers
+from ProSTRegistrationLib.Views.SliceView import (
+    faceDetector,
+    isFacingDetector,
+    keepForItself,
+    lookOf,
+    showAsLoaded,
+    showLayers,
+)
 from ProSTRegistrationLib.Views.SourceView import (
     cameraOf,
     lookAtCArm,
@@ -61,6 +68,7 @@ class CheckViews:
         self._look: list[tuple[object, ...]] = []
         self._isDrrPhase, self._note = True, ""
         self._in3D: tuple[Any, Any] = (None, None)
+        self._asLoaded: str | None = None
         self._flicker = qt.QTimer()
         self._flicker.setInterval(FLICKER_MS)
         self._flicker.connect("timeout()", self._flip)
@@ -92,12 +100,15 @@ class CheckViews:
             # As after loading a scene that was saved with it.
             self._ui.checkViewsButton.checked = True
         if isReady and self.isShown and self._areViewsUp():
+            self._asLoaded = None
             said: list[str] = []
             isDone = self._panel.attempt(lambda: self._show(node), said.append)
             # Once: another text than the last brings the next refresh.
             self._say(self._note if isDone else said[-1])
         else:
             self._flicker.stop()
+            if situation.hasImages and node in situation.unplaced and self._panel.isEntered:
+                self._showAsLoaded(node)
 
     def leave(self) -> None:
         """Brings the former layout back."""
@@ -107,7 +118,7 @@ class CheckViews:
         """The scene is gone, and with it what was shown."""
         self._flicker.stop()
         self._overlay.hide()
-        self._shown, self._in3D = None, (None, None)
+        self._shown, self._in3D, self._asLoaded = None, (None, None), None
         self.leave()
 
     def stop(self) -> None:
@@ -197,6 +208,18 @@ class CheckViews:
         self._overlay.show(choice.kind(), node, sliceLogic, opacity=opacity)
         showDrrAlone(self._sliceLogic(DRR_VIEW), node, drrNode)
         self._note = ""
+
+    def _showAsLoaded(self, node: vtkMRMLScalarVolumeNode) -> None:
+        """Shows a chosen X-ray once before its C-arm is told: whether it is flipped is decided by looking."""
+        isUp, layoutManager = self._isLayoutUp(), slicer.app.layoutManager()
+        widget = layoutManager.sliceWidget(FLUOROSCOPY_VIEW if isUp else "Red") if layoutManager is not None else None
+        if widget is None or node.GetID() == self._asLoaded:
+            return
+        self._overlay.hide()
+        self._asLoaded, self._shown = node.GetID(), None
+        showAsLoaded(widget.sliceLogic(), node)
+        if isUp:
+            showLayers(self._sliceLogic(DRR_VIEW), None)
 
     def _nodeCame(self, *_args: object) -> None:
         isWaiting = self._shown is not None and not self._shown[1]

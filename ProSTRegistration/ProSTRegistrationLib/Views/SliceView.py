@@ -50,6 +50,13 @@ def showLayers(
     composite.EndModify(wasModifying)
 
 
+def showAsLoaded(sliceLogic: vtkMRMLSliceLogic, fluoroscopyNode: vtkMRMLScalarVolumeNode) -> None:
+    """Shows an image that was not placed yet as its file has it, fitted into the view."""
+    showLayers(sliceLogic, fluoroscopyNode)
+    sliceLogic.GetSliceNode().RotateToVolumePlane(fluoroscopyNode)
+    sliceLogic.FitSliceToAll()
+
+
 def keepForItself(sliceLogic: vtkMRMLSliceLogic) -> None:
     """Keeps volumes that are loaded later out of the view; Slicer shows them in all views that let it."""
     sliceLogic.GetSliceCompositeNode().SetDoPropagateVolumeSelection(False)
