@@ -89,7 +89,7 @@ def test_verdict_and_decisions_are_in_sight_on_a_laptop_without_scrolling(driver
     for widget in (ui.verdictLabel, ui.acceptButton, ui.rejectButton, ui.redoButton):
         assert isInSight(facade, widget), widget.name
     assert [section.text for section in (ui.imagesSection, ui.carmSection, ui.startSection)] == [
-        "1. Images: CT, X-ray", "2. C-arm: 1000 / 700 mm, as told", "3. Start pose: as loaded",
+        "1. Images: CT, X-ray", "2. C-arm: SDD 1000 mm, as told", "3. Start pose: as loaded",
     ]  # fmt: skip
     driver.click(ui.carmSection)
     assert ui.carmSection.text == "2. C-arm"

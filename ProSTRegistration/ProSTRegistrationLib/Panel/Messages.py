@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 Style = tuple[str, ...]
@@ -27,7 +28,7 @@ OUTDATED_COLORS = ("#6b7078", "#ffffff")
 
 def showStatus(label: Any, text: str, style: Style = MISSING_STYLE) -> None:
     """Shows a text in a status line, which takes no room without one."""
-    isDark = label.palette.color(qt.QPalette.Window).lightness() < 128
+    isDark = slicer.app.palette().color(qt.QPalette.Window).lightness() < 128
     css = f"color: {style[isDark]};" if style else ""
     if label.text != text:
         label.text = text

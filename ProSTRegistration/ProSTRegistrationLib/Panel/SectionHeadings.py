@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
 
-from ProSTRegistrationLib.Nodes.CArmSettings import settingsOf
+from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Panel.Verdict import accuracyWord
 
 if TYPE_CHECKING:
     from ProSTRegistrationLib.Panel.Situation import Situation
     from ProSTRegistrationLib.ParameterNode import ProSTRegistrationParameterNode
 
-LONGEST_NAME = 16
+LONGEST_NAME = 14
 
 
 class SectionHeadings:
@@ -53,10 +53,8 @@ def _values(situation: Situation, parameters: ProSTRegistrationParameterNode) ->
     """The values of images, C-arm and start."""
     names = ", ".join(_shortened(node.GetName()) for node in (situation.ct, situation.images[0]) if node is not None)
     more = f" +{len(situation.images) - 1}" if len(situation.images) > 1 else ""
-    settings = settingsOf(situation.images[0])
-    carm = _("{sdd} / {sod} mm, {origin}").format(
-        sdd=round(settings.sddMm), sod=round(settings.sodMm), origin=accuracyWord(settings.accuracy)
-    )
+    known = carmOf(situation.images[0])
+    carm = _("SDD {sdd} mm, {origin}").format(sdd=round(known.sdd_mm), origin=accuracyWord(known.accuracy))
     start = _("everywhere") if parameters.searchEverywhere else parameters.startedBy or _("as loaded")
     return names + more, carm, start
 

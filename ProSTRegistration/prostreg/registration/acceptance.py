@@ -65,7 +65,7 @@ def judge(
         if is_checked:
             return Verdict("accepted", confidence, reasons)
         unchecked = "the run was stopped before its result was refined and checked"
-        return Verdict("uncertain", confidence, (*reasons, unchecked))
+        return Verdict("uncertain", min(confidence, model.accepted_from), (unchecked, *reasons))
     return Verdict("failed" if confidence < model.failed_below else "uncertain", confidence, reasons)
 
 
