@@ -80,6 +80,7 @@ def stageWords(stage: str) -> str:
         "refine": _("Comparing the best places"),
         "polish": _("Making the result exact"),
         "mirror check": _("Checking the result"),
+        "look-alikes": _("Comparing with neighbouring bones"),
     }
     return words.get(stage, _("Searching"))
 

@@ -19,6 +19,7 @@ SIGNS = {
     "the mirrored image fits better": "flip",
     "the labels fit the CT better": "anatomy",
     "the anatomy does not follow the edges": "anatomy",
+    "may be one level off": "landmarks",
     "correct the C-arm": "carm",
     "does not appear in the image": "start",
     "of the anatomy lies inside the image": "start",
