@@ -257,5 +257,5 @@ class CArmStep:
 
 
 def _isShown(settings: CArmSettings, shown: tuple[float, ...]) -> bool:
-    """Whether fields show these distances and pixels, as far as they have digits."""
+    """True where fields show these distances and pixels, as far as they have digits."""
     return np.allclose(shown[:4], (settings.sddMm, settings.sodMm, *settings.pixelSizeMm), rtol=1e-3)

@@ -1,4 +1,4 @@
-"""What to try after a result that is not trusted: in order of likelihood, each a button that goes there."""
+"""Steps to try after a result that is not trusted: in order of likelihood, each a button that goes there."""
 
 from __future__ import annotations
 
