@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
-from DicomFiles import PICTURE, write_ct, write_xray
+from DicomFiles import PICTURE, write_ct, write_in, write_xray
 from prostreg.errors import InputError
 from prostreg.images.reading import read_ct
 from prostreg.images.xray_reading import read_xray_image
@@ -91,3 +91,26 @@ def test_a_volume_in_frames_is_called_so(tmp_path: Path) -> None:
 def test_a_segmentation_is_no_ct(tmp_path: Path) -> None:
     path = write_xray(tmp_path / "seg.dcm", "SEG", np.stack([PICTURE] * 3), NumberOfFrames=3)
     assert "segmentation" in refused(path)
+
+
+def test_compressed_slices_come_out_as_stored(tmp_path: Path) -> None:
+    """One child decodes them all; each has its own transfer syntax, slope and intercept."""
+    syntaxes = [ExplicitVRLittleEndian, RLELossless, *(UID(f"1.2.840.10008.1.2.4.{end}") for end in (70, 80, 90, 201))]
+    for number, syntax in enumerate(syntaxes):
+        place = {"ImagePositionPatient": [0, 0, 2.0 * number], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
+        tags = {"PixelSpacing": [1, 1], "SeriesInstanceUID": "1.2", "RescaleSlope": 1 + number % 2}
+        write_in(tmp_path / f"{number}", syntax, "CT", RescaleIntercept=-1024, **place, **tags)
+    read = read_ct(tmp_path)
+    for number, values in enumerate(read.values):
+        np.testing.assert_array_equal(values, PICTURE * (1.0 + number % 2) - 1024)
+
+
+def test_a_damaged_compressed_slice_is_named(tmp_path: Path) -> None:
+    series(tmp_path / "ct", SamplesPerPixel=1)
+    syntax = UID("1.2.840.10008.1.2.4.70")
+    tags = {"PixelSpacing": [1, 1], "SeriesInstanceUID": "1.2.3", "ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
+    pixels = np.zeros((16, 16), np.uint16)
+    place = tmp_path / "ct" / "bad"
+    write_xray(place, "CT", pixels, syntax, b"\xff\xd8 no JPEG \xff\xd9", ImagePositionPatient=[0, 0, 8.0], **tags)
+    fault = refused(tmp_path / "ct")
+    assert "bad in the CT folder ct cannot be decoded (JPEG Lossless" in fault

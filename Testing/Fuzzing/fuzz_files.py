@@ -15,6 +15,7 @@ import io
 import sys
 import tempfile
 import time
+import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -24,9 +25,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from DicomFiles import COMPRESSED, PLAIN, segments, write_ct, write_in, write_segmentation, write_xray
 from HandmadeFiles import FLAT, SIZE, VALUES, metaimage, nifti, nifti2, nrrd, png, tiff
 from prostreg.errors import InputError
-from prostreg.images.reading import read_ct
+from prostreg.images.reading import read_ct, read_labels
 from prostreg.images.xray_reading import read_xray_image
 
 MEMORY_BYTES = 5 << 29
@@ -111,6 +113,55 @@ _TIFFS = [
     tiff([bytes(512)] * 4, (20, 20), t322=16, t323=16, t273=[], t279=[], t324=[8, 520, 1032, 1544], t325=[512] * 4),
 ]
 
+_TAGS = [
+    b"\x28\x00\x02\x00", b"\x28\x00\x04\x00", b"\x28\x00\x08\x00", b"\x28\x00\x10\x00", b"\x28\x00\x11\x00",
+    b"\x28\x00\x00\x01", b"\x28\x00\x01\x01", b"\x28\x00\x02\x01", b"\x28\x00\x03\x01", b"\x28\x00\x30\x00",
+    b"\x28\x00\x52\x10", b"\x28\x00\x53\x10", b"\x20\x00\x32\x00", b"\x20\x00\x37\x00", b"\x18\x00\x10\x11",
+    b"\x18\x00\x64\x11", b"\x02\x00\x10\x00", b"\xe0\x7f\x10\x00", b"\x00\x52\x30\x92", b"\x20\x00\x13\x91",
+]  # fmt: skip
+
+
+_PIECES = [b"\xff" * 4, bytes(4), b"SQ", b"\xfe\xff\x00\xe0", b"\\1e308"]
+
+
+@st.composite
+def _damaged_dicom(draw: st.DrawFn, sound: list[bytes]) -> bytes:
+    """A sound file, with the kind, length or value of elements changed, or damaged anywhere."""
+    content = bytearray(draw(st.sampled_from(sound)))
+    for _ in range(draw(st.integers(1, 4))):
+        place = content.find(draw(st.sampled_from(_TAGS)))
+        if place < 0 or draw(st.booleans()):
+            place = draw(st.integers(128, max(128, len(content) - 1)))
+        place += draw(st.sampled_from([0, 4, 6, 8, 8, 10, 12]))
+        piece = draw(st.one_of(st.binary(max_size=8), st.sampled_from(_PIECES)))
+        content[place : place + draw(st.sampled_from([len(piece), 0, 2, 4]))] = piece
+    return bytes(content[: draw(st.integers(0, len(content)))] if draw(st.integers(0, 3)) == 0 else content)
+
+
+def _written(write: Callable[[Path], object]) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder) / "a")
+        return (Path(folder) / "a").read_bytes()
+
+
+def _read_slices(path: Path) -> object:
+    """A CT whose second slice is sound."""
+    write_ct(path.with_name("sound.dcm"), SLICE, [0, 0, 2])
+    return read_ct(path.parent)
+
+
+SLICE = (np.arange(256).reshape(16, 16) * 8).astype(np.uint16)
+_XRAYS = [_written(lambda path, syntax=syntax: write_in(path, syntax)) for syntax in PLAIN]
+_XRAYS.append(_written(lambda path: write_xray(path, DistanceSourceToDetector=1000, ImagerPixelSpacing=[0.3, 0.3])))
+_SLICES = [_written(lambda path: write_ct(path, SLICE, [0, 0, 0]))]
+_SEGMENTATIONS = [
+    _written(lambda path, kind=kind: write_segmentation(path, segments(), kind=kind)) for kind in ("BINARY", "LABELMAP")
+]
+_STREAMS = [_written(lambda path, syntax=syntax: write_in(path, syntax)) for syntax in COMPRESSED]
+
+SLOW = ("dicom compressed",)
+"""Each input takes a child process: one in ten as many."""
+
 FORMATS: dict[str, tuple[str, Callable[[Path], object], st.SearchStrategy[bytes]]] = {
     "nrrd": ("a.nrrd", read_ct, st.one_of(_headers(nrrd, NRRD_FIELDS), _damaged([nrrd()]))),
     "metaimage": ("a.mha", read_ct, st.one_of(_headers(metaimage, METAIMAGE_FIELDS), _damaged([metaimage()]))),
@@ -119,6 +170,10 @@ FORMATS: dict[str, tuple[str, Callable[[Path], object], st.SearchStrategy[bytes]
     "png": ("a.png", read_xray_image, _damaged([png(bytes(900), (20, 44)), _saved("PNG", "RGB"), _saved("PNG", "P")])),
     "jpeg": ("a.jpg", read_xray_image, _damaged([_saved("JPEG"), _saved("JPEG", "RGB")])),
     "bmp": ("a.bmp", read_xray_image, _damaged([_saved("BMP"), _saved("BMP", "1")])),
+    "dicom": ("a.dcm", read_xray_image, _damaged_dicom(_XRAYS)),
+    "dicom slices": ("ct/a.dcm", _read_slices, _damaged_dicom(_SLICES)),
+    "dicom labels": ("seg.dcm", read_labels, _damaged_dicom(_SEGMENTATIONS)),
+    "dicom compressed": ("b.dcm", read_xray_image, _damaged_dicom(_STREAMS)),
     "nrrd picture": ("x.nrrd", read_xray_image, _headers(nrrd, NRRD_FIELDS)),
     "metaimage picture": ("x.mha", read_xray_image, _headers(metaimage, METAIMAGE_FIELDS)),
 }
@@ -129,8 +184,10 @@ def fuzz(name: str, folder: Path, examples: int, derandomize: bool) -> str | Non
     file_name, read, contents = FORMATS[name]
     smallest: dict[str, bytes] = {}
 
+    (folder / file_name).parent.mkdir(exist_ok=True)
+
     @settings(
-        max_examples=examples,
+        max_examples=max(1, examples // 10) if name in SLOW else examples,
         derandomize=derandomize,
         deadline=None,
         database=None,
@@ -142,7 +199,11 @@ def fuzz(name: str, folder: Path, examples: int, derandomize: bool) -> str | Non
         path.write_bytes(content)
         started = time.process_time()
         try:
-            read(path)
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                read(path)
+            if said:
+                raise ValueError(f"a warning reached the user: {said[0].message}")
         except InputError as error:
             if any("\n" in fault or len(fault) > 1000 for fault in error.faults):
                 smallest["input"] = content

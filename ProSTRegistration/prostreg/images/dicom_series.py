@@ -13,6 +13,7 @@ from prostreg.errors import FaultList, InputError
 from prostreg.geometry.frames import ras_from_lps
 from prostreg.images.dicom.hu import hu_of_slices
 from prostreg.images.dicom_tags import numbers_of, read_header, value_of, whole_number_of, words_of
+from prostreg.images.formats.stored_image import quoted
 from prostreg.images.grid_resampling import resampled
 from prostreg.images.library_messages import quiet_libraries
 from prostreg.images.volume import Volume
@@ -69,26 +70,31 @@ def read_dicom_series(folder: Path) -> Volume:
     Raises:
         InputError: no or several series, or slices that form no regular grid; lists every fault.
     """
-    with quiet_libraries():
-        found = _series_in(folder)
+    with quiet_libraries():  # tags are parsed where they are asked for
+        modality, headers = _one_series(folder)
+        slices, step = _in_order(_slices(headers, folder), folder)
+    values, note = hu_of_slices([one.path for one in slices], slices[0].size, folder.name)
+    if modality not in _CT_MODALITIES:
+        note = " ".join(said for said in (_ODD_MODALITY.format(folder=folder.name, modality=modality), note) if said)
+    return replace(_upright(values, slices[0], step), note=note)
+
+
+def _one_series(folder: Path) -> tuple[str, list[tuple[Path, pydicom.Dataset]]]:
+    """The modality and the headers of the one series that is a CT."""
+    found = _series_in(folder)
     cts = {uid: headers for uid, headers in found.items() if _modality(headers) in _CT_MODALITIES}
     stored_otherwise = {uid: headers for uid, headers in found.items() if _modality(headers) in CONE_BEAM_MODALITIES}
     series = _stacks(cts) or cts or _stacks(stored_otherwise)
     if not series:
         raise InputError(_no_ct(found, folder))
     if len(series) > 1:
-        listed = "; ".join(f'"{_description(headers)}", {len(headers)} slices' for headers in series.values())
+        listed = "; ".join(f"{quoted(_description(headers))}, {len(headers)} slices" for headers in series.values())
         raise InputError(
             f"The CT folder {folder.name} contains {len(series)} series ({listed}): "
             "keep one series in the folder, or export the one you mean as NRRD or NIfTI."
         )
-    slices = _slices(next(iter(series.values())), folder)
-    slices, step = _in_order(slices, folder)
-    values, note = hu_of_slices([one.path for one in slices], slices[0].size, folder.name)
-    modality = _modality(next(iter(series.values())))
-    if modality not in _CT_MODALITIES:
-        note = " ".join(said for said in (_ODD_MODALITY.format(folder=folder.name, modality=modality), note) if said)
-    return replace(_upright(values, slices[0], step), note=note)
+    headers = next(iter(series.values()))
+    return _modality(headers), headers
 
 
 def _series_in(folder: Path) -> dict[str, list[tuple[Path, pydicom.Dataset]]]:
@@ -231,7 +237,10 @@ def _no_ct(found: dict[str, list[tuple[Path, pydicom.Dataset]]], folder: Path) -
     for headers in found.values():
         for _, header in headers:
             frames = whole_number_of(header, "NumberOfFrames", 1)
-            kind = (_modality(headers) or "DICOM") + (f" with {frames} frames" if frames > 1 else "")
+            modality = _modality(headers)
+            kind = (modality if modality.isalnum() and len(modality) <= 16 else quoted(modality)) + (
+                f" with {frames} frames" if frames > 1 else ""
+            )
             counts[kind] = counts.get(kind, 0) + 1
     said = ", ".join(f"{count} x {kind}" for kind, count in counts.items())
     only = f", only other images ({said})" if said else ""

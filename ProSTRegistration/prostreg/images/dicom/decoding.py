@@ -15,6 +15,7 @@ from pydicom.uid import UID
 
 from prostreg.confined import run_confined
 from prostreg.errors import InputError
+from prostreg.images.formats.stored_image import quoted
 from prostreg.images.library_messages import quiet_libraries
 
 _HTJ2K = ("1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203")
@@ -119,5 +120,6 @@ def _undecodable(name: str, syntax: str, trouble: str | None) -> str:
     if syntax in _HTJ2K:
         advice = "update SimpleITK to 2.5 or newer or install pylibjpeg-openjpeg (pip), or export it uncompressed"
     with quiet_libraries():
-        kind = UID(syntax).name
+        name_of_syntax = UID(syntax).name
+    kind = quoted(syntax) if name_of_syntax == syntax else name_of_syntax
     return f"The pixels of {name[0].lower()}{name[1:]} cannot be decoded ({kind}): the decoder {said}; {advice}."
