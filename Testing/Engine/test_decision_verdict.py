@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from prostreg.registration.acceptance import judge, needs_mirror_check
+from prostreg.registration.acceptance import judge, needs_mirror_check, side_doubt
 from prostreg.registration.confidence import confidence_model, features, precise_enough
-from prostreg.registration.evidence import Evidence
+from prostreg.registration.evidence import Evidence, MirrorFit
 
 GOOD = Evidence(confirmed=0.7, patches=100.0, seen=0.9, runner_up=0.0, agreement=0.0, restarts=2.0, surprise=1.0)
 FIRST_REASON = "{share} of the projected bone's structure is confirmed by the image"
@@ -53,13 +53,14 @@ def test_a_run_that_was_stopped_is_never_accepted_nor_surer_than_what_is_not(con
 
 @pytest.mark.parametrize("confidence", [0.99, 0.5, 0.1])
 @pytest.mark.parametrize("is_checked", [True, False])
-def test_a_mirrored_image_that_fits_better_is_uncertain_with_20_percent_at_most(confidence, is_checked):
+@pytest.mark.parametrize("margin", [4.0, 9.0])
+def test_an_image_that_looks_mirrored_is_uncertain_with_20_percent_at_most(confidence, is_checked, margin):
     evidence = with_confidence(confidence)
-    verdict = judge(evidence, evidence.confirmed + 1e-6, is_checked)
+    verdict = judge(evidence, MirrorFit(evidence.confirmed + 1e-6, margin), is_checked)
     assert verdict.status == "uncertain"
     assert verdict.confidence == pytest.approx(min(confidence, 0.2), abs=1e-6)
-    assert verdict.reasons[0].startswith("the mirrored image fits better")
-    assert "flip it back and register again" in verdict.reasons[0]
+    assert verdict.reasons[0].startswith("the X-ray looks mirrored")
+    assert "flip it and register again" in verdict.reasons[0]
     assert verdict.reasons[1:] == judge(evidence).reasons
 
 
@@ -72,18 +73,26 @@ def test_a_doubted_pose_is_never_accepted_and_the_doubt_comes_first(confidence, 
     assert verdict.reasons == ("something is wrong", *judge(evidence).reasons)
 
 
-@pytest.mark.parametrize("mirrored", [None, -1.0, 0.0, 0.3])
-def test_a_mirrored_image_that_fits_no_better_changes_nothing(mirrored):
+@pytest.mark.parametrize("margin", [-9.0, 0.0, 3.99, 9.0])
+def test_nothing_is_called_mirrored_that_is_not_explained_clearly_better_and_no_worse_confirmed(margin):
     evidence = replace(GOOD, confirmed=0.45)
-    assert judge(evidence, mirrored) == judge(evidence)
-    assert judge(evidence, evidence.confirmed) == judge(evidence)
+    score = 0.45 if margin > 4 else 0.9
+    assert judge(evidence, MirrorFit(score, margin)) == judge(evidence)
+    assert judge(evidence, None) == judge(evidence)
 
 
 @pytest.mark.parametrize(
-    ("confirmed", "is_needed"),
-    [(0.7, False), (0.551, False), (0.549, True), (0.45, True), (0.3, True), (0.1, False)],
+    ("margin", "is_doubted"), [(-9.0, False), (-2.0, False), (-1.99, True), (0.0, True), (3.0, True)]
 )
-def test_the_mirror_check_is_made_up_to_055_of_results_that_would_not_fail(confirmed, is_needed):
+def test_a_pose_is_doubted_unless_its_mirror_image_is_explained_clearly_worse(margin, is_doubted):
+    doubt = side_doubt(MirrorFit(0.52, margin))
+    assert (doubt is not None) is is_doubted
+    assert doubt is None or doubt.startswith("left and right cannot be told apart here")
+    assert doubt is None or "(52%)" in doubt
+
+
+@pytest.mark.parametrize(("confirmed", "is_needed"), [(0.99, True), (0.56, True), (0.3, True), (0.1, False)])
+def test_the_mirror_check_is_made_of_all_results_that_would_not_fail(confirmed, is_needed):
     assert needs_mirror_check(replace(GOOD, confirmed=confirmed)) is is_needed
 
 

@@ -15,11 +15,11 @@ from prostreg.geometry.frames import invert_rigid, transform_points
 from prostreg.geometry.standard_views import standard_view
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.machine import processor_name
-from prostreg.registration.acceptance import judge
+from prostreg.registration.acceptance import judge, side_doubt
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.evidence import Evidence
-from prostreg.registration.mirror_check import mirrored_view, reflected_pose
+from prostreg.registration.evidence import Evidence, MirrorFit
+from prostreg.registration.mirror_check import mirror_fit, mirrored_view, reflected_pose
 from prostreg.registration.pipeline import mtre_mm
 from prostreg.registration.registering import register
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
@@ -78,7 +78,7 @@ def test_one_view_is_found_and_accepted_with_its_depth(case):
     assert {"prostreg", "numba", "SimpleITK"} <= set(result.versions)
     assert result.status == "accepted"
     assert result.mtre_mm < 5
-    assert [stage.name for stage in result.stages][-1] == "polish"
+    assert [stage.name for stage in result.stages][-2:] == ["polish", "mirror check"]
     assert result.stopped is None
     np.testing.assert_allclose(
         result.camera_from_volume[0], case.views[0].carm.camera_from_world @ result.world_from_volume, atol=1e-9
@@ -175,6 +175,52 @@ def test_a_mirrored_image_is_never_accepted(case, seed):
     assert register(mirrored, config).status != "accepted"
 
 
+def mirrored_case(case: Case, view: int) -> Case:
+    """One view as its mirror image, started near the pose that explains it, which reflects the true one."""
+    mirrored = mirrored_view(case.views[view])
+    reflected = reflected_pose(case.truth_world_from_volume, mirrored.carm, anatomy_centre_mm(anatomy_points_mm(case)))
+    start = posed(replace(case, truth_world_from_volume=reflected), [2.0, -3.0, 2.0, 4.0, -3.0, 8.0])
+    return replace(case, views=(mirrored,), initial_world_from_volume=start)
+
+
+def test_a_mirrored_image_that_a_turned_patient_explains_looks_mirrored(case):
+    """From the side the reflected patient looks the other way, and three quarters of the bone are confirmed."""
+    result = register(mirrored_case(case, 1), RegistrationConfig(method="cmaes", **QUICK))
+    assert result.evidence["confirmed"] > 0.55
+    assert result.status == "uncertain"
+    assert result.reasons[0].startswith("the X-ray looks mirrored")
+
+
+@pytest.fixture(scope="module")
+def symmetric() -> Case:
+    """A spine that is its own mirror image, seen from the front."""
+    phantom = make_phantom(0)
+    ct = replace(phantom.ct, values=np.maximum(phantom.ct.values, phantom.ct.values[:, :, ::-1]))
+    anatomy = (phantom.labels.values > 0) | (phantom.labels.values[:, :, ::-1] > 0)
+    bare = Case("symmetric", ct, anatomy)
+    pose = standard_view("AP", anatomy_centre_mm(anatomy_points_mm(bare)), 620.0)
+    carm = CArm.from_sdd(1020.0, (298.0 / PIXELS,) * 2, (PIXELS, PIXELS))
+    taken = FluoroscopySimulator(ct).image(carm, pose, 0)
+    view = View(prepare_xray(taken.pixels.astype(np.float32), taken.polarity, None), carm)
+    known = replace(bare, views=(view,), truth_world_from_volume=pose)
+    return replace(known, initial_world_from_volume=posed(known, [3.0, -2.0, 3.0, 5.0, -5.0, 8.0]))
+
+
+@pytest.mark.parametrize("is_mirrored", [False, True])
+def test_left_and_right_of_a_symmetric_body_cannot_be_told_and_are_not_accepted(symmetric, is_mirrored):
+    case = mirrored_case(symmetric, 0) if is_mirrored else symmetric
+    result = register(case, RegistrationConfig(method="cmaes", **QUICK))
+    assert result.status == "uncertain"
+    assert result.reasons[0].startswith("left and right cannot be told apart here")
+
+
+@pytest.mark.parametrize("view", [0, 1])
+def test_an_image_that_is_not_mirrored_is_not_called_so(case, view):
+    pose = case.truth_world_from_volume
+    mirror = mirror_fit(replace(case, views=(case.views[view],)), pose, RegistrationConfig(**QUICK), lambda _: None)
+    assert side_doubt(mirror) is None
+
+
 def test_a_reflected_pose_in_a_mirrored_view_shows_a_symmetric_body_mirrored(case):
     view = case.views[0]
     flipped = mirrored_view(view)
@@ -190,10 +236,10 @@ def test_a_reflected_pose_in_a_mirrored_view_shows_a_symmetric_body_mirrored(cas
 
 def test_a_flipped_image_is_called_flipped_and_an_unchecked_one_not_trusted():
     good = evidence(0.45)
-    assert judge(good, mirrored=0.3).status == "accepted"
-    flipped = judge(good, mirrored=0.6)
+    assert judge(good, MirrorFit(score=0.3, margin=-5.0)).status == "accepted"
+    flipped = judge(good, MirrorFit(score=0.6, margin=5.0))
     assert flipped.status != "accepted"
-    assert "flipped" in flipped.reasons[0]
+    assert "mirrored" in flipped.reasons[0]
     assert judge(good, is_checked=False).status == "uncertain"
 
 

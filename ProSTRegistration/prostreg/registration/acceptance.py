@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prostreg.registration.confidence import SUCCESS_MM, confidence_model
-from prostreg.registration.evidence import Evidence
+from prostreg.registration.evidence import Evidence, MirrorFit
 from prostreg.registration.result import Status
 
 MOST_IF_MIRRORED = 0.2
@@ -15,8 +15,12 @@ MOST_IF_DOUBTED = 0.5
 OPEN_MM = 0.3 * SUCCESS_MM
 """Expected error beyond which it is said that the image leaves the pose open."""
 
-MIRROR_PROOF = 0.55
-"""Poses in mirrored pelvis views reached 0.47: above this score an image cannot be mirrored."""
+MIRRORED_FROM, NOT_MIRRORED_TO = 4.0, -2.0
+"""Margins of the mirrored image: above the first the image looks mirrored, below the second it is not.
+
+Who is told so turns the image over, so that the first is the more careful: a wrong pose has reached 2.6 by chance, the
+right one in the mirrored image had 4.5 and more (seeds 1 and 2 of Testing/Measurements/mirrored_images.py).
+"""
 
 
 @dataclass(frozen=True)
@@ -33,18 +37,28 @@ class Verdict:
 
 
 def needs_mirror_check(evidence: Evidence) -> bool:
-    """True if a mirrored image could have given this score and the result would be trusted."""
-    return evidence.confirmed < MIRROR_PROOF and judge(evidence).status != "failed"
+    """True if the result would be looked at: no score is so high that a nearly symmetric anatomy cannot reach it."""
+    return judge(evidence).status != "failed"
+
+
+def side_doubt(mirror: MirrorFit) -> str | None:
+    """The objection, in words, to a pose whose image is explained about as well by its mirror image."""
+    if mirror.margin <= NOT_MIRRORED_TO:
+        return None
+    return (
+        f"left and right cannot be told apart here, the mirror image is explained as well ({mirror.score:.0%}): right"
+        " only if the X-ray is not mirrored; look, or add a view from another direction"
+    )
 
 
 def judge(
-    evidence: Evidence, mirrored: float | None = None, is_checked: bool = True, doubts: Sequence[str] = ()
+    evidence: Evidence, mirror: MirrorFit | None = None, is_checked: bool = True, doubts: Sequence[str] = ()
 ) -> Verdict:
     """The verdict on a pose.
 
     Args:
         evidence: what the run knows about it.
-        mirrored: the score that the mirrored image reached, where that was tried.
+        mirror: how well the mirrored image is explained, where that was tried.
         is_checked: False where the run was stopped before its result was refined and checked.
         doubts: reasons, in words, for which a pose is not accepted however well it fits.
     """
@@ -55,12 +69,12 @@ def judge(
     reasons = (*doubts, *_reasons(evidence))
     if doubts:
         confidence = min(confidence, MOST_IF_DOUBTED)
-    if mirrored is not None and mirrored > evidence.confirmed:
-        flipped = (
-            f"the mirrored image fits better ({mirrored:.0%}): the X-ray seems to be flipped left to right; flip it"
-            " back and register again"
+    if mirror is not None and mirror.margin >= MIRRORED_FROM and mirror.score > evidence.confirmed:
+        flip = (
+            f"the X-ray looks mirrored: turned over left to right it fits clearly better ({mirror.score:.0%}); flip it"
+            " and register again"
         )
-        return Verdict("uncertain", min(confidence, MOST_IF_MIRRORED), (flipped, *reasons))
+        return Verdict("uncertain", min(confidence, MOST_IF_MIRRORED), (flip, *reasons))
     if confidence >= model.accepted_from:
         if is_checked:
             return Verdict("accepted", confidence, reasons)

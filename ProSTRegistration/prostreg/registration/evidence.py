@@ -6,6 +6,20 @@ from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True)
+class MirrorFit:
+    """The mirrored image's best pose beside the one found in the image as it is.
+
+    Attributes:
+        score: share of the mirrored pose's structure that the mirrored image confirms.
+        margin: the advantage of the mirrored image's pose in explaining it, in standard deviations of that; may be
+            negative.
+    """
+
+    score: float
+    margin: float
+
+
+@dataclass(frozen=True)
 class Evidence:
     """The facts from which a confidence is made.
 

@@ -2,7 +2,8 @@
 
 Bodies are nearly symmetric: a flipped image of a pelvis can be explained rather well by a wrong pose.
 That pose, reflected with the patient's left and right exchanged, is near the true pose of the
-unflipped image, so a short search there tells the two apart.
+unflipped image, so a short search there and a comparison block by block tell the two apart, or that
+they cannot be told apart.
 """
 
 from __future__ import annotations
@@ -19,21 +20,31 @@ from prostreg.geometry.frames import Matrix, invert_rigid
 from prostreg.images.xray import XRay
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.evidence import MirrorFit
 from prostreg.registration.levels import Levels
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 from prostreg.search.candidate import Candidate
 from prostreg.search.cmaes import cmaes_search
+from prostreg.search.objective import Objective
 from prostreg.search.polish import polish
+from prostreg.similarity.likelihood import PatchLikelihood
 
 SPREAD = np.array([np.deg2rad(6.0)] * 3 + [8.0, 8.0, 25.0])
 POPULATION, GENERATIONS = 40, 20
 POLISH_STEPS = 20
 
+LEAST_DEVIATION = 0.01
+"""Of a difference of log-likelihoods, as a share of them: of a symmetric body both poses explain all blocks alike, and
+small differences are those of the two searches."""
 
-def mirrored_score(
+
+def mirror_fit(
     case: Case, world_from_volume: Matrix, config: RegistrationConfig, on_step: Callable[[Candidate], None]
-) -> float:
-    """The best footprint score of the mirrored image, near the reflection of a pose found in the image as it is.
+) -> MirrorFit:
+    """A pose in the mirrored image, near the reflection of one found in the image as it is, beside that one.
+
+    Both poses' DRRs explain the same pixels, each patch-wide block by a log-likelihood. How uneven the difference is
+    from block to block says how much of it is chance (Vuong's test of two models, Econometrica 57, 1989).
 
     Args:
         case: with one view.
@@ -52,7 +63,20 @@ def mirrored_score(
         lambda _, best: on_step(best),
     )  # fmt: skip
     refined = polish(levels.middle, chart, found.parameters, POLISH_STEPS, on_step)
-    return levels.middle.footprint_score(chart.world_from_volume_at(refined.parameters)[0]).score
+    pose = chart.world_from_volume_at(refined.parameters)[0]
+    return MirrorFit(levels.middle.footprint_score(pose).score, _margin(levels.middle, pose, world_from_volume))
+
+
+def _margin(mirrored: Objective, there: Matrix, here: Matrix) -> float:
+    """The advantage of a pose in the mirrored image over one in the image as it is, in its own deviations."""
+    objective = mirrored.with_similarity(PatchLikelihood)
+    (image_there,) = objective.images(there)
+    (image_here,) = objective.with_carms(CArm.mirrored).images(here)
+    images = np.stack([image_there, image_here[:, ::-1]])
+    shares = objective.image_block_shares([images], [image_there])
+    differences = shares[0] - shares[1]
+    deviation = np.hypot(np.linalg.norm(differences), LEAST_DEVIATION * shares.mean(axis=0).sum())
+    return float(differences.sum() / max(deviation, 1e-12))
 
 
 def mirrored_view(view: View) -> View:

@@ -10,15 +10,15 @@ from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, mean_distance_mm
 from prostreg.images.label_fit import label_fit
 from prostreg.machine import processor_name, versions
-from prostreg.registration.acceptance import Verdict, judge, needs_mirror_check
+from prostreg.registration.acceptance import Verdict, judge, needs_mirror_check, side_doubt
 from prostreg.registration.attempts import AttemptLog
 from prostreg.registration.carm.carm_check import Precision, carm_checked, pose_precision
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.evidence import Evidence
+from prostreg.registration.evidence import Evidence, MirrorFit
 from prostreg.registration.learned_search import LearnedSearch
 from prostreg.registration.levels import Levels
-from prostreg.registration.mirror_check import mirrored_score
+from prostreg.registration.mirror_check import mirror_fit
 from prostreg.registration.monitor import Monitor
 from prostreg.registration.pose_search import PoseSearch
 from prostreg.registration.readings import case_read_as, polarities_used, polarity_reasons
@@ -98,10 +98,11 @@ class _Run:
         if not self._is_at_doubted_place():
             self.search.polish()
             evidence, precision = self._final_evidence()
-            mirrored = self._mirror_check() if self._needs_mirror_check(evidence) else None
-            verdict = judge(evidence, mirrored)
+            mirror = self._mirror_check() if self._needs_mirror_check(evidence) else None
+            verdict = judge(evidence, mirror)
             self._doubted = None if verdict.status == "accepted" else self.search.best
-            verdict = judge(evidence, mirrored, doubts=self._doubts(verdict))  # no search mends labels
+            doubts = self._doubts(verdict, mirror)  # no search mends labels, or tells sides of what is symmetric
+            verdict = judge(evidence, mirror, doubts=doubts)
             self._last_judgement = verdict, evidence, precision
             self.search.confidence = verdict.confidence
         return self._doubted is None or not self.until_accepted or self._restarts <= 0
@@ -129,27 +130,28 @@ class _Run:
             return False
         return judge(self._evidence()).status == "accepted"
 
-    def _doubts(self, verdict: Verdict) -> tuple[str, ...]:
+    def _doubts(self, verdict: Verdict, mirror: MirrorFit | None) -> tuple[str, ...]:
         """The objections to a pose that would be accepted."""
         if verdict.status != "accepted":
             return ()
-        doubt = label_fit(self._case.ct, self._case.anatomy).doubt()
-        return () if doubt is None else (doubt,)
+        side = None if mirror is None else side_doubt(mirror)
+        doubts = (label_fit(self._case.ct, self._case.anatomy).doubt(), side)
+        return tuple(doubt for doubt in doubts if doubt is not None)
 
     def _needs_mirror_check(self, evidence: Evidence) -> bool:
         """With one view, nothing else contradicts a flipped image."""
         return len(self._case.views) == 1 and needs_mirror_check(evidence)
 
-    def _mirror_check(self) -> float:
+    def _mirror_check(self) -> MirrorFit:
         began, best = self._monitor.seconds, self.search.best
-        score = mirrored_score(
+        mirror = mirror_fit(
             case_read_as(self._case, self.search.best.reading),
             self.search.best_pose(),
             self._config,
             lambda _: self._monitor.check("mirror check", 0.0, best),
         )
-        self.search.add_stage("mirror check", 0, began, score, 1)
-        return score
+        self.search.add_stage("mirror check", 0, began, mirror.score, 1)
+        return mirror
 
     def _evidence(self) -> Evidence:
         best, footprint = self.search.best, self.search.footprint(self.search.best)
