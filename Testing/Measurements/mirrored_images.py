@@ -149,7 +149,8 @@ def print_table(rows: list[dict[str, Any]]) -> None:
         name, kind, view, is_mirrored, _ = row["key"]
         groups[name, kind, view, is_mirrored].append(row)
     print(
-        "\n| anatomy | view | mirrored | n | scores: mirrored | accepted | now: mirrored | cannot tell | accepted | margin |"
+        "\n| anatomy | view | mirrored | n | by scores: mirrored | accepted "
+        "| by margin: mirrored | cannot tell | accepted | margin |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
     for (name, kind, view, is_mirrored), group in groups.items():
