@@ -107,8 +107,9 @@ def test_blob_keeps_its_place(
     assert capfd.readouterr() == ("", "")
 
 
-def test_tilted_slices_are_padded_with_air_and_none_is_lost(tmp_path: Path) -> None:
-    write_series(tmp_path / "ct", np.eye(3), slice_positions(np.eye(3), (0.0, 1.0)))
+@pytest.mark.parametrize("tilt_mm", [1.0, -1.0])
+def test_tilted_slices_are_padded_with_air_and_none_is_lost(tmp_path: Path, tilt_mm: float) -> None:
+    write_series(tmp_path / "ct", np.eye(3), slice_positions(np.eye(3), (0.0, tilt_mm)))
     ct = read_ct(tmp_path / "ct")
     assert ct.size == (COLUMNS, ROWS + 7, SLICES)  # 13 steps of 1 mm are 6.5 voxels
     assert ct.values.min() == -1024

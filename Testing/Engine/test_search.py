@@ -121,6 +121,20 @@ def test_polish_ends_at_the_truth_and_never_below_its_start(scene):
     assert abs(result.parameters[5]) < 1.5
 
 
+def test_a_climb_that_only_finds_worse_places_ends_where_it_began(scene):
+    _, chart = scene
+
+    class Cliff:
+        """Lower everywhere but at the start, while its gradient promises more."""
+
+        def score_and_gradient(self, chart, parameters):
+            return 1.0 - 100 * np.abs(parameters).sum(), np.ones(6)
+
+    result = polish(Cliff(), chart, np.zeros(6), 5, lambda best: None)
+    assert result.score == 1.0
+    np.testing.assert_array_equal(result.parameters, np.zeros(6))
+
+
 def test_footprint_score_is_high_at_the_truth_and_counts_patches(scene):
     objective, chart = scene
     right = objective.footprint_score(chart.world_from_volume)
