@@ -299,3 +299,16 @@ def test_files_that_are_no_case(tmp_path: Path, text: str, fault: str) -> None:
         read_case(tmp_path / "case.json")
     with pytest.raises(InputError, match="does not exist"):
         read_case(tmp_path / "other.json")
+
+
+@pytest.mark.parametrize(("polarity", "is_said"), [("bone-dark", True), ("bone-bright", False)])
+def test_intensities_below_zero_are_doubted(folder: Path, polarity: str, is_said: bool) -> None:
+    """Their logarithm needs the value of no radiation; line integrals may lie anywhere."""
+    path = folder / "images" / "shifted.mha"
+    stored = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "images" / "xray 1.tif"))).astype(np.float32)
+    case = content()
+    case["views"][0] |= {"image": "images/shifted.mha", "polarity": polarity}
+    for shift in (0.0, -20000.0):
+        sitk.WriteImage(sitk.GetImageFromArray(stored + shift), str(path))
+        (view,) = read_case(written(folder, case)).views
+        assert any("below 0" in note for note in view.notes) is (is_said and shift < 0)

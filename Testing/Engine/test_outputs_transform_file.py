@@ -82,6 +82,14 @@ def test_what_is_no_pose_is_refused_in_words(tmp_path, name, text, words):
         read_pose(tmp_path / name)
 
 
+@pytest.mark.parametrize("ending", ["tfm", "txt"])
+def test_a_type_that_is_no_text_is_refused(tmp_path, ending):
+    path = tmp_path / f"pose.{ending}"
+    path.write_bytes(b"#Insight Transform File V1.0\n#Transform 0\nTransform: Affine\xfdTransform_double_3_3\n")
+    with pytest.raises(InputError, match="not a readable ITK transform"):
+        read_pose(path)
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"nowhere\.tfm does not exist"):
         read_pose(tmp_path / "nowhere.tfm")

@@ -70,7 +70,7 @@ def _is_itk_text(path: Path) -> bool:
 def _pose_from_itk(path: Path) -> Matrix:
     try:
         transform = sitk.ReadTransform(str(path))
-    except RuntimeError as error:
+    except (RuntimeError, UnicodeDecodeError) as error:  # its own complaint can quote bytes that are no text
         raise InputError(f"The pose {path} is not a readable ITK transform; save it again from 3D Slicer.") from error
     if transform.GetDimension() != 3 or not transform.IsLinear():
         raise InputError(f"The pose {path} is not a linear 3D transform: it warps. Give a rigid one.")

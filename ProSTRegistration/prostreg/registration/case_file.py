@@ -27,6 +27,10 @@ from prostreg.registration.case import Case, View
 from prostreg.registration.shared_files import file_state, shared_anatomy, shared_ct
 
 _LONGEST_NAME = 100
+_NEGATIVE = (
+    "the image has grey values below 0, so the value of no radiation is not known: the darkest pixel was taken for it."
+    " Give the image as the detector stored it."
+)
 _SAID_BY = (
     'a case\'s "camera" (K, size, camera_from_world, spacing_mm, accuracy), or a case.json, whose views have one each'
 )
@@ -179,6 +183,8 @@ class _CaseReader:
         )
         if xray is None or carm is None:
             return None
+        if xray.polarity == "bone-dark" and float(pixels.min()) < 0:
+            notes.append(_NEGATIVE)
         return View(xray, carm, tuple(f"{fields.where}: {note}" for note in notes))
 
     def _carm(
