@@ -11,6 +11,7 @@ import pytest
 from Patience import PATIENCE_S
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
+from prostreg.geometry.frames import transform_points
 from prostreg.geometry.standard_views import standard_view
 from prostreg.images.look_alikes import LookAlike
 from prostreg.images.xray_preparation import prepare_xray
@@ -26,6 +27,8 @@ from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 
 PIXELS = 192
 CONFIG = RegistrationConfig(time_limit_s=PATIENCE_S, most_restarts=2, weights="shipped")
+HALF_OPENING_PX = (23.2, 47.5)
+"""22 mm along the spine at its depth: hardly more than the vertebra itself, and 45 mm across it."""
 NEARBY = np.array([0.03, -0.04, 0.05, 3.0, -4.0, 5.0])
 
 
@@ -84,9 +87,23 @@ def test_a_place_that_was_not_compared_is_never_accepted(row):
     assert sum(event.stage == STAGE for event in events) == 1
 
 
+def test_an_image_of_one_vertebra_alone_does_not_tell_its_level(row):
+    case = row.started(1, 1)
+    (view,) = case.views
+    column, line = view.carm.project_world(transform_points(case.truth_world_from_volume, case.landmarks_mm[0]))
+    lines, columns = np.indices(view.xray.mask.shape)
+    shutter = (abs(lines - line) < HALF_OPENING_PX[0]) & (abs(columns - column) < HALF_OPENING_PX[1])
+    alone = replace(case, views=(replace(view, xray=replace(view.xray, mask=view.xray.mask & shutter)),))
+    result = register(alone, CONFIG)
+    assert result.status == "uncertain"
+    assert "may be one level off: a place" in result.reasons[0]
+    assert "fit the image as well there" in result.reasons[0]
+
+
 def compared(here: float, *elsewhere: float) -> Comparison:
-    rivals = [Rival(np.eye(4), np.array([0.0, 3.0, -38.0]), confirmed) for confirmed in elsewhere]
-    return Comparison(Rival(np.eye(4), np.zeros(3), here), tuple(rivals))
+    away = np.array([0.0, 3.0, -38.0])
+    rivals = [Rival(np.eye(4), away + np.array([0.0, 30.0, 0.0]), away, confirmed) for confirmed in elsewhere]
+    return Comparison(Rival(np.eye(4), np.zeros(3), np.zeros(3), here), tuple(rivals))
 
 
 @pytest.mark.parametrize(
@@ -104,6 +121,15 @@ def test_places_that_score_nearly_alike_are_not_told_apart(here, elsewhere, fits
             "may be one level off: a place 38 mm towards the feet of this one looks alike, and the bones around fit"
             f" the image {fits} there ({elsewhere:.0%} of their structure confirmed, 50% here)"
         )
+
+
+@pytest.mark.parametrize(("deeper", "is_better"), [(0.62, False), (0.63, True)])
+def test_another_depth_is_no_other_level_and_is_gone_on_from_where_it_fits_clearly_better(deeper, is_better):
+    along_mm, across_mm = np.array([0.0, 45.0, 0.0]), np.array([0.0, 0.0, 2.0])
+    here = compared(0.5).here
+    comparison = Comparison(here, (Rival(np.eye(4), along_mm, across_mm, deeper),))
+    assert comparison.doubt() is None
+    assert (comparison.better is not None) == is_better
 
 
 def test_a_place_without_rivals_is_not_doubted():

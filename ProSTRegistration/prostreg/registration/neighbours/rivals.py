@@ -48,11 +48,13 @@ class Rival:
     Attributes:
         world_from_volume: rigid (4, 4).
         offset_mm: (3,), RAS: of the anatomy's centre from the pose that was found.
+        across_mm: (3,), RAS: what of it lies across the first view's beam; along that a place is known badly.
         confirmed: share of the structure of the bones around that the image confirms.
     """
 
     world_from_volume: Matrix
     offset_mm: NDArray[np.float64]
+    across_mm: NDArray[np.float64]
     confirmed: float
 
 
@@ -65,20 +67,31 @@ class Comparison:
 
     @property
     def better(self) -> Rival | None:
-        """The best rival, where it fits better than what was found."""
-        return next((rival for rival in self.elsewhere if rival.confirmed > self.here.confirmed), None)
+        """The best rival, where it fits better than what was found: clearly so, if it lies along the beam only."""
+        return next(
+            (
+                rival
+                for rival in self.elsewhere
+                if rival.confirmed > self.here.confirmed / (1.0 if self._is_beside(rival) else NEARLY)
+            ),
+            None,
+        )
 
     def doubt(self) -> str | None:
         """The objection to the pose found, in words; None if the bones around tell that it is the right place."""
-        rival = next(iter(self.elsewhere), None)
+        rival = next(filter(self._is_beside, self.elsewhere), None)
         if rival is None or rival.confirmed < NEARLY * self.here.confirmed:
             return None
         fits = "better" if rival.confirmed > self.here.confirmed / NEARLY else "as well"
         return (
-            f"may be one level off: a place {offset_in_words(rival.offset_mm)} of this one looks alike, and the bones"
+            f"may be one level off: a place {offset_in_words(rival.across_mm)} of this one looks alike, and the bones"
             f" around fit the image {fits} there ({rival.confirmed:.0%} of their structure confirmed,"
             f" {self.here.confirmed:.0%} here)"
         )
+
+    def _is_beside(self, rival: Rival) -> bool:
+        """True if a rival is another bone in the image, and not the same at another depth."""
+        return float(np.linalg.norm(rival.across_mm - self.here.across_mm)) > APART_MM / 2
 
     def places(self) -> tuple[ComparedPlace, ...]:
         """All of them as the result tells them, what was found first."""
@@ -142,7 +155,9 @@ class RivalSearch:
         self.evaluations += levels.middle.evaluations
         pose = np.asarray(chart.world_from_volume_at(refined.parameters)[0])
         offset_mm = transform_points(invert_rigid(found) @ pose, self._centre_mm) - self._centre_mm
-        return Rival(pose, offset_mm, levels.middle.footprint_score(pose).score)
+        beam = (chart.camera_from_world @ found)[2, :3]
+        across_mm = offset_mm - (offset_mm @ beam) * beam
+        return Rival(pose, offset_mm, across_mm, levels.middle.footprint_score(pose).score)
 
 
 def with_bones_around(case: Case) -> Case:
