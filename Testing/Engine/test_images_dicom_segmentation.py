@@ -72,6 +72,7 @@ def move_a_frame(given: dict[str, Any]) -> None:
     ("change", "said"),
     [
         (changed(SegmentationType="FRACTIONAL"), "is a fractional segmentation"),
+        (changed(SegmentationType="SOMETHING"), 'is a "SOMETHING" segmentation'),
         (changed(PixelData=b"\0" * 8), "ends before its last pixel"),
         (changed(NumberOfFrames=4), "does not tell the place of each of its frames"),
         (changed(PerFrameFunctionalGroupsSequence=Sequence()), "no frames with a place"),

@@ -14,6 +14,7 @@ from prostreg.geometry.frames import ras_from_lps
 from prostreg.images.dicom.pixels import pixel_layout, stored_values
 from prostreg.images.dicom_tags import numbers_of, read_dataset, value_of, whole_number_of, words_of
 from prostreg.images.formats.picture_size import refuse_many_pixels
+from prostreg.images.formats.stored_image import quoted
 from prostreg.images.library_messages import quiet_libraries
 from prostreg.images.volume import Volume
 from prostreg.machine import refuse_too_large
@@ -60,9 +61,8 @@ def _refuse_other_kinds(dataset: pydicom.Dataset, name: str) -> None:
         raise InputError(f"{name} is a DICOM file with {kind}: give a SEG, NIfTI, NRRD or MHA file; {_EXPORT}.")
     kinds = words_of(dataset, "SegmentationType")
     if kinds not in (["BINARY"], ["LABELMAP"]):
-        raise InputError(
-            f"{name} is a {' '.join(kinds).lower() or 'nameless'} segmentation, not a binary one: {_EXPORT}."
-        )
+        said = "fractional" if kinds == ["FRACTIONAL"] else quoted(" ".join(kinds))
+        raise InputError(f"{name} is a {said} segmentation, not a binary one: {_EXPORT}.")
 
 
 def _frames(
