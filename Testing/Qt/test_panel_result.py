@@ -11,7 +11,7 @@ from prostreg.geometry.carm import CArm
 from prostreg.images.label_fit import LabelFit
 from prostreg.registration.acceptance import judge
 from prostreg.registration.carm.carm_check import doubted
-from prostreg.registration.evidence import Evidence
+from prostreg.registration.evidence import Evidence, MirrorFit
 from prostreg.registration.result import CArmFit, ExpectedError
 from ProSTRegistrationLib.Nodes.Attempts import COLUMNS
 
@@ -38,7 +38,7 @@ class TestOrder:
         return made
 
     def test_a_mirrored_image_is_flipped_first(self, steps):
-        assert steps(judge(GOOD, mirrored=0.9), "preset")[:2] == ["flip", "carm"]
+        assert steps(judge(GOOD, MirrorFit(score=0.9, margin=9.0)), "preset")[:2] == ["flip", "carm"]
 
     def test_a_contradicted_carm_is_looked_at_first(self, steps):
         assert steps(doubted(judge(GOOD), replace(FIT, sdd_mm=1200.0), EXACT, CARM))[0] == "carm"
@@ -121,7 +121,7 @@ def test_what_to_try_next_goes_there(driver, facade, registered):
     ui = panel.ui
     assert not driver.isReachable(ui.nextStepsBox)
     table = panel.scene.findOwned(ct, "attempts")
-    reasons = "the mirrored image fits better (90%)"
+    reasons = "the X-ray looks mirrored"
     for column, text in (("Status", "uncertain"), ("Reasons", reasons), ("C-arm", "preset")):
         table.SetCellText(0, COLUMNS.index(column), text)
     panel.headings.fold()

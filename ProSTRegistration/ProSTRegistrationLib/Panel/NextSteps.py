@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MOST_SHOWN, MOST_VIEWS = 4, 3
 
 SIGNS = {
-    "the mirrored image fits better": "flip",
+    "the X-ray looks mirrored": "flip",
     "the labels fit the CT better": "anatomy",
     "the anatomy does not follow the edges": "anatomy",
     "may be one level off": "landmarks",
