@@ -169,8 +169,8 @@ def profiles_that_tell(tops, pulls):
     [
         ((0.009,), (0.2,), [0.0], 0),  # near enough
         ((0.03, 0.038), (0.2, 0.1), [0.0, 0.03], 1),
-        ((0.03, 0.05, 0.08, 0.1), (0.4, 0.2, 0.1, 0.05), [0.0, 0.03, 0.05], 2),  # not for ever
         ((0.03, 0.08), (0.2, 0.21), [0.0, 0.03], 0),  # it tells less there
+        ((0.05,), (1.4,), [0.0], 0),  # it tells little anywhere
     ],
 )
 def test_the_profile_is_taken_where_the_image_tells_the_distance_best(monkeypatch, tops, pulls, centres, kept):
@@ -181,7 +181,7 @@ def test_the_profile_is_taken_where_the_image_tells_the_distance_best(monkeypatc
     np.testing.assert_allclose(made, centres, rtol=0.02)
     assert profile.centre[0] == made[kept]
     fit = fit_of(profile, TRUE_CARM)
-    assert np.log(fit.sdd_mm / 1000) == pytest.approx(tops[kept], rel=0.02)
+    assert np.log(fit.sdd_mm / 1000) == pytest.approx(tops[kept], rel=0.2)
 
 
 @pytest.mark.parametrize(("accuracy", "share"), [("calibrated", 0.005), ("dicom", 0.01), ("preset", 0.05)])
@@ -233,9 +233,9 @@ def test_an_open_depth_is_put_down_to_a_carm_that_is_little_known():
 @pytest.mark.parametrize(
     ("fit", "is_contradiction"),
     [
-        ({"sdd_mm": 1020 + 1.95 * np.hypot(8.0, 5.1)}, False),
-        ({"sdd_mm": 1020 + 2.05 * np.hypot(8.0, 5.1)}, True),
-        ({"sdd_mm": 1020 - 2.05 * np.hypot(8.0, 5.1)}, True),
+        ({"sdd_mm": 1020 + 2.95 * np.hypot(8.0, 5.1)}, False),
+        ({"sdd_mm": 1020 + 3.05 * np.hypot(8.0, 5.1)}, True),
+        ({"sdd_mm": 1020 - 3.05 * np.hypot(8.0, 5.1)}, True),
         ({"principal_point": (127.5 + 2.45 * np.hypot(3.0, 0.36), 127.5)}, False),
         ({"principal_point": (127.5 - 2.55 * np.hypot(3.0, 0.36), 127.5)}, True),
         ({"principal_point": (127.5, 127.5 + 2.55 * np.hypot(3.0, 0.36))}, True),

@@ -123,7 +123,7 @@ def test_progress_only_rises_and_carries_a_rigid_pose(case):
     assert 0 <= fractions[0] < 0.1
     assert fractions[-1] == pytest.approx(1.0)
     assert np.linalg.det(events[-1].world_from_volume[:3, :3]) == pytest.approx(1)
-    assert {event.stage for event in events} == {"cmaes", "refine", "polish"}
+    assert {event.stage for event in events} == {"cmaes", "refine", "polish", "mirror check"}
 
 
 def test_cancel_ends_within_one_generation_with_the_best_pose_so_far(case):
