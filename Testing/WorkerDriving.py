@@ -51,8 +51,13 @@ def ask(client, command, arrays=None, **fields):
     return answers
 
 
-def answer(client, command, arrays=None, **fields):
-    """What the worker replies where an error would be one of the test."""
+def answered(client, command, arrays=None, **fields):
+    """The answers where an error would be one of the test."""
     answers = ask(client, command, arrays, **fields)
     assert answers.error is None, f"{answers.error}\n{answers.error.details}\n{client.logTail()}"
-    return answers.reply
+    return answers
+
+
+def answer(client, command, arrays=None, **fields):
+    """What the worker replies where an error would be one of the test."""
+    return answered(client, command, arrays, **fields).reply

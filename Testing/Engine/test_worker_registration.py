@@ -1,10 +1,10 @@
 """Registrations in the real worker process: progress, result, cancel, and what is answered meanwhile."""
 
 import sys
-import time
 
 import numpy as np
 import pytest
+from WorkerDriving import answered, begin, pump
 
 from Patience import PATIENCE_S
 from prostreg.geometry.carm import CArm
@@ -19,43 +19,6 @@ CARM = CArm.from_sdd(1000.0, (3.0, 3.0), (96, 88), principal_point=(50.0, 41.0))
 ANTERIOR_POSTERIOR = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 750], [0, 0, 0, 1]])
 START = ANTERIOR_POSTERIOR + 6.0 * np.array([[0, 0, 0, 1], [0, 0, 0, -1], [0, 0, 0, 2], [0, 0, 0, 0]])
 CONFIG = {"method": "cmaes", "seed": 3}
-
-
-class Answers:
-    """What the client calls back for one request, with the times of the calls."""
-
-    def __init__(self, client, command, **fields):
-        self.reply = self.arrays = self.error = None
-        self.progress = []
-        client.request(
-            command, fields.pop("arrays", None), onReply=self.on_reply, onProgress=self.progress.append,
-            onError=self.on_error, **fields,
-        )  # fmt: skip
-
-    @property
-    def done(self):
-        return self.reply is not None or self.error is not None
-
-    def on_reply(self, content, arrays):
-        self.reply, self.arrays = content, arrays
-
-    def on_error(self, error):
-        self.error = error
-
-
-def pump(client, condition):
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"no answer; the worker's log:\n{client.logTail()}"
-        client.poll()
-        time.sleep(0.002)
-
-
-def ask(client, command, **fields):
-    answers = Answers(client, command, **fields)
-    pump(client, lambda: answers.done)
-    assert answers.error is None, f"{answers.error}\n{answers.error.details}"
-    return answers
 
 
 @pytest.fixture(scope="module")
@@ -73,17 +36,17 @@ def loaded(client):
     attenuation = Volume(attenuation_from_hu(bone.values), bone.volume_from_index)
     xray = make_projector(attenuation).render(ANTERIOR_POSTERIOR[np.newaxis], CARM)[0]
     affine = bone.volume_from_index.tolist()
-    ct = ask(client, "load_ct", arrays={"ct": bone.values}, volume_from_index=affine).reply["ct"]
+    ct = answered(client, "load_ct", arrays={"ct": bone.values}, volume_from_index=affine).reply["ct"]
     mask = (phantom.labels.values > 0).astype(np.uint8)
-    anatomy = ask(client, "load_anatomy", arrays={"mask": mask}, ct=ct).reply["anatomy"]
+    anatomy = answered(client, "load_anatomy", arrays={"mask": mask}, ct=ct).reply["anatomy"]
     camera = {"K": CARM.intrinsics.tolist(), "size": list(CARM.size), "camera_from_world": np.eye(4).tolist()}
     view = {**camera, "polarity": "bone-bright"}
-    views = ask(client, "load_views", arrays={"pixels0": xray}, views=[view]).reply["views"]
+    views = answered(client, "load_views", arrays={"pixels0": xray}, views=[view]).reply["views"]
     return {"ct": ct, "anatomy": anatomy, "views": views}
 
 
 def register(client, loaded, **config):
-    return Answers(client, "register", name="phantom", initial=START.tolist(), config={**CONFIG, **config}, **loaded)
+    return begin(client, "register", name="phantom", initial=START.tolist(), config={**CONFIG, **config}, **loaded)
 
 
 def test_progress_and_result(client, loaded):
@@ -105,22 +68,22 @@ def test_progress_and_result(client, loaded):
 def test_cancel_ends_with_the_best_so_far(client, loaded):
     answers = register(client, loaded, restarts=8)
     pump(client, lambda: len(answers.progress) >= 2)
-    assert ask(client, "cancel").reply["cancelled"]
+    assert answered(client, "cancel").reply["cancelled"]
     seen = len(answers.progress)
     pump(client, lambda: answers.done)
     assert answers.error is None, str(answers.error)
     assert answers.reply["stopped"] == "cancelled"
     assert len(answers.progress) <= seen + 2
-    assert not ask(client, "cancel").reply["cancelled"]
-    assert ask(client, "status").reply["state"] == "ready"
+    assert not answered(client, "cancel").reply["cancelled"]
+    assert answered(client, "status").reply["state"] == "ready"
 
 
 def test_status_and_renders_are_answered_meanwhile(client, loaded):
     answers = register(client, loaded, restarts=8)
     pump(client, lambda: answers.progress)
-    assert ask(client, "status").reply["state"] == "registering"
+    assert answered(client, "status").reply["state"] == "registering"
     fields = {"ct": loaded["ct"], "anatomy": loaded["anatomy"], "view": loaded["views"][0]}
-    meanwhile = ask(client, "render", world_from_volume=ANTERIOR_POSTERIOR.tolist(), **fields)
+    meanwhile = answered(client, "render", world_from_volume=ANTERIOR_POSTERIOR.tolist(), **fields)
     second = register(client, loaded)
     pump(client, lambda: second.done)
     assert "A registration is running" in str(second.error)
@@ -128,7 +91,7 @@ def test_status_and_renders_are_answered_meanwhile(client, loaded):
     client.cancel()
     pump(client, lambda: answers.done)
     assert answers.reply["stopped"] == "cancelled"
-    alone = ask(client, "render", world_from_volume=ANTERIOR_POSTERIOR.tolist(), **fields)
+    alone = answered(client, "render", world_from_volume=ANTERIOR_POSTERIOR.tolist(), **fields)
     assert np.array_equal(meanwhile.arrays["drr"], alone.arrays["drr"])
 
 
@@ -139,10 +102,10 @@ def test_faults_of_a_registration(client, loaded):
     assert "no_such_setting" in str(unknown.error)
     behind = START.copy()
     behind[2, 3] = -750.0
-    far = Answers(client, "register", initial=behind.tolist(), config=CONFIG, **loaded)
+    far = begin(client, "register", initial=behind.tolist(), config=CONFIG, **loaded)
     pump(client, lambda: far.done)
     assert far.error.kind == "input"
-    assert ask(client, "status").reply["state"] == "ready"
+    assert answered(client, "status").reply["state"] == "ready"
 
 
 def test_worker_ends_in_mid_registration_when_its_client_leaves(loaded, client, tmp_path):
