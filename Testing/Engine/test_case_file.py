@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 
 def content() -> dict[str, Any]:
     view = {"image": "images/xray 1.tif", "camera": {"K": INTRINSICS, "size": [64, 48]}}
-    return {
+    case = {
         "name": "case-001",
         "ct": "ct.nii.gz",
         "anatomy": {"labels": "labels.nrrd", "values": [25]},
@@ -53,6 +54,7 @@ def content() -> dict[str, Any]:
         "initial": {"world_from_volume": START},
         "truth": {"world_from_volume": np.eye(4).tolist(), "landmarks": [[1, 2, 3], [4, 5, 6]]},
     }
+    return deepcopy(case)  # its lists are changed by who asks
 
 
 def written(folder: Path, case: dict[str, Any]) -> Path:

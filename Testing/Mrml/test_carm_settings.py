@@ -11,7 +11,7 @@ from prostreg.geometry.carm_devices import PRESETS
 from prostreg.geometry.frames import invert_rigid
 from prostreg.geometry.standard_views import standard_view
 from ProSTRegistrationLib.Nodes import CArmNode
-from ProSTRegistrationLib.Nodes.CArmPresets import presetSettings
+from ProSTRegistrationLib.Nodes.CArmPresets import presetSettings, presetsFor
 from ProSTRegistrationLib.Nodes.CArmSettings import (
     SETTINGS_ATTRIBUTE,
     CArmSettings,
@@ -195,6 +195,10 @@ class TestPresets:
         settings = presetSettings(name, size)
         assert np.isclose(settings.pixelSizeMm[0] * max(size), PRESETS[name].field_mm)
         assert carmOfSettings(settings, size).principal_point == ((size[0] - 1) / 2, (size[1] - 1) / 2)
+
+    def test_devices_that_make_no_sense_with_an_image_are_left_out(self):
+        assert list(presetsFor((1024, 1024))) == list(PRESETS)
+        assert [PRESETS[name].field_mm for name in presetsFor((60, 48))] == [229.0, 205.0, 298.0]
 
     def test_nine_inches_on_1024_pixels(self):
         name = "Mobile C-arm, 9 inch intensifier, 1024 px"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from prostreg.errors import InputError
 from prostreg.geometry.carm_accuracy import GUESSED
 from prostreg.geometry.carm_devices import PRESETS
@@ -19,3 +21,12 @@ def presetSettings(name: str, size: tuple[int, int]) -> CArmSettings:
     facts = PRESETS[name]
     pixelMm = facts.field_mm / max(size)
     return CArmSettings(facts.sdd_mm, facts.sod_mm, (pixelMm, pixelMm), accuracy=GUESSED)
+
+
+def presetsFor(size: tuple[int, int]) -> dict[str, CArmSettings]:
+    """The settings of every usual device that an image of ``size`` (width, height) makes sense with, by name."""
+    found = {}
+    for name in PRESETS:
+        with contextlib.suppress(InputError):
+            found[name] = presetSettings(name, size)
+    return found

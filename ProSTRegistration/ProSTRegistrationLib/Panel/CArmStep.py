@@ -13,7 +13,7 @@ from prostreg.errors import InputError
 from prostreg.geometry.carm_accuracy import CALIBRATED, FROM_DICOM, GUESSED
 from prostreg.geometry.carm_devices import PRESETS
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, pixelsOf
-from ProSTRegistrationLib.Nodes.CArmPresets import presetSettings
+from ProSTRegistrationLib.Nodes.CArmPresets import presetSettings, presetsFor
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, applySettings, inMillimetres, isPlaced, settingsOf
 from ProSTRegistrationLib.Nodes.DicomCArm import settingsFromTags, tagsOf
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, isFlipped, turnAsStored
@@ -210,8 +210,8 @@ class CArmStep:
 
     def _namePreset(self) -> None:
         """Has the preset box name the device whose values stand there, if there is one."""
-        shown, size = self._shownValues(), self._size(self._node())
-        names = [name for name in PRESETS if _isShown(presetSettings(name, size), shown)]
+        shown, usual = self._shownValues(), presetsFor(self._size(self._node()))
+        names = [name for name, settings in usual.items() if _isShown(settings, shown)]
         self._ui.presetComboBox.currentIndex = 1 + list(PRESETS).index(names[0]) if names else 0
 
     def _isMeant(self) -> bool:
