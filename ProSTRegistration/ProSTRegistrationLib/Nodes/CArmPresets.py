@@ -19,7 +19,7 @@ def presetSettings(name: str, size: tuple[int, int]) -> CArmSettings:
     if name not in PRESETS:
         raise InputError(f"There is no C-arm preset '{name}': choose one of {', '.join(PRESETS)}.")
     facts = PRESETS[name]
-    pixelMm = facts.field_mm / max(size)
+    pixelMm = facts.pitch_mm(size)
     return CArmSettings(facts.sdd_mm, facts.sod_mm, (pixelMm, pixelMm), accuracy=GUESSED)
 
 

@@ -21,6 +21,7 @@ from prostreg.images.xray_reading import read_xray_image
 from prostreg.json_fields import likely_meant
 from prostreg.outputs.result_file import plain
 from prostreg.outputs.transform_file import read_pose
+from prostreg.registration.case import Case
 from prostreg.registration.case_file import case_of, read_camera
 
 CASE_FILE = "case.json"
@@ -31,11 +32,11 @@ def is_told(arguments: argparse.Namespace) -> bool:
     return any(getattr(arguments, word) not in (None, []) for word in ("ct", "xray"))
 
 
-def told_case(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The content of the case file that the command line describes; every file is read and judged.
+def told_content(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The content of the case file that the command line describes; `told_case` judges the files that it names.
 
     Raises:
-        InputError: lists all that is missing and all that is wrong.
+        InputError: lists all that is missing, and all that is wrong with C-arms and start.
     """
     faults = FaultList()
     if arguments.ct is None:
@@ -58,7 +59,6 @@ def told_case(arguments: argparse.Namespace) -> dict[str, Any]:
         content["anatomy"] = {"labels": _found(arguments.labels), "values": arguments.values}
     if start is not None:
         content["initial"] = {"world_from_volume": start.tolist()}
-    _judge(content)
     return content
 
 
@@ -69,9 +69,14 @@ def write_case(content: dict[str, Any], path: Path) -> None:
         unfinished.write_text(text + "\n", encoding="utf-8")
 
 
-def _judge(content: dict[str, Any]) -> None:
+def told_case(content: dict[str, Any]) -> Case:
+    """The case of a `told_content`, with every file that it names.
+
+    Raises:
+        InputError: lists every fault, in the command line's words.
+    """
     try:
-        case_of(content, Path())
+        return case_of(content, Path())
     except InputError as error:
         ways = "--sdd MM with --pixel-mm MM, --preset NAME, or --camera FILE"
         raise InputError(
@@ -118,12 +123,7 @@ def _camera_maker(arguments: argparse.Namespace) -> Callable[[tuple[int, int]], 
     """A function from an image's size (width, height) to its C-arm; None where nothing is told."""
     if arguments.preset:
         facts = PRESETS[_preset(arguments.preset)]
-
-        def usual(size: tuple[int, int]) -> CArm:
-            pitch_mm = facts.field_mm / max(size)
-            return CArm.from_sdd(facts.sdd_mm, (pitch_mm, pitch_mm), size, accuracy=GUESSED)
-
-        return usual
+        return lambda size: CArm.from_sdd(facts.sdd_mm, (facts.pitch_mm(size),) * 2, size, accuracy=GUESSED)
     if arguments.sdd is None and arguments.pixel_mm is None:
         return None
     if arguments.sdd is None or arguments.pixel_mm is None:

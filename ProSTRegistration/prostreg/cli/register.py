@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from prostreg.cli.case_words import CASE_FILE, is_told, told_case, write_case
+from prostreg.cli.case_words import CASE_FILE, is_told, told_case, told_content, write_case
 from prostreg.cli.console import progress_display, say
 from prostreg.cli.interruption import stop_requests
 from prostreg.cli.outcome import ANOTHER_OUT, ExitCode, Outcome
@@ -17,7 +17,7 @@ from prostreg.files import output_folder_faults
 from prostreg.outputs.case_outputs import write_case_outputs
 from prostreg.outputs.result_file import result_folder_faults, result_to_dict
 from prostreg.registration.case import Case
-from prostreg.registration.case_file import case_of, read_case
+from prostreg.registration.case_file import read_case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.registering import register
 from prostreg.registration.result import Result
@@ -36,11 +36,11 @@ def run(arguments: argparse.Namespace) -> Outcome:
     faults, of_cases = FaultList(), FaultList()
     faults.extend(output_folder_faults(arguments.out, ANOTHER_OUT))
     config = faults.collect(lambda: _configuration(arguments))
-    told = faults.collect(lambda: _told_case(arguments)) if is_told(arguments) or not arguments.cases else None
+    told = faults.collect(lambda: _told_content(arguments)) if is_told(arguments) or not arguments.cases else None
     read: ReadCase = read_case
     paths = list(arguments.cases)
     if told is not None:
-        read, paths = partial(_told, told), [arguments.out / str(told["name"]) / CASE_FILE]
+        read, paths = lambda _: told_case(told), [arguments.out / str(told["name"]) / CASE_FILE]
     usable = _check_cases(paths, read, arguments.out, config, of_cases)
     if faults or not usable:
         faults.extend(of_cases.faults)
@@ -66,21 +66,17 @@ def run(arguments: argparse.Namespace) -> Outcome:
     return Outcome(ExitCode.BAD_INPUT, {**report, "error": error})
 
 
-def _told_case(arguments: argparse.Namespace) -> dict[str, Any]:
+def _told_content(arguments: argparse.Namespace) -> dict[str, Any]:
     """The content of the case that the command line describes.
 
     Raises:
-        InputError: as `told_case`; or no case at all is given, or one beside others.
+        InputError: as `told_content`; or no case at all is given, or one beside others.
     """
     if not is_told(arguments):
         raise InputError("There is nothing to register: give CASE, or --ct and --xray.")
     if arguments.cases:
         raise InputError("CASE and --ct with --xray exclude each other: register them one after the other.")
-    return told_case(arguments)
-
-
-def _told(content: dict[str, Any], path: Path) -> Case:
-    return case_of(content, path.parent)
+    return told_content(arguments)
 
 
 def _list_what_cannot_be_run(faults: FaultList) -> None:

@@ -19,6 +19,10 @@ class DeviceFacts:
     sod_mm: float
     field_mm: float
 
+    def pitch_mm(self, size: tuple[int, int]) -> float:
+        """The pixel pitch where an image of ``size`` (width, height) shows the whole field."""
+        return self.field_mm / max(size)
+
 
 PRESETS = {
     "Mobile C-arm, 9 inch intensifier, 1024 px": DeviceFacts(1000.0, 600.0, 229.0),

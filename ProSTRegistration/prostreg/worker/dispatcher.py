@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prostreg.machine import versions
 from prostreg.worker.connection import Connection
-from prostreg.worker.error_messages import BrokenEnvironmentError, error_content
+from prostreg.worker.error_messages import BrokenEnvironmentError, content_of, error_content
 from prostreg.worker.jobs import Job, JobQueue
 from prostreg.worker.protocol import PROTOCOL_VERSION, Arrays, BrokenStreamError, Message
 
@@ -179,8 +179,7 @@ def refuse(connection: Connection, fault: str) -> None:
 
 
 def _send_error(connection: Connection, request: int | None, kind: str, faults: list[str]) -> None:
-    error = {"kind": kind, "faults": faults, "message": "\n".join(faults), "traceback": ""}
-    _send(connection, request, "error", error)
+    _send(connection, request, "error", content_of(kind, faults))
 
 
 def _send(

@@ -39,12 +39,13 @@ def error_content(error: Exception) -> dict[str, Any]:
     """The content of an error message: ``kind``, ``faults``, ``message`` and, where it is of use, ``traceback``."""
     for error_type, kind in RAISED_ON_PURPOSE:
         if isinstance(error, error_type):
-            return _content(kind, error.faults)
+            return content_of(kind, error.faults)
     kind, fault = _kind_and_fault(error)
-    return _content(kind, [fault], "".join(traceback.format_exception(error)))
+    return content_of(kind, [fault], "".join(traceback.format_exception(error)))
 
 
-def _content(kind: str, faults: list[str], text: str = "") -> dict[str, Any]:
+def content_of(kind: str, faults: list[str], text: str = "") -> dict[str, Any]:
+    """The content of an error message of a kind; no longer than a person reads, in letters that can be sent."""
     faults = [_shortened(fault) for fault in faults[:MOST_FAULTS]]
     return {"kind": kind, "faults": faults, "message": "\n".join(faults), "traceback": text[-LONGEST_TRACEBACK:]}
 
