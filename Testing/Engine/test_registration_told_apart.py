@@ -20,8 +20,9 @@ from prostreg.registration.acceptance import MOST_IF_DOUBTED
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.neighbours.rivals import Comparison, Rival, _both_ways, moved, with_bones_around
-from prostreg.registration.neighbours.told_apart import STAGE, UNCHECKED
+from prostreg.registration.neighbours.told_apart import STAGE, UNCHECKED, _ToldApart
 from prostreg.registration.registering import register
+from prostreg.registration.result import Progress
 from prostreg.samples.phantom import VERTEBRA_LABELS, make_phantom
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 
@@ -65,6 +66,14 @@ def test_a_vertebra_started_on_its_neighbour_is_found_in_its_own_place(row, leve
     assert result.config == CONFIG.to_dict()
     (told, *_) = result_to_dict(result)["look_alikes"]
     assert told == {"offset_mm": list(here.offset_mm), "confirmed": here.confirmed}
+
+
+def test_progress_never_falls_when_another_search_begins(row):
+    told = []
+    apart = _ToldApart(row.started(0, 1), CONFIG, told.append, None)
+    for fraction in (0.2, 0.9, 0.0, 0.5, 0.95):
+        apart._tell(Progress("cmaes", fraction, 0.5, np.eye(4), "searching"))
+    assert [progress.fraction for progress in told] == [0.2, 0.9, 0.9, 0.9, 0.95]
 
 
 def test_a_single_search_stays_where_it_ends_and_is_doubted_there(row):
