@@ -17,7 +17,6 @@ is of all its lines.
 from __future__ import annotations
 
 import argparse
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from kept_rows import KeptRows
 from numpy.typing import NDArray
 
 from prostreg.geometry.carm import CArm
@@ -65,22 +65,16 @@ def main() -> None:
     parser.add_argument("--anatomy", action="append", default=[])
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    lines = arguments.out.read_text().splitlines() if arguments.out.exists() else []
-    rows = [json.loads(line) for line in lines]
-    done = {tuple(row["key"]) for row in rows}
+    kept = KeptRows(arguments.out, "key")
     for name, seed, ct, anatomy in anatomies(arguments):
         simulator = FluoroscopySimulator(ct, preset(arguments.preset))
         for view in VIEWS:
             for is_mirrored in (False, True):
                 key = (name, arguments.preset, view, is_mirrored, seed)
-                if key in done:
+                if key in kept:
                     continue
-                row = {"key": key, **measured(simulator, ct, anatomy, view, is_mirrored, seed)}
-                rows.append(row)
-                with arguments.out.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
-                print(json.dumps(row), flush=True)
-    print_table(rows)
+                kept.add({"key": key, **measured(simulator, ct, anatomy, view, is_mirrored, seed)})
+    print_table(kept.rows)
 
 
 def anatomies(arguments: argparse.Namespace) -> Iterator[tuple[str, int, Volume, NDArray[np.bool_]]]:

@@ -12,7 +12,6 @@ search. FILE gets a row for each registration, in JSON; what was there before is
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from kept_rows import KeptRows
 
 from prostreg.evaluation.protocol import read_protocol
 from prostreg.evaluation.sources.case_source import make_case_source
@@ -127,13 +127,12 @@ def main() -> int:
     arguments = parser.parse_args()
     protocol = read_protocol(arguments.protocol)
     source = make_case_source(protocol, arguments.cases)
-    rows = [json.loads(line) for line in arguments.out.read_text().splitlines()] if arguments.out.exists() else []
-    done = {row["name"] for row in rows}
+    kept = KeptRows(arguments.out, "name")
     for number in range(arguments.first, arguments.first + arguments.number):
         case = None
         for factor, shift in changes(arguments):
             name = f"{protocol.name}-{number} {arguments.accuracy} x{factor} {shift:+g} px"
-            if name in done:
+            if name in kept:
                 continue
             case = case or source.case(number)
             carm = case.views[0].carm
@@ -142,11 +141,8 @@ def main() -> int:
                 case, np.array([np.log(factor), angle, 0.0]), arguments.accuracy, np.random.default_rng(number)
             )
             row = {"name": name, "factor": factor, "shift_px": shift}
-            rows.append(row | row_of(replace(told, name=name), {"time_limit_s": 600.0, "most_restarts": 4}))
-            with arguments.out.open("a") as file:
-                file.write(json.dumps(rows[-1]) + "\n")
-            print(json.dumps(rows[-1]), flush=True)
-    print(summary(rows))
+            kept.add(row | row_of(replace(told, name=name), {"time_limit_s": 600.0, "most_restarts": 4}))
+    print(summary(kept.rows))
     return 0
 
 

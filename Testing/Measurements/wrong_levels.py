@@ -11,13 +11,13 @@ it. FILE gets a row for each registration, in JSON; what was there before is kep
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from kept_rows import KeptRows
 
 from prostreg.evaluation.protocol import Protocol, read_protocol
 from prostreg.evaluation.sources.case_source import make_case_source
@@ -99,23 +99,19 @@ def main() -> int:
     arguments = parser.parse_args()
     protocol = read_protocol(arguments.protocol)
     sources = [make_case_source(of_one_bone(protocol, label, arguments), arguments.cases) for label in arguments.labels]
-    rows = [json.loads(line) for line in arguments.out.read_text().splitlines()] if arguments.out.exists() else []
-    done = {row["name"] for row in rows}
+    kept = KeptRows(arguments.out, "name")
     for number in range(arguments.first, arguments.first + arguments.number):
         cases = [source.case(number) for source in sources]
         centres_mm = [anatomy_centre_mm(anatomy_points_mm(case)) for case in cases]
         for index, case in enumerate(cases):
             for levels in arguments.levels:
                 name = f"{case.name} label {arguments.labels[index]} {levels:+d}"
-                if name in done or not 0 <= index + levels < len(cases):
+                if name in kept or not 0 <= index + levels < len(cases):
                     continue
                 rng = np.random.default_rng([number, index, levels + 100])
                 started = started_beside(case, centres_mm[index + levels] - centres_mm[index], rng)
-                rows.append({"name": name, "levels": levels} | row_of(replace(started, name=name)))
-                with arguments.out.open("a") as file:
-                    file.write(json.dumps(rows[-1]) + "\n")
-                print(json.dumps(rows[-1]), flush=True)
-    print(summary(rows))
+                kept.add({"name": name, "levels": levels} | row_of(replace(started, name=name)))
+    print(summary(kept.rows))
     return 0
 
 
