@@ -86,6 +86,24 @@ def testPicturesOfTheViewsAreInTheWindow(facade, driver, ownLayout):
     assert (middle.red(), middle.green(), middle.blue()) == (255, 255, 255)
 
 
+def testMouseAndWheelComeWithTheirKeys(facade, driver):
+    """vtkMRMLViewInteractorStyle: what no displayable manager takes goes on to observers of a lower priority."""
+    if facade.views is None:
+        pytest.skip("nothing can be drawn on this machine")
+    widget, heard = slicer.app.layoutManager().sliceWidget("Red"), []
+    interactor = widget.sliceView().interactor()
+    for event in ("LeftButtonPressEvent", "MouseWheelForwardEvent"):
+        for priority in (1.0, -1.0):
+            interactor.AddObserver(
+                event, lambda caller, name, at=priority: heard.append((name[:4], at, caller.GetControlKey())), priority
+            )
+    facade.views.drag(widget.mrmlSliceNode(), (40, 40), (60, 40))
+    assert heard == [("Left", 1.0, 0), ("Left", -1.0, 0)]
+    heard.clear()
+    facade.views.wheel(widget.mrmlSliceNode(), (40, 40), 1, keys=("Control",))
+    assert heard == [("Mous", 1.0, 1)], "Slicer's own zoom takes it"
+
+
 def testShortcutsAreHeard(facade, driver, sample):
     import qt
 

@@ -109,17 +109,39 @@ class OffscreenViews:
         scalars = grabber.GetOutput().GetPointData().GetScalars()
         return vtk_to_numpy(scalars).reshape(height, width, 3)[::-1].copy()
 
-    def drag(self, viewNode, start, end, steps=5):
-        """Presses the left button at a pixel (column, row from the top), drags to another one and lets it go."""
+    def interactor(self, viewNode):
+        """The view's vtkRenderWindowInteractor."""
+        return self._views[viewNode.GetID()].interactor
+
+    def window(self, viewNode):
+        """The view's vtkRenderWindow."""
+        return self._views[viewNode.GetID()].window
+
+    def drag(self, viewNode, start, end, steps=5, keys=()):
+        """Presses the left button at a pixel (column, row from the top), drags to another one and lets it go.
+
+        Args:
+            keys: "Control", "Shift", held meanwhile.
+        """
         view = self._views[viewNode.GetID()]
         path = np.rint(np.linspace(start, end, steps + 1)).astype(int)
         self._moveTo(view, path[0])
         view.window.Render()
-        self._moveTo(view, path[0])
+        self._moveTo(view, path[0], keys)
         view.interactor.LeftButtonPressEvent()
         for pixel in path[1:]:
-            self._moveTo(view, pixel)
+            self._moveTo(view, pixel, keys)
         view.interactor.LeftButtonReleaseEvent()
+
+    def wheel(self, viewNode, pixel, steps, keys=()):
+        """Turns the wheel at a pixel by so many steps, above 0 away from the person."""
+        view = self._views[viewNode.GetID()]
+        self._moveTo(view, pixel, keys)
+        for _ in range(abs(steps)):
+            if steps > 0:
+                view.interactor.MouseWheelForwardEvent()
+            else:
+                view.interactor.MouseWheelBackwardEvent()
 
     def rightClick(self, viewNode, pixel):
         """Clicks with the right button at a pixel (column, row from the top)."""
@@ -166,9 +188,10 @@ class OffscreenViews:
     def _manager(self, viewNode, className):
         return self._views[viewNode.GetID()].managers.GetDisplayableManagerByClassName(className)
 
-    def _moveTo(self, view, pixel):
+    def _moveTo(self, view, pixel, keys=()):
         _, height = view.window.GetSize()
-        view.interactor.SetEventInformation(int(pixel[0]), height - 1 - int(pixel[1]), 0, 0)
+        held = (int("Control" in keys), int("Shift" in keys))
+        view.interactor.SetEventInformation(int(pixel[0]), height - 1 - int(pixel[1]), *held)
         view.interactor.MouseMoveEvent()
 
 

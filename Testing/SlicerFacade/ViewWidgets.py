@@ -29,6 +29,14 @@ class ViewPicture(QtWidgets.QWidget):
     def scheduleRender(self):
         self.update()
 
+    def interactor(self):
+        """vtkRenderWindowInteractor; None where nothing can be drawn."""
+        return None if self._views is None else self._views.interactor(self._node)
+
+    def renderWindow(self):
+        """vtkRenderWindow; None where nothing can be drawn."""
+        return None if self._views is None else self._views.window(self._node)
+
     def paintEvent(self, event):
         painter = QtGui.QPainter(self)
         painter.fillRect(self.rect, QtCore.Qt.black)

@@ -1,0 +1,72 @@
+"""The poses of a CT whose bone a hand has taken hold of in the X-ray."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prostreg.geometry.carm import CArm
+from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
+from ProSTRegistrationLib.StartPose import PoseSliders
+
+TILT_DEG_PER_WIDTH = 90.0
+"""A tilt by a drag over the whole width of the detector."""
+DEPTH_STEP_MM = 5.0
+
+
+class Grip(Enum):
+    """Ways to take hold of the bone."""
+
+    SHIFT = "shift"
+    TILT = "tilt"
+    TURN = "turn"
+
+
+class PoseDrag:
+    """Poses during one drag.
+
+    Args:
+        worldFromVolume: the pose at its beginning, rigid (4, 4).
+        carm: CArm in the world.
+        centreMm: the anatomy's centre (3,) in the CT's own frame.
+        grip: Grip.
+        placeMm: (2,) where it began on the detector, to the right and down in mm from the central ray.
+    """
+
+    def __init__(
+        self,
+        worldFromVolume: Matrix,
+        carm: CArm,
+        centreMm: NDArray[np.float64],
+        grip: Grip,
+        placeMm: NDArray[np.float64],
+    ) -> None:
+        self._pose, self._carm, self._grip, self._start = worldFromVolume, carm, grip, placeMm
+        self._sliders = PoseSliders(worldFromVolume, carm, centreMm)
+        self._centre = transform_points(carm.camera_from_world @ worldFromVolume, centreMm)
+
+    def at(self, placeMm: NDArray[np.float64]) -> Matrix:
+        """world_from_volume (4, 4) when the hand has come to a place (2,) on the detector.
+
+        A shift keeps the bone under the hand and its depth. A tilt takes the bone's near side along. A turn goes about
+        the anatomy's centre in the picture.
+        """
+        right, down = placeMm - self._start
+        if self._grip is Grip.SHIFT:
+            motion = np.eye(4)
+            motion[:2, 3] = np.array([right, down]) * self._centre[2] / self._carm.sdd_mm
+            cameraFromWorld = self._carm.camera_from_world
+            return np.asarray(invert_rigid(cameraFromWorld) @ motion @ cameraFromWorld @ self._pose)
+        if self._grip is Grip.TILT:
+            perMm = TILT_DEG_PER_WIDTH / (self._carm.width * self._carm.detector_spacing_mm[0])
+            return self._sliders.poseAt([0, 0, 0, down * perMm, -right * perMm, 0])
+        axis = self._centre[:2] * self._carm.sdd_mm / self._centre[2]
+        before, now = (np.arctan2(*(place - axis)[::-1]) for place in (self._start, placeMm))
+        return self._sliders.poseAt([0, 0, 0, 0, 0, np.rad2deg(now - before)])
+
+
+def deeper(worldFromVolume: Matrix, carm: CArm, centreMm: NDArray[np.float64], steps: int) -> Matrix:
+    """world_from_volume (4, 4) of a CT so many steps further from the source, along the ray through its centre."""
+    return PoseSliders(worldFromVolume, carm, centreMm).poseAt([0, 0, steps * DEPTH_STEP_MM, 0, 0, 0])
