@@ -35,6 +35,11 @@ class PoseHistory:
         self._at = -1
 
     @property
+    def isEmpty(self) -> bool:
+        """True before the first pose."""
+        return not self._kept
+
+    @property
     def canUndo(self) -> bool:
         """True while there is a pose before the one that is shown."""
         return self._at > 0

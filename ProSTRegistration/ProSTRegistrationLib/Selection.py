@@ -50,5 +50,5 @@ def registrationConfig(parameters: ProSTRegistrationParameterNode) -> dict[str, 
 
 
 def judgedSettings(parameters: ProSTRegistrationParameterNode) -> dict[str, Any]:
-    """Those of them that a verdict belongs to: not the seed, which *Redo* changes, nor where it was computed."""
+    """Those of them that a verdict belongs to: not the seed, which *Again* changes, nor where it was computed."""
     return {name: value for name, value in registrationConfig(parameters).items() if name not in ("seed", "device")}

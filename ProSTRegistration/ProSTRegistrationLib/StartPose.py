@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SPECKS = 0.005
 """This share of dense voxels is left out at each end of each axis: the table, metal, noise."""
+SEEN_POINTS = 1000
+"""So many tell how much of the anatomy an image shows."""
 
 
 def standardViewPose(carm: CArm, name: str, centreMm: NDArray[np.float64], sodMm: float) -> Matrix:
@@ -57,40 +59,68 @@ def placedAtIsocentre(carm: CArm, centreMm: NDArray[np.float64], sodMm: float) -
     return worldFromVolume
 
 
-class PatientCentre:
-    """The middle of what is registered, computed once for each CT and choice of anatomy."""
+class PatientPlace:
+    """The place of what is registered, computed once for each CT and choice of anatomy."""
 
     def __init__(self) -> None:
         self._key: object = None
+        self._pointsMm = np.zeros((0, 3))
         self._centreMm = np.zeros(3)
 
-    def of(self, scene: Scene, ctNode: vtkMRMLScalarVolumeNode, anatomy: AnatomyChoice) -> NDArray[np.float64]:
-        """The centre (3,) in the CT's own frame.
+    def centreMm(self, scene: Scene, ctNode: vtkMRMLScalarVolumeNode, anatomy: AnatomyChoice) -> NDArray[np.float64]:
+        """Its centre (3,) in the CT's own frame.
 
         Raises:
             InputError: CT or anatomy cannot be used.
         """
+        self._look(scene, ctNode, anatomy)
+        return self._centreMm
+
+    def pointsMm(self, scene: Scene, ctNode: vtkMRMLScalarVolumeNode, anatomy: AnatomyChoice) -> NDArray[np.float64]:
+        """Some of its points (n, 3) in the CT's own frame.
+
+        Raises:
+            InputError: CT or anatomy cannot be used.
+        """
+        self._look(scene, ctNode, anatomy)
+        return self._pointsMm
+
+    def _look(self, scene: Scene, ctNode: vtkMRMLScalarVolumeNode, anatomy: AnatomyChoice) -> None:
         key = (contentKey(ctNode), contentKey(anatomy.node), anatomy.segmentIds, anatomy.labelValues)
         if key != self._key:
             ct, worldFromVolume = scene.ct(ctNode)
-            parts = [] if anatomy.node is None else anatomyLabels(worldFromVolume, anatomy)
-            self._centreMm, self._key = anatomyCentreMm(ct, parts), key
-        return self._centreMm
+            points = anatomyPointsMm(ct, [] if anatomy.node is None else anatomyLabels(worldFromVolume, anatomy))
+            self._centreMm, self._key = anatomy_centre_mm(points), key
+            self._pointsMm = points[:: max(1, len(points) // SEEN_POINTS)]
 
 
-def anatomyCentreMm(ct: Volume, parts: Sequence[LabelPart] = ()) -> NDArray[np.float64]:
-    """The middle (3,) of what is registered, in the CT's own frame: a registration's centre, from a sample of voxels.
+def anatomyPointsMm(ct: Volume, parts: Sequence[LabelPart] = ()) -> NDArray[np.float64]:
+    """Points (n, 3) of what is registered, in the CT's own frame, from a sample of voxels: a registration's centre too.
 
     Args:
         ct: Volume in HU.
         parts: LabelParts of the anatomy as `Nodes.Anatomy.anatomyLabels` gives them; none for bone by threshold.
 
     Returns:
-        the centre of the labels, or of what is as dense as bone, or of the CT.
+        points of the labels, or of what is as dense as bone, or the middle of the CT.
     """
     chosen = [points for part in parts if len(points := chosenPointsMm(part))] or [_densePointsMm(ct)]
     points = np.concatenate(chosen)
-    return anatomy_centre_mm(points) if len(points) else ct.centre_mm
+    return points if len(points) else ct.centre_mm[np.newaxis]
+
+
+def shareInSight(carm: CArm, worldFromVolume: Matrix, pointsMm: NDArray[np.float64]) -> float:
+    """Share of points (n, 3) of a CT at a pose that an image shows; below 0 where a part lies behind the source.
+
+    Args:
+        carm: CArm in the world.
+        pointsMm: in the CT's own frame.
+    """
+    places = transform_points(worldFromVolume, pointsMm)
+    if transform_points(carm.camera_from_world, places)[:, 2].min() <= 0:
+        return -1.0
+    pixels = carm.project_world(places)
+    return float(((pixels >= -0.5) & (pixels <= np.array(carm.size) - 0.5)).all(axis=1).mean())
 
 
 def _densePointsMm(ct: Volume) -> NDArray[np.float64]:

@@ -16,12 +16,18 @@ from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, carmOfSettings
 from ProSTRegistrationLib.StartPose import (
     PoseSliders,
-    anatomyCentreMm,
+    anatomyPointsMm,
     placedAtIsocentre,
     standardViewPose,
 )
 
 CENTRE_MM = np.array([12.0, -40.0, 310.0])
+
+
+def centreOf(ct, parts=()):
+    return anatomy_centre_mm(anatomyPointsMm(ct, parts))
+
+
 CHART_ORDER = [3, 4, 5, 0, 1, 2]  # the chart has turns first, the sliders shifts
 
 
@@ -104,11 +110,11 @@ class TestAnatomyCentre:
         values[0, 0, 0] = values[-1, -1, -1] = 3000
         ct = Volume(values, rotation((1, 2, 3), 30, (5, 6, 7)) @ np.diag([0.8, 0.9, 2.0, 1]))
         expected = transform_points(ct.volume_from_index, (54.5, 104.5, 89.5))
-        assert np.linalg.norm(anatomyCentreMm(ct) - expected) < 3.0
+        assert np.linalg.norm(centreOf(ct) - expected) < 3.0
 
     def test_ct_without_bone(self):
         ct = Volume(np.zeros((4, 5, 6), dtype=np.int16), np.diag([1.0, 2.0, 3.0, 1.0]))
-        assert np.allclose(anatomyCentreMm(ct), (2.5, 4.0, 4.5))
+        assert np.allclose(centreOf(ct), (2.5, 4.0, 4.5))
 
     def test_labels_in_a_grid_of_their_own(self, addVolume, addTransform, rotation):
         ct = Volume(np.zeros((20, 20, 20), dtype=np.int16), np.eye(4))
@@ -120,8 +126,8 @@ class TestAnatomyCentre:
         worldFromCt = rotation((0, 0, 1), 90, (10, 0, 0))
         node.SetAndObserveTransformNodeID(addTransform(worldFromCt).GetID())
         parts = anatomyLabels(worldFromCt, AnatomyChoice(node, labelValues=(3,)))
-        assert np.allclose(anatomyCentreMm(ct, parts), (12, 8, 72))
-        assert np.allclose(anatomyCentreMm(ct, anatomyLabels(worldFromCt, AnatomyChoice(node, labelValues=(9,)))), 9.5)
+        assert np.allclose(centreOf(ct, parts), (12, 8, 72))
+        assert np.allclose(centreOf(ct, anatomyLabels(worldFromCt, AnatomyChoice(node, labelValues=(9,)))), 9.5)
 
     def test_labels_that_are_turned_have_the_centre_of_a_registration(self, addVolume, rotation):
         labels = np.zeros((40, 40, 40), dtype=np.uint8)
@@ -131,7 +137,7 @@ class TestAnatomyCentre:
         parts = anatomyLabels(np.eye(4), AnatomyChoice(node))
         anatomy = anatomy_from_labels(ct, parts[0].labels, [1])
         expected = anatomy_centre_mm(anatomy_points_mm(Case("L", ct, anatomy)))
-        assert np.linalg.norm(anatomyCentreMm(ct, parts) - expected) < 1.5
+        assert np.linalg.norm(centreOf(ct, parts) - expected) < 1.5
 
     def test_two_segments_share_a_box(self, headless, addVolume):
         labels = np.zeros((40, 40, 40), dtype=np.uint8)
@@ -141,6 +147,6 @@ class TestAnatomyCentre:
         assert slicer.vtkSlicerSegmentationsModuleLogic.ImportLabelmapToSegmentationNode(labelNode, node)
         parts = anatomyLabels(np.eye(4), AnatomyChoice(node))
         ct = Volume(np.zeros((40, 40, 40), dtype=np.int16), np.eye(4))
-        assert np.allclose(anatomyCentreMm(ct, parts), (19, 12, 22))
+        assert np.allclose(centreOf(ct, parts), (19, 12, 22))
         left = AnatomyChoice(node, segmentIds=(node.GetSegmentation().GetNthSegmentID(0),))
-        assert np.allclose(anatomyCentreMm(ct, anatomyLabels(np.eye(4), left)), (6, 12, 22))
+        assert np.allclose(centreOf(ct, anatomyLabels(np.eye(4), left)), (6, 12, 22))

@@ -119,6 +119,7 @@ class CheckStep:
         """Notes where a registration begins."""
         panel, parameters, situation = self._panel, self._panel.parameters, self._panel.situation()
         self._fault = ""
+        panel.start.notePose()
         carms = [carmOf(node).accuracy for node in situation.images] if situation.isReady else []
         startedBy = _("everywhere") if parameters.searchEverywhere else parameters.startedBy or _("as loaded")
         self._running = _Running(
@@ -155,6 +156,8 @@ class CheckStep:
                 mtreMm=self._mtreMm(pose),
             )
             self._views.show()
+            # A result is to be judged; a hand that slips shall not move it.
+            self._ui.mouseCheckBox.checked = result["status"] == "failed" and self._ui.mouseCheckBox.checked
             qt.QTimer.singleShot(0, lambda: reveal(self._ui.redoButton, mayFocus=False))
         if result is None or result["status"] == "failed" or result.get("stopped") == "cancelled":
             # The CT is where it was; the pictures of the search are not.

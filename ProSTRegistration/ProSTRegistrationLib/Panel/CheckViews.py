@@ -24,6 +24,7 @@ from ProSTRegistrationLib.Views.CheckLayout import (
     viewNode,
 )
 from ProSTRegistrationLib.Views.DrrView import showDrrAlone
+from ProSTRegistrationLib.Views.MouseGrab import MouseGrab
 from ProSTRegistrationLib.Views.Overlay import Overlay
 from ProSTRegistrationLib.Views.SliceView import (
     faceDetector,
@@ -69,6 +70,7 @@ class CheckViews:
         self._isDrrPhase, self._note = True, ""
         self._in3D: tuple[Any, Any] = (None, None)
         self._asLoaded: str | None = None
+        self._mouse: MouseGrab | None = None
         self._flicker = qt.QTimer()
         self._flicker.setInterval(FLICKER_MS)
         self._flicker.connect("timeout()", self._flip)
@@ -124,6 +126,8 @@ class CheckViews:
     def stop(self) -> None:
         """For the end of the module."""
         self.forget()
+        if self._mouse is not None:
+            self._mouse.stop()
         for shortcut in self._shortcuts:
             shortcut.setEnabled(False)
             shortcut.deleteLater()
@@ -163,6 +167,7 @@ class CheckViews:
     def _show(self, node: vtkMRMLScalarVolumeNode) -> None:
         parameters, drrNode = self._panel.parameters, self._panel.scene.findOwned(node, DRR_ROLE)
         choice = parameters.overlayKind
+        self._watchMouse()
         self._panel.observe(self._panel.scene.mrmlScene, "NodeAddedEvent", self._nodeCame)
         layoutNode = slicer.app.layoutManager().layoutLogic().GetLayoutNode()
         self._panel.observe(layoutNode, "ModifiedEvent", self._layoutChanged)
@@ -191,6 +196,19 @@ class CheckViews:
             self._flicker.start()
         else:
             self._flicker.stop()
+
+    def _watchMouse(self) -> None:
+        view, start = slicer.app.layoutManager().sliceWidget(FLUOROSCOPY_VIEW).sliceView(), self._panel.start
+        interactor = view.interactor()
+        if interactor is not None and (self._mouse is None or self._mouse.interactor is not interactor):
+            if self._mouse is not None:
+                self._mouse.stop()
+            self._mouse = MouseGrab(
+                interactor, view.mrmlSliceNode(), self._isMouseLive, start.grab, start.drag, start.deepen
+            )
+
+    def _isMouseLive(self) -> bool:
+        return self.isShown and self._ui.mouseCheckBox.checked and self._panel.situation().isFree
 
     def _showOverlay(
         self, node: vtkMRMLScalarVolumeNode, drrNode: vtkMRMLScalarVolumeNode | None, choice: OverlayChoice

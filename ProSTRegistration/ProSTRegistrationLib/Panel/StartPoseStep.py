@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
+import qt
 import slicer
 from numpy.typing import NDArray
 from slicer.i18n import tr as _
@@ -15,19 +17,32 @@ from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.CArmSettings import settingsOf
 from ProSTRegistrationLib.Panel.LandmarksGroup import LandmarksGroup
 from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, PLAIN_STYLE, showStatus
-from ProSTRegistrationLib.StartPose import PatientCentre, PoseSliders, placedAtIsocentre, standardViewPose
+from ProSTRegistrationLib.PoseDrag import Grip, PoseDrag, deeper
+from ProSTRegistrationLib.PoseHistory import SAME_POSE, KeptPose, PoseHistory
+from ProSTRegistrationLib.StartPose import (
+    PatientPlace,
+    PoseSliders,
+    placedAtIsocentre,
+    shareInSight,
+    standardViewPose,
+)
 from ProSTRegistrationLib.Views.PoseHandles import showHandles
 
 if TYPE_CHECKING:
-    from slicer import vtkMRMLLinearTransformNode
+    from slicer import vtkMRMLLinearTransformNode, vtkMRMLNode
 
     from prostreg.geometry.frames import Matrix
     from ProSTRegistrationLib.Panel.Panel import Panel
     from ProSTRegistrationLib.Panel.Situation import Situation
 
 
+REST_MS = 400
+"""A pose that stays so long is one to come back to."""
+LITTLE_IN_SIGHT, SOME_IN_SIGHT = 0.1, 0.5
+
+
 class StartPoseStep:
-    """Moves the CT by standard views, handles, sliders and landmarks; the live DRR follows.
+    """Moves the CT by standard views, mouse, handles, sliders and landmarks; the live DRR follows.
 
     Args:
         panel: Panel.
@@ -37,7 +52,14 @@ class StartPoseStep:
         self._panel, self._ui = panel, panel.ui
         self._fault, self._note, self._isShowing = "", "", False
         self._handled: vtkMRMLLinearTransformNode | None = None
-        self._centre = PatientCentre()
+        self._place = PatientPlace()
+        self._drag: PoseDrag | None = None
+        self._history = PoseHistory()
+        self._historyOf: vtkMRMLNode | None = None
+        self._rest = qt.QTimer()
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._rest.connect("timeout()", self.notePose)
         self._landmarks = LandmarksGroup(panel, self)
         ui = self._ui
         self._sliders = (
@@ -47,12 +69,18 @@ class StartPoseStep:
             slider.connect("valueChanged(double)", lambda value, index=index: self._slid(index, value))
         ui.standardViewButton.connect("clicked(bool)", lambda checked: self.setStandardView())
         ui.handlesCheckBox.connect("toggled(bool)", lambda checked: self._showHandles())
+        ui.mouseCheckBox.connect("toggled(bool)", lambda checked: panel.refreshSoon())
+        ui.poseUndoButton.connect("clicked(bool)", lambda checked: self._goBack(PoseHistory.undo))
+        ui.poseRedoButton.connect("clicked(bool)", lambda checked: self._goBack(PoseHistory.redo))
+        ui.poseResetButton.connect("clicked(bool)", lambda checked: self._moveByHand(self._reference))
 
     def refresh(self, situation: Situation) -> None:
         """Brings widgets up to date."""
         isReady = situation.isFree
         ui = self._ui
-        for widget in (*self._sliders, ui.standardViewButton, ui.handlesCheckBox, ui.searchEverywhereCheckBox):
+        for widget in (
+            *self._sliders, ui.standardViewButton, ui.mouseCheckBox, ui.handlesCheckBox, ui.searchEverywhereCheckBox,
+        ):  # fmt: skip
             widget.enabled = isReady
         self._landmarks.refresh(situation)
         ui.handlesCheckBox.checked = ui.handlesCheckBox.checked and isReady
@@ -60,10 +88,15 @@ class StartPoseStep:
         if situation.isReady:
             self._panel.observe(situation.ct, "TransformModifiedEvent", self._moved)
             self._showValues()
-            status = (self._fault, FAULT_STYLE) if self._fault else (self._note, PLAIN_STYLE)
+            sight, isMissed = self._sight(situation)
+            if self._fault:
+                status = self._fault, FAULT_STYLE
+            else:
+                status = "\n".join(filter(None, (sight, self._note))), MISSING_STYLE if isMissed else PLAIN_STYLE
         else:
             status = (_("Choose the images and press 'Use this C-arm' for every X-ray first."), MISSING_STYLE)
         showStatus(ui.startStatusLabel, *status)
+        self._refreshHistory(situation)
 
     def startWhereThePatientLies(self) -> None:
         """Puts a CT that was never moved into the isocentre, as the C-arm's angles see a supine patient."""
@@ -91,11 +124,37 @@ class StartPoseStep:
             startedBy: how this start was found, for the table of attempts.
         """
         panel = self._panel
+        self.notePose()
         with slicer.util.NodeModify(panel.parameters.parameterNode):
             self._keepReference(worldFromVolume)
             panel.parameters.startedBy = startedBy
         self._note = ""
         self._move(worldFromVolume)
+        self.notePose()
+
+    def grab(self, grip: Grip, placeMm: NDArray[np.float64]) -> None:
+        """Takes hold of the bone at a place (3,) in the world, in the X-ray that is shown."""
+        carm = carmOf(self._panel.situation().shownImage)
+        self._drag = PoseDrag(self._pose(), carm, self.centreMm(), grip, placeMm)
+
+    def drag(self, placeMm: NDArray[np.float64]) -> None:
+        """Brings the bone along to a place (3,)."""
+        held = self._drag
+        if held is not None:
+            self._moveByHand(lambda: held.at(placeMm))
+
+    def deepen(self, steps: int) -> None:
+        """Moves the bone away from the source by some steps, or towards it below 0."""
+        carm = carmOf(self._panel.situation().shownImage)
+        self._moveByHand(lambda: deeper(self._pose(), carm, self.centreMm(), steps))
+
+    def notePose(self) -> None:
+        """Keeps the pose of now in the history."""
+        situation, parameters = self._panel.situation(), self._panel.parameters
+        self._rest.stop()
+        if situation.pose is not None and situation.ct is self._historyOf:
+            self._history.note(KeptPose(situation.pose, parameters.startedBy, parameters.sliderReference))
+            self._panel.refreshSoon()
 
     def centreMm(self) -> NDArray[np.float64]:
         """The anatomy's centre (3,) in the CT's own frame.
@@ -103,7 +162,7 @@ class StartPoseStep:
         Raises:
             InputError: CT or anatomy cannot be used.
         """
-        return self._centre.of(self._panel.scene, self._panel.ctNode, self._panel.anatomy)
+        return self._place.centreMm(self._panel.scene, self._panel.ctNode, self._panel.anatomy)
 
     def tellFault(self, text: str) -> None:
         """Shows what went wrong; "" if nothing did."""
@@ -117,6 +176,7 @@ class StartPoseStep:
 
     def leave(self) -> None:
         """Takes the handles out of the views and ends marking."""
+        self._rest.stop()
         self._ui.handlesCheckBox.checked = False
         self._landmarks.stopMarking()
 
@@ -130,18 +190,66 @@ class StartPoseStep:
         if self._isShowing or not self._panel.situation().isReady:
             return
 
-        def move() -> None:
+        def pose() -> Matrix:
             sliders = self._poseSliders()
             values = sliders.valuesOf(self._pose())
             values[index] = value
-            self._move(sliders.poseAt(values))
+            return sliders.poseAt(values)
+
+        self._moveByHand(pose)
+
+    def _moveByHand(self, pose: Callable[[], Matrix]) -> None:
+        def move() -> None:
+            self._move(pose())
             self._panel.parameters.startedBy = _("by hand")
 
         self._panel.attempt(move, self.tellFault)
 
     def _moved(self, *_args: object) -> None:
+        self._rest.start()
         self._panel.refreshSoon()
         self._panel.check.followPose()
+
+    def _goBack(self, step: Callable[[PoseHistory], KeptPose]) -> None:
+        """Brings a pose of the history back, with what the sliders counted from."""
+        panel = self._panel
+        self.notePose()
+        if not (self._history.canUndo if step is PoseHistory.undo else self._history.canRedo):
+            return
+        kept = step(self._history)
+        with slicer.util.NodeModify(panel.parameters.parameterNode):
+            panel.parameters.sliderReference, panel.parameters.startedBy = kept.reference, kept.startedBy
+        panel.attempt(lambda: self._move(kept.worldFromVolume), self.tellFault)
+
+    def _refreshHistory(self, situation: Situation) -> None:
+        ui, isFree = self._ui, situation.isFree
+        if situation.ct is not self._historyOf:
+            self._history, self._historyOf = PoseHistory(), situation.ct
+        pose = situation.pose
+        if self._history.isEmpty:
+            self.notePose()
+        isNew = pose is not None and not self._history.isAt(pose)
+        ui.poseUndoButton.enabled = isFree and (self._history.canUndo or isNew)
+        ui.poseRedoButton.enabled = isFree and self._history.canRedo and not isNew
+        isAway = pose is not None and not np.allclose(pose, self._reference(), atol=SAME_POSE)
+        ui.poseResetButton.enabled = isFree and isAway
+
+    def _sight(self, situation: Situation) -> tuple[str, bool]:
+        """(how much of the anatomy the X-rays show, where that is little; whether it is too little)."""
+        lines, isMissed = [], False
+        for node in situation.images:
+            points = self._place.pointsMm(self._panel.scene, situation.ct, situation.anatomy)
+            share = shareInSight(carmOf(node), self._pose(), points)
+            if share < 0:
+                text = _("The anatomy lies behind the X-ray source of '{name}': 'Show the CT so' brings it back.")
+            elif share == 0:
+                text = _("The anatomy lies outside of the beam of '{name}': 'Show the CT so' brings it back.")
+            else:
+                text = _("Only {percent:.0%} of the anatomy is in the picture '{name}'.")
+            isMissed = isMissed or share < LITTLE_IN_SIGHT
+            if share < SOME_IN_SIGHT:
+                lines.append(text.format(name=node.GetName(), percent=share))
+        return "\n".join(lines), isMissed
 
     def _showValues(self) -> None:
         """Brings the sliders to where the CT is."""

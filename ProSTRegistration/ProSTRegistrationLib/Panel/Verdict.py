@@ -22,7 +22,9 @@ def verdictText(attempt: dict[str, Any] | None, validity: Validity) -> str:
     if attempt is None:
         return ""
     if _isTakenBack(attempt, validity):
-        text = _("The CT is back where attempt {number} began, as the views show it. Redo, or set another start.")
+        text = _(
+            "The CT is back where attempt {number} began, as the views show it. Set another start, or press 'Again'."
+        )
         return _bar(OUTDATED_COLORS, _("Rejected"), text.format(number=attempt["number"]))
     if not validity.isValid:
         return _bar(OUTDATED_COLORS, _("Not judged"), _whyOutdated(attempt["number"], validity))

@@ -98,8 +98,8 @@ class MouseGrab:
         return True
 
     def _release(self) -> bool:
-        wasPressed, self._pressed, self._isDragging = self._pressed is not None, None, False
-        return wasPressed
+        wasDragging, self._pressed, self._isDragging = self._isDragging, None, False
+        return wasDragging
 
     def _wheel(self, step: int) -> bool:
         isOurs = bool(self.interactor.GetControlKey()) and self._isFree()
