@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
 import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
 from ProSTRegistrationLib.StartPose import PoseSliders
+from ProSTRegistrationLib.Views.MouseGrab import Grip
 
 TILT_DEG_PER_WIDTH = 90.0
 """A tilt by a drag over the whole width of the detector."""
 DEPTH_STEP_MM = 5.0
-
-
-class Grip(Enum):
-    """Ways to take hold of the bone."""
-
-    SHIFT = "shift"
-    TILT = "tilt"
-    TURN = "turn"
 
 
 class PoseDrag:

@@ -5,8 +5,9 @@ import pytest
 
 from prostreg.geometry.frames import invert_rigid, transform_points
 from ProSTRegistrationLib.Nodes.CArmNode import cameraFromPixel
-from ProSTRegistrationLib.PoseDrag import Grip, PoseDrag, deeper
+from ProSTRegistrationLib.PoseDrag import PoseDrag, deeper
 from ProSTRegistrationLib.StartPose import shareInSight, standardViewPose
+from ProSTRegistrationLib.Views.MouseGrab import Grip
 
 CENTRE_MM = np.array([12.0, -40.0, 310.0])
 

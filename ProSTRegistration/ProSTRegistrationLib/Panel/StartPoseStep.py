@@ -17,7 +17,7 @@ from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.CArmSettings import settingsOf
 from ProSTRegistrationLib.Panel.LandmarksGroup import LandmarksGroup
 from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, PLAIN_STYLE, showStatus
-from ProSTRegistrationLib.PoseDrag import Grip, PoseDrag, deeper
+from ProSTRegistrationLib.PoseDrag import PoseDrag, deeper
 from ProSTRegistrationLib.PoseHistory import SAME_POSE, KeptPose, PoseHistory
 from ProSTRegistrationLib.StartPose import (
     PatientPlace,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from prostreg.geometry.frames import Matrix
     from ProSTRegistrationLib.Panel.Panel import Panel
     from ProSTRegistrationLib.Panel.Situation import Situation
+    from ProSTRegistrationLib.Views.MouseGrab import Grip
 
 
 REST_MS = 400

@@ -8,6 +8,7 @@ would change the layers' opacity, and the zoom by the wheel.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,6 @@ import slicer
 from numpy.typing import NDArray
 
 from prostreg.geometry.frames import transform_points
-from ProSTRegistrationLib.PoseDrag import Grip
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLSliceNode
@@ -24,6 +24,14 @@ FIRST, LAST = 10.0, -1.0
 """Priorities before and after Slicer's own, which is 0."""
 STILL_PX = 3
 """A click is no drag."""
+
+
+class Grip(Enum):
+    """Ways to take hold of the bone."""
+
+    SHIFT = "shift"
+    TILT = "tilt"
+    TURN = "turn"
 
 
 class MouseGrab:
