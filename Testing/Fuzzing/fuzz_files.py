@@ -25,6 +25,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from DicomFiles import COMPRESSED, PLAIN, segments, write_ct, write_in, write_segmentation, write_xray
 from HandmadeFiles import FLAT, SIZE, VALUES, metaimage, nifti, nifti2, nrrd, png, tiff
 from prostreg.errors import InputError
@@ -65,6 +67,10 @@ WORDS = [
     "LOCAL",
     "LIST",
     "a%02d.raw 1 5 1",
+    "a%02d.raw 1 8 1",
+    "a.raw",
+    "../beside/a.raw",
+    "/dev/zero",
     "%d%d 1 2 1",
     "gzip",
     "text",
@@ -81,10 +87,12 @@ texts = st.one_of(
 )
 
 
-def _headers(make: Callable[..., bytes], fields: list[str]) -> st.SearchStrategy[bytes]:
+def _headers(
+    make: Callable[..., bytes], fields: list[str], data: bytes = VALUES.tobytes(), **sound: str
+) -> st.SearchStrategy[bytes]:
     """Sound files with some fields replaced or left out."""
     changes = st.dictionaries(st.sampled_from(fields), st.one_of(st.none(), texts), max_size=4)
-    return changes.map(lambda change: make(VALUES.tobytes(), **change))
+    return changes.map(lambda change: make(data, **{**sound, **change}))
 
 
 @st.composite
@@ -150,6 +158,27 @@ def _read_slices(path: Path) -> object:
     return read_ct(path.parent)
 
 
+def _read_detached(path: Path) -> object:
+    """A CT of a header beside sound voxels: in one file, zipped, and a file for each slice."""
+    path.with_name("a.raw").write_bytes(VALUES.tobytes())
+    path.with_name("a.raw.gz").write_bytes(gzip.compress(VALUES.tobytes()))
+    for number, piece in enumerate(VALUES, start=1):
+        path.with_name(f"a{number:02d}.raw").write_bytes(piece.tobytes())
+    return read_ct(path)
+
+
+_NHDRS = [
+    nrrd(b"", data_file="a.raw"),
+    nrrd(b"", data_file="a.raw.gz", encoding="gzip"),
+    nrrd(b"", data_file="a%02d.raw 1 8 1"),
+    nrrd(b"", data_file="LIST", extra=b"") + b"\n".join(b"a%02d.raw" % number for number in range(1, 9)),
+]
+_MHDS = [
+    metaimage(b"", ElementDataFile="a.raw"),
+    metaimage(b"", ElementDataFile="a%02d.raw 1 8 1"),
+    metaimage(b"\n".join(b"a%02d.raw" % number for number in range(1, 9)), ElementDataFile="LIST"),
+]
+
 SLICE = (np.arange(256).reshape(16, 16) * 8).astype(np.uint16)
 _XRAYS = [_written(lambda path, syntax=syntax: write_in(path, syntax)) for syntax in PLAIN]
 _XRAYS.append(_written(lambda path: write_xray(path, DistanceSourceToDetector=1000, ImagerPixelSpacing=[0.3, 0.3])))
@@ -175,6 +204,16 @@ FORMATS: dict[str, tuple[str, Callable[[Path], object], st.SearchStrategy[bytes]
     "dicom labels": ("seg.dcm", read_labels, _damaged_dicom(_SEGMENTATIONS)),
     "dicom compressed": ("b.dcm", read_xray_image, _damaged_dicom(_STREAMS)),
     "nrrd picture": ("x.nrrd", read_xray_image, _headers(nrrd, NRRD_FIELDS)),
+    "nrrd detached": (
+        "beside/a.nhdr",
+        _read_detached,
+        st.one_of(_headers(nrrd, NRRD_FIELDS, b"", data_file="a.raw"), _damaged(_NHDRS)),
+    ),
+    "metaimage detached": (
+        "beside/a.mhd",
+        _read_detached,
+        st.one_of(_headers(metaimage, METAIMAGE_FIELDS, b"", ElementDataFile="a.raw"), _damaged(_MHDS)),
+    ),
     "metaimage picture": ("x.mha", read_xray_image, _headers(metaimage, METAIMAGE_FIELDS)),
 }
 
