@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from prostreg.cli import register as cli_register
 from prostreg.cli.outcome import ExitCode
-from prostreg.cli.register import exit_code_of, summary
+from prostreg.cli.register import exit_code_of, register_and_write, summary
+from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.standard_views import standard_view
 from prostreg.images.volume import Volume
@@ -138,16 +141,54 @@ def test_a_resized_image_and_its_camera_stay_on_each_other(size):
     np.testing.assert_allclose(small_rays, rays, atol=1e-12)
 
 
-def test_all_files_of_a_case_are_named(tmp_path: Path):
+@pytest.fixture
+def case_of_two_views() -> tuple[Case, Result]:
     k, j, i = np.indices((20, 20, 20))
     hu = np.where((i - 10) ** 2 + (j - 10) ** 2 + (k - 10) ** 2 < 36, 800.0, -1000.0).astype(np.float32)
     carm = CArm.from_sdd(1000.0, (4.0, 4.0), (30, 24), None, standard_view("AP", (19.0, 19.0, 19.0), 600.0))
     view = View(XRay(np.random.default_rng(0).random((24, 30)).astype(np.float32), np.ones((24, 30), bool)), carm)
     case = Case("case", Volume(hu, np.diag([2.0, 2.0, 2.0, 1.0])), hu > 0, (view, view), np.eye(4))
     result = replace(RESULT, world_from_volume=np.eye(4), camera_from_volume=(np.eye(4),) * 2)
-    names = write_case_outputs(tmp_path / "out", case, result)
+    return case, result
+
+
+def test_all_files_of_a_case_are_named(case_of_two_views, tmp_path: Path):
+    names = write_case_outputs(tmp_path / "out", *case_of_two_views)
     assert names == ["result.json", "world_from_volume.tfm", "drr.nrrd", "drr_2.nrrd", "overlay.png"]
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == sorted(names)
+
+
+@pytest.mark.parametrize("is_writable", [True, False])
+def test_the_verdict_is_said_before_anything_is_drawn_and_the_pose_where_it_cannot_be_written(
+    case_of_two_views, is_writable, tmp_path: Path, monkeypatch, capsys
+):
+    case, result = case_of_two_views
+    said: list[str] = []
+
+    def register(*_: object) -> Result:
+        if not is_writable:
+            (tmp_path / "out").write_text("in the way")
+        return result
+
+    def write(*arguments: Any) -> list[str]:
+        said.extend(capsys.readouterr().err.splitlines())
+        return write_case_outputs(*arguments)
+
+    monkeypatch.setattr(cli_register, "register", register)
+    monkeypatch.setattr(cli_register, "write_case_outputs", write)
+    try:
+        register_and_write(case, RegistrationConfig(), tmp_path / "out", lambda: False)
+    except InputError:
+        assert not is_writable
+    assert [line.strip() for line in said] == ["Note: note", "why", "and", summary(result), "Drawing 2 views"]
+    rest = [line.strip() for line in capsys.readouterr().err.splitlines()]
+    if is_writable:
+        assert rest == [f"-> {tmp_path / 'out'}"]
+    else:
+        assert rest == ["It cannot be written. The pose, world_from_volume:", *POSE_LINES]
+
+
+POSE_LINES = ["1 0 0 0", "0 1 0 0", "0 0 1 0", "0 0 0 1"]
 
 
 def test_the_settings_that_decision_records_argue_for():

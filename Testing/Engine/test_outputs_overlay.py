@@ -1,5 +1,7 @@
 """overlay.png: outlines lie where the bone is, and every combination of facts can be drawn."""
 
+import weakref
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -85,3 +87,17 @@ def test_one_row_of_four_panels_per_view(result, status, with_start):
     )
     assert one.width == two.width > 4 * 480
     assert one.height + 480 < two.height < one.height + 600
+
+
+def test_many_views_need_no_more_memory_than_two(result):
+    alive: weakref.WeakSet[OverlayView] = weakref.WeakSet()
+
+    def views() -> Iterator[OverlayView]:
+        for _ in range(4):
+            alive.add(shown := view((60, 40), False))
+            yield shown
+            del shown
+            assert len(alive) <= 1
+
+    draw_overlay(result, views())
+    assert not alive

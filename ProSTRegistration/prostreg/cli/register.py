@@ -89,21 +89,24 @@ def _list_what_cannot_be_run(faults: FaultList) -> None:
 def register_and_write(
     case: Case, config: RegistrationConfig, folder: Path, is_cancelled: Callable[[], bool]
 ) -> Result:
-    """Registers one case with a progress display, writes its outputs, and says how it went."""
+    """Registers one case with a progress display, says how it went, and writes its outputs."""
     with progress_display() as display:
         result = register(case, config, display.show, is_cancelled)
-    try:
-        write_case_outputs(folder, case, result)
-    except InputError:
-        say(f"  {summary(result)}, and not written. The pose, world_from_volume:")
-        for row in result.world_from_volume:
-            say("  " + " ".join(f"{number:.9g}" for number in row))
-        raise
     for warning in result.warnings:
         say(f"  Note: {warning}")
     for reason in result.reasons:
         say(f"  {reason}")
-    say(f"  {summary(result)} -> {folder}")
+    say(f"  {summary(result)}")
+    if len(case.views) > 1:
+        say(f"  Drawing {len(case.views)} views")
+    try:
+        write_case_outputs(folder, case, result)
+    except InputError:
+        say("  It cannot be written. The pose, world_from_volume:")
+        for row in result.world_from_volume:
+            say("  " + " ".join(f"{number:.9g}" for number in row))
+        raise
+    say(f"  -> {folder}")
     return result
 
 

@@ -46,7 +46,7 @@ def write_case_outputs(folder: Path, case: Case, result: Result) -> list[str]:
         for name, view in zip(drr_names, case.views, strict=True):
             drr = render_view(anatomy, view.carm, result.world_from_volume)
             write_with_spacing(scratch / name, drr, view.carm.detector_spacing_mm, is_compressed=True)
-        views = [_overlay_view(view, case, result, anatomy) for view in case.views]
+        views = (_overlay_view(view, case, result, anatomy) for view in case.views)
         draw_overlay(result, views).save(scratch / OVERLAY_FILE, optimize=False)
         write_transform(scratch / TRANSFORM_FILE, result.world_from_volume)
         write_result_json(scratch / RESULT_FILE, result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,9 +74,16 @@ def panel_size(width: int, height: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def draw_overlay(result: Result, views: Sequence[OverlayView]) -> Image.Image:
-    """Draws one row per view: before, after, checkerboard, contours; status and error above."""
-    rows = [[reduced(picture) for picture in _pictures(view)] for view in views]
+def draw_overlay(result: Result, views: Iterable[OverlayView]) -> Image.Image:
+    """Draws one row per view: before, after, checkerboard, contours; status and error above.
+
+    Each view is asked for when its row is drawn, so that many need no more memory than one.
+    """
+    rows: list[list[Image.Image]] = []
+    has_start = False
+    for view in views:
+        rows.append([reduced(picture) for picture in _pictures(view)])
+        has_start = has_start or view.start_drr is not None
     panel_width = max(row[0].width for row in rows)
     row_heights = [row[0].height + TITLE for row in rows]
     width = 2 * MARGIN + len(TITLES) * panel_width + (len(TITLES) - 1) * GAP
@@ -92,7 +99,6 @@ def draw_overlay(result: Result, views: Sequence[OverlayView]) -> Image.Image:
             _draw_title(draw, (left, top), (view_name if column == 0 else "") + title, meaning)
             sheet.paste(panel, (left, top + TITLE))
         top += row_height + GAP
-    has_start = any(view.start_drr is not None for view in views)
     _draw_legend(draw, height, has_start)
     return sheet
 
