@@ -1,7 +1,7 @@
 """Kernels compiled by numba, whose machine code is kept on disk from one process to the next.
 
-numba is wanted and not needed: not every numpy that an application ships has one that suits it. Whoever chooses between
-kernels and torch asks KERNELS_AVAILABLE.
+numba is wanted and not needed: not every numpy that an application ships has one that suits it, and one that does not
+suit refuses to be imported. Whoever chooses between kernels and torch asks KERNELS_AVAILABLE.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from prostreg.errors import DeviceError
 try:
     import numba
     from numba.core.caching import FunctionCache
-except ModuleNotFoundError as error:
-    if error.name != "numba":
-        raise
+except ImportError:
     KERNELS_AVAILABLE = False
 else:
     KERNELS_AVAILABLE = True

@@ -135,7 +135,9 @@ class TestSelfCheck:
         told = worker.reply("check", device=device)
         assert told["ok"]
         assert told["device"] == "cpu"
-        assert told["verdict"].startswith(f"Ready: computing on the CPU with {told['cpu']['threads']} threads.")
+        assert told["drr_ms"] > 0
+        ready = f"Ready: computing on the CPU with {told['cpu']['threads']} threads"
+        assert told["verdict"].startswith(f"{ready}, a small DRR in {told['drr_ms']:.0f} ms.")
         assert ("The GPU is not used: " in told["verdict"]) == (device == "cuda")
         assert told["versions"]["torch"]
         assert told["free_gib"] > 0
@@ -148,4 +150,5 @@ class TestSelfCheck:
         monkeypatch.setattr(self_check.torch, "einsum", lambda *_: self_check.torch.zeros(64, 64).double())
         told = self_check.self_check("auto")
         assert not told["ok"]
+        assert told["drr_ms"] is None
         assert "wrong result" in told["verdict"]

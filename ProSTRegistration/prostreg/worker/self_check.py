@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+import numpy as np
 import torch
 
 from prostreg.compilation import KERNELS_AVAILABLE
 from prostreg.errors import DeviceError
+from prostreg.geometry.carm import CArm
+from prostreg.geometry.standard_views import standard_view
+from prostreg.images.volume import Volume
 from prostreg.machine import GIB, SLOWER, available_bytes, processor_name, versions
 from prostreg.parallel import cores
+from prostreg.projector.selection import make_projector
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.pipeline import check_method
 
 SIDE = 64
+DRR_PIXELS = 100
+DRR_REPEATS = 3
 
 
 def self_check(device: str) -> dict[str, Any]:
@@ -24,30 +32,46 @@ def self_check(device: str) -> dict[str, Any]:
 
     Returns:
         ``ok``, ``device`` that registrations will run on, ``verdict`` for people, ``versions``, ``cuda`` (``works``,
-        ``fault``, ``name``, ``total_gib``, ``free_gib``), ``cpu`` (``name``, ``threads``), and ``free_gib`` of memory.
+        ``fault``, ``name``, ``total_gib``, ``free_gib``), ``cpu`` (``name``, ``threads``), ``free_gib`` of memory, and ``drr_ms``, the time
+        of a small DRR; None where nothing can be computed.
     """
     fault = _tensor_fault("cpu")
     cuda = _cuda()
+    drr_ms = None if fault else _drr_ms()
     return {
         "ok": fault is None,
         "device": "cpu",
-        "verdict": _verdict(device, fault, cuda),
+        "verdict": _verdict(device, fault, cuda, drr_ms),
         "versions": versions(),
         "cuda": cuda,
         "cpu": {"name": processor_name(), "threads": cores()},
         "free_gib": _gib(available_bytes()),
+        "drr_ms": drr_ms,
     }
 
 
-def _verdict(device: str, fault: str | None, cuda: dict[str, Any]) -> str:
+def _verdict(device: str, fault: str | None, cuda: dict[str, Any], drr_ms: float | None) -> str:
     if fault is not None:
-        return f"The engine cannot compute here: {fault}. Install the PyTorch extension's torch again."
-    sentences = [f"Ready: computing on the CPU with {cores()} threads."]
+        return f"The engine cannot compute here: {fault}. Install torch again, then restart."
+    sentences = [f"Ready: computing on the CPU with {cores()} threads, a small DRR in {drr_ms:.0f} ms."]
     if not KERNELS_AVAILABLE:
         sentences.append(f"There is {SLOWER}.")
     if device == "cuda":
         sentences.append(f"The GPU is not used: {cuda['fault'] or _no_gpu_registration()}")
     return " ".join(sentences)
+
+
+def _drr_ms() -> float:
+    """The shortest time of a DRR of 100 x 100 pixels from 64 x 64 x 64 voxels; the first one may have to be compiled."""
+    volume = Volume(np.full((SIDE, SIDE, SIDE), 0.01, np.float32), np.diag([2.0, 2.0, 2.0, 1.0]))
+    carm = CArm.from_sdd(1000.0, (1.5, 1.5), (DRR_PIXELS, DRR_PIXELS))
+    pose = standard_view("PA", volume.centre_mm, 700.0)[np.newaxis]
+    projector, times = make_projector(volume), []
+    for _ in range(DRR_REPEATS):
+        began = time.perf_counter()
+        projector.render(pose, carm)
+        times.append(1000.0 * (time.perf_counter() - began))
+    return round(min(times), 1)
 
 
 def _no_gpu_registration() -> str:
