@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prostreg.errors import InputError
+from ProSTRegistrationLib.Install.EnginePython import chosenInterpreter
 from ProSTRegistrationLib.Jobs import AdaptationJob, Callbacks, Job, JobState
 from ProSTRegistrationLib.LiveDrr import LiveDrr
 from ProSTRegistrationLib.Nodes.Scene import Scene
 from ProSTRegistrationLib.RegistrationJob import RegistrationJob
 from ProSTRegistrationLib.Worker.WorkerClient import OnError, OnFailure, OnProgress, WorkerClient
 from ProSTRegistrationLib.Worker.WorkerData import BONE_BY_THRESHOLD, LoadedIds, WorkerData
+from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene
@@ -37,7 +39,7 @@ class Logic:
 
     def __init__(self, mrmlScene: vtkMRMLScene, client: WorkerClient | None = None) -> None:
         self.scene = Scene(mrmlScene)
-        self.client = client or WorkerClient()
+        self.client = client or WorkerClient(LocalWorker(chosenInterpreter))
         self._data = WorkerData(self.scene, self.client)
         self.live = LiveDrr(self.scene, self.client, self._data)
         self._job: Job | None = None

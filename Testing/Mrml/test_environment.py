@@ -13,10 +13,17 @@ import pytest
 import slicer
 
 from Patience import PATIENCE_S
-from ProSTRegistrationLib.Install import Environment, PackageInstaller
+from ProSTRegistrationLib.Install import Environment, PackageInstaller, Requirements
+from ProSTRegistrationLib.Install.EnginePython import choosePath
 from ProSTRegistrationLib.Install.Environment import EnvironmentFault
 
 LIBRARY = Path(Environment.__file__).parent
+
+
+class Settings(dict):
+    """The parts of QSettings that are asked here."""
+
+    value, setValue, remove = dict.get, dict.__setitem__, dict.pop
 
 
 class Application:
@@ -26,6 +33,10 @@ class Application:
         self.majorVersion, self.minorVersion = version
         self.temporaryPath = str(temporaryPath)
         self.isTesting = False
+        self._settings = Settings()
+
+    def userSettings(self):
+        return self._settings
 
     def testingEnabled(self):
         return self.isTesting
@@ -64,7 +75,7 @@ def application(tmp_path, monkeypatch):
 
 def need(folder, monkeypatch, text):
     (folder / "requirements.txt").write_text(text)
-    monkeypatch.setattr(Environment, "REQUIREMENTS_FILE", folder / "requirements.txt")
+    monkeypatch.setattr(Requirements, "REQUIREMENTS_FILE", folder / "requirements.txt")
 
 
 PIP = """#!{python}
@@ -149,11 +160,11 @@ def test_all_there_here_so_that_nothing_is_asked_or_installed():
 
 
 def test_shipped_requirements_are_lower_bounds_without_what_slicer_brings():
-    names = [requirement.name for requirement in Environment.requirements()]
+    names = [requirement.name for requirement in Requirements.requirements()]
     assert names[0] == "torch"
     assert not {name.lower() for name in names} & {"numpy", "simpleitk", "vtk", "pydicom", "scipy"}
     assert names.count("torch") == 1
-    for requirement in Environment.requirements():
+    for requirement in Requirements.requirements():
         assert requirement.text == f"{requirement.name}>={requirement.oldest}"
         assert requirement.oldest.replace(".", "").isdigit()
 
@@ -183,7 +194,7 @@ def test_current_applications_will_do(version):
     assert Environment.versionFault(version, (3, 12, 10)) is None
 
 
-@pytest.mark.parametrize("name", ["Environment.py", "PackageInstaller.py", "__init__.py"])
+@pytest.mark.parametrize("name", ["Environment.py", "PackageInstaller.py", "Requirements.py", "__init__.py"])
 def test_python_of_slicer_5_8_can_read_what_tells_that_it_is_too_old(name):
     tree = ast.parse((LIBRARY / name).read_text(encoding="utf-8"), feature_version=(3, 9))
     isPostponed = any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body)
@@ -268,7 +279,7 @@ def test_cancel_ends_pip_and_leaves_nothing(application, pip):
 
 def test_wanted_packages_are_gone_without_where_pip_has_none(application, pip, tmp_path, monkeypatch):
     """As numba for the numpy of Slicer 5.12 on an Intel Mac."""
-    monkeypatch.setattr(Environment, "WANTED", ("prostsecond",))
+    monkeypatch.setattr(Requirements, "WANTED", ("prostsecond",))
     pip.fails = ["prostsecond"]
     install(pip)
     assert pip.requests == [["prostfirst>=1.2"], ["prostsecond>=3"]]
@@ -281,7 +292,7 @@ def test_wanted_packages_are_gone_without_where_pip_has_none(application, pip, t
 
 
 def test_torch_is_found_first_by_a_process_of_its_own_and_not_imported(application, pip, monkeypatch):
-    monkeypatch.setattr(Environment, "TORCH_REQUIREMENT", "torch>=99")
+    monkeypatch.setattr(Requirements, "TORCH_REQUIREMENT", "torch>=99")
     pip.brings["torch"] = "99.1"
     install(pip)
     assert pip.requests == [[PackageInstaller.TORCH_FINDER], ["torch>=99"], ["prostfirst>=1.2", "prostsecond>=3"]]
@@ -291,25 +302,34 @@ def test_torch_is_found_first_by_a_process_of_its_own_and_not_imported(applicati
 
 
 @pytest.mark.parametrize(("version", "isMet"), [("2.3.1+cpu", False), ("2.4.1", True), ("2.13.0", True)])
-def test_torch_of_numpy_1_is_too_old(site, version, isMet):
-    site("prosttorch", version)
-    assert Environment.Requirement(Environment.TORCH_REQUIREMENT.replace("torch", "prosttorch")).isMet is isMet
+def test_torch_of_numpy_1_is_too_old(version, isMet):
+    assert Requirements.Requirement(Requirements.TORCH_REQUIREMENT).isMetBy(version) is isMet
 
 
 def test_on_an_intel_mac_nothing_is_tried_that_cannot_succeed(application, pip, monkeypatch):
     monkeypatch.setattr(Environment.platform, "system", lambda: "Darwin")
     monkeypatch.setattr(Environment.platform, "machine", lambda: "x86_64")
     assert Environment.platformFault() is None  # somebody has a torch that does
-    monkeypatch.setattr(Environment, "TORCH_REQUIREMENT", "torch>=99")
-    with pytest.raises(EnvironmentFault, match="start poses work in it, DRRs and registrations do not"):
+    monkeypatch.setattr(Requirements, "TORCH_REQUIREMENT", "torch>=99")
+    with pytest.raises(EnvironmentFault, match="DRRs and registrations need the engine in another"):
         Environment.begin()
     assert not Environment.report().isReady
     assert pip.calls == application.questions == []
 
 
-def test_remote_worker_needs_nothing_here(application, pip):
-    assert Environment.begin(isRemote=True) is None
-    assert Environment.report("cuda:0", isRemote=True).text == "Ready: remote worker on cuda:0"
+def test_another_python_needs_nothing_here(application, pip, tmp_path, monkeypatch):
+    monkeypatch.setattr(Environment.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(Environment.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(Requirements, "TORCH_REQUIREMENT", "torch>=99")
+    python = tmp_path / "python"
+    python.touch()
+    choosePath(str(python))
+    assert Environment.begin() is None
+    assert Environment.report() == Environment.EnvironmentReport(True, f"Ready: the engine runs in {python}")
+    python.unlink()
+    assert not Environment.report().isReady
+    with pytest.raises(EnvironmentFault, match="is not there: choose another one, or Slicer's"):
+        Environment.begin()
     assert pip.calls == []
 
 

@@ -55,7 +55,7 @@ def test_s4ext_says_what_cmake_says(extension: dict[str, str], s4ext: dict[str, 
 
 
 def test_catalogue_says_what_cmake_says(extension: dict[str, str], catalogue: dict[str, object]) -> None:
-    assert catalogue["build_dependencies"] == extension["depends"].split()
+    assert catalogue["build_dependencies"] == [name for name in extension["depends"].split() if name != "NA"]
     assert catalogue["category"] == extension["category"]
     assert catalogue["tier"] == int(extension["tier"])
     assert catalogue["scm_url"] == extension["homepage"]
@@ -69,9 +69,43 @@ def test_s4ext_says_what_the_catalogue_says(catalogue: dict[str, object], s4ext:
     assert (s4ext["enabled"] == "1") == catalogue["enabled"]
 
 
-def test_catalogue_has_only_keys_of_its_schema(catalogue: dict[str, object]) -> None:
-    optional = {"scm_revision", "scm_type", "build_dependencies", "build_subdirectory", "enabled", "tier"}
-    assert {"$schema", "category", "scm_url"} <= set(catalogue) <= {"$schema", "category", "scm_url"} | optional
+def test_catalogue_has_keys_and_values_of_its_schema(catalogue: dict[str, object]) -> None:
+    """Slicer's schema 1.0.2, the newest: Schemas/slicer-extension-catalog-entry-schema-v1.0.2.json of its sources."""
+    assert str(catalogue["$schema"]).endswith("/slicer-extension-catalog-entry-schema-v1.0.2.json#")
+    types = {
+        "$schema": str, "category": str, "scm_url": str, "scm_revision": str, "scm_type": str,
+        "build_dependencies": list, "build_subdirectory": str, "enabled": bool, "tier": int,
+    }  # fmt: skip
+    assert {"$schema", "category", "scm_url"} <= set(catalogue)
+    assert {key: type(value) for key, value in catalogue.items()} == {key: types[key] for key in catalogue}
+    assert catalogue["scm_type"] in ("git", "local")
+    assert catalogue["tier"] in range(1, 6)
+
+
+def test_index_would_take_the_extension(repository: Path, catalogue: dict[str, object]) -> None:
+    """What the index's scripts/check_description_files.py looks for in a repository."""
+    assert catalogue["category"] == "Registration"
+    scheme, _, path = str(catalogue["scm_url"]).partition("://")
+    assert scheme in ("https", "git")
+    assert "slicer" in path.rpartition("/")[2].lower()
+    assert (repository / "LICENSE").is_file()
+    cmake = (repository / "CMakeLists.txt").read_text(encoding="utf-8")
+    for pattern in (r'set\(EXTENSION_ICONURL "(http[^" ]+\.png)"\)', r'set\(EXTENSION_SCREENSHOTURLS "(http[^"]+)"\)'):
+        assert re.search(pattern, cmake), pattern
+
+
+def test_only_extensions_that_are_used_are_depended_upon(
+    repository: Path, python_files: list[str], catalogue: dict[str, object]
+) -> None:
+    """A dependency is installed with the extension; torch comes by pip, not by the extension PyTorch."""
+    modules = {"PyTorch": "PyTorchUtils"}
+    texts = [
+        (repository / name).read_text(encoding="utf-8")
+        for name in python_files
+        if name.startswith("ProSTRegistration/")
+    ]
+    used = [name for name, module in modules.items() if any(module in text for text in texts)]
+    assert catalogue["build_dependencies"] == used
 
 
 def test_pictures_of_the_catalogue_are_in_the_repository(

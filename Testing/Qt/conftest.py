@@ -235,7 +235,7 @@ def lastingClient(tmp_path_factory):
 @pytest.fixture
 def panelWidget(driver, lastingClient, monkeypatch):
     """The module's widget object, its panel in front, with a real worker that other tests use too."""
-    monkeypatch.setattr(Logic, "WorkerClient", lambda: lastingClient)
+    monkeypatch.setattr(Logic, "WorkerClient", lambda _: lastingClient)
     widget = driver.load(Path(__file__).parents[2] / "ProSTRegistration" / "ProSTRegistration.py")
     widget.panel.parameters.timeLimitS = PATIENCE_S
     return widget

@@ -5,7 +5,7 @@ import sys
 import pytest
 from PySide6 import QtWidgets
 
-from ProSTRegistrationLib.Install import Environment
+from ProSTRegistrationLib.Install import Requirements
 
 PIP = """#!{python}
 import sys, time
@@ -20,7 +20,7 @@ def lacking(monkeypatch, tmp_path, facade):
     """torch is too old, and Slicer's Python is a script; gives a function that says how long pip takes."""
     if sys.platform == "win32":
         pytest.skip("a script stands for PythonSlicer")
-    monkeypatch.setattr(Environment, "TORCH_REQUIREMENT", "torch>=99")
+    monkeypatch.setattr(Requirements, "TORCH_REQUIREMENT", "torch>=99")
 
     def pipTakes(seconds):
         launcher = tmp_path / "PythonSlicer"

@@ -13,7 +13,7 @@ import slicer
 from PySide6 import QtGui
 
 from Patience import PATIENCE_S
-from ProSTRegistrationLib.Install import Environment
+from ProSTRegistrationLib.Install import Requirements
 
 FOLDER = Path(__file__).resolve().parents[1] / "Slicer"
 
@@ -69,7 +69,7 @@ def test_walk_through_all_steps_with_times_heartbeat_and_pictures(load, panelWid
 
 def test_walk_says_what_is_missing(load, panelWidget, tmp_path, exits, monkeypatch):
     commandLine(monkeypatch, tmp_path)
-    monkeypatch.setattr(Environment, "TORCH_REQUIREMENT", "torch>=99")
+    monkeypatch.setattr(Requirements, "TORCH_REQUIREMENT", "torch>=99")
     load("walk").main()
     assert exits == [1]
     assert "Missing: torch" in reportIn(tmp_path)["stopped"]

@@ -11,6 +11,11 @@ from SlicerFacade.Connections import endConnectionsOf
 VERSION = (5, 12)
 
 
+LAUNCHER_VARIABLES = (
+    "LD_LIBRARY_PATH", "PIP_REQUIRE_VIRTUALENV", "PYTHONHOME", "PYTHONNOUSERSITE", "PYTHONPATH", "QT_PLUGIN_PATH",
+    "SSL_CERT_FILE",
+)  # fmt: skip
+"""Set by Slicer's launcher: SlicerBlockCTKAppLauncherSettings.cmake and External_python.cmake."""
 APPLICATION_SIGNALS = {"mrmlSceneChanged(vtkMRMLScene*)": "mrmlSceneChanged"}
 
 
@@ -64,6 +69,13 @@ class SlicerApplication(QtWidgets.QApplication):
         return QtCore.QSettings()
 
     settings = revisionUserSettings = userSettings
+
+    def startupEnvironment(self):
+        """The variables as they were before Slicer's launcher added its own."""
+        environment = QtCore.QProcessEnvironment.systemEnvironment()
+        for name in LAUNCHER_VARIABLES:
+            environment.remove(name)
+        return environment
 
     def translate(self, _context, text):
         return text

@@ -9,25 +9,20 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import platform
-import re
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import slicer
 
 from prostreg.errors import InputError
 from prostreg.machine import SLOWER
+from ProSTRegistrationLib.Install import Requirements
+from ProSTRegistrationLib.Install.EnginePython import chosenPath, pathFault
 from ProSTRegistrationLib.Install.PackageInstaller import Installation
+from ProSTRegistrationLib.Install.Requirements import OLDEST_PYTHON, Requirement, release, requirements
 
 OLDEST_SLICER = (5, 10)
-OLDEST_PYTHON = (3, 10)
-TORCH_REQUIREMENT = "torch>=2.4.1"
-"""Older ones were built for numpy 1, and Slicer ships numpy 2."""
-WANTED = ("numba",)
-"""The worker is slower without them; the other requirements it cannot do without."""
 DETAIL_LINES_SHOWN = 3
-REQUIREMENTS_FILE = Path(__file__).resolve().parents[2] / "Resources" / "requirements.txt"
 
 
 class EnvironmentFault(InputError):
@@ -43,33 +38,6 @@ class EnvironmentFault(InputError):
 
 
 @dataclass(frozen=True)
-class Requirement:
-    """A package with the oldest version that does; ``text`` is what pip reads, as in "numba>=0.59"."""
-
-    text: str
-
-    @property
-    def name(self) -> str:
-        return self.text.partition(">=")[0]
-
-    @property
-    def oldest(self) -> str:
-        return self.text.partition(">=")[2]
-
-    @property
-    def installed(self) -> str | None:
-        """The version that is there, as text; None without one."""
-        try:
-            return importlib.metadata.version(self.name)
-        except importlib.metadata.PackageNotFoundError:
-            return None
-
-    @property
-    def isMet(self) -> bool:
-        return self.installed is not None and _release(self.installed) >= _release(self.oldest)
-
-
-@dataclass(frozen=True)
 class EnvironmentReport:
     """For the panel: whether a registration can start at once, and one line that says so or what is missing."""
 
@@ -77,20 +45,14 @@ class EnvironmentReport:
     text: str
 
 
-def requirements() -> list[Requirement]:
-    """All that the worker needs beyond what Slicer ships, torch first."""
-    lines = (line.strip() for line in REQUIREMENTS_FILE.read_text(encoding="utf-8").splitlines())
-    return [Requirement(line) for line in (TORCH_REQUIREMENT, *lines) if line and not line.startswith("#")]
-
-
 def missing() -> list[Requirement]:
     """The needed packages that are not installed, or too old; looks at no more than their metadata."""
-    return [requirement for requirement in _unmet() if requirement.name not in WANTED]
+    return [requirement for requirement in _unmet() if requirement.name not in Requirements.WANTED]
 
 
 def wanting() -> list[Requirement]:
     """The wanted packages that are not installed, or too old."""
-    return [requirement for requirement in _unmet() if requirement.name in WANTED]
+    return [requirement for requirement in _unmet() if requirement.name in Requirements.WANTED]
 
 
 def platformFault() -> str | None:
@@ -99,8 +61,9 @@ def platformFault() -> str | None:
     if not isIntelMac or all(requirement.name != "torch" for requirement in missing()):
         return None
     return (
-        f"There is no {TORCH_REQUIREMENT} for this Slicer, which is built for Macs with Intel processors: images,"
-        " C-arms, landmarks and start poses work in it, DRRs and registrations do not."
+        f"There is no {Requirements.TORCH_REQUIREMENT} for this Slicer, which is built for Macs with Intel processors:"
+        " images, C-arms, landmarks and start poses work in it, DRRs and registrations need the engine in another"
+        " Python: see 'Macs' in docs/installation.md, then press 'Other Python...'."
     )
 
 
@@ -125,25 +88,22 @@ def versionFault(
     )
 
 
-def report(device: str | None = None, isRemote: bool = False) -> EnvironmentReport:
+def report(device: str | None = None) -> EnvironmentReport:
     """The panel's line about the environment.
 
     Args:
         device: what the worker computes on, as it told; None while nobody asked it.
-        isRemote: the worker runs on another machine.
     """
-    fault = versionFault()
+    fault = _fault()
     if fault:
         return EnvironmentReport(False, fault)
     place = f" on {device}" if device else ""
-    if isRemote:
-        return EnvironmentReport(True, f"Ready: remote worker{place}")
-    fault = platformFault()
-    if fault:
-        return EnvironmentReport(False, fault)
+    if chosenPath():
+        return EnvironmentReport(True, f"Ready: the engine runs{place} in {chosenPath()}")
     lacking = missing()
     if lacking:
-        return EnvironmentReport(False, "Missing: " + ", ".join(_lack(requirement) for requirement in lacking))
+        words = ", ".join(requirement.lackOf(_installed(requirement)) for requirement in lacking)
+        return EnvironmentReport(False, f"Missing: {words}")
     torch = _short(importlib.metadata.version("torch"))
     if wanting():
         return EnvironmentReport(True, f"Ready, but slower: torch {torch}{place}, {SLOWER}")
@@ -151,24 +111,24 @@ def report(device: str | None = None, isRemote: bool = False) -> EnvironmentRepo
     return EnvironmentReport(True, f"Ready: torch {torch}{place}, numba {numba}")
 
 
-def begin(isRemote: bool = False, withWanted: bool = False) -> Installation | None:
+def begin(withWanted: bool = False) -> Installation | None:
     """Begins to install what the worker lacks, after asking. For handlers, never at import.
 
     Args:
-        isRemote: the worker runs on another machine, so that nothing is needed here.
         withWanted: also where only wanted packages are missing.
 
     Returns:
         the Installation, to be polled and then concluded; None if all is there.
 
     Raises:
-        EnvironmentFault: this Slicer is too old or has no torch, or somebody said no.
+        EnvironmentFault: this Slicer is too old or has no torch, the Python that was chosen for the engine is gone, or
+            somebody said no.
     """
-    if isRemote:
-        return None
-    fault = versionFault() or platformFault()
+    fault = _fault()
     if fault:
         raise EnvironmentFault(fault)
+    if chosenPath():
+        return None
     needed, wanted = missing(), wanting()
     if not needed and not (wanted and withWanted):
         return None
@@ -193,7 +153,7 @@ def conclude(installation: Installation) -> None:
         ending = "\n".join(installation.fault.splitlines()[-DETAIL_LINES_SHOWN:])
         raise EnvironmentFault(
             f"{_names(remaining)} could not be installed: check network, proxy settings and free disk space, then try"
-            f" again. pip says:\n{ending}",
+            f" again, or run the engine in another Python (docs/installation.md). pip says:\n{ending}",
             installation.fault,
         )
     if remaining:
@@ -202,9 +162,24 @@ def conclude(installation: Installation) -> None:
         )
 
 
+def _fault() -> str | None:
+    """The fault of this Slicer or of what was chosen in it."""
+    if chosenPath():
+        return versionFault() or pathFault(chosenPath())
+    return versionFault() or platformFault()
+
+
 def _unmet() -> list[Requirement]:
     importlib.invalidate_caches()
-    return [requirement for requirement in requirements() if not requirement.isMet]
+    return [requirement for requirement in requirements() if not requirement.isMetBy(_installed(requirement))]
+
+
+def _installed(requirement: Requirement) -> str | None:
+    """The version that is there, as text; None without one."""
+    try:
+        return importlib.metadata.version(requirement.name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _names(found: list[Requirement]) -> str:
@@ -220,22 +195,11 @@ def _question(lacking: list[Requirement]) -> str:
     )
 
 
-def _lack(requirement: Requirement) -> str:
-    if not requirement.installed:
-        return requirement.name
-    return f"{requirement.name} ({requirement.installed} is too old, {requirement.oldest} is needed)"
-
-
 def _slicerVersion() -> tuple[int, int]:
     # slicer-core has no application, and is new enough.
     application = getattr(slicer, "app", None)
     return OLDEST_SLICER if application is None else (int(application.majorVersion), int(application.minorVersion))
 
 
-def _release(version: str) -> tuple[int, ...]:
-    """The numbers in front: (2, 13, 0) for "2.13.0+cpu"."""
-    return tuple(int(number) for number in re.findall(r"^[\d.]*\d", version)[0].split("."))
-
-
 def _short(version: str) -> str:
-    return ".".join(map(str, _release(version)[:2]))
+    return ".".join(map(str, release(version)[:2]))

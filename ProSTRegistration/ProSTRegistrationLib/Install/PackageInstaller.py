@@ -18,6 +18,8 @@ from pathlib import Path
 
 import slicer
 
+from ProSTRegistrationLib.Worker.Interpreter import ownInterpreter
+
 KEPT_PACKAGES = ("numpy", "scipy", "SimpleITK", "vtk", "pydicom", "requests", "torch", "torchvision")
 """Slicer or another extension relies on the very versions of these that are there."""
 TORCH_FINDER = "light-the-torch>=0.7"
@@ -39,7 +41,7 @@ class Installation:
     """pip at work, one step after another.
 
     Args:
-        needed: texts like "cma>=3.3"; torch is looked for apart, by the tool of the extension PyTorch.
+        needed: texts like "cma>=4.0"; torch is looked for apart.
         wanted: likewise; those that cannot be had are gone without.
 
     Attributes:
@@ -104,7 +106,7 @@ class Installation:
         return [*steps, *(_Step([*pip, requirement], _nameIn(requirement), isNeeded=False) for requirement in wanted)]
 
     def _begin(self) -> None:
-        command = [shutil.which("PythonSlicer") or sys.executable, *self._steps[0].arguments]
+        command = [*ownInterpreter().command, *self._steps[0].arguments]
         try:
             with self._log.open("ab") as log:
                 self._process = subprocess.Popen(

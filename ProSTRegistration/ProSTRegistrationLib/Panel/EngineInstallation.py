@@ -1,4 +1,4 @@
-"""Installs what the engine lacks while the panel goes on: asked for, shown, and ended by a person."""
+"""Gives the engine a Python that has what it needs while the panel goes on: asked for, shown, and ended by a person."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from slicer.i18n import tr as _
 
 from ProSTRegistrationLib.Install import Environment
+from ProSTRegistrationLib.Install.EnginePython import PythonCheck
 from ProSTRegistrationLib.Panel.Messages import secondsText
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ LINE_LENGTH = 100
 
 
 class EngineInstallation:
-    """At most one installation at a time.
+    """At most one installation, or look at another Python, at a time.
 
     Args:
         panel: Panel.
@@ -30,49 +31,61 @@ class EngineInstallation:
 
     def __init__(self, panel: Panel, show: Callable[[str], object], sayFault: Callable[[str], object]) -> None:
         self._panel, self._show, self._sayFault = panel, show, sayFault
-        self._installation: Installation | None = None
+        self._work: Installation | PythonCheck | None = None
+        self._conclude: Callable[[], object] = lambda: None
         self._again: Callable[[], object] = lambda: None
-        self._startedS, self._shown = 0.0, ""
+        self._words, self._startedS, self._shown = "", 0.0, ""
 
     @property
     def isRunning(self) -> bool:
-        """True while pip is at work."""
-        return self._installation is not None
+        """True while pip is at work, or another Python is looked at."""
+        return self._work is not None
 
     def makeReady(self, again: Callable[[], object], withWanted: bool = False) -> bool:
         """True if the worker can work now; else asks, begins to install, and calls ``again`` once all is there."""
-        return self._panel.attempt(lambda: self._begin(again, withWanted), self._sayFault) and not self.isRunning
+        return self._panel.attempt(lambda: self._install(again, withWanted), self._sayFault) and not self.isRunning
+
+    def usePython(self, path: str, tell: Callable[[str], object]) -> None:
+        """Looks at another Python and has the engine run in it from then on; ``tell`` gets what that says of itself."""
+        check = PythonCheck(path)
+
+        def use() -> None:
+            check.conclude()
+            self._panel.logic.client.restart()
+
+        self._begin(check, _("Looking at {names}, {time} so far"), use, lambda: tell(check.verdict))
 
     def poll(self) -> None:
-        """Shows how far pip is, and goes on when it has ended."""
-        installation = self._installation
-        if installation is None:
+        """Shows how far it is, and goes on when it has ended."""
+        work = self._work
+        if work is None:
             return
-        installation.poll()
-        if installation.isRunning:
-            self._tell(installation)
+        work.poll()
+        if work.isRunning:
+            self._tell(work)
             return
-        self._installation, self._shown = None, ""
+        self._work, self._shown = None, ""
         self._show("")
-        if installation.isCancelled:
-            self._sayFault(_("The installation was cancelled; nothing in the scene was changed."))
-        elif self._panel.attempt(lambda: self._conclude(installation), self._sayFault):
+        if work.isCancelled:
+            self._sayFault(_("It was cancelled; nothing in the scene was changed."))
+        elif self._panel.attempt(self._conclude, self._sayFault):
             self._again()
 
     def cancel(self) -> None:
-        """Ends pip; poll() tells it."""
-        if self._installation is not None:
-            self._installation.cancel()
+        """Ends what goes on; poll() tells it."""
+        if self._work is not None:
+            self._work.cancel()
 
-    def _begin(self, again: Callable[[], object], withWanted: bool) -> None:
-        if self._installation is not None:
+    def _install(self, again: Callable[[], object], withWanted: bool) -> None:
+        if self._work is not None:
             raise Environment.EnvironmentFault(
-                _("Python packages are being installed just now: wait until that has ended, or cancel it.")
+                _("The engine is being made ready just now: wait until that has ended, or cancel it.")
             )
-        self._installation = Environment.begin(withWanted=withWanted)
-        self._again, self._startedS = again, time.monotonic()
+        begun = Environment.begin(withWanted=withWanted)
+        if begun is not None:
+            self._begin(begun, _("Installing {names}, {time} so far"), lambda: self._installed(begun), again)
 
-    def _conclude(self, installation: Installation) -> None:
+    def _installed(self, installation: Installation) -> None:
         self._panel.logic.client.restart()
         try:
             Environment.conclude(installation)
@@ -80,10 +93,20 @@ class EngineInstallation:
             logging.error("ProSTRegistration: installing failed: %s", error.details)
             raise
 
-    def _tell(self, installation: Installation) -> None:
+    def _begin(
+        self,
+        work: Installation | PythonCheck,
+        words: str,
+        conclude: Callable[[], object],
+        again: Callable[[], object],
+    ) -> None:
+        self._work, self._words, self._startedS = work, words, time.monotonic()
+        self._conclude, self._again = conclude, again
+
+    def _tell(self, work: Installation | PythonCheck) -> None:
         seconds = secondsText(int(time.monotonic() - self._startedS))
-        line = "".join(installation.lastLines(1))[:LINE_LENGTH]
-        text = _("Installing {names}, {time} so far").format(names=installation.names, time=seconds)
+        line = "".join(work.lastLines(1))[:LINE_LENGTH]
+        text = self._words.format(names=work.names, time=seconds)
         text = f"{text}\n{line}" if line else text
         if text != self._shown:
             self._shown = text

@@ -22,6 +22,7 @@ from ProSTRegistrationLib.Panel.Messages import (
     showStatus,
     stageWords,
 )
+from ProSTRegistrationLib.Panel.OtherPython import OtherPython
 from ProSTRegistrationLib.Selection import registrationConfig
 from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
 
@@ -57,6 +58,7 @@ class RegisterStep:
         ui.adaptGroup.connect("toggled(bool)", lambda isOpen: self._askAdapted())
         self._isComplete = False
         self._installation = EngineInstallation(panel, self._showInstallation, self._sayFault)
+        self._otherPython = OtherPython(panel, self._installation, self._showInstallation)
 
     def refresh(self, situation: Situation) -> None:
         """Brings widgets up to date."""
@@ -85,6 +87,7 @@ class RegisterStep:
             self._askAdapted()
         ui.environmentLabel.text = self._engineText
         ui.environmentButton.text = _("Cancel") if self._installation.isRunning else _("Check")
+        self._otherPython.refresh(situation.isBusy)
 
     def makeReady(self, again: Callable[[], object]) -> bool:
         """True if the worker can work now; else begins to install, after asking, and calls ``again`` afterwards."""

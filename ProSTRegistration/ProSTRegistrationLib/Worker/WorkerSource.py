@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 import prostreg
 from prostreg.worker.protocol import TOKEN_VARIABLE
+from ProSTRegistrationLib.Worker.Interpreter import Interpreter, ownInterpreter
 from ProSTRegistrationLib.Worker.WorkerChannel import ChannelLost, WorkerChannel
 
 STARTUP_LIMIT_S = 90.0
@@ -32,12 +32,15 @@ class LocalWorker:
     """A worker process of this machine, which connects back and ends with this process.
 
     Args:
-        interpreter: the Python that has torch; PythonSlicer where there is one.
+        interpreter: the Python that has torch: its path, or a function that is asked for it at each start; the
+            application's own if it is None.
         logFolder: folder for the worker's log file; the system's temporary one if it is None.
     """
 
-    def __init__(self, interpreter: str | None = None, logFolder: str | None = None) -> None:
-        self._interpreter = interpreter or shutil.which("PythonSlicer") or sys.executable
+    def __init__(
+        self, interpreter: str | Callable[[], Interpreter] | None = None, logFolder: str | None = None
+    ) -> None:
+        self._choose = interpreter if callable(interpreter) else lambda: ownInterpreter(interpreter)
         self._logFolder = logFolder
         self._process: subprocess.Popen[bytes] | None = None
         self._listener: socket.socket | None = None
@@ -53,11 +56,12 @@ class LocalWorker:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.setblocking(False)
         port = self._listener.getsockname()[1]
-        command = [self._interpreter, "-m", "prostreg.worker", "--connect", f"127.0.0.1:{port}"]
+        interpreter = self._choose()
+        command = [*interpreter.command, "-m", "prostreg.worker", "--connect", f"127.0.0.1:{port}"]
         with self._openLog() as log:
             self._process = subprocess.Popen(
                 command,
-                env=self._environment(),
+                env=self._environment(interpreter),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -139,11 +143,11 @@ class LocalWorker:
         self.logPath = Path(path)
         return os.fdopen(handle, "wb")
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, interpreter: Interpreter) -> dict[str, str]:
         engineFolder = str(Path(prostreg.__file__).parent.parent)
-        searchPath = [engineFolder, *filter(None, [os.environ.get("PYTHONPATH")])]
+        searchPath = [engineFolder, *filter(None, [interpreter.environment.get("PYTHONPATH")])]
         return {
-            **os.environ,
+            **interpreter.environment,
             TOKEN_VARIABLE: self._token,
             "PYTHONPATH": os.pathsep.join(searchPath),
             "PYTHONFAULTHANDLER": "1",

@@ -32,8 +32,8 @@ def self_check(device: str) -> dict[str, Any]:
 
     Returns:
         ``ok``, ``device`` that registrations will run on, ``verdict`` for people, ``versions``, ``cuda`` (``works``,
-        ``fault``, ``name``, ``total_gib``, ``free_gib``), ``cpu`` (``name``, ``threads``), ``free_gib`` of memory, and ``drr_ms``, the time
-        of a small DRR; None where nothing can be computed.
+        ``fault``, ``name``, ``total_gib``, ``free_gib``), ``cpu`` (``name``, ``threads``), ``free_gib`` of memory, and
+        ``drr_ms``, the time of a small DRR; None where nothing can be computed.
     """
     fault = _tensor_fault("cpu")
     cuda = _cuda()
@@ -62,7 +62,7 @@ def _verdict(device: str, fault: str | None, cuda: dict[str, Any], drr_ms: float
 
 
 def _drr_ms() -> float:
-    """The shortest time of a DRR of 100 x 100 pixels from 64 x 64 x 64 voxels; the first one may have to be compiled."""
+    """The shortest time of a DRR of 100 x 100 pixels from 64 x 64 x 64 voxels; the first may have to be compiled."""
     volume = Volume(np.full((SIDE, SIDE, SIDE), 0.01, np.float32), np.diag([2.0, 2.0, 2.0, 1.0]))
     carm = CArm.from_sdd(1000.0, (1.5, 1.5), (DRR_PIXELS, DRR_PIXELS))
     pose = standard_view("PA", volume.centre_mm, 700.0)[np.newaxis]
