@@ -1,9 +1,12 @@
-"""The Slicer module as Slicer finds it. The work is done in ProSTRegistrationLib and, behind it, prostreg."""
+"""The Slicer module as Slicer finds it. The work is done in ProSTRegistrationLib and, behind it, prostreg.
+
+Read whenever Slicer starts: panel and readers are imported when somebody opens the module.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 if sys.version_info < (3, 10):
     # Before anything that an older Python cannot read, so that the error log has a sentence.
@@ -20,11 +23,12 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
-from ProSTRegistrationLib.Logic import Logic
-from ProSTRegistrationLib.Panel.Panel import Panel
-from ProSTRegistrationLib.ParameterNode import ProSTRegistrationParameterNode
-from ProSTRegistrationLib.SampleDataSets import registerSampleData
+from ProSTRegistrationLib.SampleEntries import registerSampleData
 from ProSTRegistrationLib.Views.CheckLayout import registerCheckLayout
+
+if TYPE_CHECKING:
+    from ProSTRegistrationLib.Panel.Panel import Panel
+    from ProSTRegistrationLib.ParameterNode import ProSTRegistrationParameterNode
 
 LIBRARY = ("ProSTRegistrationLib", "prostreg")
 
@@ -86,6 +90,8 @@ class ProSTRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.panel: Panel | None = None
 
     def setup(self) -> None:
+        from ProSTRegistrationLib.Panel.Panel import Panel
+
         super().setup()
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/ProSTRegistration.ui"))
         self.layout.addWidget(uiWidget)
@@ -150,10 +156,14 @@ class ProSTRegistrationLogic(ScriptedLoadableModuleLogic):
     """The use cases without a panel: ``registration`` is a ProSTRegistrationLib.Logic."""
 
     def __init__(self) -> None:
+        from ProSTRegistrationLib.Logic import Logic
+
         super().__init__()
         self.registration = Logic(slicer.mrmlScene)
 
     def getParameterNode(self) -> ProSTRegistrationParameterNode:
+        from ProSTRegistrationLib.ParameterNode import ProSTRegistrationParameterNode
+
         return ProSTRegistrationParameterNode(super().getParameterNode())
 
 

@@ -1,10 +1,9 @@
-"""The samples: their entries in Slicer's SampleData module, and a sample case's way into the scene."""
+"""A sample case's way into the scene."""
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,25 +33,7 @@ if TYPE_CHECKING:
     from prostreg.registration.case import Case
     from ProSTRegistrationLib.Nodes.Scene import Scene
 
-CATEGORY = "ProST Registration"
-SAMPLES = {
-    "spine": ("Spine CT and fluoroscopy", "SampleSpine.png"),
-    "phantom": ("Phantom CT and fluoroscopy", "SamplePhantom.png"),
-}
-"""Kind, as the worker's command "sample" knows it -> what SampleData shows, and its thumbnail."""
-ICON_FOLDER = Path(__file__).resolve().parent.parent / "Resources" / "Icons"
 SOD_STEP_MM = 10.0
-
-
-@dataclass(frozen=True)
-class SampleLoader:
-    """The reader that SampleData calls when somebody chooses a sample; two of the same kind read alike."""
-
-    kind: str
-    load: Callable[[str], object] = field(repr=False, compare=False)
-
-    def __call__(self, source: object) -> None:
-        self.load(self.kind)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,29 +53,6 @@ class SampleNodes:
     parts: list[str]
     fluoroscopy: vtkMRMLScalarVolumeNode
     landmarks: vtkMRMLMarkupsFiducialNode | None
-
-
-def registerSampleData(load: Callable[[str], object]) -> None:
-    """Adds the samples to the SampleData module, where there is one. Loads nothing.
-
-    Args:
-        load: called with a kind, a key of SAMPLES, when somebody chooses that sample.
-    """
-    if importlib.util.find_spec("SampleData") is None:
-        return
-    import SampleData
-
-    for kind, (name, thumbnail) in SAMPLES.items():
-        # Without addresses: SampleData has nothing to fetch, the worker makes or fetches all.
-        SampleData.SampleDataLogic.registerCustomSampleDataSource(
-            category=CATEGORY,
-            sampleName=name,
-            thumbnailFileName=str(ICON_FOLDER / thumbnail),
-            uris=[],
-            fileNames=[],
-            nodeNames=[],
-            customDownloader=SampleLoader(kind, load),
-        )
 
 
 def loadSampleCase(scene: Scene, casePath: Path) -> SampleNodes:

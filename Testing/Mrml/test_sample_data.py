@@ -19,11 +19,12 @@ from prostreg.errors import InputError
 from prostreg.geometry.frames import mean_distance_mm, transform_points
 from prostreg.registration.case_file import read_case
 from prostreg.samples.demo_case import write_phantom_case
-from ProSTRegistrationLib import SampleDataSets
+from ProSTRegistrationLib import SampleEntries
 from ProSTRegistrationLib.Nodes.CArmSettings import settingsOf
 from ProSTRegistrationLib.Nodes.Landmarks import landmarkPointsMm, referencePose
 from ProSTRegistrationLib.Nodes.Scene import Scene
-from ProSTRegistrationLib.SampleDataSets import loadSampleCase, registerSampleData
+from ProSTRegistrationLib.SampleDataSets import loadSampleCase
+from ProSTRegistrationLib.SampleEntries import registerSampleData
 
 
 @pytest.fixture(scope="module")
@@ -208,10 +209,10 @@ def realSampleData():
 def test_the_real_sample_data_takes_our_sources(realSampleData):
     source, names = realSampleData
     assert list(inspect.signature(SampleDataLogic.registerCustomSampleDataSource).parameters) == names
-    loader = SampleDataSets.SampleLoader("phantom", print)
+    loader = SampleEntries.SampleLoader("phantom", print)
     first, second = (
         source(sampleName="a", uris=[], fileNames=[], nodeNames=[], customDownloader=entry, thumbnailFileName="t")
-        for entry in (loader, SampleDataSets.SampleLoader("phantom", len))
+        for entry in (loader, SampleEntries.SampleLoader("phantom", len))
     )
     assert first == second
     assert first.sampleDescription == "a"

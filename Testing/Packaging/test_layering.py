@@ -209,6 +209,12 @@ def test_slicer_side_imports_before_anything_is_installed(repository: Path, pack
     assert count_modules_imported(repository, package, NOT_IN_SLICER, in_slicer=True) >= 1
 
 
+@needs_slicer_core
+def test_start_of_slicer_imports_neither_panel_nor_engine_nor_readers(repository: Path) -> None:
+    blocked = {*NOT_IN_SLICER, "prostreg", "numpy", "SimpleITK", "pydicom", "PIL"}
+    assert count_modules_imported(repository, "ProSTRegistration", blocked, in_slicer=True) == 1
+
+
 def test_slicer_side_never_names_what_slicer_lacks(repository: Path, python_files: list[str]) -> None:
     assert offenders(repository, [*library_files(python_files), MODULE], NOT_IN_SLICER) == {}
 

@@ -1,4 +1,4 @@
-"""Slicer's Python comes and goes; modules are loaded, entered, reloaded and unloaded; packages and DICOM headers."""
+"""Slicer's Python comes and goes; modules are loaded, entered, reloaded and unloaded; and DICOM headers."""
 
 import sys
 
@@ -11,7 +11,7 @@ from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
 from SlicerFacade.Driving import Driver
 from SlicerFacade.Installation import installed
 
-NAMES = ("qt", "ctk", "slicer.i18n", "slicer.packaging", "slicer.parameterNodeWrapper", "slicer.ScriptedLoadableModule")
+NAMES = ("qt", "ctk", "slicer.i18n", "slicer.parameterNodeWrapper", "slicer.ScriptedLoadableModule")
 
 
 def testEverythingIsTakenAwayAgain(samplePath):
@@ -124,26 +124,6 @@ def testParameterNodesAreSingletonsOfTheScene(facade, sample):
     assert node.GetAttribute("ModuleName") == "Sample"
     facade.scene.Clear(0)
     assert sample.logic.getParameterNode().GetAttribute("ModuleName") == "Sample"
-
-
-def testPackagesAreAskedForAndNotInstalled(facade, tmp_path):
-    import qt
-
-    path = tmp_path / "requirements.txt"
-    path.write_text("# needed\n--index-url x\nnumpy>=1.20\ncma>=3.3\n", encoding="utf-8")
-    requirements = slicer.packaging.load_requirements(path)
-    assert [requirement.name for requirement in requirements] == ["numpy", "cma"]
-    assert slicer.packaging.pip_check("numpy>=1.20")
-    assert not slicer.packaging.pip_check("no-such-package-here")
-    facade.packages.pretendMissing("cma")
-    assert not slicer.packaging.pip_check(requirements)
-    facade.dialogs.answerNext(qt.QMessageBox.Cancel, qt.QMessageBox.Ok)
-    with pytest.raises(RuntimeError):
-        slicer.packaging.pip_ensure(requirements, requester="Sample")
-    slicer.packaging.pip_ensure(requirements, requester="Sample")
-    slicer.packaging.pip_ensure(requirements, requester="Sample")
-    assert [install.requirements for install in facade.packages.installs] == [("cma>=3.3",)]
-    assert len(facade.dialogs.shown) == 2
 
 
 def testDicomHeadersAreText(facade, tmp_path):

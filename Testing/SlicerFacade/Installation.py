@@ -1,13 +1,12 @@
 """Puts Slicer's Python in place for a while: qt, ctk, slicer.app, slicer.mrmlScene and the rest.
 
 With the environment variable SLICER_BASE_PYTHON, the folder Base/Python of Slicer's sources, Slicer's own
-ScriptedLoadableModule, parameterNodeWrapper, i18n and packaging are used instead of those written here.
+ScriptedLoadableModule, parameterNodeWrapper and i18n are used instead of those written here.
 """
 
 import contextlib
 import functools
 import importlib
-import importlib.util
 import os
 import sys
 import types
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import slicer
 
-from SlicerFacade import Packaging, PythonQtDialect  # isort: skip  (before PySide6: it chooses how enums are)
+from SlicerFacade import PythonQtDialect  # isort: skip  (before PySide6: it chooses how enums are)
 from PySide6 import QtCore
 
 from SlicerFacade.Complaints import complaintsGoTo
@@ -25,7 +24,6 @@ STAND_IN_MODULES = {
     "slicer.ScriptedLoadableModule": "SlicerFacade.ScriptedModule",
     "slicer.parameterNodeWrapper": "SlicerFacade.ParameterNodes",
     "slicer.i18n": "SlicerFacade.Translation",
-    "slicer.packaging": "SlicerFacade.Packaging",
 }
 
 
@@ -37,7 +35,6 @@ class Facade:
         headless: ProSTRegistrationLib's HeadlessScene, which saves and loads.
         app: slicer.app.
         dialogs: Dialogs; what the user was shown, and the answers to come.
-        packages: Packaging.Packages.
         dicomDatabase: DicomDatabase.
         views: OffscreenViews, or None where nothing can be drawn.
         uncaught: exceptions of slots and timers that no one caught, and Qt's own complaints.
@@ -51,7 +48,7 @@ class Facade:
 
         self.headless, self.scene = headless, headless.scene
         self.applicationLogic = headless.applicationLogic
-        self.dialogs, self.packages, self.dicomDatabase = Dialogs(), Packaging.Packages(), DicomDatabase()
+        self.dialogs, self.dicomDatabase = Dialogs(), DicomDatabase()
         self.uncaught = []
         self._temporary = Application.temporaryFolder()
         self.folder = Application.asPath(self._temporary)
@@ -123,7 +120,6 @@ def installed(headless):
         stack.callback(complaintsGoTo(facade.uncaught))
         useDialogs(facade.dialogs)
         stack.callback(useDialogs, None)
-        Packaging.usePackages(facade.packages)
         stack.callback(facade.close)
         facade.openWindow()
         yield facade
@@ -187,9 +183,7 @@ def _realModules():
     slicer.__path__.append(str(folder))
     try:
         for name in STAND_IN_MODULES:
-            # Slicer 5.10 has no slicer.packaging.
-            if importlib.util.find_spec(name) is not None:
-                importlib.import_module(name)
+            importlib.import_module(name)
     finally:
         slicer.__path__.remove(str(folder))
     found = {name: sys.modules[name] for name in set(sys.modules) - before if name.startswith("slicer.")}
@@ -197,8 +191,6 @@ def _realModules():
         del sys.modules[name]
         if name.count(".") == 1:
             vars(slicer).pop(name.partition(".")[2], None)
-    if "slicer.packaging" in found:
-        Packaging.recordInsteadOfInstalling(found["slicer.packaging"])
     return found
 
 
