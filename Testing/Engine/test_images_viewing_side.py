@@ -52,6 +52,13 @@ def view_of(folder: Path, flip: bool | None = None, camera: dict[str, Any] | Non
     return made
 
 
+@pytest.mark.parametrize(("flip", "orientation"), [(None, ["L", "F"]), (False, None), (True, None), (None, None)])
+def test_a_side_is_known_where_the_user_or_the_tags_tell_it(tmp_path: Path, flip: bool | None, orientation: Any):
+    tags = {} if orientation is None else {"PatientOrientation": orientation}
+    view = view_of(tmp_path, flip, TOLD, **tags)
+    assert view.is_side_known is (flip is not None or orientation is not None)
+
+
 MASK = np.zeros(PICTURE.shape, dtype=bool)
 MASK[:, : WIDTH // 2] = True
 

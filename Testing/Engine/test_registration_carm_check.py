@@ -23,6 +23,7 @@ from prostreg.registration.carm.carm_check import (
     carm_checked,
     centred_profile,
     doubted,
+    expected_without_check,
     fit_of,
     pose_precision,
     with_carm,
@@ -176,12 +177,24 @@ def profiles_that_tell(tops, pulls):
 def test_the_profile_is_taken_where_the_image_tells_the_distance_best(monkeypatch, tops, pulls, centres, kept):
     made, stand_in = profiles_that_tell(tops, pulls)
     monkeypatch.setattr("prostreg.registration.carm.carm_check.carm_profile", stand_in)
-    precision = Precision(None, CHART, Parabola(np.ones(6), -np.eye(6), np.zeros((50, 6))), PRECISE)
+    precision = Precision(None, CHART, Parabola(np.ones(6), -np.eye(6), np.zeros((50, 6))), PRECISE, np.eye(6))
     profile = centred_profile(precision, TRUE_CARM)
     np.testing.assert_allclose(made, centres, rtol=0.02)
     assert profile.centre[0] == made[kept]
     fit = fit_of(profile, TRUE_CARM)
     assert np.log(fit.sdd_mm / 1000) == pytest.approx(tops[kept], rel=0.2)
+
+
+@pytest.mark.parametrize(("accuracy", "share"), [("calibrated", 0.005), ("dicom", 0.01), ("preset", 0.05)])
+def test_a_run_that_was_stopped_expects_all_that_is_not_known_of_its_carm(accuracy, share):
+    carm = replace(TRUE_CARM, accuracy=accuracy)
+    covariance = np.diag([0.0, 0.0, 0.0, 0.0, 0.0, 2.0**2])
+    precision = Precision(None, CHART, Parabola(np.ones(6), -np.eye(6), np.zeros((50, 6))), PRECISE, covariance)
+    expected = expected_without_check(precision, carm, CENTRE[None])
+    assert expected.along_mm == pytest.approx(np.hypot(2.0, share * DEPTH_MM), rel=0.05)
+    point_mm = {"calibrated": 0.003, "dicom": 0.005, "preset": 0.02}[accuracy] * 120 * 4 * DEPTH_MM / 1000
+    assert expected.across_mm == pytest.approx(2**0.5 * point_mm, rel=0.05)
+    np.testing.assert_array_equal(expected.translation_mm, PRECISE.translation_mm)
 
 
 @pytest.mark.parametrize(("accuracy", "share"), [("calibrated", 0.005), ("dicom", 0.01), ("preset", 0.05)])

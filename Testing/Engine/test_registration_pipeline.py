@@ -214,6 +214,13 @@ def test_left_and_right_of_a_symmetric_body_cannot_be_told_and_are_not_accepted(
     assert result.reasons[0].startswith("left and right cannot be told apart here")
 
 
+def test_a_symmetric_body_seen_from_a_known_side_is_not_doubted_for_that(symmetric):
+    (view,) = symmetric.views
+    known = replace(symmetric, views=(replace(view, is_side_known=True),))
+    result = register(known, RegistrationConfig(method="cmaes", **QUICK))
+    assert not any("left and right" in reason for reason in result.reasons)
+
+
 @pytest.mark.parametrize("view", [0, 1])
 def test_an_image_that_is_not_mirrored_is_not_called_so(case, view):
     pose = case.truth_world_from_volume

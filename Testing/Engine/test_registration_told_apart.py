@@ -19,10 +19,18 @@ from prostreg.outputs.result_file import result_to_dict
 from prostreg.registration.acceptance import MOST_IF_DOUBTED
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.neighbours.rivals import Comparison, Rival, _both_ways, moved, with_bones_around
+from prostreg.registration.neighbours import told_apart
+from prostreg.registration.neighbours.rivals import (
+    Comparison,
+    Rival,
+    RivalSearch,
+    _both_ways,
+    moved,
+    with_bones_around,
+)
 from prostreg.registration.neighbours.told_apart import STAGE, UNCHECKED, _ToldApart
 from prostreg.registration.registering import register
-from prostreg.registration.result import Progress
+from prostreg.registration.result import Progress, Result
 from prostreg.samples.phantom import VERTEBRA_LABELS, make_phantom
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 
@@ -107,6 +115,31 @@ def test_an_image_of_one_vertebra_alone_does_not_tell_its_level(row):
     assert result.status == "uncertain"
     assert "may be one level off: a place" in result.reasons[0]
     assert "fit the image as well there" in result.reasons[0]
+
+
+@pytest.mark.parametrize("is_better", [True, False])
+def test_a_search_that_failed_goes_on_from_a_better_place(row, monkeypatch, is_better):
+    """It may have begun on a wrong level."""
+    there, case = np.diag([1.0, 1.0, 1.0, 1.0]), row.started(0, 1)
+    there[:3, 3] = 1.0, 2.0, 3.0
+    starts = []
+
+    def search(case, config, on_progress, is_cancelled):
+        starts.append(case.initial_world_from_volume)
+        status, confidence = ("accepted", 0.9) if len(starts) == 2 else ("failed", 0.1)
+        pose = case.initial_world_from_volume
+        return Result("one", status, confidence, pose, (pose,), (), 1.0, "cpu", "", None, {}, {}, reasons=("so",))
+
+    def comparison(self, pose):
+        here, rival = compared(0.2, 0.6 if is_better and len(starts) == 1 else 0.1).elsewhere[0], compared(0.2).here
+        return Comparison(rival, (replace(here, world_from_volume=there),))
+
+    monkeypatch.setattr(told_apart, "register_from_start", search)
+    monkeypatch.setattr(RivalSearch, "compared", comparison)
+    result = register(case, CONFIG)
+    assert result.status == ("accepted" if is_better else "failed")
+    assert result.reasons == ("so",)
+    np.testing.assert_array_equal(starts[-1], there if is_better else case.initial_world_from_volume)
 
 
 def compared(here: float, *elsewhere: float) -> Comparison:

@@ -15,6 +15,7 @@ from prostreg.errors import InputError
 from prostreg.evaluation.sources.case_folders import CASE_FILE, case_files
 from prostreg.evaluation.sources.case_series import CaseSeries
 from prostreg.evaluation.sources.case_source import read_source
+from prostreg.evaluation.sources.misspecified import read_misspecification
 from prostreg.evaluation.sources.motion import read_motion
 from prostreg.evaluation.sources.starts import read_starts
 from prostreg.files import sha256_of
@@ -83,7 +84,7 @@ class Protocol(CaseSeries):
         return protocol_from_dict({**kept, "source": {"kind": "case-folders", "files": files}, "cases": len(files)})
 
 
-_ROW_KEYS = ("name", "source", "starts", "motion", "seed", "landmarks_mm", "settings")
+_ROW_KEYS = ("name", "source", "starts", "motion", "seed", "landmarks_mm", "misspecified", "settings")
 
 
 def protocol_names() -> tuple[str, ...]:
@@ -103,7 +104,17 @@ def read_protocol(name_or_path: str | Path) -> Protocol:
     if path.suffix != ".json" and not path.is_file():
         known = ", ".join(protocol_names())
         raise InputError(f"There is no protocol '{name_or_path}': choose one of {known}, or give the path of a file.")
-    return protocol_from_dict(_with_parts(json_object(path, "protocol file"), path.parent, depth=0))
+    return protocol_from_dict(protocol_content(path))
+
+
+def protocol_content(path: Path) -> dict[str, Any]:
+    """The one object in a JSON file, each ``{"from": "other.json"}`` in it replaced by what that file holds.
+
+    Raises:
+        InputError: a file cannot be read, or files name each other in a circle.
+    """
+    content: dict[str, Any] = _with_parts(json_object(path, "protocol file"), path.parent, depth=0)
+    return content
 
 
 def protocol_from_dict(content: object) -> Protocol:
@@ -125,6 +136,7 @@ def protocol_from_dict(content: object) -> Protocol:
         cases=fields.whole("cases", 1, MOST_CASES),
         seed=fields.whole("seed", 0, LARGEST_SEED, 0),
         landmarks_mm=fields.points("landmarks_mm", ()),
+        misspecified=tuple(map(read_misspecification, fields.inners("misspecified", ()))),
         methods=fields.texts("methods", list(METHODS)),
         settings=_settings(fields),
         success_mm=fields.number("success_mm", 0.01, 1000.0, 10.0),

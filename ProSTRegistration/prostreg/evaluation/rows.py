@@ -12,6 +12,7 @@ from prostreg.evaluation.methods import WEIGHTS_DIGITS, registration_config, reg
 from prostreg.evaluation.pose_error import pose_error
 from prostreg.evaluation.protocol import Protocol
 from prostreg.evaluation.sources.case_source import CaseSource
+from prostreg.evaluation.sources.misspecified import NONE
 from prostreg.outputs.result_file import plain
 from prostreg.registration.case import Case
 from prostreg.registration.pipeline import mtre_mm
@@ -37,6 +38,8 @@ class Row:
         weights: first digits of the SHA256 of the network's weights; None where there was no network.
         expected_error: standard deviations: rotation_deg, translation_mm (three each), mtre_mm.
         attempts: every pose that was judged: mtre_mm, confidence, evidence.
+        misspecification: what the case was told wrongly; None where it was told as it is.
+        reasons: of the verdict.
         error: why the case could not be run, instead of numbers.
     """
 
@@ -71,6 +74,8 @@ class Row:
     expected_error: dict[str, Any] | None = None
     attempts: list[dict[str, Any]] = field(default_factory=list)
     world_from_volume: list[list[float]] | None = None
+    misspecification: str | None = None
+    reasons: list[str] = field(default_factory=list)
     error: str | None = None
 
     @property
@@ -137,7 +142,9 @@ class RowMaker:
     def _empty_row(self, number: int, method: str, case: Case | str) -> Row:
         protocol, seed = self._protocol, registration_seed(self._protocol, number)
         name = f"{protocol.name}-{number:04d}" if isinstance(case, str) else case.name
-        return Row(protocol.name, protocol.version, engine_digest(), number, name, method, seed)
+        row = Row(protocol.name, protocol.version, engine_digest(), number, name, method, seed)
+        wrong = protocol.misspecification(number)
+        return row if wrong == NONE else replace(row, misspecification=wrong.name)
 
 
 def _filled(row: Row, case: Case, result: Result) -> Row:
@@ -154,6 +161,7 @@ def _filled(row: Row, case: Case, result: Result) -> Row:
         stopped=result.stopped,
         weights=None if result.weights is None else result.weights["sha256"][:WEIGHTS_DIGITS],
         evidence=dict(result.evidence),
+        reasons=list(result.reasons),
         expected_error=None if expected is None else expected.to_dict(),
         attempts=[
             {

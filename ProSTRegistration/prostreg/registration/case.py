@@ -19,11 +19,13 @@ class View:
 
     Attributes:
         notes: sentences that the result shall repeat as warnings.
+        is_side_known: True where the user or the image's tags say from which side it is seen.
     """
 
     xray: XRay
     carm: CArm
     notes: tuple[str, ...] = ()
+    is_side_known: bool = False
 
 
 @dataclass(frozen=True, eq=False)

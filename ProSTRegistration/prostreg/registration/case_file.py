@@ -170,6 +170,7 @@ class _CaseReader:
         is_told = camera is not None and "K" in camera
         said = (None if is_told else image.note, image.polarity_note if polarity == "auto" else None)
         notes = [note for note in said if note is not None]
+        is_side_known = is_flipped is not None or (image.side is not None and image.side.is_told)
         if is_flipped is None and image.side is not None:
             is_flipped = image.side.is_from_detector
             notes.append(f'{image.side.sentence} "flip" of the view overrules this.')
@@ -185,7 +186,7 @@ class _CaseReader:
             return None
         if xray.polarity == "bone-dark" and float(pixels.min()) < 0:
             notes.append(_NEGATIVE)
-        return View(xray, carm, tuple(f"{fields.where}: {note}" for note in notes))
+        return View(xray, carm, tuple(f"{fields.where}: {note}" for note in notes), is_side_known)
 
     def _carm(
         self, camera: JsonFields | None, image: XRayImage | None, where: str

@@ -12,7 +12,7 @@ from prostreg.images.label_fit import label_fit
 from prostreg.machine import processor_name, versions
 from prostreg.registration.acceptance import Verdict, judge, needs_mirror_check, side_doubt
 from prostreg.registration.attempts import AttemptLog
-from prostreg.registration.carm.carm_check import Precision, carm_checked, pose_precision
+from prostreg.registration.carm.carm_check import Precision, carm_checked, expected_without_check, pose_precision
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.evidence import Evidence, MirrorFit
@@ -134,7 +134,7 @@ class _Run:
         """The objections to a pose that would be accepted."""
         if verdict.status != "accepted":
             return ()
-        side = None if mirror is None else side_doubt(mirror)
+        side = None if mirror is None or self._case.views[0].is_side_known else side_doubt(mirror)
         doubts = (label_fit(self._case.ct, self._case.anatomy).doubt(), side)
         return tuple(doubt for doubt in doubts if doubt is not None)
 
@@ -169,11 +169,11 @@ class _Run:
         return precision.added_to(evidence), precision
 
     def _report(self, verdict: Verdict, evidence: Evidence, precision: Precision | None, stopped: str | None) -> Result:
-        expected, carm_fit = None if precision is None else precision.expected, None
+        expected, carm_fit, carm = None, None, self._case.views[0].carm
         if precision is not None and stopped is None and verdict.status != "failed":
-            verdict, expected, carm_fit = carm_checked(
-                verdict, precision, self._case.views[0].carm, self._spread, self._points_mm
-            )
+            verdict, expected, carm_fit = carm_checked(verdict, precision, carm, self._spread, self._points_mm)
+        elif precision is not None:
+            expected = expected_without_check(precision, carm, self._points_mm)
         pose = self.search.best_pose()
         polarities = polarities_used(self._case, self.search.best.reading, verdict.confidence)
         return Result(

@@ -57,7 +57,7 @@ class ExpectedError:
             as given.
         translation_mm: (3,) of the anatomy's centre along them: along u, along v, depth; likewise.
         across_mm: root mean square over the anatomy's points, across the first view's beam; with what is not known of
-            the C-arm, where that was looked at (see `Result.carm_fit`).
+            the C-arm.
         along_mm: the same along the beam.
     """
 

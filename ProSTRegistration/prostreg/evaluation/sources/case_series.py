@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from prostreg.evaluation.sources.misspecified import NONE, Misspecification
 from prostreg.evaluation.sources.motion import Motion
 from prostreg.evaluation.sources.starts import Starts
 
@@ -22,6 +23,7 @@ class CaseSeries:
         cases: how many; a source with fewer gives all it has.
         seed: case ``n`` derives from (seed, n) and nothing else.
         landmarks_mm: (n, 3) in the volume frame, over which the mTRE is taken; empty where cases bring their own.
+        misspecified: what cases are told wrongly, in turn; empty where they are told as they are.
     """
 
     name: str
@@ -32,3 +34,8 @@ class CaseSeries:
     cases: int
     seed: int
     landmarks_mm: tuple[tuple[float, float, float], ...]
+    misspecified: tuple[Misspecification, ...]
+
+    def misspecification(self, number: int) -> Misspecification:
+        """The misspecification of case ``number``."""
+        return self.misspecified[number % len(self.misspecified)] if self.misspecified else NONE

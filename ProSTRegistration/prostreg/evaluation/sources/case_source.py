@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from prostreg.evaluation.sources import case_folders, deepfluoro, phantom_cases, simulated_cases, wrist_biplane
 from prostreg.evaluation.sources.case_series import CaseSeries
+from prostreg.evaluation.sources.misspecified import Misspecifier
 from prostreg.json_fields import JsonFields
 from prostreg.registration.case import Case
 
@@ -67,4 +68,20 @@ def make_case_source(series: CaseSeries, data_folder: Path | None) -> CaseSource
     Raises:
         InputError: lists the files that are missing, with where they come from.
     """
-    return SOURCES[series.source_kind].make_source(series, data_folder)
+    source = SOURCES[series.source_kind].make_source(series, data_folder)
+    if not series.misspecified:
+        return source
+    return _ToldWrongly(source, Misspecifier(series.misspecified, series.seed, data_folder, series.name))
+
+
+class _ToldWrongly:
+    """Cases of another source, as a protocol tells them wrongly."""
+
+    def __init__(self, source: CaseSource, misspecifier: Misspecifier) -> None:
+        self._source, self._misspecifier = source, misspecifier
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def case(self, number: int) -> Case:
+        return self._misspecifier.told(self._source.case(number), number)

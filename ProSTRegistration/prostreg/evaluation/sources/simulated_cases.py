@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.errors import FaultList, InputError
+from prostreg.errors import InputError
 from prostreg.evaluation.sources.case_series import CaseSeries
-from prostreg.evaluation.sources.data_files import DataFile, found_files, read_data_file
 from prostreg.evaluation.sources.imaging_setup import ImagingSetup, read_imaging_setup
+from prostreg.evaluation.sources.landmarks import surface_landmarks_mm
 from prostreg.evaluation.sources.motion import Motion
+from prostreg.evaluation.sources.patient import PatientFiles, open_patient, read_patient_files
 from prostreg.evaluation.sources.starts import with_start
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix
 from prostreg.images.anatomy import anatomy_from_labels
-from prostreg.images.reading import read_ct, read_labels
 from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.json_fields import JsonFields
@@ -31,11 +31,9 @@ TRUTH, START, SIMULATOR, MOTION = range(4)
 """Independent streams of random numbers of one case."""
 
 
-def read_source(fields: JsonFields) -> tuple[ImagingSetup, DataFile, DataFile, tuple[int, ...]]:
+def read_source(fields: JsonFields) -> tuple[ImagingSetup, PatientFiles, tuple[int, ...]]:
     """Reads the C-arm, its views and the simulator, the CT, its labels, and the values of the femora in them."""
-    setup = read_imaging_setup(fields)
-    ct, labels = (read_data_file(fields.inner(key)) for key in ("ct", "labels"))
-    return setup, ct, labels, fields.wholes("femora", ())
+    return read_imaging_setup(fields), read_patient_files(fields), fields.wholes("femora", ())
 
 
 def make_source(series: CaseSeries, data_folder: Path | None) -> SimulatedCases:
@@ -44,9 +42,8 @@ def make_source(series: CaseSeries, data_folder: Path | None) -> SimulatedCases:
     Raises:
         InputError: a file is missing or another one than the protocol names.
     """
-    setup, *files, femora = series.source
-    ct_path, labels_path = found_files(files, data_folder, series.name)
-    ct, labels = read_ct(ct_path), read_labels(labels_path)
+    setup, files, femora = series.source
+    ct, labels = open_patient(files, data_folder, series.name)
     return SimulatedCases(series, setup, ct, labels, [anatomy_from_labels(ct, labels, [value]) for value in femora])
 
 
@@ -54,14 +51,14 @@ class SimulatedCases:
     """Makes cases of one CT; a case depends on the protocol's seed and its number alone.
 
     Args:
-        series: with landmarks, and with starts or a motion.
+        series: with starts or a motion; where it has no landmarks, points of the anatomy's surface are taken.
         scene: C-arm, views, truth and simulator.
         ct: HU; all of it is seen in the images.
         labels: of which the scene's anatomy is registered.
         femora: bool masks of what may turn in its joint between CT and X-ray.
 
     Raises:
-        InputError: the protocol has no landmarks or says nothing about starts.
+        InputError: the protocol says nothing about starts.
     """
 
     def __init__(
@@ -72,17 +69,13 @@ class SimulatedCases:
         labels: Volume,
         femora: Sequence[NDArray[np.bool_]] = (),
     ) -> None:
-        faults = FaultList()
-        if not series.landmarks_mm:
-            faults.add(f'The protocol {series.name} has no "landmarks_mm": simulated cases need them for the mTRE.')
         if series.starts is None and series.motion is None:
-            faults.add(f'The protocol {series.name} has neither "starts" nor "motion": simulated cases need one.')
-        faults.raise_if_any()
+            raise InputError(f'The protocol {series.name} has neither "starts" nor "motion": simulated cases need one.')
         self._series, self._scene, self._ct = series, scene, ct
         self._anatomy = anatomy_from_labels(ct, labels, scene.anatomy)
         whole = Case(series.name, ct, self._anatomy, ())
         self._centre_mm = anatomy_centre_mm(anatomy_points_mm(whole))
-        self._landmarks_mm = np.array(series.landmarks_mm)
+        self._landmarks_mm = _landmarks_mm(series, ct, self._anatomy)
         self._carms = scene.carms(self._centre_mm)
         self._simulator = FluoroscopySimulator(ct, scene.simulator, femora)
 
@@ -124,3 +117,7 @@ class SimulatedCases:
 
     def _rng(self, number: int, stream: int) -> np.random.Generator:
         return np.random.default_rng([self._series.seed, number, stream])
+
+
+def _landmarks_mm(series: CaseSeries, ct: Volume, anatomy: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return np.array(series.landmarks_mm) if series.landmarks_mm else surface_landmarks_mm(ct, anatomy)

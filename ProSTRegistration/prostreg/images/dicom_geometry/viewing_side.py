@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,10 +38,12 @@ class ViewingSide:
     Attributes:
         is_from_detector: True where its columns have to be reversed.
         sentence: the decision and what it was made from.
+        is_told: True where the file tells it of this very picture, False where it is the custom of such devices.
     """
 
     is_from_detector: bool
     sentence: str
+    is_told: bool = False
 
 
 def viewing_side(tags: Tags) -> ViewingSide:
@@ -61,7 +63,7 @@ def viewing_side(tags: Tags) -> ViewingSide:
     if normal is not None and beam is not None:
         across = float(normal @ beam)
         if abs(across) >= LEAST_ACROSS:
-            return _decided(across < 0, f"{words} with {where}")
+            return replace(_decided(across < 0, f"{words} with {where}"), is_told=True)
         clash = f"{words} does not go with {where}; "
     if not is_joined:
         unknown = clash or "PatientOrientation and ViewPosition do not tell from which side the picture is seen; "

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_accuracy import CARM_ACCURACIES, CArmAccuracy
+from prostreg.geometry.carm_change import hiding_pose
 from prostreg.geometry.chart import PoseChart
 from prostreg.registration.acceptance import Verdict
 from prostreg.registration.carm.carm_profile import CArmProfile, carm_profile
@@ -65,12 +66,14 @@ class Precision:
         chart: at the pose.
         parabola: the score's shape there.
         expected: the error that follows.
+        covariance: (6, 6) of the pose, in the chart's parameters.
     """
 
     objective: Objective
     chart: PoseChart
     parabola: Parabola
     expected: ExpectedError
+    covariance: Array
 
     def added_to(self, evidence: Evidence) -> Evidence:
         """The evidence with the expected error."""
@@ -93,7 +96,7 @@ def pose_precision(objective: Objective, chart: PoseChart, spread: Array, points
     """
     parabola = pose_parabola(objective, chart)
     covariance = pose_covariance(parabola, spread, confidence_model().error_inflation)
-    return Precision(objective, chart, parabola, expected_error(covariance, chart, points_mm))
+    return Precision(objective, chart, parabola, expected_error(covariance, chart, points_mm), covariance)
 
 
 def carm_checked(
@@ -116,6 +119,20 @@ def carm_checked(
     )  # fmt: skip
     fit = fit_of(profile, carm)
     return doubted(verdict, fit, expected, carm), expected, fit
+
+
+def expected_without_check(precision: Precision, carm: CArm, points_mm: Array) -> ExpectedError:
+    """The expected error where there was no time to ask the image about the C-arm: all that is not known of it counts.
+
+    Args:
+        precision: of the pose.
+        carm: of the first view, as it was given.
+        points_mm: (n, 3) of the anatomy in the volume frame.
+    """
+    chart, deviations = precision.chart, _deviations(CARM_ACCURACIES[carm.accuracy], carm)
+    hidden = np.array([chart.parameters_of(hiding_pose(chart, change)) for change in np.diag(deviations)])
+    across_mm, along_mm = point_errors_mm(precision.covariance + hidden.T @ hidden, chart, points_mm)
+    return replace(precision.expected, across_mm=across_mm, along_mm=along_mm)
 
 
 def centred_profile(precision: Precision, carm: CArm) -> CArmProfile:

@@ -36,7 +36,8 @@ def register_told_apart(
 
     Where the CT has bones that look like the anatomy, the pose found is compared with those that would mistake one for
     the other. The search goes on from a better one, where it goes on until its pose convinces; a pose that the bones
-    around it cannot tell from another is not accepted.
+    around it cannot tell from another is not accepted. A search that failed may have begun on a wrong one, and goes on
+    likewise.
     """
     return _ToldApart(case, config, on_progress, is_cancelled).result()
 
@@ -57,7 +58,7 @@ class _ToldApart:
 
     def result(self) -> Result:
         result = self._registered(self._case)
-        if result.status == "failed" or result.stopped is not None:
+        if result.stopped is not None or (result.status == "failed" and not self._config.until_accepted):
             return result
         places = look_alikes(self._case.ct, self._case.anatomy)
         if not places:
@@ -89,7 +90,7 @@ class _ToldApart:
 
     def _with_comparison(self, result: Result, comparison: Comparison, search: RivalSearch, began: float) -> Result:
         """The result with what the comparison says of it."""
-        doubt = comparison.doubt()
+        doubt = None if result.status == "failed" else comparison.doubt()
         stage = StageReport(
             STAGE, search.evaluations, self._elapsed - began, comparison.here.confirmed, 1 + len(comparison.elsewhere)
         )

@@ -1,6 +1,9 @@
-"""Fits the confidence model on the rows of evaluations.
+"""Fits the confidence model on the rows of the study whose patients serve the fit.
 
-``python -m prostreg.evaluation.confidence_fit RESULTS.jsonl... --out confidence.json``
+``python -m prostreg.evaluation.confidence.fit FOLDER --out confidence.json``
+
+The model says whether this is the right place. Rows that were told a wrong C-arm, or a mirror image, are left out: the
+place fits as well there, and other checks look for what is wrong. Another patient's place counts as a wrong one.
 
 Every registration gives examples: the most convincing pose after each judgement, and the final one, as these are the
 poses that a verdict is given on. An example is right when its mTRE is below 10 mm. A registration weighs as much as
@@ -14,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +29,7 @@ from numpy.typing import NDArray
 
 import prostreg
 from prostreg.errors import InputError
-from prostreg.evaluation.rows import Row
+from prostreg.evaluation.confidence.study import StudyRow, read_study
 from prostreg.registration.confidence import SUCCESS_MM, confidence_model, features, precise_enough
 from prostreg.registration.evidence import Evidence
 
@@ -35,8 +39,8 @@ LEAST_PRECISION = 0.995
 LEAST_THRESHOLD = 0.8
 FAILED_BELOW = 0.2
 LIMITS = (
-    "Fitted on simulated X-rays of one patient's CT. Not a probability for other anatomies, real images or"
-    " implants; not for clinical decisions without looking at the overlay."
+    "Fitted on simulated X-rays of few patients. Not a probability for real images or implants; not for clinical"
+    " decisions without looking at the overlay."
 )
 
 DIRECTIONS = {"confirmed": 1, "chance": -1, "rivalry": -1, "surprise": -1}
@@ -68,25 +72,26 @@ class Examples:
     is_final: NDArray[np.bool_]
 
 
-def read_rows(paths: Sequence[Path]) -> list[Row]:
-    """All rows with a known error."""
-    lines = [line for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
-    rows = [Row.from_dict(json.loads(line)) for line in lines]
-    return [row for row in rows if row.mtre_mm is not None]
+def rows_to_fit(rows: Sequence[StudyRow]) -> list[StudyRow]:
+    """Those that ran, and whose place the model can tell."""
+    return [
+        entry for entry in rows if entry.row.evidence and (entry.wrong.is_place_right or entry.wrong.other is not None)
+    ]
 
 
-def examples_of(rows: Sequence[Row]) -> Examples:
+def examples_of(rows: Sequence[StudyRow]) -> Examples:
     """The judged poses of all rows."""
     values, expected, is_right, weights, groups, is_final = [], [], [], [], [], []
     names: tuple[str, ...] = ()
-    for group, row in enumerate(rows):
+    for group, entry in enumerate(rows):
+        row = entry.row
         judged = [*_leaders(row.attempts), {"mtre_mm": row.mtre_mm, "evidence": row.evidence}]
         for number, pose in enumerate(judged, start=1):
             named = features(Evidence(**pose["evidence"]))
             names = tuple(named)
             values.append(list(named.values()))
             expected.append(pose["evidence"]["expected_mtre_mm"])
-            is_right.append(pose["mtre_mm"] < SUCCESS_MM)
+            is_right.append(pose["mtre_mm"] is not None and pose["mtre_mm"] < SUCCESS_MM)
             weights.append(1 / len(judged))
             groups.append(group)
             is_final.append(number == len(judged))
@@ -166,28 +171,26 @@ def threshold(probabilities: NDArray[np.float64], is_right: NDArray[np.bool_]) -
     return 0.999
 
 
-def error_inflation(rows: Sequence[Row], now: float) -> float:
+def error_inflation(rows: Sequence[StudyRow], now: float) -> float:
     """Factor on the variances after which 90 % of the true errors lie within 1.645 expected deviations."""
     ratios = error_ratios(rows)
     return float(now * np.percentile(ratios**2, 90) / CHI_SQUARE_90) if len(ratios) else now
 
 
-def error_ratios(rows: Sequence[Row]) -> NDArray[np.float64]:
-    """True error over expected deviation (successes, 6)."""
+def error_ratios(rows: Sequence[StudyRow]) -> NDArray[np.float64]:
+    """True error over expected deviation (right ones, 6)."""
     ratios = []
-    for row in rows:
-        known = row.expected_error is not None and row.turn_errors_deg is not None and row.shift_errors_mm is not None
-        if not known or row.mtre_mm is None or row.mtre_mm >= SUCCESS_MM:
+    for entry in rows:
+        row = entry.row
+        if not entry.is_right or row.expected_error is None:
             continue
         true = np.array([*(row.turn_errors_deg or ()), *(row.shift_errors_mm or ())])
-        expected = np.array(
-            [*(row.expected_error or {})["rotation_deg"], *(row.expected_error or {})["translation_mm"]]
-        )
+        expected = np.array([*row.expected_error["rotation_deg"], *row.expected_error["translation_mm"]])
         ratios.append(true / expected)
     return np.array(ratios)
 
 
-def model_of(rows: Sequence[Row], inflation_now: float) -> dict[str, Any]:
+def model_of(rows: Sequence[StudyRow], inflation_now: float) -> dict[str, Any]:
     """The content of confidence.json, its card included."""
     examples = examples_of(rows)
     inflation = error_inflation(rows, inflation_now)
@@ -196,7 +199,7 @@ def model_of(rows: Sequence[Row], inflation_now: float) -> dict[str, Any]:
     accepted_from = threshold(probabilities[examples.is_final], examples.is_right[examples.is_final])
     return {
         "intercept": round(intercept, 4),
-        "weights": {name: round(float(slope), 4) for name, slope in zip(examples.names, slopes, strict=True)},
+        "weights": {name: round(float(slope), 4) for name, slope in zip(examples.names, slopes, strict=True) if slope},
         "accepted_from": accepted_from,
         "failed_below": FAILED_BELOW,
         "error_inflation": round(inflation, 3),
@@ -205,13 +208,13 @@ def model_of(rows: Sequence[Row], inflation_now: float) -> dict[str, Any]:
 
 
 def _card(
-    rows: Sequence[Row], examples: Examples, probabilities: NDArray[np.float64], accepted_from: float
+    rows: Sequence[StudyRow], examples: Examples, probabilities: NDArray[np.float64], accepted_from: float
 ) -> dict[str, Any]:
     final = examples.is_final
     right, accepted = examples.is_right[final], probabilities[final] >= accepted_from
     return {
         "what": f"probability that the mTRE is below {SUCCESS_MM:g} mm, from what a run knows",
-        "command": "python -m prostreg.evaluation.confidence_fit",
+        "command": "python -m prostreg.evaluation.confidence.fit",
         "prostreg": prostreg.__version__,
         "fitted_on": _origins(rows),
         "examples": len(examples.groups),
@@ -228,25 +231,26 @@ def _card(
     }
 
 
-def _origins(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    counts: dict[tuple[str, str, str, str], int] = {}
-    for row in rows:
-        key = (row.protocol, row.version, row.engine, row.method)
-        counts[key] = counts.get(key, 0) + 1
-    names = ("protocol", "version", "engine", "method")
-    return [{**dict(zip(names, key, strict=True)), "registrations": count} for key, count in sorted(counts.items())]
+def _origins(rows: Sequence[StudyRow]) -> list[dict[str, Any]]:
+    counts = Counter((entry.group.name, entry.row.engine) for entry in rows)
+    return [
+        {"group": group, "engine": engine, "registrations": count} for (group, engine), count in sorted(counts.items())
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fits, writes the model, and prints its card."""
-    parser = argparse.ArgumentParser(prog="python -m prostreg.evaluation.confidence_fit", description=__doc__)
-    parser.add_argument("results", nargs="+", type=Path, metavar="RESULTS.jsonl")
+    parser = argparse.ArgumentParser(prog="python -m prostreg.evaluation.confidence.fit", description=__doc__)
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="as prostreg.evaluation.confidence.run left it")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     given = parser.parse_args(arguments)
     try:
-        rows = read_rows(given.results)
-    except (OSError, ValueError, InputError) as error:
-        print(f"The results cannot be read: {error}", file=sys.stderr)
+        rows = rows_to_fit(read_study().rows(given.folder, "fit"))
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if len({entry.is_right for entry in rows}) < 2:
+        print(f"{given.folder} has no right and wrong results of the study: run more of it.", file=sys.stderr)
         return 2
     model = model_of(rows, confidence_model().error_inflation)
     given.out.write_text(json.dumps(model, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
