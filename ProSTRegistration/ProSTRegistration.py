@@ -148,8 +148,12 @@ class ProSTRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def showParameterNode(self) -> None:
         """Shows the scene's parameter node, which is made if the scene has none; in a batch, when it has ended."""
-        if self.panel is not None and self.panel.isSceneAtRest:
-            self.panel.setParameters(self.logic.getParameterNode())
+        if self.panel is None or not self.panel.isSceneAtRest:
+            return
+        shown, parameters = self.panel.parameters, self.logic.getParameterNode()
+        if shown is None or shown.parameterNode is not parameters.parameterNode:
+            # Slicer 5.10 goes on observing the node for a wrapper that was shown before.
+            self.panel.setParameters(parameters)
 
 
 class ProSTRegistrationLogic(ScriptedLoadableModuleLogic):

@@ -36,14 +36,21 @@ from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
 from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
 from SlicerFacade.Driving import Driver
 from SlicerFacade.Installation import installed
+from SlicerFacade.Profiles import SLICER_5_12
 
 LIBRARY = ("ProSTRegistrationLib", "prostreg")
 
 
 @pytest.fixture
-def facade():
+def profile():
+    """The Slicer that the facade behaves as; tests in which the difference shows take EACH_SLICER as parameter."""
+    return SLICER_5_12
+
+
+@pytest.fixture
+def facade(profile):
     """Slicer's Python in place, with a scene, a main window and nothing loaded."""
-    with libraryKept(), HeadlessScene() as headless, installed(headless) as made:
+    with libraryKept(), HeadlessScene() as headless, installed(headless, profile) as made:
         yield made
 
 

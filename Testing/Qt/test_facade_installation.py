@@ -5,11 +5,13 @@ import sys
 import pydicom
 import pytest
 import slicer
+import vtk
 from pydicom.dataset import FileMetaDataset
 
 from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
 from SlicerFacade.Driving import Driver
 from SlicerFacade.Installation import installed
+from SlicerFacade.Profiles import EACH_SLICER, SLICER_5_12
 
 NAMES = ("qt", "ctk", "slicer.i18n", "slicer.parameterNodeWrapper", "slicer.ScriptedLoadableModule")
 
@@ -124,6 +126,23 @@ def testParameterNodesAreSingletonsOfTheScene(facade, sample):
     assert node.GetAttribute("ModuleName") == "Sample"
     facade.scene.Clear(0)
     assert sample.logic.getParameterNode().GetAttribute("ModuleName") == "Sample"
+
+
+@pytest.mark.parametrize("profile", EACH_SLICER, ids=str)
+def testTheApplicationTellsTheVersionOfItsProfile(profile, facade):
+    assert (slicer.app.majorVersion, slicer.app.minorVersion) == profile.version
+    assert slicer.app.applicationVersion.startswith("{}.{}.".format(*profile.version))
+
+
+@pytest.mark.parametrize("profile", EACH_SLICER, ids=str)
+def testHiddenNodesAreSavedByTheLaterSlicer(profile, facade, tmp_path):
+    """vtkMRMLScene::Commit: SavePrivateStorableNodes is in 5.12 and not in 5.10."""
+    hidden = facade.scene.AddNewNodeByClass("vtkMRMLTableNode", "Hidden")
+    hidden.SetHideFromEditors(True)
+    hidden.GetTable().AddColumn(vtk.vtkFloatArray())
+    facade.ioManager.saveByDialog(tmp_path / "scene.mrml")
+    assert (tmp_path / "scene_Private").exists() == (profile is SLICER_5_12)
+    assert ("scene_Private" in (tmp_path / "scene.mrml").read_text(encoding="utf-8")) == (profile is SLICER_5_12)
 
 
 def testDicomHeadersAreText(facade, tmp_path):

@@ -5,6 +5,8 @@ import pathlib
 import pytest
 import slicer
 
+from SlicerFacade.Profiles import EACH_SLICER, SLICER_5_10
+
 
 @pytest.fixture
 def ct(facade):
@@ -52,6 +54,15 @@ def testDisconnectedWidgetsAreLeftAlone(driver, sample):
     assert sample.parameterNode.count == 1
     sample.tag = sample.parameterNode.connectGui(sample.ui)
     assert sample.ui.countBox.value == 1
+
+
+@pytest.mark.parametrize("profile", EACH_SLICER, ids=str)
+def testObserversOfWidgetsThatWereDisconnectedStayInSlicer510(profile, sample, monkeypatch):
+    """wrapper.py, disconnectGui: 5.12 keeps the tag of its observer and removes it."""
+    removed = []
+    monkeypatch.setattr(type(sample.parameterNode), "RemoveObserver", lambda _, tag: removed.append(tag))
+    sample.parameterNode.disconnectGui(sample.tag)
+    assert len(removed) == (0 if profile is SLICER_5_10 else 1)
 
 
 def testValuesThatDoNotFitAreRefused(sample, ct):

@@ -12,6 +12,7 @@ from Patience import PATIENCE_S
 from ProSTRegistrationLib.Nodes.Landmarks import prepareLandmarkLists
 from ProSTRegistrationLib.Nodes.Scene import Scene
 from ProSTRegistrationLib.Views.CheckLayout import CARM_VIEW, DRR_VIEW, FLUOROSCOPY_VIEW, LAYOUT_ID, viewNode
+from SlicerFacade.Profiles import EACH_SLICER
 
 
 @pytest.fixture
@@ -229,6 +230,7 @@ def test_a_view_without_size_is_left_alone_until_it_has_one(driver, checking, ca
     assertQuiet(panel, caplog)
 
 
+@pytest.mark.parametrize("profile", EACH_SLICER, ids=str)
 def test_pictures_have_their_colours_after_the_save_dialog(driver, facade, checking, tmp_path):
     """Slicer 5.10 saves no files of hidden nodes, in which colour tables and volume properties keep what they hold."""
     panel, _ct, _xray = checking
@@ -248,6 +250,29 @@ def test_pictures_have_their_colours_after_the_save_dialog(driver, facade, check
     driver.pump(0.2)
     assert np.array_equal(contents()[0], colors)
     assert contents()[1] == opacities
+
+
+@pytest.mark.parametrize("profile", EACH_SLICER, ids=str)
+def test_coming_back_to_the_module_adds_no_observers(profile, driver, panelWidget, monkeypatch):
+    """Slicer 5.10 keeps those of a parameter node whose widgets are disconnected."""
+    wrapper = type(panelWidget.panel.parameters)
+    adding, removing, added, removed = wrapper.AddObserver, wrapper.RemoveObserver, [], []
+
+    def add(*arguments):
+        added.append(adding(*arguments))
+        return added[-1]
+
+    def remove(wrapped, tag):
+        removed.append(tag)
+        removing(wrapped, tag)
+
+    monkeypatch.setattr(wrapper, "AddObserver", add)
+    monkeypatch.setattr(wrapper, "RemoveObserver", remove)
+    for _ in range(3):
+        driver.leave()
+        driver.enter("ProSTRegistration")
+        driver.pump()
+    assert len(added) == len(removed)
 
 
 def test_nothing_holds_a_node_that_has_left_the_scene(driver, facade, checking):

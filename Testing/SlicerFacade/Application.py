@@ -8,9 +8,6 @@ from PySide6 import QtCore, QtWidgets
 
 from SlicerFacade.Connections import endConnectionsOf
 
-VERSION = (5, 12)
-
-
 LAUNCHER_VARIABLES = (
     "LD_LIBRARY_PATH", "PIP_REQUIRE_VIRTUALENV", "PYTHONHOME", "PYTHONNOUSERSITE", "PYTHONPATH", "QT_PLUGIN_PATH",
     "SSL_CERT_FILE",
@@ -22,14 +19,14 @@ APPLICATION_SIGNALS = {"mrmlSceneChanged(vtkMRMLScene*)": "mrmlSceneChanged"}
 class SlicerApplication(QtWidgets.QApplication):
     """What a module uses of Slicer's application."""
 
-    ownState = ("_context", "_isTesting")
+    ownState = ("_context", "_isTesting", "profile")
     startupCompleted = QtCore.Signal()
     mrmlSceneChanged = QtCore.Signal(object)
     vtkSignals = APPLICATION_SIGNALS
 
     def start(self, context):
         """Serves an installation of the facade, an Installation.Facade."""
-        self._context, self._isTesting = context, False
+        self._context, self._isTesting, self.profile = context, False, context.profile
 
     def stop(self):
         """Forgets who listened; the object itself lives as long as the process."""
@@ -95,15 +92,15 @@ class SlicerApplication(QtWidgets.QApplication):
 
     @property
     def majorVersion(self):
-        return VERSION[0]
+        return self.profile.version[0]
 
     @property
     def minorVersion(self):
-        return VERSION[1]
+        return self.profile.version[1]
 
     @property
     def applicationVersion(self):
-        return f"{VERSION[0]}.{VERSION[1]}.0-facade"
+        return f"{self.majorVersion}.{self.minorVersion}.0-facade"
 
     @property
     def applicationName(self):

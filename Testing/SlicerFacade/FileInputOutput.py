@@ -31,8 +31,8 @@ class FileInputOutput:
         applicationLogic: vtkSlicerApplicationLogic.
     """
 
-    def __init__(self, headless, applicationLogic):
-        self._headless, self._applicationLogic = headless, applicationLogic
+    def __init__(self, headless, applicationLogic, profile):
+        self._headless, self._applicationLogic, self._profile = headless, applicationLogic, profile
         self.savesOffered = 0
 
     def fileType(self, path):
@@ -73,9 +73,9 @@ class FileInputOutput:
         self.savesOffered += 1
 
     def saveByDialog(self, path):
-        """Saves the scene as a .mrml file with its data beside it, as Slicer 5.10's dialog does with all rows ticked.
+        """Saves the scene as a .mrml file with its data beside it, as Slicer's dialog does with all rows ticked.
 
-        Hidden nodes have no row in it, so their data are not saved.
+        Hidden nodes have no row in it; the profile tells whether the scene saves their data by itself.
         """
         scene = self._headless.scene
         for node in slicer.util.getNodesByClass("vtkMRMLStorableNode", scene):
@@ -91,7 +91,10 @@ class FileInputOutput:
         scene.SetRootDirectory(str(path.parent))
         scene.SetURL(str(path))
         scene.Commit(str(path))
-        # What MRML of a later Slicer adds for hidden nodes.
+        if not self._profile.savesHiddenNodes:
+            self._forgetHiddenNodes(path)
+
+    def _forgetHiddenNodes(self, path):
         private = f"{path.stem}_Private"
         shutil.rmtree(path.parent / private, ignore_errors=True)
         document = ElementTree.parse(path)

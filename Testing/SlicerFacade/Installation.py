@@ -19,6 +19,7 @@ from PySide6 import QtCore
 
 from SlicerFacade.Complaints import complaintsGoTo
 from SlicerFacade.Dialogs import Dialogs, interceptDialogs, useDialogs
+from SlicerFacade.Profiles import SLICER_5_12
 
 STAND_IN_MODULES = {
     "slicer.ScriptedLoadableModule": "SlicerFacade.ScriptedModule",
@@ -34,19 +35,20 @@ class Facade:
         scene: the vtkMRMLScene.
         headless: ProSTRegistrationLib's HeadlessScene, which saves and loads.
         app: slicer.app.
+        profile: the Profile of the Slicer that it behaves as.
         dialogs: Dialogs; what the user was shown, and the answers to come.
         dicomDatabase: DicomDatabase.
         views: OffscreenViews, or None where nothing can be drawn.
         uncaught: exceptions of slots and timers that no one caught, and Qt's own complaints.
     """
 
-    def __init__(self, headless):
+    def __init__(self, headless, profile):
         from SlicerFacade import Application
         from SlicerFacade.DicomDatabase import DicomDatabase
         from SlicerFacade.FileInputOutput import FileInputOutput
         from SlicerFacade.ModuleManagers import ModuleManager
 
-        self.headless, self.scene = headless, headless.scene
+        self.headless, self.scene, self.profile = headless, headless.scene, profile
         self.applicationLogic = headless.applicationLogic
         self.dialogs, self.dicomDatabase = Dialogs(), DicomDatabase()
         self.uncaught = []
@@ -56,7 +58,7 @@ class Facade:
         self.app = Application.application()
         self.app.start(self)
         self.moduleManager = ModuleManager()
-        self.ioManager = FileInputOutput(headless, self.applicationLogic)
+        self.ioManager = FileInputOutput(headless, self.applicationLogic, profile)
         self.layoutManager = self.mainWindow = self.views = None
 
     def openWindow(self):
@@ -100,8 +102,11 @@ class Facade:
 
 
 @contextlib.contextmanager
-def installed(headless):
+def installed(headless, profile=SLICER_5_12):
     """Everything in place, with an opened HeadlessScene; yields a Facade. What was there before comes back.
+
+    Args:
+        profile: one of Profiles.EACH_SLICER.
 
     Raises:
         the first exception of a slot or timer that no one caught nor looked at.
@@ -111,7 +116,7 @@ def installed(headless):
         stack.enter_context(_inPlace(sys.modules, interfaces.modules))
         stack.enter_context(_inPlace(vars(slicer), interfaces.attributes))
         stack.enter_context(_pathKept())
-        facade = Facade(headless)
+        facade = Facade(headless, profile)
         # Slots that raise: Qt tells the hook and goes on.
         hook = sys.excepthook
         stack.callback(setattr, sys, "excepthook", hook)

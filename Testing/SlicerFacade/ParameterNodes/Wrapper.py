@@ -103,7 +103,8 @@ class ParameterNodeWrapper:
         _, slots, observer = self._guis.pop(tag)
         for signal, slot in slots:
             signal.disconnect(slot)
-        self.RemoveObserver(observer)
+        if slicer.app.profile.endsGuiObservers:
+            self.RemoveObserver(observer)
 
     def StartModify(self):
         return self.parameterNode.StartModify()
