@@ -1,5 +1,6 @@
 """Parameter nodes: bound to widgets both ways, kept in the scene."""
 
+import os
 import pathlib
 
 import pytest
@@ -59,6 +60,8 @@ def testDisconnectedWidgetsAreLeftAlone(driver, sample):
 @pytest.mark.parametrize("profile", EACH_SLICER, ids=str)
 def testObserversOfWidgetsThatWereDisconnectedStayInSlicer510(profile, sample, monkeypatch):
     """wrapper.py, disconnectGui: 5.12 keeps the tag of its observer and removes it."""
+    if "SLICER_BASE_PYTHON" in os.environ:
+        pytest.skip("Slicer's own wrapper is one of the two")
     removed = []
     monkeypatch.setattr(type(sample.parameterNode), "RemoveObserver", lambda _, tag: removed.append(tag))
     sample.parameterNode.disconnectGui(sample.tag)
