@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from prostreg.errors import InputError
 from prostreg.json_fields import json_object
 from prostreg.outputs.result_file import RESULT_FILE, drr_file_names
 from prostreg.registration.case_file import read_case
+from prostreg.scratch import scratch_folder
 from ProSTRegistrationLib.Nodes.CaseNodes import addCt, addFluoroscopies, readImages
 
 if TYPE_CHECKING:
@@ -80,9 +80,9 @@ def writeSceneFile(resultFolder: Path, casePath: Path, scenePath: Path) -> None:
     if scenePath.suffix != ".mrb":
         raise InputError(f"The scene {scenePath} must end in .mrb.")
     try:
-        with tempfile.TemporaryDirectory(prefix=".scene-", dir=scenePath.parent) as scratch:
-            _saveScene(finished, Path(scratch) / scenePath.name)
-            (Path(scratch) / scenePath.name).replace(scenePath)
+        with scratch_folder(scenePath.parent) as scratch:
+            _saveScene(finished, scratch / scenePath.name)
+            (scratch / scenePath.name).replace(scenePath)
     except OSError as error:
         raise InputError(
             f"The scene {scenePath} cannot be written ({error.strerror}): choose another place."

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from prostreg.scratch import scratch_folder
+
 CACHE_VARIABLE = "PROSTREG_CACHE"
 
 
@@ -38,8 +40,8 @@ def output_folder_faults(folder: Path, advice: str = "Choose another folder.") -
 def complete_file(path: Path) -> Iterator[Path]:
     """A scratch path of the same name; what was written there moves to ``path`` if all went well."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=path.parent) as scratch:
-        unfinished = Path(scratch) / path.name
+    with scratch_folder(path.parent) as scratch:
+        unfinished = scratch / path.name
         yield unfinished
         unfinished.replace(path)
 

@@ -10,10 +10,10 @@ import pytest
 
 from prostreg.errors import InputError
 from prostreg.evaluation.engine_digest import engine_digest
-from prostreg.evaluation.folder_lock import only_writer
 from prostreg.evaluation.protocol import Protocol, read_protocol
 from prostreg.evaluation.row_file import RowFile
 from prostreg.evaluation.rows import Row
+from prostreg.folder_lock import only_writer
 
 
 @pytest.fixture(scope="module")

@@ -105,7 +105,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(finished, damage, words):
     assert len(outcome.stderr.splitlines()) == 1
     assert words in outcome.stderr
     assert not list(folder.glob("*.mrb"))
-    assert not list(folder.glob(".scene-*"))
+    assert not list(folder.glob(".prostreg-*"))
 
 
 def test_place_that_cannot_be_written(finished):

@@ -16,7 +16,6 @@ from prostreg.cli.outcome import ANOTHER_OUT, ExitCode, Outcome
 from prostreg.errors import FaultList, InputError
 from prostreg.evaluation.dask_runner import dask_client, run_on_dask
 from prostreg.evaluation.engine_digest import engine_digest
-from prostreg.evaluation.folder_lock import only_writer
 from prostreg.evaluation.methods import check_methods, weights_by_method
 from prostreg.evaluation.protocol import Protocol, protocol_names, read_protocol
 from prostreg.evaluation.report.files import write_report
@@ -27,6 +26,7 @@ from prostreg.evaluation.runner import run_here
 from prostreg.evaluation.sources.case_folders import case_files
 from prostreg.evaluation.sources.case_source import CaseSource, make_case_source
 from prostreg.files import output_folder_faults
+from prostreg.folder_lock import only_writer
 from prostreg.parallel import cores
 
 PROTOCOL_FILE = "protocol.json"

@@ -20,8 +20,8 @@ from prostreg.cli.interruption import stop_requests
 from prostreg.cli.outcome import ANOTHER_OUT, ExitCode, Outcome
 from prostreg.cli.training_progress import TrainingProgress
 from prostreg.errors import FaultList
-from prostreg.evaluation.folder_lock import only_writer
 from prostreg.files import cache_folder, output_folder_faults
+from prostreg.folder_lock import only_writer
 from prostreg.outputs.result_file import plain
 from prostreg.prost.network import ProSTNetwork
 from prostreg.prost.networks import make_network

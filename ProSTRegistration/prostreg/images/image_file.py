@@ -11,6 +11,7 @@ import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 from prostreg.errors import InputError
+from prostreg.scratch import scratch_folder
 
 
 def write_with_spacing(
@@ -32,8 +33,8 @@ def write_image(path: Path, image: sitk.Image, is_compressed: bool = False, comp
         OSError: it cannot be moved to its place.
     """
     ending = "".join(path.suffixes[-2:]) if path.name.lower().endswith(".gz") else path.suffix
-    with tempfile.TemporaryDirectory(prefix="prostreg-image-") as scratch:
-        plain = Path(scratch) / f"image{ending}"
+    with scratch_folder() as scratch:
+        plain = scratch / f"image{ending}"
         try:
             sitk.WriteImage(image, str(plain), useCompression=is_compressed, compressionLevel=compression_level)
         except RuntimeError as error:

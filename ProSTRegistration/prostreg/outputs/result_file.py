@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-import shutil
-import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from prostreg.errors import InputError, system_refusal
 from prostreg.files import output_folder_faults
 from prostreg.registration.result import Result
+from prostreg.scratch import scratch_folder
 
 RESULT_FILE = "result.json"
 TRANSFORM_FILE = "world_from_volume.tfm"
@@ -89,11 +89,18 @@ def write_together(folder: Path, write_files: Callable[[Path], None]) -> None:
     Raises:
         InputError: where the folder cannot be written.
     """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise InputError(f"The output folder {folder} is not writable ({error.strerror}). Choose another.") from error
+    with ExitStack() as stack:
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            scratch = stack.enter_context(scratch_folder(folder.parent))
+        except OSError as error:
+            raise InputError(
+                f"The output folder {folder} is not writable ({error.strerror}). Choose another."
+            ) from error
+        _write_and_move(folder, scratch, write_files)
+
+
+def _write_and_move(folder: Path, scratch: Path, write_files: Callable[[Path], None]) -> None:
     try:
         write_files(scratch)
         folder.mkdir(exist_ok=True)
@@ -109,8 +116,6 @@ def write_together(folder: Path, write_files: Callable[[Path], None]) -> None:
             file.replace(folder / file.name)
     except OSError as error:
         raise InputError(f"The results cannot be written into {folder}. {system_refusal(error)}") from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def result_folder_faults(folder: Path, advice: str) -> list[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from prostreg.prost.card import Card, MadeFor, card_path, card_text, read_card, 
 from prostreg.prost.network import ProSTNetwork
 from prostreg.prost.networks import NETWORKS, NetworkMaker, make_network
 from prostreg.prost.safetensors_header import read_metadata
+from prostreg.scratch import scratch_folder
 
 SUFFIX = ".safetensors"
 METADATA_KEY = "prostreg"
@@ -264,8 +264,8 @@ def _misfits(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> lis
 def _write_both(path: Path, content: bytes, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".weights-", dir=path.parent) as folder:
-            unfinished = Path(folder) / path.name
+        with scratch_folder(path.parent) as folder:
+            unfinished = folder / path.name
             for file, data in ((unfinished, content), (card_path(unfinished), text.encode())):
                 _write_to_disk(file, data)
             unfinished.replace(path)

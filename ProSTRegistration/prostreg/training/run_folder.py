@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 
 from prostreg.errors import InputError
+from prostreg.files import complete_file
 
 CHECKPOINT_FILE = "checkpoint.pt"
 CONFIG_FILE = "config.json"
@@ -52,9 +52,8 @@ class RunFolder:
         check_same_run(path, config)
         if not (path / CONFIG_FILE).is_file():
             path.mkdir(parents=True, exist_ok=True)
-            unfinished = path / f"{CONFIG_FILE}.{os.getpid()}"
-            unfinished.write_text(_text(config), encoding="utf-8")
-            unfinished.replace(path / CONFIG_FILE)
+            with complete_file(path / CONFIG_FILE) as unfinished:
+                unfinished.write_text(_text(config), encoding="utf-8")
 
     def bank_file(self, renewal: int, patient: str) -> Path:
         """The path of a patient's simulated X-rays."""
@@ -62,9 +61,8 @@ class RunFolder:
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Writes all that a run goes on from, in one piece."""
-        unfinished = self.path / f"{CHECKPOINT_FILE}.unfinished"
-        torch.save(dict(state), unfinished)
-        unfinished.replace(self.path / CHECKPOINT_FILE)
+        with complete_file(self.path / CHECKPOINT_FILE) as unfinished:
+            torch.save(dict(state), unfinished)
 
     def load_checkpoint(self) -> dict[str, Any] | None:
         """The last checkpoint of `save_checkpoint`; None at the beginning.

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.errors import InputError
+from prostreg.files import complete_file
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, transform_points
@@ -52,10 +53,8 @@ class XrayBank:
 
     def save(self, path: Path) -> None:
         """Writes the bank to a .npz file, in one piece."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".tmp.npz")
-        np.savez(unfinished, **self.__dict__)
-        unfinished.replace(path)
+        with complete_file(path) as unfinished:
+            np.savez(unfinished, **self.__dict__)
 
     @classmethod
     def load(cls, path: Path) -> XrayBank:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from prostreg.confined import run_confined
 from prostreg.errors import InputError
 from prostreg.images.formats.stored_image import quoted
 from prostreg.images.library_messages import quiet_libraries
+from prostreg.scratch import scratch_folder
 
 _HTJ2K = ("1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203")
 
@@ -58,8 +58,7 @@ def decoded_pixels(images: Mapping[str, CompressedPixels]) -> dict[str, NDArray[
         InputError: an image that cannot be decoded, with its name.
     """
     values = {}
-    with tempfile.TemporaryDirectory(prefix="prostreg-") as place:
-        folder = Path(place)
+    with scratch_folder() as folder:
         for number, image in enumerate(images.values()):
             (folder / f"{number:06d}.dcm").write_bytes(_bare_file(image))
         trouble = run_confined(
