@@ -16,11 +16,11 @@ from pathlib import Path
 
 from prostreg.errors import InputError
 from prostreg.evaluation.confidence.study import METHOD, Study, read_study, rows_file
-from prostreg.evaluation.folder_lock import only_writer
 from prostreg.evaluation.protocol import Protocol
 from prostreg.evaluation.row_file import RowFile
 from prostreg.evaluation.rows import RowMaker
 from prostreg.evaluation.sources.case_source import make_case_source
+from prostreg.folder_lock import only_writer
 
 SOURCES_KEPT = 6
 
