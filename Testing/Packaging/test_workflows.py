@@ -43,6 +43,25 @@ def test_files_that_workflows_name_are_there(workflows: list[Path], tracked_file
     assert named <= set(tracked_files)
 
 
+def test_slicer_runs_the_walk_and_what_ctest_runs(repository: Path) -> None:
+    text = (repository / WORKFLOWS / "tests.yml").read_text(encoding="utf-8")
+    script = re.search(
+        r"SCRIPT \S+/Slicer/(\w+)\.py", (repository / "Testing/CMakeLists.txt").read_text(encoding="utf-8")
+    )
+    assert script is not None
+    assert f"runUnitTest(['$PWD/Testing/Slicer'], '{script[1]}')" in text
+    walk = text[text.index("--python-script") : text.index("Test of the application")]
+    folder = re.search(r'--out "\$PWD/(\w+)"', walk)
+    assert folder is not None
+    assert f"path: {folder[1]}\n          if-no-files-found: error" in text
+    minutes = re.search(r"timeout-minutes: (\d+)", text[text.index("  slicer:") :])
+    deadline = re.search(r"--deadline (\d+)", walk)
+    assert minutes is not None
+    assert deadline is not None
+    # The walk ends by itself, with its report, before the service ends it without one.
+    assert int(deadline[1]) < 60 * int(minutes[1])
+
+
 def test_windows_runs_what_make_runs(repository: Path, workflows: list[Path]) -> None:
     """make test installs and runs in .venv; Windows does the same without it, and both change together."""
     makefile = (repository / "Makefile").read_text(encoding="utf-8")
