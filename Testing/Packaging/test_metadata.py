@@ -83,12 +83,16 @@ def test_catalogue_has_keys_and_values_of_its_schema(catalogue: dict[str, object
 
 
 def test_index_would_take_the_extension(repository: Path, catalogue: dict[str, object]) -> None:
-    """What the index's scripts/check_description_files.py looks for in a repository."""
+    """What the index's scripts/check_description_files.py and its form for new extensions look for in a repository."""
     assert catalogue["category"] == "Registration"
     scheme, _, path = str(catalogue["scm_url"]).partition("://")
     assert scheme in ("https", "git")
     assert "slicer" in path.rpartition("/")[2].lower()
-    assert (repository / "LICENSE").is_file()
+    assert (repository / "LICENSE.txt").is_file()
+    homepage = (repository / "README.md").read_text(encoding="utf-8")
+    assert re.search(r"^!\[", homepage, flags=re.M)
+    assert "doi" in homepage
+    assert "Apache-2.0" in homepage
     cmake = (repository / "CMakeLists.txt").read_text(encoding="utf-8")
     for pattern in (r'set\(EXTENSION_ICONURL "(http[^" ]+\.png)"\)', r'set\(EXTENSION_SCREENSHOTURLS "(http[^"]+)"\)'):
         assert re.search(pattern, cmake), pattern
@@ -144,6 +148,6 @@ def test_newest_release_in_the_change_log_is_this_version(repository: Path) -> N
 
 
 def test_licence_is_apache_2(repository: Path) -> None:
-    text = (repository / "LICENSE").read_text(encoding="utf-8")
+    text = (repository / "LICENSE.txt").read_text(encoding="utf-8")
     assert "Apache License\n                           Version 2.0, January 2004" in text
     assert "END OF TERMS AND CONDITIONS" in text
