@@ -12,6 +12,7 @@ from slicer import (
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import Default, WithinRange, parameterNodeWrapper
 
+from prostreg.geometry.standard_views import VIEW_LABELS
 from ProSTRegistrationLib.Views.Overlay import OverlayKind
 
 
@@ -86,21 +87,22 @@ class StandardView(enum.Enum):
     LEFT_OBTURATOR = "left obturator oblique"
     RIGHT_ILIAC = "right iliac oblique"
     LEFT_ILIAC = "left iliac oblique"
+    RIGHT_POSTERIOR = "right posterior oblique"
+    LEFT_POSTERIOR = "left posterior oblique"
+    FERGUSON = "Ferguson"
+    RIGHT_HIP = "right cross-table hip"
+    LEFT_HIP = "left cross-table hip"
+    RIGHT_GRASHEY = "right Grashey"
+    LEFT_GRASHEY = "left Grashey"
+    RIGHT_SCAPULAR_Y = "right scapular Y"
+    LEFT_SCAPULAR_Y = "left scapular Y"
+    AXILLARY = "axillary"
+    RIGHT_PA_OBLIQUE = "right PA oblique"
+    LEFT_PA_OBLIQUE = "left PA oblique"
 
     def label(self) -> str:
-        """The panel's word for it."""
-        return {
-            StandardView.AP: _("AP (beam enters at the front)"),
-            StandardView.PA: _("PA (beam enters at the back)"),
-            StandardView.LEFT_LATERAL: _("Left lateral (beam leaves at the left)"),
-            StandardView.RIGHT_LATERAL: _("Right lateral (beam leaves at the right)"),
-            StandardView.INLET: _("Pelvis inlet"),
-            StandardView.OUTLET: _("Pelvis outlet"),
-            StandardView.RIGHT_OBTURATOR: _("Right obturator oblique"),
-            StandardView.LEFT_OBTURATOR: _("Left obturator oblique"),
-            StandardView.RIGHT_ILIAC: _("Right iliac oblique"),
-            StandardView.LEFT_ILIAC: _("Left iliac oblique"),
-        }[self]
+        """The engine's word for it."""
+        return _(VIEW_LABELS[self.value])
 
 
 class OverlayChoice(enum.Enum):
@@ -120,6 +122,16 @@ class OverlayChoice(enum.Enum):
             OverlayChoice.CHECKERBOARD: _("Checkerboard: drag its corner"),
             OverlayChoice.DIFFERENCE: _("Difference"),
             OverlayChoice.FLICKER: _("Flicker"),
+        }[self]
+
+    def legend(self) -> str:
+        """A line that says what its colours mean."""
+        return {
+            OverlayChoice.BLEND: _("Orange: bone of the CT"),
+            OverlayChoice.CONTOURS: _("Green: edges of the CT's bone"),
+            OverlayChoice.CHECKERBOARD: _("Tinted tiles: the CT; grey tiles: the X-ray"),
+            OverlayChoice.DIFFERENCE: _("Orange: bone of the CT only; blue: of the X-ray only"),
+            OverlayChoice.FLICKER: _("In turn: the CT and the X-ray"),
         }[self]
 
     def kind(self) -> OverlayKind:

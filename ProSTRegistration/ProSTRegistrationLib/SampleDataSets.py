@@ -19,6 +19,7 @@ from prostreg.registration.case_file import read_case
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, carmOfSettings
 from ProSTRegistrationLib.Nodes.CaseNodes import addCt, addFluoroscopies, addVolume, readImages
 from ProSTRegistrationLib.Nodes.Landmarks import prepareLandmarkLists, setReferencePose
+from ProSTRegistrationLib.Nodes.PartsOfAnatomy import nameBones
 
 if TYPE_CHECKING:
     from slicer import (
@@ -103,6 +104,7 @@ def _addSample(
         anatomyNode = addVolume(
             scene.mrmlScene, f"{case.name} labels", labels.values, labels.volume_from_index, "vtkMRMLLabelMapVolumeNode"
         )
+        nameBones(scene, anatomyNode)
     companions = [] if anatomyNode is None else [anatomyNode]
     scene.setPose(ctNode, worldFromCase @ start, companions)
     setReferencePose(scene, ctNode, worldFromCase @ truth)

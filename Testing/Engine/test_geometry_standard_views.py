@@ -10,7 +10,13 @@ import pytest
 
 from Patience import PATIENCE_S
 from prostreg.geometry.frames import transform_points
-from prostreg.geometry.standard_views import MAIN_VIEWS, STANDARD_VIEWS, nearest_standard_view, standard_view
+from prostreg.geometry.standard_views import (
+    MAIN_VIEWS,
+    STANDARD_VIEWS,
+    VIEW_LABELS,
+    nearest_standard_view,
+    standard_view,
+)
 
 CENTRE = np.array([12.0, -30.0, 45.0])
 DEPTH_MM = 620.0
@@ -42,6 +48,21 @@ def test_views_are_proper_rotations_about_the_point_on_the_central_ray(name):
         ("left iliac oblique", (HALF, 0, -HALF), (HALF, 0, HALF), (0, -100, 0)),
         ("left obturator oblique", (-HALF, 0, -HALF), (HALF, 0, -HALF), (0, -100, 0)),
         ("right iliac oblique", (-HALF, 0, -HALF), (HALF, 0, -HALF), (0, -100, 0)),
+        # The right back lies at the detector.
+        ("right posterior oblique", (-HALF, 0, -HALF), (HALF, 0, -HALF), (0, -100, 0)),
+        ("left posterior oblique", (HALF, 0, -HALF), (HALF, 0, HALF), (0, -100, 0)),
+        ("Ferguson", (0, -50, -100 * np.sqrt(0.75)), (100, 0, 0), (0, -100 * np.sqrt(0.75), 50)),
+        # Level beams at 45 degrees to the body, from between the legs, the front up.
+        ("right cross-table hip", (0, -100, 0), (HALF, 0, -HALF), (HALF, 0, HALF)),
+        ("left cross-table hip", (0, -100, 0), (HALF, 0, HALF), (-HALF, 0, HALF)),
+        ("right Grashey", (-TILTED, 0, -ASIDE), (ASIDE, 0, -TILTED), (0, -100, 0)),
+        ("left Grashey", (TILTED, 0, -ASIDE), (ASIDE, 0, TILTED), (0, -100, 0)),
+        # Along the blade of a shoulder that lies at the detector: nearly lateral, from behind.
+        ("right scapular Y", (-100 * np.sqrt(0.75), 0, 50), (-50, 0, -100 * np.sqrt(0.75)), (0, -100, 0)),
+        ("left scapular Y", (100 * np.sqrt(0.75), 0, 50), (-50, 0, 100 * np.sqrt(0.75)), (0, -100, 0)),
+        ("axillary", (0, -100, 0), (100, 0, 0), (0, 0, 100)),
+        ("right PA oblique", (-HALF, 0, HALF), (-HALF, 0, -HALF), (0, -100, 0)),
+        ("left PA oblique", (HALF, 0, HALF), (-HALF, 0, HALF), (0, -100, 0)),
     ],
 )
 def test_where_front_left_and_head_appear(name, front, left, head):
@@ -56,8 +77,13 @@ def test_poses_are_sorted_into_the_main_views_alone(name):
     nearest = nearest_standard_view(standard_view(name, CENTRE, DEPTH_MM))
     assert nearest in MAIN_VIEWS
     assert nearest == name or name not in MAIN_VIEWS
-    if name in ("inlet", "outlet"):
+    if name in ("inlet", "outlet", "Ferguson", "right Grashey", "left Grashey"):
         assert nearest == "AP"
+
+
+def test_every_view_has_a_name_for_people_of_its_own():
+    assert list(VIEW_LABELS) == list(STANDARD_VIEWS)
+    assert len(set(VIEW_LABELS.values())) == len(STANDARD_VIEWS)
 
 
 def test_views_need_no_torch():

@@ -22,6 +22,7 @@ from prostreg.samples.demo_case import write_phantom_case
 from ProSTRegistrationLib import SampleEntries
 from ProSTRegistrationLib.Nodes.CArmSettings import settingsOf
 from ProSTRegistrationLib.Nodes.Landmarks import landmarkPointsMm, referencePose
+from ProSTRegistrationLib.Nodes.PartsOfAnatomy import partsOf
 from ProSTRegistrationLib.Nodes.Scene import Scene
 from ProSTRegistrationLib.SampleDataSets import loadSampleCase
 from ProSTRegistrationLib.SampleEntries import registerSampleData
@@ -47,6 +48,11 @@ def copiedCase(casePath, tmp_path):
 
 def nodeIds(mrmlScene):
     return [mrmlScene.GetNthNode(index).GetID() for index in range(mrmlScene.GetNumberOfNodes())]
+
+
+def test_parts_have_the_names_of_bones(scene, casePath):
+    nodes = loadSampleCase(scene, casePath)
+    assert [name for _key, name in partsOf(nodes.anatomy)] == ["L3 (29)", "L2 (30)", "L1 (31)"]
 
 
 def test_every_part_of_the_case_arrives(scene, casePath):

@@ -63,6 +63,15 @@ def test_verdicts_can_be_read_and_colour_is_never_the_only_sign(facade):
     assert len({Messages.verdictWord(status) for status in Messages.VERDICTS}) == len(Messages.VERDICTS)
 
 
+def test_the_highlighted_button_can_be_read_while_hovering_too(facade):
+    from ProSTRegistrationLib.Panel import NextThing
+
+    inks = [part.split(";")[0].strip() for part in NextThing.STYLE.split("color:")[1:]]
+    pairs = list(zip(inks[::2], inks[1::2], strict=True))
+    assert len(pairs) == 2
+    assert [pair for pair in pairs if contrast(*pair) < LEAST_CONTRAST] == []
+
+
 def cutOff(area):
     """Names of the widgets that reach beyond the panel's right edge, and how far."""
     content, room = area.widget(), area.viewport().width

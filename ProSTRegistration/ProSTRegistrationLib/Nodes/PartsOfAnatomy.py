@@ -11,6 +11,18 @@ from ProSTRegistrationLib.Nodes.NodeGeometry import voxelsOf
 if TYPE_CHECKING:
     from slicer import vtkMRMLLabelMapVolumeNode, vtkMRMLNode
 
+    from ProSTRegistrationLib.Nodes.Scene import Scene
+
+NAMES_ROLE = "label names"
+BONE_NAMES = {
+    **{27 + n: f"L{5 - n}" for n in range(5)},
+    **{32 + n: f"T{12 - n}" for n in range(12)},
+    **{44 + n: f"C{7 - n}" for n in range(7)},
+    **{92 + n: f"left rib {n + 1}" for n in range(12)},
+    **{104 + n: f"right rib {n + 1}" for n in range(12)},
+}
+"""Of labels as TotalSegmentator numbers them."""
+BONE_COLOR = (0.95, 0.84, 0.57)
 MOST_VOXELS_LOOKED_AT = 2_000_000
 
 
@@ -31,6 +43,19 @@ def partsOf(anatomyNode: vtkMRMLNode | None) -> tuple[tuple[str, str], ...]:
     return tuple((str(value), _labelName(anatomyNode, value)) for value in _labelValues(anatomyNode))
 
 
+def nameBones(scene: Scene, labelMapNode: vtkMRMLLabelMapVolumeNode) -> None:
+    """Gives vertebrae and ribs of a label map that TotalSegmentator numbers their names."""
+    name = f"{labelMapNode.GetName()} names"
+    colors = scene.ownedNode(labelMapNode, NAMES_ROLE, "vtkMRMLColorTableNode", name)
+    colors.SetTypeToUser()
+    colors.SetHideFromEditors(True)
+    colors.SetNumberOfColors(max(BONE_NAMES) + 1)
+    for value in range(colors.GetNumberOfColors()):
+        colors.SetColor(value, BONE_NAMES.get(value, "(none)"), *BONE_COLOR, 1.0 if value else 0.0)
+    labelMapNode.CreateDefaultDisplayNodes()
+    labelMapNode.GetDisplayNode().SetAndObserveColorNodeID(colors.GetID())
+
+
 def _labelValues(labelMapNode: vtkMRMLLabelMapVolumeNode) -> list[int]:
     voxels = voxelsOf(labelMapNode)
     step = max(1, int(np.ceil((voxels.size / MOST_VOXELS_LOOKED_AT) ** (1 / 3))))
@@ -44,4 +69,4 @@ def _labelName(labelMapNode: vtkMRMLLabelMapVolumeNode, value: int) -> str:
     name = ""
     if colors is not None and not colors.GetSingletonTag() and 0 <= value < colors.GetNumberOfColors():
         name = colors.GetColorName(value)
-    return f"{value}  {name}" if name and name != "(none)" else str(value)
+    return f"{name} ({value})" if name and name != "(none)" else str(value)

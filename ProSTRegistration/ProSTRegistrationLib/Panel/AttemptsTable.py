@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import qt
+from slicer.i18n import tr as _
 
 from ProSTRegistrationLib.Panel.Messages import setVisible
 from ProSTRegistrationLib.Panel.Situation import Situation
@@ -26,6 +27,9 @@ class AttemptsTable:
         headings = attemptHeadings()
         table.setColumnCount(len(headings))
         table.setHorizontalHeaderLabels(headings)
+        table.horizontalHeader().toolTip = _(
+            "Error: expected, across / along the beam. Point at a row to see all of it"
+        )
         table.verticalHeader().setVisible(False)
         table.horizontalHeader().setStretchLastSection(True)
         table.connect("cellClicked(int,int)", lambda row, column: onClicked(row))
@@ -35,10 +39,14 @@ class AttemptsTable:
         table = self._table
         table.setRowCount(len(known))
         for row, cells in enumerate(known):
-            for column, text in enumerate(attemptCells(cells, isRowOutdated(cells, situation))):
+            texts = attemptCells(cells, isRowOutdated(cells, situation))
+            whole = "\n".join(f"{name}: {text}" for name, text in zip(attemptHeadings(), texts, strict=True) if text)
+            for column, text in enumerate(texts):
                 item = table.item(row, column)
-                if item is None or item.text() != text:
-                    table.setItem(row, column, qt.QTableWidgetItem(text))
+                if item is None or (item.text(), item.toolTip()) != (text, whole):
+                    item = qt.QTableWidgetItem(text)
+                    item.setToolTip(whole)
+                    table.setItem(row, column, item)
             if int(cells["Attempt"]) == current:
                 table.selectRow(row)
         table.resizeColumnsToContents()

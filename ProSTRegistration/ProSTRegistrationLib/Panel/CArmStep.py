@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from ProSTRegistrationLib.Panel.Situation import Situation
 
 
+MOST_USUAL_DEG = 120.0
+"""C-arms turn about so far with the source below the patient."""
 ACCURACIES = (CALIBRATED, FROM_DICOM, GUESSED)
 
 
@@ -113,7 +115,7 @@ class CArmStep:
 
     def _status(self, situation: Situation) -> tuple[str, Style]:
         if not situation.hasImages:
-            return _("Choose CT and X-ray image first."), MISSING_STYLE
+            return "", PLAIN_STYLE  # step 1 says what is missing
         if self._fault:
             return self._fault, FAULT_STYLE
         unplaced = [node.GetName() for node in situation.unplaced]
@@ -122,7 +124,15 @@ class CArmStep:
             return f"{self._note}\n{missing}".strip(), MISSING_STYLE
         if self.isDraft:
             return _("Changed, not used yet: press 'Use this C-arm'."), MISSING_STYLE
-        return self._note, PLAIN_STYLE
+        return "\n".join(filter(None, (self._note, self._angleNote()))), PLAIN_STYLE
+
+    def _angleNote(self) -> str:
+        """Says what an angle means that no usual C-arm is set to."""
+        angle = self._ui.primaryAngleSpinBox.value
+        if self._fixedPose is not None or abs(angle) <= MOST_USUAL_DEG:
+            return ""
+        text = _("{angle:.0f}° counts from a patient on the back: the source is above, or the patient lies prone.")
+        return text.format(angle=angle)
 
     def listImages(self, images: Sequence[vtkMRMLScalarVolumeNode]) -> None:
         """Offers the X-ray images from which the shown one is chosen."""

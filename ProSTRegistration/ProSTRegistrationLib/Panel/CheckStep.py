@@ -27,7 +27,9 @@ from ProSTRegistrationLib.Panel.AttemptsTable import AttemptsTable
 from ProSTRegistrationLib.Panel.CheckViews import CheckViews
 from ProSTRegistrationLib.Panel.DecisionGroup import DecisionGroup
 from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, reveal, showStatus
-from ProSTRegistrationLib.ParameterNode import Method, Quality
+from ProSTRegistrationLib.Panel.Validity import validityOf
+from ProSTRegistrationLib.Panel.Verdict import placeWords
+from ProSTRegistrationLib.ParameterNode import Method, OverlayChoice, Quality
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
@@ -74,7 +76,9 @@ class CheckStep:
         self._renewDrr(situation)
         self._decision.refresh(situation)
         self._table.fill(known, self._current, situation)
-        self._views.refresh(situation)
+        shown = self.shown()
+        startedBy = panel.parameters.startedBy or _("as loaded")
+        self._views.refresh(situation, placeWords(shown, validityOf(shown, situation), startedBy))
         missing = "" if known else _("Register first; then judge the overlay here.")
         if self._fault:
             showStatus(ui.checkStatusLabel, self._fault, FAULT_STYLE)
@@ -155,6 +159,9 @@ class CheckStep:
                 landmarkErrorMm=self._landmarkErrorMm(pose),
                 mtreMm=self._mtreMm(pose),
             )
+            if self._current == 1 and panel.parameters.overlayKind is OverlayChoice.BLEND:
+                # Edges are what one judges by.
+                panel.parameters.overlayKind = OverlayChoice.CONTOURS
             self._views.show()
             # A result is to be judged; a hand that slips shall not move it.
             self._ui.mouseCheckBox.checked = result["status"] == "failed" and self._ui.mouseCheckBox.checked

@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.CArmSettings import isPlaced
+from ProSTRegistrationLib.Nodes.DrrOrigin import isMadeOf
 from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE
 from ProSTRegistrationLib.ParameterNode import OverlayChoice
 from ProSTRegistrationLib.Views.CheckLayout import (
@@ -24,6 +25,7 @@ from ProSTRegistrationLib.Views.CheckLayout import (
     viewNode,
 )
 from ProSTRegistrationLib.Views.DrrView import showDrrAlone
+from ProSTRegistrationLib.Views.Legend import Legend
 from ProSTRegistrationLib.Views.MouseGrab import MouseGrab
 from ProSTRegistrationLib.Views.Overlay import Overlay
 from ProSTRegistrationLib.Views.SliceView import (
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
 SLICE_VIEWS = (FLUOROSCOPY_VIEW, DRR_VIEW)
 FLICKER_MS = 450
 OPACITY_STEP = 10.0
+LATE_MS = 400
+"""A picture that is older than the pose for so long is marked; a hand that moves would have the mark flicker."""
 
 
 class CheckViews:
@@ -67,10 +71,15 @@ class CheckViews:
         self._shown: tuple[Any, ...] | None = None
         self._sizes: list[tuple[int, int]] = []
         self._look: list[tuple[object, ...]] = []
-        self._isDrrPhase, self._note = True, ""
+        self._isDrrPhase, self._note, self._place = True, "", ""
         self._in3D: tuple[Any, Any] = (None, None)
         self._asLoaded: str | None = None
         self._mouse: MouseGrab | None = None
+        self._legends: dict[str, Legend] = {}
+        self._late, self._isLate = qt.QTimer(), False
+        self._late.setSingleShot(True)
+        self._late.setInterval(LATE_MS)
+        self._late.connect("timeout()", self._becameLate)
         self._flicker = qt.QTimer()
         self._flicker.setInterval(FLICKER_MS)
         self._flicker.connect("timeout()", self._flip)
@@ -88,11 +97,15 @@ class CheckViews:
         """Brings up the layout while the module is in front; nothing changes where it is up already."""
         if self._panel.isEntered:
             self._ui.checkViewsButton.checked = True
-            self.refresh(self._panel.situation())
+            self.refresh(self._panel.situation(), self._place)
 
-    def refresh(self, situation: Situation) -> None:
-        """Brings the views up to date with the chosen images, their DRRs and the overlay's settings."""
-        node, isReady = situation.shownImage, situation.isReady
+    def refresh(self, situation: Situation, place: str) -> None:
+        """Brings the views up to date with the chosen images, their DRRs and the overlay's settings.
+
+        Args:
+            place: where the CT is, in words for the legend.
+        """
+        node, isReady, self._place = situation.shownImage, situation.isReady, place
         for widget in (self._ui.checkViewsButton, self._ui.sourceViewButton, self._ui.overlayComboBox):
             widget.enabled = isReady
         if self.isShown and not self._isLayoutUp():
@@ -107,6 +120,7 @@ class CheckViews:
             isDone = self._panel.attempt(lambda: self._show(node), said.append)
             # Once: another text than the last brings the next refresh.
             self._say(self._note if isDone else said[-1])
+            self._showLegends(situation)
         else:
             self._flicker.stop()
             if situation.hasImages and node in situation.unplaced and self._panel.isEntered:
@@ -119,6 +133,7 @@ class CheckViews:
     def forget(self) -> None:
         """The scene is gone, and with it what was shown."""
         self._flicker.stop()
+        self._late.stop()
         self._overlay.hide()
         self._shown, self._in3D, self._asLoaded = None, (None, None), None
         self.leave()
@@ -126,8 +141,9 @@ class CheckViews:
     def stop(self) -> None:
         """For the end of the module."""
         self.forget()
-        if self._mouse is not None:
-            self._mouse.stop()
+        for helper in (self._mouse, *self._legends.values()):
+            if helper is not None:
+                helper.stop()
         for shortcut in self._shortcuts:
             shortcut.setEnabled(False)
             shortcut.deleteLater()
@@ -207,6 +223,35 @@ class CheckViews:
                 interactor, view.mrmlSliceNode(), self._isMouseLive, start.grab, start.drag, start.deepen
             )
 
+    def _showLegends(self, situation: Situation) -> None:
+        """Says in the views what the colours mean and where the CT is, and which picture is behind."""
+        node = situation.shownImage
+        drrNode = self._panel.scene.findOwned(node, DRR_ROLE)
+        isOld = not situation.isRegistering and drrNode is not None and not isMadeOf(drrNode, situation.origins[node])
+        if not isOld:
+            self._late.stop()
+            self._isLate = False
+        elif not self._isLate and not self._late.isActive():
+            self._late.start()
+        place = _("best place so far of the search") if situation.isRegistering else self._place
+        late = _(" - updating…") if self._isLate else ""
+        colors = self._panel.parameters.overlayKind.legend() + "\n" if drrNode is not None else ""
+        keys = _("\nDrag: shift. Ctrl+drag: tilt. Ctrl+wheel: depth") if self._isMouseLive() else ""
+        self._legend(FLUOROSCOPY_VIEW, f"{colors}{place}{late}{keys}" if drrNode is not None else "")
+        self._legend(DRR_VIEW, _("Simulated X-ray of the CT") + late if drrNode is not None else "")
+
+    def _legend(self, name: str, text: str) -> None:
+        view = slicer.app.layoutManager().sliceWidget(name).sliceView()
+        window = view.renderWindow()
+        if window is not None and (name not in self._legends or self._legends[name].window is not window):
+            self._legends[name] = Legend(view)
+        if name in self._legends:
+            self._legends[name].show(text)
+
+    def _becameLate(self) -> None:
+        self._isLate = True
+        self._panel.refreshSoon()
+
     def _isMouseLive(self) -> bool:
         return self.isShown and self._ui.mouseCheckBox.checked and self._panel.situation().isFree
 
@@ -247,6 +292,8 @@ class CheckViews:
     def _drrChanged(self, *_args: object) -> None:
         if self.isShown and self._shown is not None:
             self._panel.attempt(self._overlay.refresh, self._say)
+            if self._isLate:
+                self._panel.refreshSoon()
 
     def _sliceLogic(self, name: str) -> vtkMRMLSliceLogic:
         return slicer.app.layoutManager().sliceWidget(name).sliceLogic()

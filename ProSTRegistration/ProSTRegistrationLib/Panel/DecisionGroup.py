@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 from ProSTRegistrationLib.Nodes.Attempts import decide
 from ProSTRegistrationLib.Panel.Messages import setVisible
 from ProSTRegistrationLib.Panel.NextSteps import NextSteps, nextSteps
+from ProSTRegistrationLib.Panel.NextThing import NextThing, nextThing
 from ProSTRegistrationLib.Panel.Validity import validityOf
 from ProSTRegistrationLib.Panel.Verdict import detailsText, questionBeforeKeeping, verdictText
 
@@ -31,7 +32,7 @@ class DecisionGroup:
 
     def __init__(self, panel: Panel, check: CheckStep) -> None:
         self._panel, self._ui, self._check = panel, panel.ui, check
-        self._nextSteps = NextSteps(panel.ui)
+        self._nextSteps, self._nextThing = NextSteps(panel.ui), NextThing(panel.ui)
         ui = self._ui
         ui.acceptButton.connect("clicked(bool)", lambda checked: self._acceptOrShow())
         ui.rejectButton.connect("clicked(bool)", lambda checked: self._decide("rejected"))
@@ -61,6 +62,7 @@ class DecisionGroup:
             label.text = text
             setVisible(label, bool(text))
         setVisible(ui.saveButton, isKept)
+        self._nextThing.show(nextThing(situation, self._panel.carm.isDraft, shown, validity))
         isOpen = shown is not None and isCurrent and not isKept and shown["status"] != "accepted"
         self._nextSteps.show(nextSteps(shown, situation) if shown is not None and isOpen else [])
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ProSTRegistrationLib.Panel.Situation import Situation
     from ProSTRegistrationLib.ParameterNode import ProSTRegistrationParameterNode
 
-LONGEST_NAME = 14
+LONGEST_NAME = 12
 
 
 class SectionHeadings:

@@ -95,7 +95,7 @@ class StartPoseStep:
             else:
                 status = "\n".join(filter(None, (sight, self._note))), MISSING_STYLE if isMissed else PLAIN_STYLE
         else:
-            status = (_("Choose the images and press 'Use this C-arm' for every X-ray first."), MISSING_STYLE)
+            status = "", PLAIN_STYLE  # the steps above say what is missing
         showStatus(ui.startStatusLabel, *status)
         self._refreshHistory(situation)
 

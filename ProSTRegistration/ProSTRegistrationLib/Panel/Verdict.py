@@ -45,6 +45,22 @@ def detailsText(attempt: dict[str, Any] | None, validity: Validity) -> str:
     return "<br>".join(lines)
 
 
+def placeWords(attempt: dict[str, Any] | None, validity: Validity, startedBy: str) -> str:
+    """The place of the CT in words, for the legend in the views.
+
+    Args:
+        startedBy: how the start was found that it is at without a result.
+    """
+    if attempt is None or not validity.isOnScreen:
+        return _("CT at its start ({start})").format(start=startedBy)
+    number, words = attempt["number"], verdictWord(attempt["status"])
+    if not validity.isValid:
+        return _("CT at result {number}, not judged").format(number=number)
+    if attempt["decision"] in ("accepted", "rejected"):
+        words += f", {_decisionWord(attempt['decision'])}"
+    return _("CT at result {number}: {verdict}").format(number=number, verdict=words)
+
+
 def questionBeforeKeeping(status: str) -> str:
     """The question before a pose is kept that was not accepted."""
     text = _("This result is called '{verdict}'. Have you looked at the overlay, and keep the pose all the same?")
@@ -60,8 +76,8 @@ def accuracyWord(accuracy: str) -> str:
 def attemptHeadings() -> list[str]:
     """Headings of the table of attempts."""
     return [
-        _("#"), _("Verdict"), _("Decision"), _("Likely"), _("mm across"), _("mm along"), _("C-arm"), _("Start"),
-        _("Method"), _("Time"),
+        _("#"), _("Verdict"), _("Decision"), _("Likely"), _("Error, mm"), _("C-arm"), _("Start"), _("Method"),
+        _("Time"),
     ]  # fmt: skip
 
 
@@ -71,22 +87,26 @@ def attemptCells(row: dict[str, str], isOutdated: bool = False) -> list[str]:
     Args:
         isOutdated: what it judged is no longer what is chosen.
     """
-    decisions = {"accepted": _("accepted"), "rejected": _("rejected")}
     # A place that does not fit has no error to expect.
     isPlace = not isOutdated and row["Status"] != "failed"
     probability = _value(row["Confidence %"])
+    errors = [_tenths(row[column]) for column in ("Error across mm", "Error along mm")]
     seconds = _value(row["Seconds"])
     return [
         row["Attempt"],
         _("Not judged") if isOutdated else verdictWord(row["Status"]),
-        decisions.get(row["Decision"], ""),
+        _decisionWord(row["Decision"]),
         percent(probability / 100) if isPlace and probability is not None else "",
-        *(_tenths(row[column]) if isPlace else "" for column in ("Error across mm", "Error along mm")),
+        _(" / ").join(errors) if isPlace and all(errors) else "",
         accuracyWord(row["C-arm"]),
         row["Start"],
         f"{row['Method']}, {row['Quality']}",
         "" if seconds is None else _("{count} s").format(count=round(seconds)),
     ]
+
+
+def _decisionWord(decision: str) -> str:
+    return {"accepted": _("accepted"), "rejected": _("rejected")}.get(decision, "")
 
 
 def _isTakenBack(attempt: dict[str, Any], validity: Validity) -> bool:
