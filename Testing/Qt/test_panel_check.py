@@ -29,6 +29,8 @@ def test_a_ct_that_was_moved_is_not_called_trusted(driver, registered):
 
 def test_the_overlay_follows_whoever_makes_the_drr(driver, registered):
     panel, _, xray = registered
+    panel.parameters.overlayKind = type(panel.parameters.overlayKind).BLEND
+    driver.pump()
     picture = panel.scene.findOwned(xray, "overlay picture")
     before = slicer.util.arrayFromVolume(picture).copy()
     panel.scene.showDrr(xray, np.roll(drrOf(panel, xray)[0], 20, axis=1))
