@@ -102,7 +102,7 @@ class StandardView(enum.Enum):
 
     def label(self) -> str:
         """The engine's word for it."""
-        return _(VIEW_LABELS[self.value])
+        return VIEW_LABELS[self.value]
 
 
 class OverlayChoice(enum.Enum):
