@@ -54,11 +54,10 @@ def placeWords(attempt: dict[str, Any] | None, validity: Validity, startedBy: st
     if attempt is None or not validity.isOnScreen:
         return _("CT at its start ({start})").format(start=startedBy)
     number, words = attempt["number"], verdictWord(attempt["status"])
-    if not validity.isValid:
-        return _("CT at result {number}, not judged").format(number=number)
-    if attempt["decision"] in ("accepted", "rejected"):
-        words += f", {_decisionWord(attempt['decision'])}"
-    return _("CT at result {number}: {verdict}").format(number=number, verdict=words)
+    if validity.isValid:
+        words = ", ".join(filter(None, (words, _decisionWord(attempt["decision"]))))
+        return _("CT at result {number}: {verdict}").format(number=number, verdict=words)
+    return _("CT at result {number}, not judged").format(number=number)
 
 
 def questionBeforeKeeping(status: str) -> str:
