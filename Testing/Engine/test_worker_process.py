@@ -1,6 +1,7 @@
 """The real worker process, driven by the real client."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -90,6 +92,24 @@ def test_start_does_not_block_and_status_comes_before_the_engine_is_there(tmp_pa
     assert client.source.logPath.exists()
     client.stop()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="this system shows no command lines as files")
+def test_the_token_is_seen_on_no_command_line_and_in_no_log(tmp_path, monkeypatch):
+    tokens, secret = [], secrets.token_hex
+    monkeypatch.setattr("secrets.token_hex", lambda size: tokens.append(secret(size)) or tokens[-1])
+    client = WorkerClient(LocalWorker(sys.executable, tmp_path))
+    ask(client, "status")
+    lines = b""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            lines += path.read_bytes()
+    log = client.source.logPath.read_bytes()
+    client.stop()
+    assert tokens
+    assert b"prostreg.worker" in lines
+    for token in tokens:
+        assert token.encode() not in lines + log
 
 
 def test_logs_of_applications_that_were_killed_are_tidied_up(tmp_path):
