@@ -321,11 +321,12 @@ def test_another_python_needs_nothing_here(application, pip, tmp_path, monkeypat
     monkeypatch.setattr(Environment.platform, "system", lambda: "Darwin")
     monkeypatch.setattr(Environment.platform, "machine", lambda: "x86_64")
     monkeypatch.setattr(Requirements, "TORCH_REQUIREMENT", "torch>=99")
-    python = tmp_path / "python"
+    python = tmp_path / "engine" / "bin" / "python"
+    python.parent.mkdir(parents=True)
     python.touch()
     choosePath(str(python))
     assert Environment.begin() is None
-    assert Environment.report() == Environment.EnvironmentReport(True, f"Ready: the engine runs in {python}")
+    assert Environment.report() == Environment.EnvironmentReport(True, "Ready: the engine runs in engine/bin/python")
     python.unlink()
     assert not Environment.report().isReady
     with pytest.raises(EnvironmentFault, match="is not there: choose another one, or Slicer's"):

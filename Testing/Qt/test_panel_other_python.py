@@ -7,6 +7,7 @@ import pytest
 import slicer
 
 from Patience import PATIENCE_S
+from ProSTRegistrationLib.Install.EnginePython import shortPath
 
 MODULE = Path(__file__).parents[2] / "ProSTRegistration" / "ProSTRegistration.py"
 NOTING = """#!{python}
@@ -50,7 +51,7 @@ def test_a_python_is_chosen_tried_kept_and_given_up_again(driver, facade, ui, py
     assert ui.pythonButton.text == "Other Python..."
     choose(facade, path)
     driver.click(ui.pythonButton)
-    driver.pump(until=lambda: "Looking at " + path in ui.environmentLabel.text)
+    driver.pump(until=lambda: f"Looking at {shortPath(path)}, " in ui.environmentLabel.text)
     assert ui.environmentButton.text == "Cancel"
     driver.pump(lambda: ui.environmentLabel.text.startswith("Ready: computing on the CPU"), PATIENCE_S)
     assert "a small DRR in " in ui.environmentLabel.text
@@ -63,7 +64,7 @@ def test_a_python_is_chosen_tried_kept_and_given_up_again(driver, facade, ui, py
     assert tried == used == "-m prostreg.worker "
     driver.leave()
     driver.enter("ProSTRegistration")
-    assert ui.environmentLabel.text == f"Ready: the engine runs in {path}"
+    assert ui.environmentLabel.text == f"Ready: the engine runs in {shortPath(path)}"
     driver.click(ui.pythonButton)
     driver.pump(until=lambda: ui.environmentLabel.text.startswith("Ready: torch"))
     assert ui.pythonButton.text == "Other Python..."

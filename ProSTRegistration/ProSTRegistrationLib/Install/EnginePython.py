@@ -58,6 +58,11 @@ def chosenInterpreter() -> Interpreter:
     return otherInterpreter(path, slicer.util.startupEnvironment()) if path else ownInterpreter()
 
 
+def shortPath(path: str) -> str:
+    """The end of a path, which tells environments apart and fits into a narrow panel: "environment/bin/python"."""
+    return "/".join(Path(path).parts[-3:])
+
+
 def pathFault(path: str) -> str | None:
     """The fault of a choice that was made earlier; None while its file is there."""
     if Path(path).is_file():
@@ -74,11 +79,12 @@ class PythonCheck:
     Attributes:
         isRunning: True until it is known, or somebody ended it.
         isCancelled: True once somebody ended it.
+        names: what is looked at, in short.
         verdict: what the worker says about itself; "" until then.
     """
 
     def __init__(self, path: str) -> None:
-        self.names = path
+        self.names, self._path = shortPath(path), path
         self.isRunning, self.isCancelled, self.verdict = True, False, ""
         self._faults: list[str] = []
         self._client: WorkerClient | None = None
@@ -101,7 +107,7 @@ class PythonCheck:
         elif self.isRunning and self._process is not None and self._process.poll() is not None:
             self._understand(self._process.communicate()[0])
         elif self.isRunning and time.monotonic() > self._deadlineS:
-            self._end([f"{self.names} gives no answer: {_choose()}"])
+            self._end([f"{self._path} gives no answer: {_choose()}"])
 
     def cancel(self) -> None:
         """Ends what was started."""
@@ -121,16 +127,16 @@ class PythonCheck:
         """
         if self._faults:
             raise InputError(self._faults)
-        choosePath(self.names)
+        choosePath(self._path)
 
     def _understand(self, answer: str) -> None:
         try:
             told = json.loads(answer)
             version, packages = tuple(told["python"]), dict(told["packages"])
         except (ValueError, KeyError, TypeError):
-            self._end([f"{self.names} does not answer as a Python does: {_choose()}"])
+            self._end([f"{self._path} does not answer as a Python does: {_choose()}"])
             return
-        fault = _versionFault(self.names, version) or _packagesFault(self.names, version, packages)
+        fault = _versionFault(self._path, version) or _packagesFault(self._path, version, packages)
         if fault:
             self._end([fault])
             return
@@ -139,11 +145,11 @@ class PythonCheck:
 
     def _learn(self, content: dict[str, Any], _: object) -> None:
         self.verdict = content["verdict"]
-        self._end([] if content["ok"] else [f"{self.names}: {self.verdict}"])
+        self._end([] if content["ok"] else [f"{self._path}: {self.verdict}"])
 
     def _refuse(self, error: WorkerError) -> None:
         ending = "\n".join(error.details.splitlines()[-DETAIL_LINES:])
-        self._end([f"The engine does not start in {self.names}. It says:\n{ending or error}"])
+        self._end([f"The engine does not start in {self._path}. It says:\n{ending or error}"])
 
     def _end(self, faults: list[str]) -> None:
         self.isRunning, self._faults = False, faults

@@ -17,7 +17,7 @@ import slicer
 from prostreg.errors import InputError
 from prostreg.machine import SLOWER
 from ProSTRegistrationLib.Install import Requirements
-from ProSTRegistrationLib.Install.EnginePython import chosenPath, pathFault
+from ProSTRegistrationLib.Install.EnginePython import chosenPath, pathFault, shortPath
 from ProSTRegistrationLib.Install.PackageInstaller import Installation
 from ProSTRegistrationLib.Install.Requirements import OLDEST_PYTHON, Requirement, release, requirements
 
@@ -99,7 +99,7 @@ def report(device: str | None = None) -> EnvironmentReport:
         return EnvironmentReport(False, fault)
     place = f" on {device}" if device else ""
     if chosenPath():
-        return EnvironmentReport(True, f"Ready: the engine runs{place} in {chosenPath()}")
+        return EnvironmentReport(True, f"Ready: the engine runs{place} in {shortPath(chosenPath())}")
     lacking = missing()
     if lacking:
         words = ", ".join(requirement.lackOf(_installed(requirement)) for requirement in lacking)
