@@ -60,8 +60,9 @@ def platformFault() -> str | None:
     isIntelMac = platform.system() == "Darwin" and platform.machine() == "x86_64"
     if not isIntelMac or all(requirement.name != "torch" for requirement in missing()):
         return None
+    oldest = Requirement(Requirements.TORCH_REQUIREMENT).oldest
     return (
-        f"There is no {Requirements.TORCH_REQUIREMENT} for this Slicer, which is built for Macs with Intel processors:"
+        f"There is no torch {oldest} or newer for this Slicer, which is built for Macs with Intel processors:"
         " images, C-arms, landmarks and start poses work in it, DRRs and registrations need the engine in another"
         " Python: see 'Macs' in docs/installation.md, then press 'Other Python...'."
     )
