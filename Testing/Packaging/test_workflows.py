@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from resolve_packages import NUMPY_OF_SLICER
 
 WORKFLOWS = ".github/workflows/"
 
@@ -60,6 +61,21 @@ def test_slicer_runs_the_walk_and_what_ctest_runs(repository: Path) -> None:
     assert deadline is not None
     # The walk ends by itself, with its report, before the service ends it without one.
     assert int(deadline[1]) < 60 * int(minutes[1])
+
+
+def test_slicers_own_files_are_tested_for_each_slicer_that_is_supported(repository: Path) -> None:
+    """Tests skip what needs those sources where a variable does not name them."""
+    text = (repository / WORKFLOWS / "tests.yml").read_text(encoding="utf-8")
+    job = text[text.index("  sources:") : text.index("  slicer:")]
+    branches = re.search(r"branch: \[(.+)\]", job)
+    assert branches is not None
+    assert branches[1] == ", ".join(f'"{version}"' for version in NUMPY_OF_SLICER)
+    asked = {
+        name
+        for file in (repository / "Testing").rglob("*.py")
+        for name in re.findall(r"\b(?:SLICER|CTK)_(?:BASE_PYTHON|SOURCE)\b", file.read_text(encoding="utf-8"))
+    }
+    assert {name for name in asked if f"{name}: ${{{{ github.workspace }}}}/sources/" in job} == asked
 
 
 def test_windows_runs_what_make_runs(repository: Path, workflows: list[Path]) -> None:
