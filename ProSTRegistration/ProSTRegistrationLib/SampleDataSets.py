@@ -18,14 +18,13 @@ from prostreg.json_fields import json_object
 from prostreg.registration.case_file import read_case
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, carmOfSettings
 from ProSTRegistrationLib.Nodes.CaseNodes import addCt, addFluoroscopies, addVolume, readImages
-from ProSTRegistrationLib.Nodes.Landmarks import prepareLandmarkLists, setReferencePose
+from ProSTRegistrationLib.Nodes.Landmarks import addReferenceLandmarks, setReferencePose
 from ProSTRegistrationLib.Nodes.PartsOfAnatomy import nameBones
 
 if TYPE_CHECKING:
     from slicer import (
         vtkMRMLLabelMapVolumeNode,
         vtkMRMLMarkupsFiducialNode,
-        vtkMRMLNode,
         vtkMRMLScalarVolumeNode,
         vtkMRMLScene,
     )
@@ -46,7 +45,7 @@ class SampleNodes:
         anatomy: label map; None for bone by threshold.
         parts: values of the labels to register, as text.
         fluoroscopy: the (first) X-ray, placed.
-        landmarks: list of the CT's landmarks; None without any.
+        landmarks: known points of the CT, which measure the error; None without any.
     """
 
     ct: vtkMRMLScalarVolumeNode
@@ -110,18 +109,9 @@ def _addSample(
     setReferencePose(scene, ctNode, worldFromCase @ truth)
     landmarkNode = None
     if case.landmarks_mm is not None:
-        landmarkNode, _ = prepareLandmarkLists(scene, ctNode, fluoroscopyNodes[0])
-        _fillLandmarks(landmarkNode, case.landmarks_mm)
+        landmarkNode = addReferenceLandmarks(scene, ctNode, case.landmarks_mm)
     scene.gather(ctNode, [*fluoroscopyNodes, *companions])
     return SampleNodes(ctNode, anatomyNode, parts, fluoroscopyNodes[0], landmarkNode)
-
-
-def _fillLandmarks(node: vtkMRMLNode, pointsMm: NDArray[np.float64]) -> None:
-    for point in pointsMm:
-        node.AddControlPoint(*point)
-    # Dozens of known points: they measure the error, and would hide the bone.
-    node.SetLocked(True)
-    node.GetDisplayNode().SetVisibility(False)
 
 
 def _supineWorldFrom(case: Case, truth: Matrix) -> Matrix:

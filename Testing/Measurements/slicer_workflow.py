@@ -62,7 +62,6 @@ def _loadSample(driver, panel, arguments, report) -> None:
         nodes = loadSampleCase(panel.scene, arguments.case)
         panel.parameters.ct, panel.parameters.fluoroscopy = nodes.ct, nodes.fluoroscopy
         panel.parameters.anatomy, panel.parameters.anatomyParts = nodes.anatomy, nodes.parts
-        panel.parameters.ctLandmarks = nodes.landmarks
         panel.check.showViews()
     report["load, s"] = round(time.perf_counter() - began, 1)
     report["CT voxels"] = list(panel.ctNode.GetImageData().GetDimensions())

@@ -21,7 +21,7 @@ from prostreg.registration.case_file import read_case
 from prostreg.samples.demo_case import write_phantom_case
 from ProSTRegistrationLib import SampleEntries
 from ProSTRegistrationLib.Nodes.CArmSettings import settingsOf
-from ProSTRegistrationLib.Nodes.Landmarks import landmarkPointsMm, referencePose
+from ProSTRegistrationLib.Nodes.Landmarks import landmarkPointsMm, prepareLandmarkLists, referencePose
 from ProSTRegistrationLib.Nodes.PartsOfAnatomy import partsOf
 from ProSTRegistrationLib.Nodes.Scene import Scene
 from ProSTRegistrationLib.SampleDataSets import loadSampleCase
@@ -48,6 +48,13 @@ def copiedCase(casePath, tmp_path):
 
 def nodeIds(mrmlScene):
     return [mrmlScene.GetNthNode(index).GetID() for index in range(mrmlScene.GetNumberOfNodes())]
+
+
+def test_a_persons_landmarks_never_mix_with_the_known_points_of_a_sample(scene, casePath):
+    nodes = loadSampleCase(scene, casePath)
+    ctList, _ = prepareLandmarkLists(scene, nodes.ct, nodes.fluoroscopy)
+    assert ctList is not nodes.landmarks
+    assert ctList.GetNumberOfControlPoints() == 0
 
 
 def test_parts_have_the_names_of_bones(scene, casePath):

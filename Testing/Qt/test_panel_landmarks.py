@@ -10,6 +10,7 @@ from prostreg.geometry.frames import transform_points
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.CArmSettings import applySettings, settingsOf
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
+from ProSTRegistrationLib.Views.CheckLayout import CT_VIEWS, FLUOROSCOPY_VIEW, LAYOUT_ID, MARKING_LAYOUT_ID
 
 POINTS_MM = ((20, 30, 40), (60, 30, 50), (40, 70, 60), (50, 50, 90), (30, 60, 20), (75, 65, 75))
 """In the CT's own frame."""
@@ -87,10 +88,7 @@ def test_a_mark_that_is_off_in_the_second_xray_stands_in_its_row(driver, twoView
 
 def test_marks_in_the_second_xray_alone_are_enough(driver, twoViews):
     panel, ct, images, truth = twoViews
-    before = panel.scene.ct(ct)[1]
-    driver.click(panel.ui.solveLandmarksButton)
-    assert "Not marked on 'X-ray'" in panel.ui.startStatusLabel.text
-    assert np.array_equal(panel.scene.ct(ct)[1], before)
+    assert not driver.isReachable(panel.ui.solveLandmarksButton)
     mark(driver, panel, images[1], truth)
     assert panel.parameters.xrayLandmarks.GetNumberOfControlPoints() == 0
     driver.click(panel.ui.solveLandmarksButton)
@@ -128,3 +126,57 @@ def test_marking_ends_with_slicers_place_mode(driver, facade, twoViews, name, en
     assert button.checked
     assert selection.GetActivePlaceNodeID() != ""
     assert interaction.GetCurrentInteractionMode() == interaction.Place
+
+
+def test_pairs_are_counted_and_the_button_is_live_when_there_are_enough(driver, twoViews):
+    panel, _ct, images, truth = twoViews
+    label, button = panel.ui.landmarksCountLabel, panel.ui.solveLandmarksButton
+    mark(driver, panel, images[0], truth)
+    marks = panel.parameters.xrayLandmarks
+    while marks.GetNumberOfControlPoints() > 3:
+        marks.RemoveNthControlPoint(3)
+    driver.pump(0.05)
+    assert "Paired so far: 3 on 'X-ray'" in label.text
+    assert not driver.isReachable(button)
+    pixel = carmOf(images[0]).project_world(transform_points(truth, POINTS_MM[3]))
+    marks.AddControlPointWorld(list(transform_points(ijkToRas(images[0]), (*pixel, 0))), "4")
+    driver.pump(0.05)
+    assert "4 on 'X-ray'" in label.text
+    assert driver.isReachable(button)
+
+
+@pytest.mark.parametrize("fault", ["swap", "away"])
+def test_a_bad_fit_is_called_bad_with_what_explains_it_and_moves_nothing(driver, twoViews, fault):
+    panel, ct, images, truth = twoViews
+    mark(driver, panel, images[0], truth, offPx=(0.0, 0.0) if fault == "swap" else (-45.0, -30.0))
+    marks, before = panel.parameters.xrayLandmarks, panel.scene.ct(ct)[1]
+    if fault == "swap":
+        places = [marks.GetNthControlPointPositionWorld(number) for number in (1, 3)]
+        for number, place in zip((3, 1), places, strict=True):
+            marks.SetNthControlPointPositionWorld(number, place)
+    driver.click(panel.ui.solveLandmarksButton)
+    text = panel.ui.startStatusLabel.text
+    assert "do NOT fit" in text
+    assert ("Exchanging '2' and '4' on 'X-ray' would leave 0.0 mm" if fault == "swap" else "Without '6' on") in text
+    assert np.array_equal(panel.scene.ct(ct)[1], before)
+    assert len(rows(panel)) == len(POINTS_MM), "how far each is off stands in the table"
+
+
+def test_the_ct_has_its_slices_beside_the_xray_while_it_is_marked(driver, twoViews):
+    panel, ct, _images, _truth = twoViews
+    manager = slicer.app.layoutManager()
+    driver.click(panel.ui.ctLandmarksButton)
+    assert manager.layout == MARKING_LAYOUT_ID
+    shown = [
+        manager.sliceWidget(name).sliceLogic().GetSliceCompositeNode().GetBackgroundVolumeID() for name in CT_VIEWS
+    ]
+    assert shown == [ct.GetID()] * 3
+    assert manager.sliceWidget(FLUOROSCOPY_VIEW).visible
+    driver.pump(0.1)
+    assert panel.ui.ctLandmarksButton.checked
+    driver.click(panel.ui.ctLandmarksButton)
+    driver.pump(0.1)
+    assert manager.layout == LAYOUT_ID
+    driver.click(panel.ui.ctLandmarksButton)
+    driver.leave()
+    assert manager.layout not in (LAYOUT_ID, MARKING_LAYOUT_ID)

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
+from prostreg.geometry.landmark_faults import NEEDED_IN_ONE_VIEW, NEEDED_IN_TWO_VIEWS
 from prostreg.geometry.pnp import distances_to_rays_mm, pose_from_landmarks
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE, isMarked, marksPx
+from ProSTRegistrationLib.Nodes.LandmarkMisfit import BAD_RMS_MM, misfitWords
 from ProSTRegistrationLib.Nodes.NodeGeometry import worldFromNode, worldFromTransform
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from ProSTRegistrationLib.Nodes.Scene import Scene
 
 REFERENCE_ROLE = "reference"
+REFERENCE_LANDMARKS_ROLE = "reference landmarks"
 LIST_CLASS = "vtkMRMLMarkupsFiducialNode"
 CT_COLOR, PICTURE_COLOR = (1.0, 0.8, 0.1), (0.2, 0.9, 1.0)
 CT_GLYPH_PERCENT, PICTURE_GLYPH_PERCENT = 3.0, 2.0
@@ -75,7 +78,8 @@ class LandmarkSolution:
         worldFromVolume: rigid (4, 4).
         rows: LandmarkRow for each mark.
         rmsMm: root mean square of the rows' residualMm.
-        warning: a sentence to show before the pose is used, as for mirrored pictures; None if there is nothing.
+        warning: a sentence to show instead of using the pose, as for mirrored pictures or landmarks that do not fit;
+            None if there is nothing.
         pairs: LandmarkPairs.
     """
 
@@ -158,6 +162,17 @@ def pairedLandmarks(
     )
 
 
+def markCounts(pairs: LandmarkPairs) -> list[int]:
+    """Numbers of paired landmarks in each view."""
+    return [int(np.isfinite(marks).all(axis=1).sum()) for marks in pairs.marksPx]
+
+
+def areEnough(counts: Sequence[int]) -> bool:
+    """True where so many marks in the views determine a pose."""
+    ordered = [*sorted(counts, reverse=True), 0, 0]
+    return ordered[0] >= NEEDED_IN_ONE_VIEW or ordered[1] >= NEEDED_IN_TWO_VIEWS
+
+
 def solveLandmarks(
     ctNode: vtkMRMLScalarVolumeNode,
     ctList: vtkMRMLMarkupsNode,
@@ -184,7 +199,8 @@ def solveLandmarks(
         for label, px, mm in zip(pairs.labels, allPx, allMm, strict=True)
         if np.isfinite(px)
     )
-    return LandmarkSolution(found.world_from_volume, rows, found.rms_mm, found.warning, pairs)
+    warning = found.warning or (misfitWords(pairs, found.rms_mm) if found.rms_mm > BAD_RMS_MM else None)
+    return LandmarkSolution(found.world_from_volume, rows, found.rms_mm, warning, pairs)
 
 
 def landmarkErrorMm(worldFromVolume: Matrix, pairs: LandmarkPairs) -> float | None:
@@ -194,6 +210,21 @@ def landmarkErrorMm(worldFromVolume: Matrix, pairs: LandmarkPairs) -> float | No
     known = np.concatenate([np.zeros(0), *distances])
     known = known[np.isfinite(known)]
     return float(known.mean()) if len(known) else None
+
+
+def addReferenceLandmarks(
+    scene: Scene, ctNode: vtkMRMLScalarVolumeNode, pointsMm: NDArray[np.float64]
+) -> vtkMRMLMarkupsFiducialNode:
+    """Adds known points (n, 3) of a CT, in its own frame, by which errors are measured: no landmarks of a person's."""
+    node = scene.ownedNode(ctNode, REFERENCE_LANDMARKS_ROLE, LIST_CLASS, f"{ctNode.GetName()} reference landmarks")
+    node.SetAndObserveTransformNodeID(ctNode.GetTransformNodeID())
+    node.CreateDefaultDisplayNodes()
+    for point in pointsMm:
+        node.AddControlPoint(*point)
+    # Dozens of points would hide the bone.
+    node.SetLocked(True)
+    node.GetDisplayNode().SetVisibility(False)
+    return node
 
 
 def setReferencePose(

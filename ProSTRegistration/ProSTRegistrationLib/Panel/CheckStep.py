@@ -17,6 +17,7 @@ from ProSTRegistrationLib.Nodes.Attempts import NOT_KNOWN, addAttempt, attempt, 
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.DrrOrigin import isMadeOf
 from ProSTRegistrationLib.Nodes.Landmarks import (
+    REFERENCE_LANDMARKS_ROLE,
     landmarkErrorMm,
     landmarkPointsMm,
     pairedLandmarks,
@@ -203,9 +204,10 @@ class CheckStep:
         return landmarkErrorMm(worldFromVolume, pairs)
 
     def _mtreMm(self, worldFromVolume: Matrix) -> float | None:
-        """Against the known pose of a sample, over the landmarks in its CT."""
+        """Against the known pose of a sample, over the known points of its CT."""
         panel = self._panel
-        reference, ctList = referencePose(panel.scene, panel.ctNode), panel.parameters.ctLandmarks
+        reference = referencePose(panel.scene, panel.ctNode)
+        ctList = panel.scene.findOwned(panel.ctNode, REFERENCE_LANDMARKS_ROLE)
         if reference is None or ctList is None:
             return None
         points = landmarkPointsMm(panel.ctNode, ctList)

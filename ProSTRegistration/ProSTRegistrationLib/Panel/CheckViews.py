@@ -19,6 +19,7 @@ from ProSTRegistrationLib.Views.CheckLayout import (
     DRR_VIEW,
     FLUOROSCOPY_VIEW,
     LAYOUT_ID,
+    MARKING_LAYOUT_ID,
     leaveCheckLayout,
     showCheckLayout,
     tidyThreeD,
@@ -96,6 +97,8 @@ class CheckViews:
     def show(self) -> None:
         """Brings up the layout while the module is in front; nothing changes where it is up already."""
         if self._panel.isEntered:
+            if self.isShown and not self._isLayoutUp():
+                self._toggled(True)
             self._ui.checkViewsButton.checked = True
             self.refresh(self._panel.situation(), self._place)
 
@@ -108,7 +111,7 @@ class CheckViews:
         node, isReady, self._place = situation.shownImage, situation.isReady, place
         for widget in (self._ui.checkViewsButton, self._ui.sourceViewButton, self._ui.overlayComboBox):
             widget.enabled = isReady
-        if self.isShown and not self._isLayoutUp():
+        if self.isShown and not self._isLayoutUp(orForMarking=True):
             # A person has chosen another layout, or a scene has brought one.
             self._ui.checkViewsButton.checked = False
         if isReady and self._isLayoutUp() and self._panel.isEntered:
@@ -151,9 +154,10 @@ class CheckViews:
     def _node(self) -> vtkMRMLScalarVolumeNode:
         return self._panel.situation().shownImage
 
-    def _isLayoutUp(self) -> bool:
+    def _isLayoutUp(self, orForMarking: bool = False) -> bool:
         layoutManager = slicer.app.layoutManager()
-        return layoutManager is not None and layoutManager.layout == LAYOUT_ID
+        ours = (LAYOUT_ID, MARKING_LAYOUT_ID) if orForMarking else (LAYOUT_ID,)
+        return layoutManager is not None and layoutManager.layout in ours
 
     def _areViewsUp(self) -> bool:
         """False while a scene is loaded: Slicer makes views at its end, and has the panel brought up to date then."""

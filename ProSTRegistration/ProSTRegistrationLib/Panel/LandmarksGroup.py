@@ -11,12 +11,22 @@ from slicer.i18n import tr as _
 
 from prostreg.errors import InputError
 from ProSTRegistrationLib.Nodes.Landmarks import (
+    areEnough,
+    markCounts,
+    pairedLandmarks,
     prepareLandmarkLists,
     solveLandmarks,
 )
 from ProSTRegistrationLib.Nodes.Scene import OWNER_REFERENCE
-from ProSTRegistrationLib.Panel.Messages import setVisible
-from ProSTRegistrationLib.Views.CheckLayout import DRR_VIEW, FLUOROSCOPY_VIEW, viewNode
+from ProSTRegistrationLib.Panel.Messages import PLAIN_STYLE, setVisible, showStatus
+from ProSTRegistrationLib.Views.CheckLayout import (
+    CT_VIEWS,
+    DRR_VIEW,
+    FLUOROSCOPY_VIEW,
+    showMarkingLayout,
+    viewNode,
+)
+from ProSTRegistrationLib.Views.SliceView import showSlices
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLMarkupsFiducialNode, vtkMRMLScalarVolumeNode
@@ -60,8 +70,26 @@ class LandmarksGroup:
         if self._markedImage is not situation.shownImage:
             # Clicks would go on into the list of an image that is no longer shown.
             ui.xrayLandmarksButton.checked = False
-        hasBoth = situation.ctLandmarks is not None and bool(situation.marked)
-        ui.solveLandmarksButton.enabled = situation.isFree and hasBoth
+        counts = self._counts(situation)
+        # What is wrong with the lists is said when they are solved.
+        ui.solveLandmarksButton.enabled = situation.isFree and (counts is None or areEnough(counts))
+        text = _("Paired so far: {counts}. Four in one X-ray are needed, or three in each of two.")
+        views = zip(counts or [], situation.marked, strict=False)
+        named = ", ".join(f"{count} on '{node.GetName()}'" for count, (node, _list) in views)
+        showStatus(ui.landmarksCountLabel, text.format(counts=named or "0") if situation.isFree else "", PLAIN_STYLE)
+
+    def _counts(self, situation: Situation) -> list[int] | None:
+        """Numbers of pairs on each X-ray that has marks; None where the lists have faults."""
+        lists = [situation.ctLandmarks, *(listNode for _node, listNode in situation.marked)]
+        for listNode in filter(None, lists):
+            for event in ("PointAddedEvent", "PointRemovedEvent", "PointPositionDefinedEvent"):
+                self._panel.observe(listNode, event, self._panel.refreshSoon)
+        if not situation.isFree or situation.ctLandmarks is None:
+            return []
+        try:
+            return markCounts(pairedLandmarks(situation.ct, situation.ctLandmarks, situation.marked))
+        except InputError:
+            return None
 
     def stopMarking(self) -> None:
         """Ends marking in both lists."""
@@ -73,6 +101,8 @@ class LandmarksGroup:
         if not isOn:
             if not (ui.ctLandmarksButton.checked or ui.xrayLandmarksButton.checked):
                 self._placeMode(None)
+            if button is ui.ctLandmarksButton and self._panel.isEntered:
+                qt.QTimer.singleShot(0, self._panel.check.showViews)
             self._panel.refreshSoon()
             return
         other = ui.xrayLandmarksButton if button is ui.ctLandmarksButton else ui.ctLandmarksButton
@@ -81,7 +111,18 @@ class LandmarksGroup:
         if button is ui.xrayLandmarksButton:
             self._markedImage = self._panel.situation().shownImage
             self._panel.check.showViews()
+        else:
+            self._showCt()
         self._placeMode(ctList if button is ui.ctLandmarksButton else xrayList)
+
+    def _showCt(self) -> None:
+        """Shows slices of the CT beside the X-ray."""
+        layoutManager = slicer.app.layoutManager()
+        if layoutManager is not None:
+            self._panel.check.showViews()
+            showMarkingLayout(layoutManager.layoutLogic().GetLayoutNode())
+            for name in CT_VIEWS:
+                showSlices(layoutManager.sliceWidget(name).sliceLogic(), self._panel.ctNode)
 
     def _followPlaceMode(self) -> None:
         """Marking ends with Slicer's place mode, which a right click ends, or a tool bar, or another list of points."""

@@ -55,7 +55,7 @@ class SampleLoading:
         with slicer.util.NodeModify(parameters.parameterNode):
             parameters.ct, parameters.anatomy, parameters.anatomyParts = nodes.ct, nodes.anatomy, nodes.parts
             parameters.fluoroscopy, parameters.secondView, parameters.thirdView = nodes.fluoroscopy, None, None
-            parameters.ctLandmarks = nodes.landmarks
+            parameters.ctLandmarks = None
             parameters.startedBy = _("sample")
             parameters.sliderReference = ""
         self._panel.check.showViews()

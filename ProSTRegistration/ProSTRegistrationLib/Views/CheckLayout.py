@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from slicer import vtkMRMLAbstractViewNode, vtkMRMLLayoutNode, vtkMRMLScene, vtkMRMLViewNode
 
 LAYOUT_ID = 7023
+MARKING_LAYOUT_ID = 7024
+CT_VIEWS = ("Red", "Yellow", "Green")
 FLUOROSCOPY_VIEW = "Fluoroscopy"
 DRR_VIEW = "DRR"
 CARM_VIEW = "CArm"
@@ -39,12 +41,30 @@ _LAYOUT = """
 </layout>"""
 
 
+_MARKING_LAYOUT = """
+<layout type="horizontal" split="true">
+  <item splitSize="500">{fluoroscopy}
+  </item>
+  <item splitSize="500">
+    <layout type="vertical" split="true">{slices}
+    </layout>
+  </item>
+</layout>"""
+
+
 def registerCheckLayout(layoutNode: vtkMRMLLayoutNode) -> None:
-    """Makes the layout known to a vtkMRMLLayoutNode; doing so again changes nothing."""
-    if layoutNode.IsLayoutDescription(LAYOUT_ID):
-        layoutNode.SetLayoutDescription(LAYOUT_ID, _description())
-    else:
-        layoutNode.AddLayoutDescription(LAYOUT_ID, _description())
+    """Makes the layouts known to a vtkMRMLLayoutNode; doing so again changes nothing."""
+    for number, description in ((LAYOUT_ID, _description()), (MARKING_LAYOUT_ID, _markingDescription())):
+        if layoutNode.IsLayoutDescription(number):
+            layoutNode.SetLayoutDescription(number, description)
+        else:
+            layoutNode.AddLayoutDescription(number, description)
+
+
+def showMarkingLayout(layoutNode: vtkMRMLLayoutNode) -> None:
+    """Changes to the X-ray beside the three slice views of Slicer, for landmarks in the CT."""
+    registerCheckLayout(layoutNode)
+    layoutNode.SetViewArrangement(MARKING_LAYOUT_ID)
 
 
 def showCheckLayout(layoutNode: vtkMRMLLayoutNode) -> None:
@@ -53,7 +73,8 @@ def showCheckLayout(layoutNode: vtkMRMLLayoutNode) -> None:
     current = layoutNode.GetViewArrangement()
     if current == LAYOUT_ID:
         return
-    layoutNode.SetAttribute(PREVIOUS_ATTRIBUTE, str(current))
+    if current != MARKING_LAYOUT_ID:
+        layoutNode.SetAttribute(PREVIOUS_ATTRIBUTE, str(current))
     layoutNode.SetViewArrangement(LAYOUT_ID)
 
 
@@ -61,7 +82,7 @@ def leaveCheckLayout(layoutNode: vtkMRMLLayoutNode) -> None:
     """Goes back to what was shown before, or to four views; a layout that was chosen meanwhile stays."""
     previous = layoutNode.GetAttribute(PREVIOUS_ATTRIBUTE)
     layoutNode.RemoveAttribute(PREVIOUS_ATTRIBUTE)
-    if layoutNode.GetViewArrangement() == LAYOUT_ID:
+    if layoutNode.GetViewArrangement() in (LAYOUT_ID, MARKING_LAYOUT_ID):
         layoutNode.SetViewArrangement(int(previous or layoutNode.SlicerLayoutFourUpView))
 
 
@@ -85,6 +106,13 @@ def _description() -> str:
         fluoroscopy=_view("vtkMRMLSliceNode", FLUOROSCOPY_VIEW, "X-ray", "#E8A33D"),
         drr=_view("vtkMRMLSliceNode", DRR_VIEW, "DRR", "#4FA3D9"),
         carm=_view("vtkMRMLViewNode", CARM_VIEW, "C-arm", "#7FB069"),
+    )
+
+
+def _markingDescription() -> str:
+    slices = "".join(f'<item><view class="vtkMRMLSliceNode" singletontag="{name}"/></item>' for name in CT_VIEWS)
+    return _MARKING_LAYOUT.format(
+        fluoroscopy=_view("vtkMRMLSliceNode", FLUOROSCOPY_VIEW, "X-ray", "#E8A33D"), slices=slices
     )
 
 

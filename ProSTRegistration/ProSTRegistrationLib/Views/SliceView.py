@@ -57,6 +57,13 @@ def showAsLoaded(sliceLogic: vtkMRMLSliceLogic, fluoroscopyNode: vtkMRMLScalarVo
     sliceLogic.FitSliceToAll()
 
 
+def showSlices(sliceLogic: vtkMRMLSliceLogic, ctNode: vtkMRMLScalarVolumeNode) -> None:
+    """Shows slices of a CT along its own axes in one of Slicer's views, from its middle."""
+    showLayers(sliceLogic, ctNode)
+    sliceLogic.GetSliceNode().RotateToVolumePlane(ctNode)
+    sliceLogic.FitSliceToAll()
+
+
 def keepForItself(sliceLogic: vtkMRMLSliceLogic) -> None:
     """Keeps volumes that are loaded later out of the view; Slicer shows them in all views that let it."""
     sliceLogic.GetSliceCompositeNode().SetDoPropagateVolumeSelection(False)
