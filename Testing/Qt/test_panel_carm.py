@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PySide6 import QtCore, QtGui, QtWidgets
 
 from Patience import PATIENCE_S
 from ProSTRegistrationLib.Nodes.Attempts import attempts
@@ -113,6 +114,39 @@ def test_a_decimal_comma_is_a_decimal_point(driver, patient):
     driver.type(ui.shiftUSlider, "-12,5")
     shown = ui.pixelSizeUSpinBox.value, ui.sddSpinBox.value, ui.shiftUSlider.value
     assert shown == pytest.approx((0.35, 1050.5, -12.5))
+
+
+def test_a_decimal_comma_is_a_decimal_point_when_pasted_too(driver, patient):
+    panel, _ct, _xray = patient
+    box = panel.ui.pixelSizeUSpinBox
+    QtWidgets.QApplication.clipboard().setText("0,35")
+    box.findChild(QtWidgets.QLineEdit).selectAll()
+    paste = QtGui.QKeyEvent(QtCore.QEvent.KeyPress, QtCore.Qt.Key_V, QtCore.Qt.ControlModifier, "\x16")
+    QtWidgets.QApplication.sendEvent(box, paste)
+    box.interpretText()
+    driver.pump()
+    assert box.value == pytest.approx(0.35)
+
+
+@pytest.mark.parametrize(("told", "mm"), [("9 inch", 228.6), ("23 cm", 230.0), ("22,9 cm", 229.0), ("300", 300.0)])
+def test_a_field_is_another_way_to_tell_the_pixel_size(driver, patient, told, mm):
+    panel, _ct, _xray = patient
+    ui = panel.ui
+    assert ui.fieldLineEdit.text == "179 mm"
+    driver.type(ui.fieldLineEdit, told)
+    assert ui.pixelSizeUSpinBox.value == ui.pixelSizeVSpinBox.value == pytest.approx(mm / 112, abs=1e-4)
+    assert "not used yet" in ui.carmStatusLabel.text
+    driver.click(ui.placeButton)
+    assert ui.fieldLineEdit.text == f"{mm:.0f} mm"
+
+
+def test_a_field_that_is_no_length_is_said_and_changes_nothing(driver, patient):
+    panel, _ct, _xray = patient
+    ui = panel.ui
+    driver.type(ui.fieldLineEdit, "nine")
+    assert "'nine' is no length" in ui.carmStatusLabel.text
+    assert ui.fieldLineEdit.text == "179 mm"
+    assert ui.pixelSizeUSpinBox.value == pytest.approx(1.6)
 
 
 def test_centimetres_are_recognised_and_asked_about(driver, facade, fresh):

@@ -145,3 +145,14 @@ def test_register_accept_and_reject_have_keys_that_work_with_the_check_views_or_
     driver.leave()
     driver.press("Alt+R")
     assert not panel.logic.isBusy
+
+
+def test_letters_of_the_keyboard_lead_to_fields_and_nobody_else_has_them(panelWidget):
+    content = panelWidget.ui.imagesSection.parent()
+    texts = [label.text for label in content.findChildren(QtWidgets.QLabel) if label.buddy() is not None]
+    texts += [button.text for button in content.findChildren(QtWidgets.QAbstractButton)]
+    letters = [text[text.index("&") + 1].upper() for text in texts if "&" in text]
+    assert len(letters) > 15
+    assert sorted(set(letters)) == sorted(letters)
+    # The menus of Slicer's window, and Register, Accept and Reject.
+    assert set(letters) & set("FEVHRAJ") == set()

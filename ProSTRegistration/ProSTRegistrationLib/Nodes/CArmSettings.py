@@ -8,6 +8,7 @@ patient's left (LAO), positive secondary angles to the head (cranial), as DICOM 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
@@ -36,6 +37,8 @@ TYPICAL_SOD_SHARE = 0.6
 LEAST_SOD_SHARE, MOST_SOD_SHARE = 0.33, 0.97
 MOST_PIXEL_RATIO = 1.05
 MOST_SECONDARY_DEG = 60.0
+FIELD_UNITS_MM = {"mm": 1.0, "cm": 10.0, "inch": 25.4, "in": 25.4, '"': 25.4}
+FIELD_PATTERN = re.compile(rf"(\d+\.?\d*)\s*({'|'.join(FIELD_UNITS_MM)})?")
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,18 @@ def inMillimetres(sdd: float, sod: float) -> tuple[float, float]:
     sddMm = 10 * sdd if 10 * sdd >= SMALLEST_SDD_MM > sdd else sdd
     isShort = 0 < sod < LEAST_SOD_SHARE * sddMm
     return sddMm, 10 * sod if isShort and LEAST_SOD_SHARE * sddMm <= 10 * sod < sddMm else sod
+
+
+def fieldMm(text: str) -> float:
+    """A detector's field in mm that a person tells, as "9 inch", "23 cm" or "229".
+
+    Raises:
+        InputError: it is no length.
+    """
+    found = FIELD_PATTERN.fullmatch(text.strip().lower().replace(",", "."))
+    if found is None:
+        raise InputError(f"The field '{text}' is no length: give one as 9 inch, 23 cm or 229 mm.")
+    return float(found[1]) * FIELD_UNITS_MM[found[2] or "mm"]
 
 
 def carmOfSettings(settings: CArmSettings, size: tuple[int, int]) -> CArm:

@@ -14,7 +14,14 @@ from prostreg.geometry.carm_accuracy import CALIBRATED, FROM_DICOM, GUESSED
 from prostreg.geometry.carm_devices import PRESETS
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, pixelsOf
 from ProSTRegistrationLib.Nodes.CArmPresets import presetSettings, presetsFor
-from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, applySettings, inMillimetres, isPlaced, settingsOf
+from ProSTRegistrationLib.Nodes.CArmSettings import (
+    CArmSettings,
+    applySettings,
+    fieldMm,
+    inMillimetres,
+    isPlaced,
+    settingsOf,
+)
 from ProSTRegistrationLib.Nodes.DicomCArm import settingsFromTags, tagsOf
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, isFlipped, turnAsStored
 from ProSTRegistrationLib.Panel.Messages import (
@@ -67,6 +74,7 @@ class CArmStep:
         )  # fmt: skip
         for box in self._boxes:
             box.connect("valueChanged(double)", lambda value, box=box: self._typed(box))
+        ui.fieldLineEdit.connect("editingFinished()", self._fieldTyped)
         ui.accuracyComboBox.connect("activated(int)", lambda index: panel.refreshSoon())
         ui.presetComboBox.connect("activated(int)", self._presetChosen)
         ui.carmImageComboBox.connect("currentIndexChanged(int)", lambda index: self._panel.refreshSoon())
@@ -218,8 +226,23 @@ class CArmStep:
         self._namePreset()
         self._panel.refreshSoon()
 
+    def _fieldTyped(self) -> None:
+        """Takes the pixel size from a field that a person told."""
+        ui = self._ui
+        if not ui.fieldLineEdit.modified:
+            return
+
+        def take() -> None:
+            ui.pixelSizeUSpinBox.value = fieldMm(ui.fieldLineEdit.text) / max(self._size(self._node()))
+
+        self._panel.attempt(take, self._setFault)
+        self._namePreset()
+        self._panel.refreshSoon()
+
     def _namePreset(self) -> None:
-        """Has the preset box name the device whose values stand there, if there is one."""
+        """Has the preset box name the device whose values stand there, if there is one; and tells the field."""
+        fieldText = _("{length:.0f} mm").format(length=self._ui.pixelSizeUSpinBox.value * max(self._size(self._node())))
+        self._ui.fieldLineEdit.text = fieldText
         shown, usual = self._shownValues(), presetsFor(self._size(self._node()))
         names = [name for name, settings in usual.items() if _isShown(settings, shown)]
         self._ui.presetComboBox.currentIndex = 1 + list(PRESETS).index(names[0]) if names else 0
@@ -256,7 +279,7 @@ class CArmStep:
 
     def _editable(self) -> tuple[Any, ...]:
         ui = self._ui
-        return (*self._boxes, ui.presetComboBox, ui.accuracyComboBox, ui.flipCheckBox, ui.placeButton)
+        return (*self._boxes, ui.fieldLineEdit, ui.presetComboBox, ui.accuracyComboBox, ui.flipCheckBox, ui.placeButton)
 
     def _node(self) -> vtkMRMLScalarVolumeNode:
         return self._panel.situation().shownImage

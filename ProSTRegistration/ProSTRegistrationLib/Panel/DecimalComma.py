@@ -23,7 +23,12 @@ class DecimalComma(qt.QObject):
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Qt's own: True where the event is dealt with."""
-        if event.type() != qt.QEvent.KeyPress or event.text() != ",":
+        if event.type() != qt.QEvent.KeyPress:
             return False
-        self._line.insert(".")
+        # Qt would refuse a pasted comma without a word.
+        pasted = qt.QApplication.clipboard().text() if event.matches(qt.QKeySequence.Paste) else ""
+        typed = pasted or event.text()
+        if "," not in typed:
+            return False
+        self._line.insert(typed.strip().replace(",", "."))
         return True

@@ -79,10 +79,13 @@ class RegisterStep:
         missing = "" if isReady else _("Choose the images and press 'Use this C-arm' for every X-ray first.")
         if self._panel.carm.isDraft:
             missing = _("Step 2 shows values that are not used yet: press 'Use this C-arm' there.")
+        if isAdapting:
+            missing = _("The network is being adapted: cancel that below, or wait for its end.")
         showStatus(ui.registerStatusLabel, missing, MISSING_STYLE)
-        showStatus(ui.progressLabel, self._message, self._style)
+        showStatus(ui.progressLabel, "" if isAdapting else self._message, self._style)
         isCurrent = self._adapted[0] == self._patient()
-        showStatus(ui.adaptedLabel, self._adapted[1] if isCurrent else "", PLAIN_STYLE)
+        known = self._adapted[1] if isCurrent else ""
+        showStatus(ui.adaptedLabel, self._message if isAdapting else known, PLAIN_STYLE)
         if not isCurrent:
             self._askAdapted()
         ui.environmentLabel.text = self._engineText
