@@ -29,7 +29,7 @@ from prostreg.registration.carm.carm_check import (
     with_carm,
 )
 from prostreg.registration.carm.carm_profile import CArmProfile
-from prostreg.registration.expected_error import Parabola
+from prostreg.registration.expected_error import Parabola, pose_covariance
 from prostreg.registration.result import CArmFit, ExpectedError
 from prostreg.search.objective import Objective
 from prostreg.search.polish import polish
@@ -183,6 +183,17 @@ def test_the_profile_is_taken_where_the_image_tells_the_distance_best(monkeypatc
     assert profile.centre[0] == made[kept]
     fit = fit_of(profile, TRUE_CARM)
     assert np.log(fit.sdd_mm / 1000) == pytest.approx(tops[kept], rel=0.2)
+
+
+def test_where_the_score_has_no_top_over_other_carms_the_carm_leaves_its_share_of_the_depth():
+    """As of a collimated pelvis in a difficult image: an expected error of 0.0 mm along the beam was all rounding."""
+    silent, saddle = silent_profile(CHART), 1e-5 * np.array([[22.0, -46, -31], [-46, 26, -12], [-31, -12, 5.7]])
+    topless = replace(silent, parabola=replace(silent.parabola, curvature=saddle), gradient=np.full(3, 1e-4))
+    pulls = 1e-4 * np.random.default_rng(1).standard_normal((50, 6))
+    pose = Parabola(np.ones(6), -1e-3 * np.eye(6), pulls)
+    expected = with_carm(PRECISE, topless, pose, CHART, TRUE_CARM, SPREAD, 1.0, CENTRE[None])
+    of_pose_mm = pose_covariance(pose, SPREAD, 1.0)[5, 5] ** 0.5
+    assert expected.along_mm == pytest.approx(np.hypot(0.005 * DEPTH_MM, of_pose_mm), rel=0.1)
 
 
 @pytest.mark.parametrize(("accuracy", "share"), [("calibrated", 0.005), ("dicom", 0.01), ("preset", 0.05)])

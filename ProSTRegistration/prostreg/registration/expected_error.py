@@ -76,8 +76,12 @@ def pose_covariance(parabola: Parabola, spread: Array, inflation: float) -> Arra
 
 
 def combined(from_image: Array, known: Array) -> Array:
-    """Covariance (p, p) of what an image and prior knowledge tell together; neither need be invertible."""
-    return np.asarray(known @ np.linalg.inv(from_image + known) @ from_image)
+    """Covariance (p, p) of what an image and prior knowledge tell together; that of the image need not be invertible.
+
+    Written as what the image takes from the prior: where it tells nothing its covariance is vast, and a product with it
+    would be all rounding.
+    """
+    return np.asarray(known - known @ np.linalg.solve(from_image + known, known))
 
 
 def expected_error(covariance: Array, chart: PoseChart, points_mm: Array) -> ExpectedError:

@@ -1,8 +1,8 @@
 """The meaning of "accepted": tables and figures of the study, each anatomy, preset and misspecification by itself.
 
-``python -m prostreg.evaluation.confidence.report FOLDER --out FOLDER [--use fit] [--model confidence.json]``
+``python -m prostreg.evaluation.confidence.report FOLDER --out FOLDER [--use both] [--model confidence.json]``
 
-Without ``--use`` the rows are those whose patients nothing was fitted on. ``--model`` judges them again by another
+Without ``--use`` the rows are those whose patients are never fitted on. ``--model`` judges them again by another
 model: what the program refused for other reasons than its confidence stays refused; where its confidence was too low,
 nothing else was looked at, and the other model decides.
 """
@@ -133,11 +133,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m prostreg.evaluation.confidence.report", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="as prostreg.evaluation.confidence.run left it")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
-    parser.add_argument("--use", choices=("fit", "report"), default="report")
+    parser.add_argument("--use", choices=("fit", "report", "both"), default="report")
     parser.add_argument("--model", type=Path, metavar="FILE")
     given = parser.parse_args(arguments)
     try:
-        rows = read_study().rows(given.folder, given.use)
+        rows = read_study().rows(given.folder, None if given.use == "both" else given.use)
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
