@@ -64,6 +64,7 @@ class CheckStep:
         self._views = CheckViews(panel, self._tellOfViews)
         self._running: _Running | None = None
         self._current: int | None = None
+        self._isWanted = False
         self._decision = DecisionGroup(panel, self)
         self._table = AttemptsTable(panel.ui.attemptsTable, self._chosenInTable)
 
@@ -164,6 +165,7 @@ class CheckStep:
                 # Edges are what one judges by.
                 panel.parameters.overlayKind = OverlayChoice.CONTOURS
             self._views.show()
+            self._isWanted = not panel.isEntered
             # A result is to be judged; a hand that slips shall not move it.
             self._ui.mouseCheckBox.checked = result["status"] == "failed" and self._ui.mouseCheckBox.checked
             qt.QTimer.singleShot(0, lambda: reveal(self._ui.redoButton, mayFocus=False))
@@ -172,14 +174,21 @@ class CheckStep:
             self.followPose()
         panel.refreshSoon()
 
+    def enter(self) -> None:
+        """Brings the views back where they were up, or where a result has come meanwhile."""
+        if self._isWanted and self._panel.situation().isReady:
+            self.showViews()
+        self._isWanted = False
+
     def leave(self) -> None:
         """Brings the former layout back."""
+        self._isWanted = self._views.isShown
         self._views.leave()
 
     def closeScene(self) -> None:
         """Forgets what the scene held."""
         self._current = self._running = self._failedFor = None
-        self._viewsText = self._fault = ""
+        self._viewsText, self._fault, self._isWanted = "", "", False
         self._views.forget()
 
     def stop(self) -> None:

@@ -132,6 +132,7 @@ class Panel(VTKObservationMixin):
         """For when the module comes to the front."""
         self.isEntered = True
         self.register.lookAtEnvironment()
+        self.check.enter()
 
     def closeScene(self) -> None:
         """Ends what is under way because the scene goes."""

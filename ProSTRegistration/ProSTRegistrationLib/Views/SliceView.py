@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 DRR_OPACITY = 0.5
 ORIENTATION = "Detector"
 SAME_AXES = 1e-5
+SAME_PLANE_MM = 0.4
+"""Less than half of the image's thickness: it is seen so far."""
 
 
 def showOverlay(
@@ -93,20 +95,24 @@ def faceDetector(sliceLogic: vtkMRMLSliceLogic, fluoroscopyNode: vtkMRMLScalarVo
 
 
 def lookOf(sliceLogic: vtkMRMLSliceLogic) -> tuple[object, ...]:
-    """The layers and the direction of a view, to be compared: another when something else has taken the view over."""
+    """The layers, direction and depth of a view, to be compared: others when something else has taken the view over."""
     composite, sliceNode = sliceLogic.GetSliceCompositeNode(), sliceLogic.GetSliceNode()
-    axes = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS())[:3, :3]
-    return composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID(), np.round(axes, 5).tobytes()
+    sliceToRas = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS())
+    depthMm = float(sliceToRas[:3, 2] @ sliceToRas[:3, 3])
+    layers = composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID()
+    return *layers, np.round(sliceToRas[:3, :3], 5).tobytes(), round(depthMm, 2)
 
 
 def isFacingDetector(sliceLogic: vtkMRMLSliceLogic, fluoroscopyNode: vtkMRMLScalarVolumeNode) -> bool:
-    """False where something has turned the view away from the image's detector.
+    """False where something has turned the view away from the image's detector, or moved it off its plane.
 
     Raises:
         InputError: the image was never placed.
     """
+    carm = carmOf(fluoroscopyNode)
     sliceToRas = slicer.util.arrayFromVTKMatrix(sliceLogic.GetSliceNode().GetSliceToRAS())
-    return bool(np.allclose(sliceToRas[:3, :3], _detectorAxes(carmOf(fluoroscopyNode)), atol=SAME_AXES))
+    offMm = transform_points(carm.camera_from_world, sliceToRas[:3, 3])[2] - carm.sdd_mm
+    return bool(np.allclose(sliceToRas[:3, :3], _detectorAxes(carm), atol=SAME_AXES) and abs(offMm) < SAME_PLANE_MM)
 
 
 def _detectorAxes(carm: CArm) -> NDArray[np.float64]:
