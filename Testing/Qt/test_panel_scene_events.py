@@ -9,9 +9,12 @@ import slicer
 from vtk.util.numpy_support import vtk_to_numpy
 
 from Patience import PATIENCE_S
+from prostreg.geometry.frames import invert_rigid, transform_points
+from ProSTRegistrationLib.Nodes.CArmNode import cameraFromPixel, carmOf
 from ProSTRegistrationLib.Nodes.Landmarks import prepareLandmarkLists
 from ProSTRegistrationLib.Nodes.Scene import Scene
 from ProSTRegistrationLib.Views.CheckLayout import CARM_VIEW, DRR_VIEW, FLUOROSCOPY_VIEW, LAYOUT_ID, viewNode
+from ProSTRegistrationLib.Views.SourceView import PICTURE_ROLE, cameraOf
 from SlicerFacade.Profiles import EACH_SLICER
 
 
@@ -192,6 +195,37 @@ def test_views_that_something_took_over_or_turned_are_put_back(driver, facade, c
         assert np.allclose(axesOf(name), axes)
         logic = slicer.app.layoutManager().sliceWidget(name).sliceLogic()
         assert logic.GetSliceCompositeNode().GetForegroundVolumeID() != other.GetID()
+
+
+def test_a_second_placing_takes_views_and_detector_in_3d_along(driver, checking):
+    """A longer SDD moves the detector away along its own direction; larger pixels make it larger."""
+    panel, _, xray = checking
+    ui = panel.ui
+    camera = cameraOf(viewNode(slicer.mrmlScene, CARM_VIEW))
+    before = camera.GetFocalPoint()
+    driver.type(ui.sddSpinBox, "1080")
+    driver.type(ui.pixelSizeUSpinBox, "2.4")
+    driver.type(ui.pixelSizeVSpinBox, "2.4")
+    driver.click(ui.placeButton)
+    driver.pump(0.2)
+    carm = carmOf(xray)
+    assert (carm.sdd_mm, carm.detector_spacing_mm) == (1080.0, (2.4, 2.4))
+    corners = transform_points(
+        invert_rigid(carm.camera_from_world) @ cameraFromPixel(carm),
+        [(u, v, 0) for u in (-0.5, carm.width - 0.5) for v in (-0.5, carm.height - 0.5)],
+    )
+    for name in (FLUOROSCOPY_VIEW, DRR_VIEW):
+        node = slicer.app.layoutManager().sliceWidget(name).mrmlSliceNode()
+        inView = transform_points(invert_rigid(slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS())), corners)
+        assert np.abs(inView[:, 2]).max() < 1e-3
+        field = np.array(node.GetFieldOfView()[:2])
+        assert (np.abs(inView[:, :2]).max(axis=0) <= field / 2 + 1e-3).all()
+        assert (np.abs(inView[:, :2]).max(axis=0) / field).max() > 0.49
+    bounds = np.zeros(6)
+    panel.scene.findOwned(xray, PICTURE_ROLE).GetRASBounds(bounds)
+    assert np.allclose(bounds[::2], corners.min(axis=0), atol=1.0)
+    assert np.allclose(bounds[1::2], corners.max(axis=0), atol=1.0)
+    assert not np.allclose(camera.GetFocalPoint(), before)
 
 
 def test_an_added_scene_of_another_check_leaves_this_ones_pictures(driver, checking, caplog, tmp_path):

@@ -198,14 +198,18 @@ class CheckViews:
         if drrNode is not None:
             # Whoever makes a DRR, the overlay shows it: never one of another pose.
             self._panel.observe(drrNode, "ImageDataModifiedEvent", self._drrChanged)
-        state = (node.GetID(), drrNode and drrNode.GetID(), choice, self._panel.ctNode.GetID())
+        carm = carmOf(node)
+        seen = (node.GetID(), self._panel.ctNode.GetID(), carm.intrinsics.tobytes(), carm.camera_from_world.tobytes())
+        state = (seen, drrNode and drrNode.GetID(), choice)
         if state != self._shown or not self._isAsSet(node):
-            isNewPicture = self._shown is None or self._shown[0] != state[0] or self._shown[3] != state[3]
+            before = self._shown and self._shown[0]
             self._showOverlay(node, drrNode, choice)
             self._shown, self._look = state, self._lookNow()
-            if isNewPicture:
+            if seen != before:
                 self._showIn3D(node)
                 self._aimCamera()
+            if before not in (None, seen):
+                self._sizes = []
         if self._sizesNow() != self._sizes:
             self._sizes = self._sizesNow()
             for sliceLogic in self._sliceLogics():
