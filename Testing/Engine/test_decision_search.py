@@ -167,7 +167,7 @@ class TestMostConvincing:
         log = AttemptLog(case, chart, points, SPREAD)
         monitor = Monitor(chart, 1, 60.0, None, None)
         levels = Levels(case, np.eye(4), points, centre, 20.0, config)
-        return PoseSearch(chart, levels, SPREAD, log, monitor, config, None)
+        return PoseSearch(chart, levels, SPREAD, log, monitor, config, None, lambda: (case, levels))
 
     def test_the_more_convincing_pose_is_kept_whatever_its_score_and_its_turn(self, search):
         right, wrong = Candidate(0.3, np.zeros(6)), Candidate(0.9, np.array([0.5, 0.4, 0.6, 9.0, 9.0, 20.0]))

@@ -15,7 +15,9 @@ from prostreg.images.xray import XRay
 from prostreg.projector.selection import make_projector
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.screening import screened_starts
+from prostreg.registration.levels import Levels
+from prostreg.registration.screening import screened_around, screened_starts
+from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 from prostreg.search.view_match import match_views
 
 CENTRE = np.array([39.0, 35.0, 37.0])
@@ -47,6 +49,26 @@ def test_the_best_of_the_likely_views_is_the_true_one_with_either_polarity(body,
         assert turn_deg < 10
         assert np.linalg.norm((first @ [*CENTRE, 1] - turned @ [*CENTRE, 1])[:2]) < 5
         assert len(others) < 6
+
+
+def test_a_start_far_off_is_mended_by_a_screening_around_it(body, projector, turned):
+    """By a radian and 50 mm: further than a CMA-ES run reaches."""
+    image = projector.render(turned[None], CARM)[0]
+    view = View(XRay(image, np.ones(image.shape, dtype=bool)), CARM)
+    case = Case("body", body, body.values > 500, (view,))
+    points_mm = anatomy_points_mm(case)
+    centre_mm = anatomy_centre_mm(points_mm)
+    start = PoseChart(turned, np.eye(4), centre_mm).world_from_volume_at([-0.6, 0.6, 0.5, 40.0, -30.0, 50.0])[0]
+    spread = np.array([0.5, 0.5, 0.5, 30.0, 30.0, 60.0])
+    config = RegistrationConfig()
+    coarse = Levels(case, start, points_mm, centre_mm, 30.0, config).coarse
+    first, *others = screened_around(
+        case, config, coarse, PoseChart(start, np.eye(4), centre_mm), spread, np.random.default_rng(0), lambda: None
+    )
+    turn_deg = np.rad2deg(np.linalg.norm(vector_from_rotation(first[:3, :3] @ turned[:3, :3].T)))
+    assert turn_deg < 10
+    assert np.linalg.norm((first @ [*CENTRE, 1] - turned @ [*CENTRE, 1])[:2]) < 5
+    assert len(others) < 6
 
 
 def test_a_view_is_put_where_it_fits_and_shows_there_what_it_showed_ahead(projector):

@@ -64,7 +64,7 @@ def find_radiation_field(pixels: NDArray[np.float32], allowed: NDArray[np.bool_]
     stretched = tuple(np.log1p(g / _DARK_STRETCH) / np.log1p(1.0 / _DARK_STRETCH) for g in linear)
     best_score, blocked, dark = _JUMP_NEEDED, np.zeros(grey.shape, dtype=bool), None
     for end in (0, 1):
-        opposite = _dilated(_flat_at_border(linear[1 - end], 0.06, inside), 4)
+        opposite = dilated(_flat_at_border(linear[1 - end], 0.06, inside), 4)
         for scale in (linear[end], stretched[end]):
             for tolerance in _TOLERANCES:
                 area = _flat_at_border(scale, tolerance, inside)
@@ -101,8 +101,8 @@ def _score(grey: NDArray[np.float64], area: NDArray[np.bool_], opposite: NDArray
     share = float(area.mean())
     if not _SMALLEST_AREA <= share <= _LARGEST_AREA:
         return 0.0
-    edge = _dilated(area, 2)
-    beside = _dilated(edge, 2) & ~edge
+    edge = dilated(area, 2)
+    beside = dilated(edge, 2) & ~edge
     # Near the corners; a narrow image has no more rows or columns than these.
     rows, columns = ((min(2, n - 1), max(-3, -n)) for n in area.shape)
     in_corners = _CORNER_WEIGHT * float(np.mean([area[row, column] for row in rows for column in columns]))
@@ -136,7 +136,7 @@ def _flat_at_border(grey: NDArray[np.float64], tolerance: float, inside: NDArray
     border = np.ones_like(flat)
     border[1:-1, 1:-1] = False
     if not inside.all():
-        border |= _dilated(~inside, 1)
+        border |= dilated(~inside, 1)
     touching = np.unique(pieces[border])
     return np.isin(pieces, touching[touching > 0])
 
@@ -155,9 +155,10 @@ def _with_drawings(area: NDArray[np.bool_], inside: NDArray[np.bool_], flat: NDA
     if not sizes.size:
         return area
     large = 1 + np.flatnonzero(sizes >= _LARGEST_DRAWING * sizes.max())
-    return area | (beside & ~_dilated(np.isin(pieces, large), _WIDEST_LINK + 1))
+    return area | (beside & ~dilated(np.isin(pieces, large), _WIDEST_LINK + 1))
 
 
-def _dilated(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
+def dilated(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
+    """A mask grown by a radius in pixels."""
     grown = sitk.BinaryDilate(sitk.GetImageFromArray(mask.astype(np.uint8)), [radius, radius])
     return np.asarray(sitk.GetArrayFromImage(grown), dtype=bool)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from prostreg.choices import METHODS, loaded
 from prostreg.errors import DeviceError, Stopped
 from prostreg.geometry.chart import PoseChart
@@ -20,12 +22,17 @@ from prostreg.registration.learned_search import LearnedSearch
 from prostreg.registration.levels import Levels
 from prostreg.registration.mirror_check import mirror_fit
 from prostreg.registration.monitor import Monitor
+from prostreg.registration.neighbours.rivals import with_bones_around
 from prostreg.registration.pose_search import PoseSearch
 from prostreg.registration.readings import case_read_as, polarities_used, polarity_reasons
 from prostreg.registration.result import Progress, Result
+from prostreg.registration.stages import search_near_and_far
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose, start_spread
 from prostreg.registration.weights_choice import chosen_weights, model_of_file, model_to_ask, weights_used
 from prostreg.search.candidate import Candidate
+
+MOSTLY_OTHERS = 2.5
+"""How many times more bone there must be within reach than the anatomy has, to screen all of it."""
 
 Judgement = tuple[Verdict, Evidence, Precision | None]
 
@@ -69,18 +76,30 @@ class _Run:
             self._weights = weights_used(model)
             make_learned = lambda: LearnedSearch(case, model, start, centre_mm, self._spread)  # noqa: E731
         self.search = PoseSearch(
-            self._chart, self._levels, self._spread, self._log, self._monitor, config, make_learned
+            self._chart, self._levels, self._spread, self._log, self._monitor, config, make_learned, self._body
         )
 
     @property
     def until_accepted(self) -> bool:
         return self._config.until_accepted
 
+    def _body(self) -> tuple[Case, Levels]:
+        """The case and its resolutions, with all bone near the anatomy in its place where that is far more."""
+        bones = with_bones_around(self._case)
+        if np.count_nonzero(bones.anatomy) < MOSTLY_OTHERS * np.count_nonzero(self._case.anatomy):
+            return self._case, self._levels
+        start, points_mm = start_pose(self._case), anatomy_points_mm(bones)
+        return bones, Levels(bones, start, points_mm, self._chart.centre_mm, self._config.spread_shift_mm, self._config)
+
+    @property
+    def runs_left(self) -> int:
+        return self._restarts
+
     def result(self) -> Result:
         try:
             loaded(METHODS[self._config.method].stages)(self)
             while not self._is_finally_judged():
-                self.search_in_rounds(self.search.search_from_start)
+                search_near_and_far(self)
             return self._report(*self._last_judgement, stopped=None)
         except Stopped as reason:
             self.search.keep_what_was_found()
@@ -105,7 +124,7 @@ class _Run:
             verdict = judge(evidence, mirror, doubts=doubts)
             self._last_judgement = verdict, evidence, precision
             self.search.confidence = verdict.confidence
-        return self._doubted is None or not self.until_accepted or self._restarts <= 0
+        return self._doubted is None or not self.until_accepted or self.runs_left <= 0
 
     def _is_at_doubted_place(self) -> bool:
         """True if the search is where the last judgement was not convinced: then what was judged stands."""

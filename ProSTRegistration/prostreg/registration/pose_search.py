@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,13 @@ from numpy.typing import NDArray
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix
 from prostreg.registration.attempts import AttemptLog
+from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.learned_search import SCATTER, LearnedSearch
 from prostreg.registration.levels import Levels
 from prostreg.registration.monitor import Monitor
 from prostreg.registration.result import StageReport
+from prostreg.registration.screening import VIEWS_AROUND, screened_around
 from prostreg.search.candidate import Candidate
 from prostreg.search.cmaes import cmaes_search
 from prostreg.search.objective import FootprintScore
@@ -23,6 +26,10 @@ from prostreg.search.polish import polish
 
 POLISH_STEPS = 30
 CANDIDATES_REFINED = 2
+CANDIDATES_SCREENED = 3
+
+WIDER_SCREENING = 1.5
+"""A start that the first screening does not mend is thought to be worse than it says."""
 
 LEAST_KEPT = 0.9
 """Share of the judged score that the final polish must keep; below it, it has slid off."""
@@ -45,6 +52,7 @@ class PoseSearch:
         monitor: told of progress; ends the search by raising Stopped.
         config: settings.
         make_learned: makes the learned part when it is first needed; None where there is none.
+        make_body: makes, when it is first needed, the case and the levels by which places far from the start are found.
     """
 
     def __init__(
@@ -56,21 +64,27 @@ class PoseSearch:
         monitor: Monitor,
         config: RegistrationConfig,
         make_learned: Callable[[], LearnedSearch] | None,
+        make_body: Callable[[], tuple[Case, Levels]],
     ) -> None:
         self._chart, self._levels, self._spread, self._config = chart, levels, spread, config
-        self._log, self._monitor, self._make_learned = log, monitor, make_learned
+        self._log, self._monitor = log, monitor
+        self._make_learned, self._make_body = make_learned, make_body
         self._start = Candidate(-np.inf, np.zeros(6))
         self._leader = self._start
         self._learned: LearnedSearch | None = None
         self._ends: list[Candidate] = []
         self.best, self.confidence = self._start, -1.0
-        self.runs_done, self._rounds_from_start = 0, 0
+        self.runs_done, self._rounds_from_start, self._screenings = 0, 0, 0
         self.stages: list[StageReport] = []
 
     @property
     def has_learned(self) -> bool:
         """True if there is a network to descend on."""
         return self._make_learned is not None
+
+    @cached_property
+    def _body(self) -> tuple[Case, Levels]:
+        return self._make_body()
 
     def best_pose(self) -> Matrix:
         """world_from_volume of the best candidate."""
@@ -138,6 +152,27 @@ class PoseSearch:
         self._rounds_from_start += 1
         self._search(self._chart, starts, self._spread, runs)
 
+    def search_from_screening(self, runs: int) -> None:
+        """Matches thousands of turns about the start with the image, climbs from the best and refines the highest.
+
+        A small bone fits in many places, and few poses lead to the right one; with the bones around it as one body it
+        is found from afar. Only then it is refined alone, for bones move against each other.
+        """
+        case, levels = self._body
+        coarse, began = levels.coarse, self._monitor.seconds
+        before, wider = coarse.evaluations, WIDER_SCREENING if self._screenings else 1.0
+        self._screenings += 1
+        poses = screened_around(
+            case, self._config, coarse, self._chart, wider * self._spread, self._rng(),
+            lambda: self._monitor.check("screening", 0.0, self._leader),
+        )  # fmt: skip
+        found = [self._candidate(pose) for pose in poses[:CANDIDATES_SCREENED]]
+        score = float(coarse.scores(poses[0][None])[0])
+        self.add_stage("screening", VIEWS_AROUND + coarse.evaluations - before, began, score, runs)
+        self.runs_done += runs
+        self._refine(found if levels is self._levels else self._climbed(levels, found), "refine")
+        self._monitor.rounds_done += 1
+
     def polish(self) -> None:
         """The last millimetre: climbs at the finest level, without leaving the judged optimum."""
         began, fine = self._monitor.seconds, self.levels_of(self.best).fine
@@ -183,6 +218,22 @@ class PoseSearch:
         self.runs_done += runs
         self._refine(found[:CANDIDATES_REFINED], "refine")
         self._monitor.rounds_done += 1
+
+    def _climbed(self, levels: Levels, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """The tops above candidates by other levels than those of the anatomy alone."""
+        began, evaluations, tops = self._monitor.seconds, 0, []
+        for candidate in candidates:
+            middle = levels.read_as(levels.reading_at(self._pose(candidate))).middle
+            before = middle.evaluations
+            tops.append(
+                polish(
+                    middle, self._chart, candidate.parameters, POLISH_STEPS,
+                    lambda best: self._monitor.check("refine", SEARCH_SHARE, best),
+                )
+            )  # fmt: skip
+            evaluations += middle.evaluations - before
+        self.add_stage("refine", evaluations, began, max(top.score for top in tops), len(tops))
+        return tops
 
     def _refine(self, candidates: Sequence[Candidate], name: str) -> None:
         """Climbs from each candidate at the level where poses are judged, and keeps the best."""

@@ -10,6 +10,7 @@ from prostreg.geometry.frames import Matrix
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.everywhere import merit, register_everywhere
+from prostreg.registration.left_out import without_metal
 from prostreg.registration.monitor import LEAST_SECONDS
 from prostreg.registration.neighbours.told_apart import register_told_apart
 from prostreg.registration.pipeline import check_method
@@ -47,7 +48,7 @@ def register(
         WeightsError: the method needs network weights that are not there.
         DeviceError: the device cannot be used here.
     """
-    settings = config or RegistrationConfig()
+    settings, case = config or RegistrationConfig(), without_metal(case)
     if case.initial_world_from_volume is None:
         return register_everywhere(case, settings, on_progress, is_cancelled)
     start = start_in_sight(case)

@@ -19,6 +19,10 @@ class Run(Protocol):
     def until_accepted(self) -> bool:
         """True if the search goes on until its pose convinces."""
 
+    @property
+    def runs_left(self) -> int:
+        """CMA-ES runs that may still be done."""
+
     def search_in_rounds(self, search: Callable[[int], None], most_rounds: int | None = None) -> None:
         """Calls ``search`` with a number of CMA-ES runs, until none are left or the pose convinces."""
 
@@ -27,13 +31,25 @@ class Run(Protocol):
 
 
 def until_convinced(run: Run) -> None:
-    """Cheap stages first: the start itself, descents on L_N, CMA-ES from there, then ever more of it."""
+    """Cheap stages first: the start itself, descents on L_N, CMA-ES from there; then from near and far in turn."""
     if run.until_accepted:
         run.search.refine_start()
     if run.search.has_learned and not run.is_convinced():
         run.search.descend()
         run.search_in_rounds(run.search.search_from_descents, most_rounds=1)
-    run.search_in_rounds(run.search.search_from_start)
+    else:
+        run.search_in_rounds(run.search.search_from_start, most_rounds=1)
+    if run.until_accepted:
+        search_near_and_far(run)
+    else:
+        run.search_in_rounds(run.search.search_from_start)
+
+
+def search_near_and_far(run: Run) -> None:
+    """Screening and CMA-ES around the start in turn, until no runs are left or the pose convinces."""
+    while run.runs_left > 0 and not run.is_convinced():
+        run.search_in_rounds(run.search.search_from_screening, most_rounds=1)
+        run.search_in_rounds(run.search.search_from_start, most_rounds=1)
 
 
 def cmaes(run: Run) -> None:
