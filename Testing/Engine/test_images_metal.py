@@ -13,7 +13,7 @@ from prostreg.images.metal import find_metal
 from prostreg.images.xray import XRay
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.registration.case import Case, View
-from prostreg.registration.left_out import without_metal
+from prostreg.registration.readings import without_metal
 from prostreg.samples.phantom import make_phantom
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 from prostreg.simulation.presets import preset

@@ -1,18 +1,25 @@
-"""Readings of X-rays: with which polarity the registration took each of them, and how sure that is."""
+"""Readings of X-rays: with which polarity the registration took each of them, how sure that is, and what it left out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from prostreg.choices import Polarity
+from prostreg.images.attenuation import METAL_HU
+from prostreg.images.metal import find_metal
 from prostreg.images.xray import XRay
-from prostreg.registration.case import Case
+from prostreg.registration.case import Case, View
 from prostreg.search.candidate import Reading
 
 SIGNS_RIGHT = 0.5
 """Share of difficult images whose polarity their looks alone tell (5 of 12 pelves of the preset ``hard``, seed 77001):
 no better than chance. See Testing/Measurements/polarity_signs.py."""
+
+LEAST_METAL_VOXELS = 20
+"""An anatomy with as many voxels of metal is itself an implant, or carries one: then that of the image is wanted."""
 
 
 @dataclass(frozen=True)
@@ -90,3 +97,34 @@ def _reason(polarity: PolarityUsed, where: str, is_accepted: bool) -> str:
         f"both polarities{where} were tried, and the image does not tell for sure: the pose was found with"
         f' {polarity.used}; "polarity" decides it, and "mask" leaves out what is drawn or lies in the way'
     )
+
+
+def without_metal(case: Case) -> Case:
+    """The case whose X-rays count where they show no instruments, with a note on each view that has some.
+
+    Nothing is left out where the anatomy has metal in the CT.
+    """
+    if np.count_nonzero(case.ct.values[case.anatomy] >= METAL_HU) >= LEAST_METAL_VOXELS:
+        return case
+    return replace(case, views=tuple(_without_metal(view, number) for number, view in enumerate(case.views, start=1)))
+
+
+def _without_metal(view: View, number: int) -> View:
+    xray = _left_out(view.xray)
+    share = 1 - float(np.count_nonzero(xray.mask)) / max(float(np.count_nonzero(view.xray.mask)), 1.0)
+    if xray is view.xray:
+        return view
+    note = (
+        f"view {number}: what looks like instruments or implants ({share:.0%} of the image) was left out, since the CT"
+        " does not hold it"
+    )
+    return replace(view, xray=xray, notes=(*view.notes, note))
+
+
+def _left_out(xray: XRay) -> XRay:
+    """The X-ray with its metal masked, in both readings where its polarity is open; itself where there is none."""
+    metal = find_metal(xray.line_integrals, xray.mask)
+    other = None if xray.other is None else _left_out(xray.other)
+    if not metal.any() and other is xray.other:
+        return xray
+    return replace(xray, mask=xray.mask & ~metal, other=other)

@@ -10,10 +10,10 @@ from prostreg.geometry.frames import Matrix
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.everywhere import merit, register_everywhere
-from prostreg.registration.left_out import without_metal
 from prostreg.registration.monitor import LEAST_SECONDS
 from prostreg.registration.neighbours.told_apart import register_told_apart
 from prostreg.registration.pipeline import check_method
+from prostreg.registration.readings import without_metal
 from prostreg.registration.result import Progress, Result
 from prostreg.registration.start import start_in_sight
 
