@@ -1,4 +1,4 @@
-"""Readings of X-rays: with which polarity the registration took each of them, how sure that is, and what it left out."""
+"""Readings of X-rays: with which polarity the registration took each, how sure that is, and what it left out."""
 
 from __future__ import annotations
 
