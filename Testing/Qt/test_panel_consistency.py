@@ -146,7 +146,9 @@ def test_landmarks_that_do_not_move_with_the_ct_are_refused(driver, facade, pati
     for place in ((20, 30, 40), (60, 30, 50), (40, 70, 60), (50, 50, 90), (30, 60, 20)):
         loose.AddControlPoint(*place)
     panel.parameters.ctLandmarks = loose
-    panel.parameters.xrayLandmarks = prepareLandmarkLists(panel.scene, ct, xray)[1]
+    panel.parameters.xrayLandmarks = marks = prepareLandmarkLists(panel.scene, ct, xray)[1]
+    for number in range(4):
+        marks.AddControlPoint(10.0 * number, 0.0, 0.0)
     panel.ui.landmarksGroup.collapsed = False
     driver.pump()
     before = panel.scene.ct(ct)[1]

@@ -6,7 +6,7 @@ import pytest
 from Patience import PATIENCE_S
 from prostreg.geometry.frames import transform_points
 from ProSTRegistrationLib.Nodes.Attempts import attempts
-from ProSTRegistrationLib.Nodes.Landmarks import landmarkPointsMm, referencePose
+from ProSTRegistrationLib.Nodes.Landmarks import REFERENCE_LANDMARKS_ROLE, landmarkPointsMm, referencePose
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas as rasFromIjk
 from ProSTRegistrationLib.Views.CheckLayout import FLUOROSCOPY_VIEW, LAYOUT_ID, viewNode
 
@@ -144,8 +144,9 @@ def test_landmarks_give_the_start_pose(driver, loaded):
     truth = referencePose(panel.scene, panel.ctNode)
     carm = panel.scene.fluoroscopy(panel.fluoroscopyNodes[0])[1]
     ctList, xrayList = panel.parameters.ctLandmarks, panel.parameters.xrayLandmarks
-    for number in (0, 3, 5, 9, 12, 17):
-        point = landmarkPointsMm(panel.ctNode, ctList)[number]
+    known = landmarkPointsMm(panel.ctNode, panel.scene.findOwned(panel.ctNode, REFERENCE_LANDMARKS_ROLE))
+    for number, point in enumerate(known[[0, 3, 5, 9, 12, 17]]):
+        ctList.AddControlPointWorld(list(transform_points(pose(panel), point)))
         pixel = carm.project_world(transform_points(truth, point))
         world = transform_points(rasFromIjk(panel.fluoroscopyNodes[0]), (*pixel, 0))
         xrayList.AddControlPointWorld(list(world), ctList.GetNthControlPointLabel(number))
