@@ -30,6 +30,8 @@ from ProSTRegistrationLib.SampleDataSets import loadSampleCase
 from SlicerFacade.Driving import Driver
 from SlicerFacade.Installation import installed
 
+from PySide6 import QtWidgets  # isort: skip  (after the facade, which chooses how enums are)
+
 PATIENCE_S = 900.0
 DRAG_S = 8.0
 
@@ -44,6 +46,8 @@ def main() -> None:
         _loadSample(driver, panel, arguments, report)
         _drag(driver, panel, report)
         _register(driver, panel, arguments.registrations, report)
+        # A busy machine may leave a result uncertain, which is asked about.
+        facade.dialogs.answerNext(QtWidgets.QMessageBox.Yes)
         driver.click(panel.ui.acceptButton)
         if arguments.adapt_seconds > 0:
             _adapt(driver, panel, arguments.adapt_seconds, report)
