@@ -106,6 +106,14 @@ def test_a_registration_leaves_metal_out_and_says_so(case):
     assert not case.views[0].notes
 
 
+def test_metal_in_the_reading_that_is_not_taken_is_not_told(case):
+    plain = XRay(soft_bone(), np.ones((SIDE, SIDE), dtype=bool), other=case.views[0].xray)
+    (view,) = without_metal(replace(case, views=(replace(case.views[0], xray=plain),))).views
+    assert not view.xray.other.mask.all()
+    assert view.xray.mask.all()
+    assert not view.notes
+
+
 def test_an_image_without_metal_stays_as_it_is(case):
     plain = replace(case.views[0], xray=XRay(soft_bone(), np.ones((SIDE, SIDE), dtype=bool)))
     assert without_metal(replace(case, views=(plain,))).views[0] is plain

@@ -114,6 +114,9 @@ def _without_metal(view: View, number: int) -> View:
     share = 1 - float(np.count_nonzero(xray.mask)) / max(float(np.count_nonzero(view.xray.mask)), 1.0)
     if xray is view.xray:
         return view
+    if not share:
+        # Metal of the other reading alone.
+        return replace(view, xray=xray)
     note = (
         f"view {number}: what looks like instruments or implants ({share:.0%} of the image) was left out, since the CT"
         " does not hold it"
