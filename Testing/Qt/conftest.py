@@ -291,6 +291,15 @@ def patient(addVolume, bones, driver, panelWidget):
 
 
 @pytest.fixture
+def drawnPatient(facade, patient):
+    """The same with the check views up; skipped where nothing can be drawn."""
+    if facade.views is None:
+        pytest.skip("nothing can be drawn on this machine")
+    patient[0].check.showViews()
+    return patient
+
+
+@pytest.fixture
 def registered(driver, patient):
     """A panel after a registration that was trusted."""
     panel, ct, xray = patient

@@ -15,12 +15,9 @@ def legend(panel, name=FLUOROSCOPY_VIEW):
 
 
 @pytest.fixture
-def looking(driver, facade, patient):
+def looking(driver, drawnPatient):
     """A panel with its check views up and a DRR in them."""
-    if facade.views is None:
-        pytest.skip("nothing can be drawn on this machine")
-    panel, ct, xray = patient
-    panel.check.showViews()
+    panel, ct, xray = drawnPatient
     driver.pump(lambda: "CT at its start" in legend(panel), PATIENCE_S)
     return panel, ct, xray
 
