@@ -112,6 +112,7 @@ class TestRegister:
         assert written["world_from_volume"] == result["world_from_volume"]
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals for child processes")
+    @pytest.mark.usefixtures("signals_heard")
     @pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
     def test_ctrl_c_and_the_end_of_the_terminal_write_the_best_so_far(self, case_file, tmp_path, name):
         config = tmp_path / "config.json"

@@ -181,6 +181,7 @@ def wait_for_change(file: Path, since: int = 0) -> None:
         time.sleep(0.005)
 
 
+@pytest.mark.usefixtures("signals_heard")
 def test_a_stopped_and_a_killed_run_end_as_if_nothing_had_happened(
     config: Path, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
