@@ -26,7 +26,7 @@ def give_freed_memory_back() -> Iterator[None]:
 
 @pytest.fixture
 def signals_heard() -> Iterator[None]:
-    """Processes that are started here hear the ends of terminals, also where the suite itself runs in the background."""
+    """Processes that are started here hear Ctrl-C, also where the suite itself runs in the background."""
     numbers = [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
     for number in before:
