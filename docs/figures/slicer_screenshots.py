@@ -55,6 +55,9 @@ def main(folder: Path) -> None:
 
 
 def _saveWindow(facade, driver, path: Path) -> None:
+    # The first time tells the views their size; then the images are fitted into them.
+    facade.refreshViews()
+    driver.pump(0.3)
     facade.refreshViews()
     with tempfile.TemporaryDirectory() as scratch:
         grabbed = Path(scratch) / "window.png"
@@ -66,6 +69,7 @@ def _saveWindow(facade, driver, path: Path) -> None:
 def _saveOverlays(facade, driver, panel, path: Path) -> None:
     """All kinds side by side, in the order of their keys."""
     pictures, kinds = [], type(panel.parameters.overlayKind)
+    facade.views.grab(viewNode(facade.scene, FLUOROSCOPY_VIEW), VIEW_PIXELS, VIEW_PIXELS)
     for choice in kinds:
         panel.parameters.overlayKind = choice
         driver.pump(0.3)
