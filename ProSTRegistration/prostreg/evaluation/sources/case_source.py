@@ -71,17 +71,18 @@ def make_case_source(series: CaseSeries, data_folder: Path | None) -> CaseSource
     source = SOURCES[series.source_kind].make_source(series, data_folder)
     if not series.misspecified:
         return source
-    return _ToldWrongly(source, Misspecifier(series.misspecified, series.seed, data_folder, series.name))
+    return _ToldWrongly(source, series, Misspecifier(series.seed, data_folder, series.name))
 
 
 class _ToldWrongly:
     """Cases of another source, as a protocol tells them wrongly."""
 
-    def __init__(self, source: CaseSource, misspecifier: Misspecifier) -> None:
-        self._source, self._misspecifier = source, misspecifier
+    def __init__(self, source: CaseSource, series: CaseSeries, misspecifier: Misspecifier) -> None:
+        self._source, self._series, self._misspecifier = source, series, misspecifier
 
     def __len__(self) -> int:
         return len(self._source)
 
     def case(self, number: int) -> Case:
-        return self._misspecifier.told(self._source.case(number), number)
+        wrong = self._series.misspecification(number)
+        return self._misspecifier.told(self._source.case(number), number, wrong)

@@ -91,28 +91,23 @@ def read_misspecification(fields: JsonFields) -> Misspecification:
 
 
 class Misspecifier:
-    """Tells cases wrongly, each as its number says.
+    """Tells cases wrongly.
 
     Args:
-        listed: one or more.
         seed: directions of shifts derive from (seed, number).
         data_folder: where files of other patients are.
         protocol_name: for faults about these.
     """
 
-    def __init__(
-        self, listed: Sequence[Misspecification], seed: int, data_folder: Path | None, protocol_name: str
-    ) -> None:
-        self._listed, self._seed = listed, seed
-        self._data_folder, self._protocol_name = data_folder, protocol_name
+    def __init__(self, seed: int, data_folder: Path | None, protocol_name: str) -> None:
+        self._seed, self._data_folder, self._protocol_name = seed, data_folder, protocol_name
 
-    def told(self, case: Case, number: int) -> Case:
-        """The case as it is told.
+    def told(self, case: Case, number: int, wrong: Misspecification) -> Case:
+        """The case of a number as it is told.
 
         Raises:
             InputError: the program would refuse it, as labels that do not lie on their bone; or its files are missing.
         """
-        wrong = self._listed[number % len(self._listed)]
         rng = np.random.default_rng([self._seed, number])
         if wrong.grown_mm or wrong.shifted_mm:
             case = _with_wrong_labels(case, wrong, rng)
