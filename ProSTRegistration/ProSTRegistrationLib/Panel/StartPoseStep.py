@@ -237,10 +237,10 @@ class StartPoseStep:
 
     def _sight(self, situation: Situation) -> tuple[str, bool]:
         """(how much of the anatomy the X-rays show, where that is little; whether it is too little)."""
-        lines, isMissed = [], False
+        lines, isMissed, pose = [], False, self._pose()
+        points = self._place.pointsMm(self._panel.scene, situation.ct, situation.anatomy)
         for node in situation.images:
-            points = self._place.pointsMm(self._panel.scene, situation.ct, situation.anatomy)
-            share = shareInSight(carmOf(node), self._pose(), points)
+            share = shareInSight(carmOf(node), pose, points)
             if share < 0:
                 text = _("The anatomy lies behind the X-ray source of '{name}': 'Show the CT so' brings it back.")
             elif share == 0:
