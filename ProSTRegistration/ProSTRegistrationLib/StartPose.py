@@ -119,8 +119,7 @@ def shareInSight(carm: CArm, worldFromVolume: Matrix, pointsMm: NDArray[np.float
     places = transform_points(worldFromVolume, pointsMm)
     if transform_points(carm.camera_from_world, places)[:, 2].min() <= 0:
         return -1.0
-    pixels = carm.project_world(places)
-    return float(((pixels >= -0.5) & (pixels <= np.array(carm.size) - 0.5)).all(axis=1).mean())
+    return float(carm.shows(carm.project_world(places)).mean())
 
 
 def _densePointsMm(ct: Volume) -> NDArray[np.float64]:

@@ -94,3 +94,12 @@ def test_lps_and_ras_differ_by_two_signs_and_back():
     pose = np.eye(4)
     pose[:3, 3] = 1, 2, 3
     np.testing.assert_allclose(lps_transform_from_ras(lps_transform_from_ras(pose)), pose)
+
+
+def test_an_image_shows_what_lies_within_the_outer_edges_of_its_pixels():
+    carm = CArm.from_sdd(1000.0, (0.5, 0.5), (8, 6))
+    inside = np.array([[-0.49, -0.49], [7.49, 5.49], [3.0, 2.0]])
+    outside = np.array([[-0.51, 2.0], [7.51, 2.0], [3.0, -0.51], [3.0, 5.51], [np.nan, 2.0]])
+    assert carm.shows(inside).all()
+    assert not carm.shows(outside).any()
+    assert carm.shows(inside[0]).shape == ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from prostreg.errors import FaultList
 from prostreg.geometry.carm_accuracy import CALIBRATED, CARM_ACCURACIES
@@ -134,6 +134,10 @@ class CArm:
     def project_world(self, points_world_mm: ArrayLike) -> Matrix:
         """Projects world points (..., 3) in mm to pixels (..., 2)."""
         return self.project(transform_points(self.camera_from_world, points_world_mm))
+
+    def shows(self, pixels: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """True (...) for places (..., 2) in pixels that lie in the image."""
+        return np.asarray(((pixels > -0.5) & (pixels < np.array(self.size) - 0.5)).all(axis=-1))
 
     def downsampled(self, factor: int) -> CArm:
         """The C-arm of the image averaged over blocks of factor x factor pixels (remainder cut off)."""

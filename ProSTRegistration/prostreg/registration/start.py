@@ -93,8 +93,7 @@ def shows_start(case: Case, world_from_volume: Matrix) -> bool:
 
 
 def _shows(carm: CArm, world_from_volume: Matrix, centre_mm: NDArray[np.float64]) -> bool:
-    pixel = carm.project_world(transform_points(world_from_volume, centre_mm))
-    return bool(((pixel > -0.5) & (pixel < np.array(carm.size) - 0.5)).all())
+    return bool(carm.shows(carm.project_world(transform_points(world_from_volume, centre_mm))))
 
 
 def _brought_near(carm: CArm, world_from_volume: Matrix, centre_mm: NDArray[np.float64], size_mm: float) -> Matrix:

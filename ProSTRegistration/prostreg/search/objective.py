@@ -199,7 +199,7 @@ class Objective:
         for view in self._views:
             pixels = view.carm.project(transform_points(view.carm.camera_from_world, centres_world))
             with np.errstate(invalid="ignore"):
-                is_seen &= ((pixels > -0.5) & (pixels < np.array(view.carm.size) - 0.5)).all(axis=1)
+                is_seen &= view.carm.shows(pixels)
         return is_seen
 
     def _scored_view(self, xray: XRay, carm: CArm) -> ScoredView:
