@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from prostreg.errors import DeviceError
 
@@ -30,15 +30,28 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     Raises:
         DeviceError: there is no numba.
     """
-    if not KERNELS_AVAILABLE:
-        raise DeviceError(
-            "The compiled kernels need the package numba, which is missing: install it, or choose the projector 'auto'."
-        )
-    kernel: Any = numba.njit(nogil=True, fastmath=True, error_model="numpy")(function)
+    kernel = _jit(function)
     # numba raises a RuntimeError where no folder can be written; the machine code then lasts as long as the process.
     with contextlib.suppress(RuntimeError, OSError):
         kernel._cache = _DispensableCache(function)
     return kernel  # type: ignore[no-any-return]
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A small function that is written into each kernel that calls it, which a compiler does not do by itself for all.
+
+    Raises:
+        DeviceError: there is no numba.
+    """
+    return _jit(function, inline="always")  # type: ignore[no-any-return]
+
+
+def _jit(function: Callable[..., Any], inline: Literal["never", "always"] = "never") -> Any:
+    if not KERNELS_AVAILABLE:
+        raise DeviceError(
+            "The compiled kernels need the package numba, which is missing: install it, or choose the projector 'auto'."
+        )
+    return numba.njit(nogil=True, fastmath=True, error_model="numpy", inline=inline)(function)
 
 
 class _DispensableCache:

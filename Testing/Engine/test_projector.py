@@ -191,7 +191,7 @@ def test_derivatives_equal_finite_differences(angles):
 
     def image(twist: np.ndarray) -> np.ndarray:
         moved = exp_se3(torch.from_numpy(twist)).numpy() @ pose(angles)
-        return reference._project(torch.from_numpy(moved[None]), CARM).numpy()[0]
+        return reference._project(torch.from_numpy(moved[None]), (CARM,)).numpy()[0]
 
     for index in range(6):
         step = np.zeros(6)
@@ -227,6 +227,21 @@ def test_many_poses_in_one_call_equal_one_by_one():
     poses = np.stack([pose(angles) for angles in POSES_DEG * 4])
     together = projector.render(poses, CARM)
     np.testing.assert_array_equal(together, np.concatenate([projector.render(p[None], CARM) for p in poses]))
+
+
+@pytest.mark.parametrize("name", PROJECTORS)
+def test_poses_may_each_have_a_camera_of_its_own(name):
+    projector = make_projector(smooth_volume(), name)
+    poses, carms = np.stack([pose(POSES_DEG[0]), pose(POSES_DEG[1])]), (CARM, CARM.mirrored())
+    together = projector.project_with_derivative(poses, *carms).numpy()
+    alone = [projector.project_with_derivative(p[None], carm).numpy() for p, carm in zip(poses, carms, strict=True)]
+    np.testing.assert_array_equal(together, np.concatenate(alone))
+    assert relative(alone[1], projector.project_with_derivative(poses[1:], CARM).numpy()) > 0.1
+
+
+def test_cameras_of_different_sizes_are_no_one_call():
+    with pytest.raises(ValueError, match="one size"):
+        make_projector(smooth_volume()).project(np.stack([pose((0, 0, 0))] * 2), CARM, CARM.downsampled(2))
 
 
 def test_reference_has_first_and_second_derivatives_in_pose_and_features():

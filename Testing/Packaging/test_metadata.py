@@ -11,7 +11,7 @@ from PIL import Image
 
 import prostreg
 
-SHIPPED = {".py", ".ui", ".png", ".svg", ".json", ".safetensors", ".txt"}
+SHIPPED = {".py", ".ui", ".png", ".svg", ".json", ".ptx", ".safetensors", ".txt"}
 
 
 def cmake_lists(file: Path) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 MODULE = Path(__file__).resolve().parents[2] / "ProSTRegistration"
 PACKAGES = ("ProSTRegistrationLib", "prostreg")
-DATA = {".json", ".safetensors"}
+DATA = {".json", ".ptx", ".safetensors"}
 
 
 def scripts() -> list[str]:

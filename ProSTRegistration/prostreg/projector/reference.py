@@ -17,6 +17,7 @@ from torch.utils.checkpoint import checkpoint
 from prostreg.geometry.carm import CArm
 from prostreg.images.volume import Volume
 from prostreg.projector.rays import PADDING, padded_index_from_volume
+from prostreg.projector.selection import Projector
 
 RAYS_PER_CHUNK = 1 << 14
 
@@ -59,7 +60,7 @@ def project(
     return torch.stack(images)
 
 
-class ReferenceProjector:
+class ReferenceProjector(Projector):
     """The reference behind the common projector interface, in float64.
 
     Args:
@@ -73,31 +74,25 @@ class ReferenceProjector:
         self._features = torch.nn.functional.pad(values, (PADDING,) * 6)
         self._index_from_volume = torch.from_numpy(padded_index_from_volume(volume))
 
-    def render(self, camera_from_volume: NDArray[np.float64], carm: CArm) -> NDArray[np.float32]:
-        """Line integrals (n, height, width) for poses (n, 4, 4)."""
-        images = self._project(torch.from_numpy(camera_from_volume), carm)
-        return images.numpy().astype(np.float32)
+    def project(self, camera_from_volume: NDArray[np.float64], *carms: CArm) -> Tensor:
+        return self._project(torch.from_numpy(camera_from_volume), carms).float()
 
-    def render_with_derivative(
-        self, camera_from_volume: NDArray[np.float64], carm: CArm
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Line integrals (n, height, width) and their derivative (n, 6, height, width) per twist.
-
-        The twist (rotation in rad about the source, translation in mm) moves the volume in the
-        camera frame: ``X -> X + omega x X + v``.
-        """
+    def project_with_derivative(self, camera_from_volume: NDArray[np.float64], *carms: CArm) -> Tensor:
         poses = torch.from_numpy(camera_from_volume).requires_grad_()
-        images = self._project(poses, carm)
+        images = self._project(poses, carms)
         weights = torch.zeros_like(images, requires_grad=True)
         (pulled_back,) = torch.autograd.grad(images, poses, weights, create_graph=True)
         tangents = _twist_generators(poses.dtype)[:, None] @ poses.detach()
         columns = [torch.autograd.grad(pulled_back, weights, tangent, retain_graph=True)[0] for tangent in tangents]
-        derivative = torch.stack(columns, dim=1)
-        return images.detach().numpy().astype(np.float32), derivative.numpy().astype(np.float32)
+        return torch.stack([images.detach(), *columns], dim=1).float()
 
-    def _project(self, camera_from_volume: Tensor, carm: CArm) -> Tensor:
-        camera_from_pixel = torch.from_numpy(np.linalg.inv(carm.intrinsics))
-        images = project(self._features, self._index_from_volume, camera_from_volume, camera_from_pixel, carm.size)
+    def _project(self, camera_from_volume: Tensor, carms: tuple[CArm, ...]) -> Tensor:
+        if len(carms) > 1:
+            return torch.cat(
+                [self._project(pose[None], (carm,)) for pose, carm in zip(camera_from_volume, carms, strict=True)]
+            )
+        camera_from_pixel = torch.from_numpy(np.linalg.inv(carms[0].intrinsics))
+        images = project(self._features, self._index_from_volume, camera_from_volume, camera_from_pixel, carms[0].size)
         return images[:, 0]
 
 

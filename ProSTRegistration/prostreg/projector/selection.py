@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from prostreg.choices import AUTO, PROJECTORS, loaded
 from prostreg.compilation import KERNELS_AVAILABLE
@@ -13,23 +15,46 @@ from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.images.volume import Volume
 
+CPU = torch.device("cpu")
 
-class Projector(Protocol):
-    """Makes DRRs of one attenuation volume."""
+
+class Projector(ABC):
+    """Makes DRRs of one attenuation volume.
+
+    Attributes:
+        name: in configurations and results.
+        device: where its images are made, and stay until a caller moves them.
+    """
 
     name: str
+    device: torch.device = CPU
 
-    def render(self, camera_from_volume: NDArray[np.float64], carm: CArm) -> NDArray[np.float32]:
-        """Line integrals (n, height, width) for poses (n, 4, 4)."""
+    @abstractmethod
+    def project(self, camera_from_volume: NDArray[np.float64], *carms: CArm) -> Tensor:
+        """Line integrals (n, height, width) for poses (n, 4, 4), seen by one C-arm or each by its own of the same size.
 
-    def render_with_derivative(
-        self, camera_from_volume: NDArray[np.float64], carm: CArm
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Line integrals (n, height, width) and their derivative (n, 6, height, width) per twist.
+        Float32, on `device`.
+        """
+
+    @abstractmethod
+    def project_with_derivative(self, camera_from_volume: NDArray[np.float64], *carms: CArm) -> Tensor:
+        """Line integrals and their six derivatives per twist (n, 7, height, width), likewise.
 
         The twist (rotation in rad about the source, translation in mm) moves the volume in the
         camera frame: ``X -> X + omega x X + v``.
         """
+
+    def render(self, camera_from_volume: NDArray[np.float64], *carms: CArm) -> NDArray[np.float32]:
+        """The images of `project`, in the CPU's memory."""
+        images: NDArray[np.float32] = self.project(camera_from_volume, *carms).cpu().numpy()
+        return images
+
+    def render_with_derivative(
+        self, camera_from_volume: NDArray[np.float64], *carms: CArm
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Line integrals (n, height, width) and derivatives (n, 6, height, width), in the CPU's memory."""
+        images = self.project_with_derivative(camera_from_volume, *carms).cpu().numpy()
+        return images[:, 0], images[:, 1:]
 
 
 def make_projector(volume: Volume, name: str = AUTO) -> Projector:
