@@ -8,10 +8,22 @@ from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import UID
 
-from DicomFiles import COMPRESSED, PICTURE, PLAIN, segments, write_ct, write_in, write_segmentation, write_xray
+from DicomFiles import (
+    COMPRESSED,
+    PICTURE,
+    PLAIN,
+    item,
+    segments,
+    stream,
+    write_ct,
+    write_in,
+    write_segmentation,
+    write_xray,
+)
 
 CARM = {"DistanceSourceToDetector": 1000, "ImagerPixelSpacing": [0.3, 0.3], "Modality": "CR"}
 JPEG_LOSSLESS = UID("1.2.840.10008.1.2.4.70")
@@ -68,8 +80,36 @@ def _ct(offset: float = 0.0, turn: bool = False, **tags: Any) -> Writer:
     return write
 
 
-def _frames(count: int) -> Writer:
-    return lambda path: write_xray(path, "XA", np.stack([PICTURE] * count), NumberOfFrames=count)
+_TURNING = {"PositionerPrimaryAngleIncrement": [0.0, 10.0, 20.0, 30.0, 40.0]}
+_DSA = item(MaskOperation="AVG_SUB", MaskFrameNumbers=[1])
+_SHUTTER = {
+    "ShutterShape": "RECTANGULAR", "ShutterLeftVerticalEdge": 3, "ShutterRightVerticalEdge": 18,
+    "ShutterUpperHorizontalEdge": 2, "ShutterLowerHorizontalEdge": 15,
+}  # fmt: skip
+
+
+def _frames(count: int, **tags: Any) -> Writer:
+    given = CARM | {"Modality": "XA", "NumberOfFrames": count} | tags
+    return lambda path: write_xray(path, "XA", np.stack([PICTURE] * count), **given)
+
+
+def _enhanced() -> dict[str, Any]:
+    frames = [Dataset() for _ in range(3)]
+    for frame in frames:
+        frame.XRayGeometrySequence = item(DistanceSourceToDetector=1000)
+    return {"PerFrameFunctionalGroupsSequence": Sequence(frames), "DistanceSourceToDetector": None}
+
+
+def _compressed_run(path: Path) -> None:
+    data = encapsulate([stream(JPEG_LOSSLESS)] * 3)
+    bits = {"BitsStored": 12, "HighBit": 11, "Modality": "XA", "NumberOfFrames": 3, "PixelData": data}
+    write_xray(path, "XA", PICTURE, JPEG_LOSSLESS, b"\0\0", **(CARM | bits))
+
+
+def _grabbed(path: Path) -> None:
+    grey = (PICTURE // 16).astype(np.uint8)
+    colours = {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB", "PlanarConfiguration": 0}
+    write_xray(path, "XA", grey, Modality="OT", PixelData=np.stack([grey] * 3, axis=-1).tobytes(), **colours)
 
 
 def _segmentation(**tags: Any) -> Writer:
@@ -96,12 +136,15 @@ VARIANTS: list[tuple[str, str, str, Writer]] = [
         _without("ImagerPixelSpacing", DetectorElementSpacing=[0.15, 0.15], DetectorBinning=[2, 2]),
     ),
     ("DICOM, intensifier", "X-ray", "a.dcm", _without("ImagerPixelSpacing", IntensifierSize=40)),
-    (
-        "DICOM, several frames",
-        "X-ray",
-        "a.dcm",
-        _frames(2),
-    ),
+    ("DICOM run of several frames", "X-ray", "a.dcm", _frames(2)),
+    ("DICOM run that names a frame", "X-ray", "a.dcm", _frames(9, RepresentativeFrameNumber=4)),
+    ("DICOM run, compressed", "X-ray", "a.dcm", _compressed_run),
+    ("DICOM run of a turning C-arm", "X-ray", "a.dcm", _frames(5, PositionerPrimaryAngle=-20, **_TURNING)),
+    ("DICOM run, enhanced", "X-ray", "a.dcm", _frames(3, **_enhanced())),
+    ("DICOM run to be shown subtracted (DSA)", "X-ray", "a.dcm", _frames(3, MaskSubtractionSequence=_DSA)),
+    ("DICOM picture made by subtraction", "X-ray", "a.dcm", _xray(ImageType=["DERIVED", "PRIMARY", "SUBTRACTED"])),
+    ("DICOM with a shutter", "X-ray", "a.dcm", _xray(**_SHUTTER)),
+    ("DICOM secondary capture, greys in colours", "X-ray", "a.dcm", _grabbed),
     ("DICOM in colour", "X-ray", "a.dcm", _xray(SamplesPerPixel=3)),
     ("DICOM, 12 bits packed", "X-ray", "a.dcm", _xray(BitsAllocated=12, BitsStored=12, HighBit=11)),
     ("DICOM, cut off", "X-ray", "a.dcm", _cut),
@@ -113,12 +156,7 @@ VARIANTS: list[tuple[str, str, str, Writer]] = [
     ("DICOM slices without intercept", "CT", "a", _ct(RescaleIntercept=None, RescaleSlope=None)),
     ("DICOM slices stored as XA", "CT", "a", _ct(Modality="XA")),
     ("DICOM slices of MR", "CT", "a", _ct(Modality="MR")),
-    (
-        "DICOM volume in frames",
-        "CT",
-        "a.dcm",
-        _frames(9),
-    ),
+    ("DICOM volume in frames", "CT", "a.dcm", _frames(9)),
     ("DICOM segmentation (SEG)", "labels", "a.dcm", _segmentation()),
     ("DICOM segmentation, fractional", "labels", "a.dcm", _segmentation(SegmentationType="FRACTIONAL")),
     ("DICOM contours (RTSTRUCT)", "labels", "a.dcm", _segmentation(Modality="RTSTRUCT")),

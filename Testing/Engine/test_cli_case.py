@@ -9,8 +9,13 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 
+from DicomFiles import write_xray
 from prostreg.cli.main import main
+from prostreg.errors import InputError
 from prostreg.geometry.carm_devices import PRESETS
+from prostreg.images.frames import Frames
+from prostreg.images.xray_preparation import prepare_xray
+from prostreg.images.xray_reading import read_xray_image
 from prostreg.registration.case_file import read_case
 
 POSE = np.array([[-1.0, 0, 0, 20], [0, 0, -1, 20], [0, -1, 0, 620], [0, 0, 0, 1]])
@@ -125,3 +130,62 @@ def test_register_writes_no_case_that_it_cannot_run(
     assert main(["register", *words, "--out", "out"]) == 2
     assert fault in capsys.readouterr().err
     assert not Path("out").exists()
+
+
+def run_of_frames(name: str = "run.dcm") -> None:
+    """Five frames of 60 x 80, each a little brighter, of a C-arm that the tags tell."""
+    frames = np.random.default_rng(1).integers(0, 2000, (1, 60, 80)) + 300 * np.arange(5)[:, None, None]
+    write_xray(
+        Path(name), "XA", frames.astype(np.uint16), NumberOfFrames=5, RepresentativeFrameNumber=4,
+        DistanceSourceToDetector=1000, ImagerPixelSpacing=[2.0, 2.0], PositionerPrimaryAngle=12.5,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "frame", "image"), [((), None, 4), (("--frame", "2"), 2, 2), (("--frame", "1-3"), [1, 3], 2)]
+)
+def test_the_frame_of_a_run_is_said_and_kept(words: tuple[str, ...], frame: int | None, image: int) -> None:
+    run_of_frames()
+    assert main(["case", "--ct", "ct.nii.gz", "--xray", "run.dcm", *words, "--out", "case"]) == 0
+    content = json.loads(Path("case/case.json").read_text())
+    assert content["views"][0].get("frame") == frame
+    view = read_case(Path("case/case.json")).views[0]
+    run_of_frames("other.dcm")
+    expected = prepare_xray(read_xray_image(Path("other.dcm"), Frames(image, image)).pixels, "auto")
+    np.testing.assert_allclose(view.xray.line_integrals[:, ::-1], expected.line_integrals, atol=1e-5)
+    said = " ".join(view.notes)
+    assert ("Of 5 frames number 4 is used" in said) == (frame is None)
+
+
+def test_the_numbers_of_the_c_arm_are_told_with_their_origin(capsys: pytest.CaptureFixture[str]) -> None:
+    run_of_frames()
+    assert main(["case", "--ct", "ct.nii.gz", "--xray", "run.dcm", "--out", "case"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "source to detector 1000.0 mm ± 10 mm DistanceSourceToDetector" in [" ".join(line.split()) for line in lines]
+    assert any(line.startswith("source to patient") and "not told" in line for line in lines)
+    assert any(line.startswith("primary angle") and "12.5 degrees" in line for line in lines)
+    assert any("Of 5 frames number 4 is used" in line for line in lines)
+
+
+def test_one_frame_for_each_x_ray_or_one_for_all(capsys: pytest.CaptureFixture[str]) -> None:
+    run_of_frames()
+    faults = faults_of(capsys, "--ct", "ct.nii.gz", "--xray", "run.dcm", "--frame", "1", "2")
+    assert "There are 1 X-rays and 2 frames: give one --frame" in faults[0]
+    (fault,) = faults_of(capsys, "--ct", "ct.nii.gz", "--xray", "run.dcm", "--frame", "6")
+    assert "has 5 frames, and frame 6 was asked for" in fault
+
+
+@pytest.mark.parametrize("frame", ["0", "-1", "3-2", "1.5", "first"])
+def test_what_is_no_frame_is_told_so(frame: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["case", *TOLD, f"--frame={frame}", "--out", "case"]) == 2
+    assert "is no frame: give a number from 1 on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("frame", [0, "2", [3, 2], [1, 2, 3], 1.5, True])
+def test_what_is_no_frame_in_a_case_file_is_told_so(frame: object) -> None:
+    path = written("--sdd", "1000", "--pixel-mm", "2")
+    content = json.loads(path.read_text())
+    content["views"][0]["frame"] = frame
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r'"frame" of view 1 is .* give a whole number from 1 on'):
+        read_case(path)

@@ -113,7 +113,7 @@ def _told(read: Volume | XRayImage) -> str:
     """All that is said of a file that is read, but for the side from which it is seen."""
     said = ["read"]
     if isinstance(read, XRayImage):
-        said += [read.polarity or "", read.note or "", read.polarity_note or ""]
+        said += [read.polarity or "", *read.notes, read.note or "", read.polarity_note or ""]
     else:
         said += [read.note or ""]
     return ": ".join(part for part in (said[0], "; ".join(filter(None, said[1:]))) if part)

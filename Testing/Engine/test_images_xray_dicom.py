@@ -101,11 +101,6 @@ def only_fault(path: Path) -> str:
     return raised.value.faults[0]
 
 
-def test_several_frames_are_counted(tmp_path: Path) -> None:
-    path = write_xray(tmp_path / "x.dcm", pixels=np.stack([PICTURE] * 3), NumberOfFrames=3)
-    assert "has 3 frames" in only_fault(path)
-
-
 def test_colour(tmp_path: Path) -> None:
     colours = np.zeros((48, 64, 3), np.uint8)
     path = write_xray(

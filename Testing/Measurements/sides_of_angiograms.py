@@ -1,8 +1,9 @@
 """From which side real angiograms are seen: centre lines of a phantom in its eight pictures, both ways round.
 
-The middle frame of each run gives a map of its vessels. One rotation of the centre lines for all pictures and one shift
-for each are sought: with the C-arm by the tags, as they say by ``viewing_side`` and the other way round, and with both
-angles reversed. A fit is the mean distance of drawn lines from vessels and of vessels from drawn lines.
+The frame that the product takes of each run gives a map of its vessels. One rotation of the centre lines for all
+pictures and one shift for each are sought: with the C-arm by the tags, as they say by ``viewing_side`` and the other
+way round, and with both angles reversed. A fit is the mean distance of drawn lines from vessels and of vessels from
+drawn lines.
 
     python Testing/Measurements/sides_of_angiograms.py FOLDER --figure FILE.png
 
@@ -17,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter, label, map_coordinates
 from scipy.optimize import least_squares
@@ -25,8 +25,9 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from prostreg.geometry.carm import CArm
-from prostreg.images.dicom_geometry.viewing_side import ViewingSide, viewing_side
+from prostreg.images.dicom_geometry.viewing_side import ViewingSide
 from prostreg.images.dicom_tags import read_header
+from prostreg.images.xray_reading import read_xray_image
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, carmOfSettings
 from ProSTRegistrationLib.Nodes.DicomCArm import settingsFromTags
 
@@ -44,7 +45,7 @@ EVERY_POINT = 3
 
 @dataclass(frozen=True)
 class Picture:
-    """One run's middle frame, as stored.
+    """One frame of a run, as stored.
 
     Attributes:
         vessels: bool (height, width).
@@ -103,20 +104,17 @@ def main() -> None:
 
 
 def read_picture(file: Path) -> Picture:
-    """The middle frame of a run."""
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetFileName(str(file))
-    frames = sitk.GetArrayFromImage(reader.Execute())
-    pixels = frames[len(frames) // 2].astype(np.float64)
+    """The frame that the product takes of a run."""
+    image = read_xray_image(file)
     tags = read_header(file)
-    if tags is None:
+    if tags is None or image.side is None:
         raise SystemExit(f"{file} is no DICOM file.")
+    pixels = image.pixels.astype(np.float64)
     found = settingsFromTags(tags, pixels.shape[::-1]).settings
     settings = CArmSettings(
         found.sddMm, found.sodMm, (PIXEL_MM, PIXEL_MM), None, found.primaryAngleDeg, found.secondaryAngleDeg
     )
-    return Picture(file.stem, pixels, vessels_of(pixels), settings, viewing_side(tags))
+    return Picture(file.stem, pixels, vessels_of(pixels), settings, image.side)
 
 
 def vessels_of(pixels: NDArray[np.float64]) -> NDArray[np.bool_]:

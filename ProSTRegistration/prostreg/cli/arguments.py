@@ -17,6 +17,7 @@ from prostreg.choices import (
     evaluated_methods,
 )
 from prostreg.errors import InputError
+from prostreg.images.frames import Frames, frames_of_text
 
 EXIT_CODES = (
     "exit codes: 0 done; 1 a defect; 2 bad input, every fault listed, nothing written; "
@@ -100,6 +101,15 @@ def _add_words_of_a_case(parser: Parser, title: str) -> None:
     words = parser.add_argument_group("a CT and its X-rays", title)
     words.add_argument("--ct", type=Path, metavar="FILE|FOLDER", help="NIfTI, NRRD, MHA, or a DICOM folder; HU")
     words.add_argument("--xray", type=Path, nargs="+", default=[], metavar="FILE", help="one for each view")
+    words.add_argument(
+        "--frame",
+        type=_frames,
+        nargs="+",
+        default=[],
+        metavar="N|N-M",
+        help="of DICOM runs: one for all X-rays or one for each; N-M is the mean of still frames"
+        " (default: the one that the run calls representative, or the middle one)",
+    )
     words.add_argument("--labels", type=Path, metavar="FILE", help="label map of the bone (default: bone by threshold)")
     words.add_argument("--values", type=_whole_number, nargs="+", metavar="VALUE", help="of the bone in the label map")
     words.add_argument("--sdd", type=_millimetres, metavar="MM", help="distance from source to detector")
@@ -297,6 +307,13 @@ def _whole_number(text: str) -> int:
     if number < 0:
         raise argparse.ArgumentTypeError(f"{text} is negative")
     return number
+
+
+def _frames(text: str) -> Frames:
+    frames = frames_of_text(text)
+    if frames is None:
+        raise argparse.ArgumentTypeError(f"'{text}' is no frame: give a number from 1 on, or two as 3-7")
+    return frames
 
 
 def _seconds(text: str) -> float:

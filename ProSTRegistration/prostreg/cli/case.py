@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
 
 from prostreg.cli.case_words import CASE_FILE, told_case, told_content, write_case
 from prostreg.cli.outcome import ANOTHER_OUT, ExitCode, Outcome
 from prostreg.errors import FaultList
 from prostreg.files import output_folder_faults
+from prostreg.images.dicom_geometry.carm_numbers import CArmNumber
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -16,10 +19,26 @@ def run(arguments: argparse.Namespace) -> Outcome:
     faults = FaultList()
     faults.extend(output_folder_faults(path.parent, ANOTHER_OUT))
     content = faults.collect(lambda: told_content(arguments))
-    if content is not None:
-        faults.collect(lambda: told_case(content))
+    case = None if content is None else faults.collect(lambda: told_case(content))
     faults.raise_if_any()
-    if content is None:
+    if content is None or case is None:
         raise AssertionError("a case that cannot be told is a fault")
     write_case(content, path)
-    return Outcome(ExitCode.DONE, {"case": str(path)}, f"{path}\nRegister it with: prostreg register {path} --out DIR")
+    told = [[asdict(number) for number in view.told] for view in case.views]
+    lines = [
+        *(line for n, view in enumerate(case.views, start=1) for line in _lines(view.told, n)),
+        *(note for view in case.views for note in view.notes),
+        str(path),
+        f"Register it with: prostreg register {path} --out DIR",
+    ]
+    return Outcome(ExitCode.DONE, {"case": str(path), "carms": told}, "\n".join(lines))
+
+
+def _lines(numbers: Sequence[CArmNumber], view: int) -> list[str]:
+    """The numbers of a C-arm, one a line."""
+    if not numbers:
+        return []
+    told = [(number.name, number.value or "-", number.known, number.origin) for number in numbers]
+    widths = [max(map(len, column)) for column in zip(*told, strict=True)]
+    rows = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in told]
+    return [f"C-arm of view {view} by its DICOM tags:", *rows]

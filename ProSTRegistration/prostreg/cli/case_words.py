@@ -17,6 +17,7 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_accuracy import CALIBRATED, GUESSED
 from prostreg.geometry.carm_devices import PRESETS
 from prostreg.geometry.carm_values import carm_to_values
+from prostreg.images.frames import Frames
 from prostreg.images.xray_reading import read_xray_image
 from prostreg.json_fields import likely_meant
 from prostreg.outputs.result_file import plain
@@ -47,13 +48,18 @@ def told_content(arguments: argparse.Namespace) -> dict[str, Any]:
     faults.extend(f"{path} does not exist: check the path." for path in named if not path.exists())
     if (arguments.labels is None) != (not arguments.values):
         faults.add("--labels and --values belong together: the label map, and the values of the bone in it.")
+    if len(arguments.frame) not in (0, 1, len(arguments.xray)):
+        faults.add(
+            f"There are {len(arguments.xray)} X-rays and {len(arguments.frame)} frames: give one --frame, or one"
+            " for each --xray, in the same order."
+        )
     cameras = [] if faults else faults.collect(lambda: _cameras(arguments))
     start = None if arguments.initial is None else faults.collect(lambda: read_pose(arguments.initial))
     faults.raise_if_any()
     content: dict[str, Any] = {
         "name": arguments.name or arguments.xray[0].stem,
         "ct": _found(arguments.ct),
-        "views": [_view(arguments, *view) for view in zip(arguments.xray, cameras or [], strict=True)],
+        "views": [_view(arguments, *v) for v in zip(arguments.xray, cameras or [], _frames(arguments), strict=True)],
     }
     if arguments.labels is not None:
         content["anatomy"] = {"labels": _found(arguments.labels), "values": arguments.values}
@@ -88,8 +94,18 @@ def _found(path: Path) -> str:
     return str(path.resolve())
 
 
-def _view(arguments: argparse.Namespace, xray: Path, camera: dict[str, Any] | None) -> dict[str, Any]:
-    told = {"camera": camera, "flip": arguments.flip, "polarity": arguments.polarity}
+def _frames(arguments: argparse.Namespace) -> list[Frames | None]:
+    """The frames of each X-ray; None where nobody has said."""
+    count = len(arguments.xray)
+    given: list[Frames | None] = [*arguments.frame] or [None]
+    return given * count if len(given) == 1 else given
+
+
+def _view(
+    arguments: argparse.Namespace, xray: Path, camera: dict[str, Any] | None, frames: Frames | None
+) -> dict[str, Any]:
+    frame = None if frames is None else frames.value
+    told = {"frame": frame, "camera": camera, "flip": arguments.flip, "polarity": arguments.polarity}
     return {"image": _found(xray), **{key: value for key, value in told.items() if value is not None}}
 
 
@@ -109,13 +125,14 @@ def _cameras(arguments: argparse.Namespace) -> list[dict[str, Any] | None]:
     if made is None:
         return [None] * len(arguments.xray)
     faults = FaultList()
-    cameras = [faults.collect(partial(_camera_for, xray, made)) for xray in arguments.xray]
+    pairs = zip(arguments.xray, _frames(arguments), strict=True)
+    cameras = [faults.collect(partial(_camera_for, xray, frames, made)) for xray, frames in pairs]
     faults.raise_if_any()
     return list(cameras)
 
 
-def _camera_for(xray: Path, made: Callable[[tuple[int, int]], CArm]) -> dict[str, Any]:
-    height, width = read_xray_image(xray).pixels.shape
+def _camera_for(xray: Path, frames: Frames | None, made: Callable[[tuple[int, int]], CArm]) -> dict[str, Any]:
+    height, width = read_xray_image(xray, frames).pixels.shape
     return carm_to_values(made((width, height)))
 
 

@@ -89,3 +89,9 @@ def words_of(tags: Tags, keyword: str) -> list[str]:
         return []
     items = value if isinstance(value, (list, pydicom.multival.MultiValue)) else [value]
     return [str(item).upper() for item in items]
+
+
+def items_of(tags: Tags, keyword: str) -> list[pydicom.Dataset]:
+    """The items of a sequence; empty where it is none."""
+    value = value_of(tags, keyword)
+    return list(value) if isinstance(value, pydicom.sequence.Sequence) else []

@@ -1,35 +1,44 @@
-"""X-ray images from DICOM: stored pixels, and what the tags tell about polarity and C-arm."""
+"""X-ray images from DICOM: stored pixels of one frame, and what the tags tell about polarity and C-arm."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
 
 from prostreg.choices import Polarity
-from prostreg.errors import FaultList, InputError
+from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
-from prostreg.images.dicom.pixels import PixelLayout, pixel_layout, stored_values
+from prostreg.images.dicom.pixels import frame_count, pixel_layout, stored_values
 from prostreg.images.dicom.polarity import polarity_by_tags
+from prostreg.images.dicom.shutter import open_part
+from prostreg.images.dicom.subtraction import subtraction_note
 from prostreg.images.dicom_geometry.carm_from_dicom import carm_from_dicom, said_of_carm
+from prostreg.images.dicom_geometry.carm_numbers import CArmNumber, carm_numbers
+from prostreg.images.dicom_geometry.frame_tags import FrameTags
 from prostreg.images.dicom_geometry.viewing_side import ViewingSide, viewing_side
-from prostreg.images.dicom_tags import read_dataset, whole_number_of
+from prostreg.images.dicom_tags import Tags, read_dataset, whole_number_of, words_of
+from prostreg.images.frames import Frames, chosen_frames
 from prostreg.images.library_messages import quiet_libraries
 
 
 @dataclass(frozen=True, eq=False)
 class DicomXRay:
-    """A single-frame image as its file stores it.
+    """One frame, or the mean of several, as its file stores it.
 
     Attributes:
-        pixels: (height, width) as stored.
+        pixels: (height, width) as stored; (height, width, channels) where it is stored in colours.
         carm, polarity: None where the tags do not tell.
         note: what has to be said of the C-arm, or what it lacks.
         polarity_note: what has to be said of the polarity.
         side: the side from which it is seen.
+        open_part: (height, width) True where no shutter covers it; None where none does.
+        notes: what has to be said of frame, shutter and subtraction.
+        numbers: each number of the C-arm that the tags tell.
     """
 
     pixels: NDArray[np.float32]
@@ -38,32 +47,78 @@ class DicomXRay:
     note: str | None
     polarity_note: str | None
     side: ViewingSide
+    open_part: NDArray[np.bool_] | None
+    notes: tuple[str, ...]
+    numbers: tuple[CArmNumber, ...]
 
 
-def read_dicom_xray(path: Path) -> DicomXRay:
-    """Reads a single-frame image.
+def read_dicom_xray(path: Path, wanted: Frames | None = None) -> DicomXRay:
+    """Reads an image of one frame, or one frame of a run: no other is decoded.
+
+    Args:
+        wanted: frames; None for the one that the file calls representative, or else the middle one.
 
     Raises:
-        InputError: colour, several frames, no pixels, or pixels that cannot be decoded.
+        InputError: true colours, no pixels, pixels that cannot be decoded, or frames that the file does not have.
     """
     name = f"The X-ray {path.name}"
     with quiet_libraries():
         dataset = read_dataset(path)
         if dataset is None:
             raise InputError(f"{name} is not a readable DICOM file: export it anew.")
-        layout = _layout(dataset, name)
-        polarity, polarity_note = polarity_by_tags(dataset)
-        carm, note, side = carm_from_dicom(dataset), said_of_carm(dataset), viewing_side(dataset)
+        frames, frame_note = _frames(dataset, name, wanted)
+        tags = FrameTags(dataset, frames.first - 1, frame_count(dataset))
+        _refuse_moving(dataset, frames, name)
+        samples = _samples(dataset, name)
+        layout = pixel_layout(dataset, name, (frames.first - 1, frames.count), samples)
+        polarity, polarity_note = polarity_by_tags(tags)
+        carm, note, side = carm_from_dicom(tags), said_of_carm(tags), viewing_side(tags)
+        inside, shutter_note = open_part(tags, (layout.shape[1], layout.shape[2] // samples))
+        notes = (frame_note, tags.said, subtraction_note(tags), shutter_note)
+        numbers = carm_numbers(tags)
     values = stored_values({name: (dataset, layout)})[name]
-    return DicomXRay(np.asarray(values[0], dtype=np.float32), carm, polarity, note, polarity_note, side)
+    pixels = _mean(values) if samples == 1 else _channels(_mean(values), dataset, samples)
+    said = tuple(sentence for sentence in notes if sentence is not None)
+    return DicomXRay(pixels, carm, polarity, note, polarity_note, side, inside, said, numbers)
 
 
-def _layout(dataset: pydicom.Dataset, name: str) -> PixelLayout:
-    faults = FaultList()
-    frames = whole_number_of(dataset, "NumberOfFrames", 1)
-    if frames > 1:
-        faults.add(f"{name} has {frames} frames: one image per view is needed, save the frame you mean on its own.")
-    if whole_number_of(dataset, "SamplesPerPixel", 1) != 1:
-        faults.add(f"{name} is a colour (RGB) image: give the grey-value image.")
-    faults.raise_if_any()
-    return pixel_layout(dataset, name)
+def _frames(dataset: pydicom.Dataset, name: str, wanted: Frames | None) -> tuple[Frames, str | None]:
+    representative = whole_number_of(dataset, "RepresentativeFrameNumber", 0)
+    return chosen_frames(name, frame_count(dataset), wanted, representative or None)
+
+
+def _refuse_moving(dataset: pydicom.Dataset, frames: Frames, name: str) -> None:
+    """Refuses a mean of frames between which the C-arm moved."""
+    if frames.count == 1:
+        return
+    first, last = (_place(FrameTags(dataset, n - 1, frame_count(dataset))) for n in (frames.first, frames.last))
+    if first != last:
+        raise InputError(f"{name}: the C-arm moved from frame {frames.first} to {frames.last}: take one frame.")
+
+
+def _place(tags: Tags) -> tuple[str, ...]:
+    return tuple(number.value for number in carm_numbers(tags))
+
+
+def _samples(dataset: pydicom.Dataset, name: str) -> int:
+    """Values per pixel: 1, or 3 of an uncompressed picture, as frame grabbers store greys."""
+    samples = whole_number_of(dataset, "SamplesPerPixel", 1)
+    if samples == 1:
+        return 1
+    is_plain = not pixel_layout(dataset, name, (0, 1)).is_compressed
+    if samples != 3 or not is_plain or words_of(dataset, "PhotometricInterpretation") != ["RGB"]:
+        raise InputError(f"{name} is a colour (RGB) image: give the grey-value image.")
+    return samples
+
+
+def _mean(values: NDArray[Any]) -> NDArray[np.float32]:
+    mean = values[0] if len(values) == 1 else values.mean(axis=0, dtype=np.float64)
+    return np.asarray(mean, dtype=np.float32)
+
+
+def _channels(values: NDArray[np.float32], dataset: pydicom.Dataset, samples: int) -> NDArray[np.float32]:
+    """Rows of colours (height, width, channels), stored pixel by pixel or plane by plane."""
+    rows, width = values.shape
+    if whole_number_of(dataset, "PlanarConfiguration", 0) == 1:
+        return np.ascontiguousarray(np.moveaxis(values.reshape(samples, rows, width // samples), 0, -1))
+    return values.reshape(rows, width // samples, samples)

@@ -13,6 +13,7 @@ from prostreg.choices import Polarity
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.images.dicom.opening import is_dicom
+from prostreg.images.dicom_geometry.carm_numbers import CArmNumber
 from prostreg.images.dicom_geometry.viewing_side import ViewingSide
 from prostreg.images.formats.picture_size import refuse_many_pixels
 from prostreg.images.formats.pictures import PICTURE_FORMATS, read_picture
@@ -20,6 +21,7 @@ from prostreg.images.formats.stored_image import count_of, unreadable
 from prostreg.images.formats.tiff import read_tiff
 from prostreg.images.formats.value_reading import as_float32, read_values
 from prostreg.images.formats.volume_files import SUFFIXES, image_suffix, read_image_header
+from prostreg.images.frames import Frames, chosen_frames
 from prostreg.images.library_messages import quiet_libraries
 from prostreg.images.xray_dicom import read_dicom_xray
 from prostreg.machine import refuse_too_large
@@ -38,6 +40,9 @@ class XRayImage:
         note: sentences on DICOM tags that are missing for the C-arm, or have to be doubted.
         polarity_note: a sentence on DICOM tags that contradict each other on the polarity.
         side: from DICOM tags, None for other files: the side from which the stored pixels are seen.
+        open_part: (height, width) from DICOM tags, True where no shutter covers the image; None where none does.
+        notes: sentences on the frame that is read, on shutters and subtraction.
+        numbers: each number of the C-arm that DICOM tags tell.
     """
 
     pixels: NDArray[np.float32]
@@ -46,19 +51,25 @@ class XRayImage:
     note: str | None = None
     polarity_note: str | None = None
     side: ViewingSide | None = None
+    open_part: NDArray[np.bool_] | None = None
+    notes: tuple[str, ...] = ()
+    numbers: tuple[CArmNumber, ...] = ()
 
 
-def read_xray_image(path: Path) -> XRayImage:
+def read_xray_image(path: Path, frames: Frames | None = None) -> XRayImage:
     """Reads one X-ray image from TIFF, PNG, JPEG, BMP, NRRD, MHA/MHD, NIfTI or DICOM.
 
     The fastest index of NRRD, MHA and NIfTI files runs along the image's columns (u), the
     second along its rows (v); their directions in space are not looked at. Colour images
     are read where all channels are equal.
 
+    Args:
+        frames: of a DICOM run; None for the one that it calls representative, or else its middle one.
+
     Raises:
         InputError: lists every fault of the image.
     """
-    image = _stored_image(Path(path), "The X-ray")
+    image = _stored_image(Path(path), "The X-ray", frames)
     faults = pixel_faults(image.pixels, f"The X-ray {Path(path).name}")
     if faults:
         raise InputError(faults)
@@ -85,12 +96,11 @@ def pixel_faults(pixels: NDArray[np.float32], name: str) -> list[str]:
     return []
 
 
-def _stored_image(path: Path, what: str) -> XRayImage:
+def _stored_image(path: Path, what: str, wanted: Frames | None = None) -> XRayImage:
     if not path.is_file():
         raise InputError(f"{what} {path} does not exist or is no file: check the path.")
     if is_dicom(path):
-        found = read_dicom_xray(path)
-        return XRayImage(found.pixels, found.carm, found.polarity, found.note, found.polarity_note, found.side)
+        return _from_dicom(path, wanted)
     name = f"{what} {path.name}"
     try:
         pixels, frames = _stored_pixels(path, name)
@@ -98,7 +108,24 @@ def _stored_image(path: Path, what: str) -> XRayImage:
         raise InputError(unreadable(name, error)) from None
     if frames != 1:
         raise InputError(multi_frame_fault(name, frames))
+    chosen_frames(name, frames, wanted, None)
     return XRayImage(as_float32(one_channel(pixels, name) if pixels.ndim == 3 else pixels))
+
+
+def _from_dicom(path: Path, wanted: Frames | None) -> XRayImage:
+    found = read_dicom_xray(path, wanted)
+    pixels = found.pixels if found.pixels.ndim == 2 else one_channel(found.pixels, f"The X-ray {path.name}")
+    return XRayImage(
+        pixels,
+        found.carm,
+        found.polarity,
+        found.note,
+        found.polarity_note,
+        found.side,
+        found.open_part,
+        found.notes,
+        found.numbers,
+    )
 
 
 def _stored_pixels(path: Path, name: str) -> tuple[NDArray[Any], int]:

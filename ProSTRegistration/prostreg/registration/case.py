@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import Matrix
+from prostreg.images.dicom_geometry.carm_numbers import CArmNumber
 from prostreg.images.volume import Volume
 from prostreg.images.xray import XRay
 
@@ -20,12 +21,14 @@ class View:
     Attributes:
         notes: sentences that the result shall repeat as warnings.
         is_side_known: True where the user or the image's tags say from which side it is seen.
+        told: each number of the C-arm by the image's DICOM tags, where it comes from these.
     """
 
     xray: XRay
     carm: CArm
     notes: tuple[str, ...] = ()
     is_side_known: bool = False
+    told: tuple[CArmNumber, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

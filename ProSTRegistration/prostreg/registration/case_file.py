@@ -18,6 +18,7 @@ from prostreg.geometry.carm_values import carm_from_values, is_image_size, read_
 from prostreg.geometry.frames import Matrix, rigid_faults
 from prostreg.images.anatomy import anatomy_by_threshold, chosen_voxels
 from prostreg.images.anatomy_check import anatomy_made_on
+from prostreg.images.frames import FRAME_ADVICE, frames_of_value, is_frame_choice
 from prostreg.images.reading import read_labels
 from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import prepare_xray
@@ -147,7 +148,9 @@ class _CaseReader:
         return views
 
     def _view(self, fields: JsonFields, number: int, count: int) -> View | None:
-        image = self._read(read_xray_image, fields, "image")
+        frame = fields.checked("frame", is_frame_choice, FRAME_ADVICE, None, None)
+        frames = None if frame is None else frames_of_value(frame)
+        image = self._read(lambda path: read_xray_image(path, frames), fields, "image")
         camera = None
         if "camera" in fields:
             camera = JsonFields(fields.raw("camera"), f'"camera" of view {number}', self.faults)
@@ -168,13 +171,14 @@ class _CaseReader:
                 f"says {_in_words(size)}: K and size must belong to this very image."
             )
         is_told = camera is not None and "K" in camera
-        said = (None if is_told else image.note, image.polarity_note if polarity == "auto" else None)
-        notes = [note for note in said if note is not None]
+        carm_note = None if is_told else image.note
+        polarity_note = image.polarity_note if polarity == "auto" else None
+        notes = [note for note in (*image.notes, carm_note, polarity_note) if note is not None]
         is_side_known = is_flipped is not None or (image.side is not None and image.side.is_told)
         if is_flipped is None and image.side is not None:
             is_flipped = image.side.is_from_detector
             notes.append(f'{image.side.sentence} "flip" of the view overrules this.')
-        pixels = image.pixels
+        pixels, mask = image.pixels, image.open_part if mask is None else mask
         if is_flipped:
             pixels = np.ascontiguousarray(pixels[:, ::-1])
             mask = None if mask is None else np.ascontiguousarray(mask[:, ::-1])
@@ -186,7 +190,8 @@ class _CaseReader:
             return None
         if xray.polarity == "bone-dark" and float(pixels.min()) < 0:
             notes.append(_NEGATIVE)
-        return View(xray, carm, tuple(f"{fields.where}: {note}" for note in notes), is_side_known)
+        said = tuple(f"{fields.where}: {note}" for note in notes)
+        return View(xray, carm, said, is_side_known, () if is_told else image.numbers)
 
     def _carm(
         self, camera: JsonFields | None, image: XRayImage | None, where: str

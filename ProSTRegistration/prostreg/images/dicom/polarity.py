@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pydicom
 from pydicom.uid import DigitalXRayImageStorageForProcessing
 
 from prostreg.choices import Polarity
-from prostreg.images.dicom_tags import numbers_of, value_of, whole_number_of, words_of
+from prostreg.images.dicom_tags import Tags, numbers_of, value_of, whole_number_of, words_of
 
 
-def polarity_by_tags(dataset: pydicom.Dataset) -> tuple[Polarity | None, str | None]:
+def polarity_by_tags(dataset: Tags) -> tuple[Polarity | None, str | None]:
     """The direction of the stored values and what has to be said of it; None where the tags do not tell.
 
     PixelIntensityRelationshipSign (0028,1041) is of the stored values; LIN (0028,1040) is proportional to the beam's
@@ -29,26 +28,26 @@ def polarity_by_tags(dataset: pydicom.Dataset) -> tuple[Polarity | None, str | N
     return stored or shown, None
 
 
-def _by_intensity(dataset: pydicom.Dataset) -> Polarity | None:
+def _by_intensity(dataset: Tags) -> Polarity | None:
     sign = whole_number_of(dataset, "PixelIntensityRelationshipSign", 0)
     if sign in (1, -1):
         return "bone-dark" if sign == 1 else "bone-bright"
     return "bone-dark" if words_of(dataset, "PixelIntensityRelationship") == ["LIN"] else None
 
 
-def _by_display(dataset: pydicom.Dataset) -> Polarity | None:
+def _by_display(dataset: Tags) -> Polarity | None:
     if words_of(dataset, "Modality") not in (["CR"], ["DX"]):
         return None
     inverted = _low_is_white(dataset)
     return None if inverted is None else "bone-dark" if inverted else "bone-bright"
 
 
-def _is_for_processing(dataset: pydicom.Dataset) -> bool:
+def _is_for_processing(dataset: Tags) -> bool:
     is_said = words_of(dataset, "PresentationIntentType") == ["FOR PROCESSING"]
     return is_said or words_of(dataset, "SOPClassUID") == [DigitalXRayImageStorageForProcessing]
 
 
-def _low_is_white(dataset: pydicom.Dataset) -> bool | None:
+def _low_is_white(dataset: Tags) -> bool | None:
     """True where low stored values are shown white; None where the tags do not tell, or contradict each other."""
     photometric = words_of(dataset, "PhotometricInterpretation")
     if photometric not in (["MONOCHROME1"], ["MONOCHROME2"]):
@@ -59,7 +58,7 @@ def _low_is_white(dataset: pydicom.Dataset) -> bool | None:
     return (photometric == ["MONOCHROME1"]) != _lookups_turn_over(dataset)
 
 
-def _lookups_turn_over(dataset: pydicom.Dataset) -> bool:
+def _lookups_turn_over(dataset: Tags) -> bool:
     """True where modality and VOI lookups together fall."""
     slope = numbers_of(dataset, "RescaleSlope", 1)
     falls = [bool(slope) and slope[0] < 0]
