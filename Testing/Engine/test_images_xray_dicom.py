@@ -102,7 +102,7 @@ def only_fault(path: Path) -> str:
 
 
 def test_colour(tmp_path: Path) -> None:
-    colours = np.zeros((48, 64, 3), np.uint8)
+    colours = np.random.default_rng(0).integers(0, 255, (48, 64, 3)).astype(np.uint8)
     path = write_xray(
         tmp_path / "x.dcm", SamplesPerPixel=3, PhotometricInterpretation="RGB", PixelData=colours.tobytes()
     )
