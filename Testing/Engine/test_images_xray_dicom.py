@@ -103,10 +103,8 @@ def only_fault(path: Path) -> str:
 
 def test_colour(tmp_path: Path) -> None:
     colours = np.random.default_rng(0).integers(0, 255, (48, 64, 3)).astype(np.uint8)
-    path = write_xray(
-        tmp_path / "x.dcm", SamplesPerPixel=3, PhotometricInterpretation="RGB", PixelData=colours.tobytes()
-    )
-    assert "colour (RGB)" in only_fault(path)
+    tags = {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB", "PixelData": colours.tobytes()}
+    assert "colour (RGB)" in only_fault(write_xray(tmp_path / "x.dcm", "XA", colours[..., 0], **tags))
 
 
 def test_no_pixels(tmp_path: Path) -> None:
