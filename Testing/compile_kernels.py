@@ -18,6 +18,6 @@ if __name__ == "__main__":
     carm = CArm.from_sdd(1000.0, (4.0, 4.0), (32, 32))
     pose = standard_view("AP", (15.0, 15.0, 15.0), 600.0)[None]
     projector = make_projector(Volume(np.ones((16, 16, 16), np.float32), np.diag([2.0, 2.0, 2.0, 1.0])))
-    projector.render_with_derivative(pose, carm)
-    images = projector.render(pose, carm)
-    PatchGradNcc(torch.from_numpy(images[0]), torch.ones(32, 32, dtype=torch.bool), 3, 2).scorer()(images)
+    projector.project_with_derivative(pose, carm)
+    images = projector.project(pose, carm)
+    PatchGradNcc(images[0], torch.ones(32, 32, dtype=torch.bool), 3, 2).scorer()(images)

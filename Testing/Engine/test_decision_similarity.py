@@ -9,7 +9,7 @@ import torch
 from prostreg.choices import SIMILARITIES
 from prostreg.similarity.correlation import PatchGradNcc, eroded_mask, sobel_gradients
 from prostreg.similarity.scorer import CompiledScorer
-from prostreg.similarity.selection import similarity_called
+from prostreg.similarity.selection import scorer_by_torch, similarity_called
 
 SIZE = (24, 30)
 
@@ -65,21 +65,17 @@ def test_patches_at_both_sides_of_half_cover():
     assert 0.5 <= counted.min() < 0.75
 
 
-def in_torch(similarity):
-    return lambda images: similarity(torch.from_numpy(images)).numpy()
-
-
-@pytest.mark.parametrize("make", [in_torch, PatchGradNcc.scorer])
+@pytest.mark.parametrize("make", [scorer_by_torch, PatchGradNcc.scorer])
 def test_what_lies_in_hardly_covered_patches_or_at_the_border_does_not_count(make):
     fixed, mask = image()[0], full_mask()
     mask[:, :12] = False
     scorer = make(PatchGradNcc(fixed, mask, radius=3, stride=2))
-    plain = fixed[None].numpy().copy()
-    changed = plain.copy()
-    changed[:, :, :11] = np.random.default_rng(0).normal(0, 5, changed[:, :, :11].shape)
+    plain = fixed[None]
+    changed = plain.clone()
+    changed[:, :, :11] = torch.from_numpy(np.random.default_rng(0).normal(0, 5, changed[:, :, :11].shape))
     assert scorer(changed)[0] == pytest.approx(scorer(plain)[0], abs=1e-6)
     # All that is seen of a picture in the mask's own rim is thrown away, one pixel further in it counts.
-    inside = plain.copy()
+    inside = plain.clone()
     inside[:, 5:20, 14:26] *= -1
     assert scorer(inside)[0] < scorer(plain)[0] - 0.3
 

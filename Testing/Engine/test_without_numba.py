@@ -15,6 +15,7 @@ from prostreg.cli.main import main
 from prostreg.machine import SLOWER
 from prostreg.projector.fused_cpu import FusedCpuProjector
 from prostreg.similarity.correlation import PatchGradNcc
+from prostreg.similarity.selection import scorer_by_torch
 
 HIDE = "import sys; sys.modules['numba'] = None\n"
 REGISTER = """
@@ -74,9 +75,10 @@ def test_it_registers_with_the_reference_projector() -> None:
 
 def test_torch_scores_as_the_compiled_scorer_does() -> None:
     random = np.random.default_rng(4)
-    fixed, moving = random.random((40, 36), dtype=np.float32), random.random((3, 40, 36), dtype=np.float32)
-    similarity = PatchGradNcc(torch.from_numpy(fixed), torch.ones(40, 36, dtype=torch.bool), 4, 2)
-    assert similarity._scores(moving) == pytest.approx(similarity.scorer()(moving), abs=1e-5)
+    fixed, *moving = torch.from_numpy(random.random((4, 40, 36), dtype=np.float32))
+    similarity = PatchGradNcc(fixed, torch.ones(40, 36, dtype=torch.bool), 4, 2)
+    drrs = torch.stack(moving)
+    assert scorer_by_torch(similarity)(drrs) == pytest.approx(similarity.scorer()(drrs), abs=1e-5)
 
 
 @pytest.mark.parametrize("hide", [HIDE, UNSUITED])

@@ -24,10 +24,12 @@ class Projector(ABC):
     Attributes:
         name: in configurations and results.
         device: where its images are made, and stay until a caller moves them.
+        is_on_gpu: True if many images at once are cheaper than few after each other, and numbers dear to fetch.
     """
 
     name: str
     device: torch.device = CPU
+    is_on_gpu: bool = False
 
     @abstractmethod
     def project(self, camera_from_volume: NDArray[np.float64], *carms: CArm) -> Tensor:
@@ -57,15 +59,21 @@ class Projector(ABC):
         return images[:, 0], images[:, 1:]
 
 
-def make_projector(volume: Volume, name: str = AUTO) -> Projector:
+def make_projector(volume: Volume, name: str = AUTO, device: str = "cpu") -> Projector:
     """The projector called ``name`` for a volume of attenuation in 1/mm.
 
-    ``auto`` is the first of PROJECTORS; the reference where kernels cannot be compiled.
+    Args:
+        name: ``auto`` is the first of PROJECTORS; the reference where kernels cannot be compiled.
+        device: ``cuda`` makes ``auto`` the fused projector of GPUs; one that has a name computes where it does.
 
     Raises:
         InputError: for an unknown name.
-        DeviceError: it needs a package that is missing.
+        DeviceError: it needs a package or a GPU that is missing.
     """
+    if device == "cuda" and name == AUTO:
+        from prostreg.projector.fused_cuda import FusedCudaProjector
+
+        return FusedCudaProjector(volume)
     if name not in (AUTO, *PROJECTORS):
         raise InputError(f"There is no projector '{name}': choose one of {', '.join([AUTO, *PROJECTORS])}.")
     if name == AUTO:

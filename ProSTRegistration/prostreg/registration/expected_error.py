@@ -116,12 +116,9 @@ def _steps(objective: Objective, chart: PoseChart) -> Array:
 
 def score_curvature(objective: Objective, chart: PoseChart, steps: Array) -> Array:
     """Second derivative (6, 6) of the score at the chart's origin, per step (6,)."""
-    rows = []
-    for step in np.diag(steps):
-        _, ahead = objective.score_and_gradient(chart, step)
-        _, behind = objective.score_and_gradient(chart, -step)
-        rows.append((ahead - behind) / 2 * steps)
-    curvature = np.array(rows)
+    ahead, behind = np.diag(steps), -np.diag(steps)
+    _, gradients = objective.scores_and_gradients(chart, np.concatenate([ahead, behind]))
+    curvature = (gradients[:6] - gradients[6:]) / 2 * steps
     return np.asarray((curvature + curvature.T) / 2)
 
 

@@ -122,7 +122,7 @@ class Levels:
             views.append(reduced_xray(region.xray, region.carm, factor))
             footprints_mm.append(region.pixel_mm * factor)
         volume = reduced_volume(self._volume, voxels_per_pixel * min(footprints_mm))
-        projector = make_projector(volume, self._config.projector)
+        projector = make_projector(volume, self._config.projector, self._config.device)
         similarity = similarity_called(self._config.similarity)
         return Objective(projector, views, self._centre_mm, patch_radius_px, patch_stride_px, similarity)
 

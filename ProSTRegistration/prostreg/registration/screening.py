@@ -190,8 +190,9 @@ def _matched(
     xray, carm = reduced_xray(view.xray, view.carm, max(1, factor))
     volume = moving_volume(case.ct, case.anatomy, surroundings_hu=SURROUNDINGS_HU)
     projector = make_projector(
-        reduced_volume(volume, VOXELS_PER_PIXEL * depth_mm / float(carm.intrinsics[0, 0])), config.projector
-    )
+        reduced_volume(volume, VOXELS_PER_PIXEL * depth_mm / float(carm.intrinsics[0, 0])), config.projector,
+        config.device,
+    )  # fmt: skip
     return match_views(projector, xray, carm, centre_mm, size_mm, rotations, depths_mm, on_step)
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional
 
+from prostreg.errors import DeviceError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, transform_points
@@ -18,13 +21,17 @@ from prostreg.images.xray import XRay
 from prostreg.parallel import single_threaded_torch
 from prostreg.projector.selection import Projector
 from prostreg.search.candidate import Reading
-from prostreg.similarity.selection import MakeSimilarity, Scorer, Similarity
+from prostreg.similarity.derivatives import scores_by_autograd, scores_in_one_pass
+from prostreg.similarity.selection import MakeSimilarity, Scorer, Similarity, scorer_by_torch
 
 OFF_IMAGE = -1.0
 """Score of a pose that puts the anatomy's centre outside an image or behind the source."""
 
 LESS_LIKELY = 0.02
 """What a view loses for being read with the less likely polarity."""
+
+MOST_PIXELS, MOST_POSES = 1 << 23, 1 << 15
+"""Rendered and compared at once on a GPU: 32 MiB of images, some 600 MiB with all that a comparison holds meanwhile."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +48,7 @@ class ScoredView:
     scorer: Scorer
     other_scorer: Scorer | None = None
 
-    def readings(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
+    def readings(self, images: Tensor) -> NDArray[np.float64]:
         """Scores (1 or 2, n) of DRRs (n, h, w): as the X-ray looks, and where it is open read otherwise.
 
         One render serves both: only the comparison, a tenth of the work, is done twice.
@@ -88,6 +95,7 @@ class Objective:
         make_similarity: MakeSimilarity,
     ) -> None:
         self.projector = projector
+        self._device = projector.device
         self.evaluations = 0
         self._centre_mm = centre_mm
         self._patch, self._make_similarity = (patch_radius_px, patch_stride_px), make_similarity
@@ -120,43 +128,53 @@ class Objective:
         scores = np.full(len(world_from_volume), OFF_IMAGE)
         if is_seen.any():
             seen = world_from_volume[is_seen]
-            per_view = [
-                view.readings(self.projector.render(view.carm.camera_from_world @ seen, view.carm)).max(axis=0)
-                for view in self._views
-            ]
-            scores[is_seen] = np.mean(per_view, axis=0)
+            scores[is_seen] = np.mean([self._readings(view, seen).max(axis=0) for view in self._views], axis=0)
         return scores
+
+    def _readings(self, view: ScoredView, world_from_volume: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`ScoredView.readings` of poses (n, 4, 4), all at once or as many as a GPU's memory takes.
+
+        Raises:
+            DeviceError: the GPU gives no numbers.
+        """
+        poses = view.carm.camera_from_world @ world_from_volume
+        if not self.projector.is_on_gpu:
+            return view.readings(self.projector.project(poses, view.carm))
+        some = max(1, min(MOST_POSES, MOST_PIXELS // (view.carm.width * view.carm.height)))
+        parts = [poses[first : first + some] for first in range(0, len(poses), some)]
+        readings = np.concatenate([view.readings(self.projector.project(part, view.carm)) for part in parts], axis=1)
+        if not np.isfinite(readings).all():
+            raise DeviceError("The GPU gave scores that are no numbers.")
+        return readings
 
     def reading_at(self, world_from_volume: NDArray[np.float64]) -> Reading:
         """The reading of each view that fits a pose (4, 4) best."""
         self.evaluations += 1
-        return tuple(
-            bool(
-                view.readings(
-                    self.projector.render((view.carm.camera_from_world @ world_from_volume)[None], view.carm)
-                )[:, 0].argmax()
-            )
-            for view in self._views
-        )
+        return tuple(bool(self._readings(view, world_from_volume[None])[:, 0].argmax()) for view in self._views)
 
     def score_and_gradient(
         self, chart: PoseChart, parameters: NDArray[np.float64]
     ) -> tuple[float, NDArray[np.float64]]:
         """Score of one pose and its gradient (6,) in the chart's parameters (6,)."""
-        self.evaluations += 1
-        pose = chart.world_from_volume_at(parameters)
-        total, gradient = 0.0, np.zeros(6)
+        scores, gradients = self.scores_and_gradients(chart, parameters[None])
+        return float(scores[0]), gradients[0]
+
+    def scores_and_gradients(
+        self, chart: PoseChart, parameters: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Scores (n,) of poses and their gradients (n, 6) in the chart's parameters (n, 6)."""
+        self.evaluations += len(parameters)
+        poses = chart.world_from_volume_at(parameters)
+        compared = scores_in_one_pass if self.projector.is_on_gpu else scores_by_autograd
+        scores, gradients = np.zeros(len(poses)), np.zeros((len(poses), 6))
         for view in self._views:
-            camera_from_volume = view.carm.camera_from_world @ pose
-            images, derivative = self.projector.render_with_derivative(camera_from_volume, view.carm)
-            image = torch.from_numpy(images).requires_grad_()
+            images = self.projector.project_with_derivative(view.carm.camera_from_world @ poses, view.carm)
             with single_threaded_torch():
-                score = view.similarity(image)[0]
-                (per_pixel,) = torch.autograd.grad(score, image)
-            per_twist = np.tensordot(derivative[0].astype(np.float64), per_pixel[0].numpy(), axes=2)
-            total += score.item()
-            gradient += per_twist @ chart.twist_from_parameters(parameters, view.carm.camera_from_world)[0]
-        return total / len(self._views), gradient / len(self._views)
+                found = compared(view.similarity, images).cpu().numpy()
+            to_twist = chart.twist_from_parameters(parameters, view.carm.camera_from_world)
+            scores += found[:, 0]
+            gradients += np.einsum("ni,nij->nj", found[:, 1:], to_twist)
+        return scores / len(self._views), gradients / len(self._views)
 
     def block_shares(self, world_from_volume: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.float64]:
         """The shares (n, blocks) that each patch-wide block of the views adds to the scores of poses (n, 4, 4).
@@ -164,18 +182,21 @@ class Objective:
         To first order around the pose ``centre`` (4, 4): their differences add up to those of the scores.
         """
         poses = np.concatenate([centre[None], world_from_volume])
-        renders = [self.projector.render(view.carm.camera_from_world @ poses, view.carm) for view in self._views]
-        return self.image_block_shares([images[1:] for images in renders], [images[0] for images in renders])
+        renders = [self.projector.project(view.carm.camera_from_world @ poses, view.carm) for view in self._views]
+        return self._shares([images[1:] for images in renders], [images[0] for images in renders])
 
     def image_block_shares(
         self, images: Sequence[NDArray[np.float32]], centres: Sequence[NDArray[np.float32]]
     ) -> NDArray[np.float64]:
         """`block_shares` of given DRRs (n, height, width) of each view, around one (height, width) of each view."""
-        parts = []
+        return self._shares(*([self._there(image) for image in given] for given in (images, centres)))
+
+    def _shares(self, images: Sequence[Tensor], centres: Sequence[Tensor]) -> NDArray[np.float64]:
         with torch.no_grad(), single_threaded_torch():
-            for view, moving, centre in zip(self._views, images, centres, strict=True):
-                shares = view.similarity.block_shares(torch.from_numpy(moving), torch.from_numpy(centre)[None])
-                parts.append(shares.numpy().astype(np.float64))
+            parts = [
+                view.similarity.block_shares(moving, centre[None]).cpu().numpy().astype(np.float64)
+                for view, moving, centre in zip(self._views, images, centres, strict=True)
+            ]
         return np.concatenate(parts, axis=1) / len(self._views)
 
     def footprint_score(self, world_from_volume: NDArray[np.float64]) -> FootprintScore:
@@ -183,12 +204,10 @@ class Objective:
         radius, stride = self._patch
         per_view = []
         for view in self._views:
-            image = torch.from_numpy(
-                self.projector.render((view.carm.camera_from_world @ world_from_volume)[None], view.carm)
-            )
+            image = self.projector.project((view.carm.camera_from_world @ world_from_volume)[None], view.carm)
             footprint = functional.max_pool2d((image > 0).to(torch.float32), 2 * radius - 1, 1, radius - 1)[0] > 0
-            mask = torch.from_numpy(view.xray.mask) & footprint
-            similarity = self._make_similarity(torch.from_numpy(view.xray.line_integrals), mask, radius, stride)
+            mask = self._there(view.xray.mask) & footprint
+            similarity = self._make_similarity(self._there(view.xray.line_integrals), mask, radius, stride)
             score = float(similarity.confirmed_structure(image)[0])
             per_view.append(FootprintScore(score, float(mask.sum()) / (2 * radius + 1) ** 2))
         return min(per_view, key=lambda view: view.score)
@@ -204,9 +223,15 @@ class Objective:
 
     def _scored_view(self, xray: XRay, carm: CArm) -> ScoredView:
         similarity = self._similarity_to(xray)
-        other = None if xray.other is None else self._similarity_to(xray.other).scorer()
-        return ScoredView(xray, carm, similarity, similarity.scorer(), other)
+        other = None if xray.other is None else self._scorer(self._similarity_to(xray.other))
+        return ScoredView(xray, carm, similarity, self._scorer(similarity), other)
 
     def _similarity_to(self, xray: XRay) -> Similarity:
-        fixed, mask = torch.from_numpy(xray.line_integrals), torch.from_numpy(xray.mask)
-        return self._make_similarity(fixed, mask, *self._patch)
+        return self._make_similarity(self._there(xray.line_integrals), self._there(xray.mask), *self._patch)
+
+    def _scorer(self, similarity: Similarity) -> Scorer:
+        return scorer_by_torch(similarity) if self.projector.is_on_gpu else similarity.scorer()
+
+    def _there(self, array: NDArray[Any]) -> Tensor:
+        """An array where the projector's images are."""
+        return torch.from_numpy(array).to(self._device)

@@ -68,11 +68,11 @@ def match_views(
     poses = np.tile(np.eye(4), (len(rotations), 1, 1))
     poses[:, :3, :3], poses[:, 2, 3] = rotations, depths_mm
     poses[:, :3, 3] -= rotations @ centre_mm
-    image = _Image(xray, side)
+    image = _Image(xray, side, projector.device)
     scores, pixels = np.zeros(len(poses)), np.zeros((len(poses), 2))
     for first in range(0, len(poses), BATCH):
         part = slice(first, first + BATCH)
-        drrs = torch.from_numpy(projector.render(poses[part], CArm(middle, (side, side))))
+        drrs = projector.project(poses[part], CArm(middle, (side, side)))
         with torch.no_grad(), single_threaded_torch():
             scores[part], pixels[part] = image.best_fits(drrs)
         on_batch()
@@ -80,13 +80,14 @@ def match_views(
 
 
 class _Image:
-    """The X-ray's part of the correlation, for DRRs of one size."""
+    """The X-ray's part of the correlation, for DRRs of one size on one device."""
 
-    def __init__(self, xray: XRay, side: int) -> None:
+    def __init__(self, xray: XRay, side: int, device: torch.device) -> None:
         self._shape, self._side = xray.line_integrals.shape, side
         self._size = tuple(-(-(length + side - 1) // FAST_SIZES) * FAST_SIZES for length in self._shape)
-        weight = eroded_mask(torch.from_numpy(xray.mask)).to(torch.float32)[None, None]
-        gradients = sobel_gradients(torch.from_numpy(xray.line_integrals)[None])
+        weight = eroded_mask(torch.from_numpy(xray.mask).to(device)).to(torch.float32)[None, None]
+        gradients = sobel_gradients(torch.from_numpy(xray.line_integrals).to(device)[None])
+        self._whole = torch.ones(1, 1, side, side, device=device)
         self._fixed = torch.fft.rfft2(_normalised(gradients, weight), self._size)
         self._mask = torch.fft.rfft2(weight[:, 0], self._size)
         self._length = float((2 * weight.sum()).sqrt().clamp(min=1))
@@ -94,7 +95,7 @@ class _Image:
 
     def best_fits(self, drrs: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Scores (n,) and the pixels (n, 2), column and row, that the middles of DRRs (n, side, side) fall on."""
-        gradients = _normalised(sobel_gradients(drrs), torch.ones(1, 1, self._side, self._side))
+        gradients = _normalised(sobel_gradients(drrs), self._whole)
         structure = (gradients**2).sum(1)
         agreement = self._everywhere((self._fixed * torch.fft.rfft2(gradients, self._size).conj()).sum(1))
         seen = self._everywhere(self._mask * torch.fft.rfft2(structure, self._size).conj()).clamp(min=0)
@@ -103,7 +104,8 @@ class _Image:
         flat = (scores.abs() if self._is_open else scores).flatten(1)
         best, index = flat.max(1)
         columns = self._shape[1]
-        return best.double().numpy(), torch.stack([index % columns, index // columns], 1).double().numpy()
+        pixels = torch.stack([index % columns, index // columns], 1)
+        return best.double().cpu().numpy(), pixels.double().cpu().numpy()
 
     def _everywhere(self, product: Tensor) -> Tensor:
         """A correlation for the DRR's middle on each pixel of the image."""

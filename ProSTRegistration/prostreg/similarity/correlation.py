@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from prostreg.compilation import KERNELS_AVAILABLE
-
-if TYPE_CHECKING:
-    from prostreg.similarity.selection import Scorer
+from prostreg.similarity.selection import Scorer, scorer_by_torch
 
 FLAT = 1e-12
 """Variance below which an image counts as flat, relative to its mean square."""
@@ -43,11 +37,11 @@ class PatchGradNcc:
         self.stride = stride
         self.weight = eroded_mask(mask).to(fixed.dtype)
         self.fixed = sobel_gradients(fixed[None]) * self.weight
-        cover = self._patch_means(self.weight[None, None])
+        cover = self.patch_means(self.weight[None, None])
         self.inverse_cover = 1 / cover.clamp(min=1e-6)
         self.counts = (cover >= self.LEAST_COVER).to(fixed.dtype)
-        self.fixed_mean = self._patch_means(self.fixed) * self.inverse_cover
-        variance = self._variance(self._patch_means(self.fixed**2), self.fixed_mean)
+        self.fixed_mean = self.patch_means(self.fixed) * self.inverse_cover
+        variance = self._variance(self.patch_means(self.fixed**2), self.fixed_mean)
         self.fixed_variance = variance + self.DAMPING * _typical(variance, self.counts)
 
     def __call__(self, moving: Tensor) -> Tensor:
@@ -58,7 +52,7 @@ class PatchGradNcc:
     def scorer(self) -> Scorer:
         """Scores compiled for the CPU, on all cores; by torch where kernels cannot be compiled."""
         if not KERNELS_AVAILABLE:
-            return self._scores
+            return scorer_by_torch(self)
         from prostreg.similarity.scorer import CompiledScorer
 
         return CompiledScorer(
@@ -91,25 +85,22 @@ class PatchGradNcc:
         shares = (agreement - slope * structure) / ((central_structure + 1) * everywhere).sqrt()
         return block_sums(shares, -(-self.edge // self.stride))
 
-    def _scores(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
-        with torch.no_grad():
-            return self(torch.from_numpy(images)).numpy().astype(np.float64)
-
     def _patches(self, moving: Tensor) -> tuple[Tensor, Tensor]:
         """Damped correlation and squared structure (0: flat, 1: far from flat) of the patches (n, 2, rows, columns)."""
         gradients = sobel_gradients(moving) * self.weight
-        mean = self._patch_means(gradients) * self.inverse_cover
-        variance = self._variance(self._patch_means(gradients**2), mean)
+        mean = self.patch_means(gradients) * self.inverse_cover
+        variance = self._variance(self.patch_means(gradients**2), mean)
         average = variance.sum(dim=(-1, -2), keepdim=True) / self.counts.sum().clamp(min=1)
         damped = variance + self.DAMPING * average
-        covariance = self._patch_means(gradients * self.fixed) * self.inverse_cover - mean * self.fixed_mean
+        covariance = self.patch_means(gradients * self.fixed) * self.inverse_cover - mean * self.fixed_mean
         correlation = covariance / (damped * self.fixed_variance + FLAT).sqrt() * self.counts
         return correlation, variance / (damped + FLAT)
 
     def _variance(self, squares: Tensor, mean: Tensor) -> Tensor:
         return (squares * self.inverse_cover - mean**2).clamp(min=0) * self.counts
 
-    def _patch_means(self, images: Tensor) -> Tensor:
+    def patch_means(self, images: Tensor) -> Tensor:
+        """Means (n, c, rows, columns) of the patches of images (n, c, h, w)."""
         rows = functional.avg_pool2d(images, (self.edge, 1), (self.stride, 1))
         return functional.avg_pool2d(rows, (1, self.edge), (1, self.stride))
 

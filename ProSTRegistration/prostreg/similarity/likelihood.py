@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from prostreg.similarity.correlation import PatchGradNcc, block_sums
-
-if TYPE_CHECKING:
-    from prostreg.similarity.selection import Scorer
+from prostreg.similarity.selection import Scorer, scorer_by_torch
 
 
 class PatchLikelihood(PatchGradNcc):
@@ -28,7 +24,7 @@ class PatchLikelihood(PatchGradNcc):
 
     def scorer(self) -> Scorer:
         """Scores by the same formula as `__call__`."""
-        return self._scores
+        return scorer_by_torch(self)
 
     def block_shares(self, moving: Tensor, centre: Tensor) -> Tensor:
         """The shares (n, blocks) that each patch-wide block adds to the scores; they need no ``centre``."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from prostreg.parallel import share_out
 from prostreg.similarity.patch_scores import patch_grad_ncc_scores
@@ -21,11 +22,11 @@ class CompiledScorer:
     def __init__(self, constants: tuple[Any, ...]) -> None:
         self._constants = constants
 
-    def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
-        scores = np.empty(len(images))
+    def __call__(self, images: Tensor) -> NDArray[np.float64]:
+        drrs, scores = images.numpy(), np.empty(len(images))
 
         def work(part: slice) -> None:
-            patch_grad_ncc_scores(images[part], *self._constants, scores[part])
+            patch_grad_ncc_scores(drrs[part], *self._constants, scores[part])
 
         share_out(work, len(images))
         return scores

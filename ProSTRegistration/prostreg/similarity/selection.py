@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from prostreg.choices import SIMILARITIES, loaded
 
-Scorer = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+Scorer = Callable[[Tensor], NDArray[np.float64]]
 """Scores (n,) of DRRs (n, h, w), without derivatives."""
 
 
@@ -31,7 +32,7 @@ class Similarity(Protocol):
         """
 
     def scorer(self) -> Scorer:
-        """The quickest way to many scores."""
+        """The quickest way to many scores on the CPU."""
 
 
 MakeSimilarity = Callable[[Tensor, Tensor, int, int], Similarity]
@@ -42,3 +43,14 @@ def similarity_called(name: str) -> MakeSimilarity:
     """The similarity of that name, one of SIMILARITIES."""
     made: MakeSimilarity = loaded(SIMILARITIES[name])
     return made
+
+
+def scorer_by_torch(similarity: Similarity) -> Scorer:
+    """Scores wherever the DRRs and the X-ray are; only the numbers leave that device."""
+
+    def scores(images: Tensor) -> NDArray[np.float64]:
+        with torch.no_grad():
+            found: NDArray[np.float64] = similarity(images).cpu().numpy().astype(np.float64)
+        return found
+
+    return scores

@@ -124,7 +124,7 @@ def _scores(
     image = torch.from_numpy(bank.images[number])
     radius = RegistrationConfig().patch_radius_px
     scorer = PatchGradNcc(image, image != 0, radius, PATCH_STRIDE_PX).scorer()
-    return np.array([scorer(projector.render(along, bank.carm(number))) for along in poses])
+    return np.array([scorer(projector.project(along, bank.carm(number))) for along in poses])
 
 
 def _scaled(values: NDArray[np.float64]) -> NDArray[np.float64]:
