@@ -128,7 +128,8 @@ class Objective:
         scores = np.full(len(world_from_volume), OFF_IMAGE)
         if is_seen.any():
             seen = world_from_volume[is_seen]
-            scores[is_seen] = np.mean([self._readings(view, seen).max(axis=0) for view in self._views], axis=0)
+            per_view = [self._readings(view, seen).max(axis=0) for view in self._views]
+            scores[is_seen] = np.mean(per_view, axis=0)
         return scores
 
     def _readings(self, view: ScoredView, world_from_volume: NDArray[np.float64]) -> NDArray[np.float64]:

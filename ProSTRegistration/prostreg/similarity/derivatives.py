@@ -20,7 +20,7 @@ def scores_by_autograd(similarity: Similarity, images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def scores_in_one_pass(similarity: Similarity, images: Tensor) -> Tensor:
-    """What `scores_by_autograd` gives, for Patch-GradNCC by derivatives that go along with the values.
+    """The same as `scores_by_autograd`, for Patch-GradNCC by derivatives that go along with the values.
 
     Seven images of a pose go through the same few dozen operations whatever the number of poses, and nothing goes
     back: on a GPU, where starting an operation costs more than doing it, that is half of what autograd takes.
