@@ -58,7 +58,9 @@ def make_phantom(seed: int = 0) -> Phantom:
         tilt = np.deg2rad(rng.normal([14.0 * (1 - level), 5.0, 6.0], 2.0))
         block = _block(points, centre, VERTEBRA_REACH_MM)
         local = _in_frame(points[block], centre, tilt)
-        bone = _vertebra(local, scale=1.0 + 0.07 * level, rng=rng, hu=hu[block])
+        bone, spongy = vertebra(local, scale=1.0 + 0.07 * level, rng=rng)
+        hu[block][bone] = CORTICAL_BONE_HU
+        hu[block][spongy] = SPONGY_BONE_HU
         labels[block][bone] = label
         centres.append(centre)
     _add_ribs(points, centres[0], hu)
@@ -88,8 +90,8 @@ def _body_hu(points: Points) -> NDArray[np.float64]:
     return hu
 
 
-def _vertebra(local: Points, scale: float, rng: np.random.Generator, hu: NDArray[np.float64]) -> Mask:
-    """Writes one vertebra's HU and returns where it is; local is (right, front, up) from its centre, mm."""
+def vertebra(local: Points, scale: float, rng: np.random.Generator) -> tuple[Mask, Mask]:
+    """Where a vertebra is, and where its body's spongy inside; local (..., 3) is (right, front, up) from its centre, mm."""
     local = local / scale
     waist = 1.0 + 0.14 * (local[..., 2] / 14.0) ** 2
     spread = np.hypot(local[..., 0] / 24.0, local[..., 1] / 17.0) / waist
@@ -107,9 +109,7 @@ def _vertebra(local: Points, scale: float, rng: np.random.Generator, hu: NDArray
         | _rod(local, (17, -35, 14), (15, -37, -20), 4.5)
         | _rod(local, (-17, -35, 13), (-15, -37, -20), 4.5)
     )
-    hu[body | processes] = CORTICAL_BONE_HU
-    hu[inside_body & ~processes] = SPONGY_BONE_HU
-    return body | processes
+    return body | processes, inside_body & ~processes
 
 
 def _add_ribs(points: Points, centre: NDArray[np.float64], hu: NDArray[np.float64]) -> None:

@@ -16,7 +16,7 @@ from prostreg.projector.selection import make_projector
 from prostreg.simulation.continuation import continued
 from prostreg.simulation.deformation import BONE_HU, SoftTissue
 from prostreg.simulation.femora import joint_centres_mm, turnable_femora, with_turned_femur
-from prostreg.simulation.fine_grid import affordable, refined
+from prostreg.simulation.fine_grid import FINEST_SPACING_MM, affordable, refined
 from prostreg.simulation.random_streams import drawn, stream
 from prostreg.simulation.settings import SimulatorSettings
 from prostreg.simulation.tissue import MATERIALS, tissue_shares
@@ -54,14 +54,21 @@ class Bodies:
         ct: HU.
         settings: how much soft tissue and femora move, and how many bodies there are.
         femora: masks in the CT's grid.
+        finest_mm: spacing below which no body is rendered.
     """
 
-    def __init__(self, ct: Volume, settings: SimulatorSettings, femora: Sequence[NDArray[np.bool_]]) -> None:
+    def __init__(
+        self,
+        ct: Volume,
+        settings: SimulatorSettings,
+        femora: Sequence[NDArray[np.bool_]],
+        finest_mm: float = FINEST_SPACING_MM,
+    ) -> None:
         self._settings = settings
         reduced, masks = affordable(ct, femora if settings.femur_turn_deg[1] > 0 else ())
         centres_mm = joint_centres_mm(reduced, masks)
         self._whole, masks = continued(reduced, masks)
-        self._hu = refined(self._whole)
+        self._hu = refined(self._whole, finest_mm)
         self._femora = turnable_femora(self._whole, masks, centres_mm)
         self._soft_tissue: SoftTissue | None = None
         if settings.soft_tissue_shift_mm[1] > 0:

@@ -34,10 +34,10 @@ def affordable(ct: Volume, masks: Sequence[Mask]) -> tuple[Volume, list[Mask]]:
     return reduced, [share >= 0.5 for share in shares]
 
 
-def refined(ct: Volume) -> Volume:
-    """The CT on a grid of up to half the spacing, as fine as MOST_VOXELS allow, by cubic B-splines."""
+def refined(ct: Volume, finest_mm: float = FINEST_SPACING_MM) -> Volume:
+    """The CT on a grid of up to half the spacing, as fine as MOST_VOXELS and ``finest_mm`` allow, by cubic B-splines."""
     affordable_factor = (MOST_VOXELS / ct.values.size) ** (1 / 3)
-    factors = np.clip(ct.spacing_mm / FINEST_SPACING_MM, 1.0, max(1.0, min(REFINEMENT, affordable_factor)))
+    factors = np.clip(ct.spacing_mm / finest_mm, 1.0, max(1.0, min(REFINEMENT, affordable_factor)))
     size = np.ceil(np.array(ct.size) * factors).astype(int)
     values = torch.from_numpy(np.ascontiguousarray(ct.values))
     for axis, (n, fine_n, factor) in enumerate(zip(ct.size, size, factors, strict=True)):

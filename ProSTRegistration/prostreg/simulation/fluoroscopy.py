@@ -22,6 +22,7 @@ from prostreg.simulation.beam import Beam
 from prostreg.simulation.bodies import Bodies
 from prostreg.simulation.chords import add_rod
 from prostreg.simulation.collimation import beam_share
+from prostreg.simulation.fine_grid import FINEST_SPACING_MM
 from prostreg.simulation.grey_values import Pixels, grey_values
 from prostreg.simulation.imaging import (
     Image,
@@ -65,13 +66,18 @@ class FluoroscopySimulator:
         ct: HU; all of it is seen, soft tissue included.
         settings: how strong each effect is; None for the preset ``paper``.
         femora: masks in the CT's grid, one per femur, that may turn against the pelvis.
+        finest_mm: spacing below which the body is not rendered; images of few pixels need no finer one.
 
     Raises:
         InputError: a mask has another shape than the CT.
     """
 
     def __init__(
-        self, ct: Volume, settings: SimulatorSettings | None = None, femora: Sequence[NDArray[np.bool_]] = ()
+        self,
+        ct: Volume,
+        settings: SimulatorSettings | None = None,
+        femora: Sequence[NDArray[np.bool_]] = (),
+        finest_mm: float = FINEST_SPACING_MM,
     ) -> None:
         faults = [
             f"A mask of the femora {mask.shape} has another shape than the CT {ct.values.shape}."
@@ -82,7 +88,7 @@ class FluoroscopySimulator:
             raise InputError(faults)
         self._settings = settings or preset("paper")
         self._centre_mm = ct.centre_mm
-        self._bodies = Bodies(ct, self._settings, femora)
+        self._bodies = Bodies(ct, self._settings, femora, finest_mm)
 
     def image(self, carm: CArm, world_from_volume: ArrayLike, seed: int) -> SimulatedXray:
         """An X-ray image of the patient at a pose.

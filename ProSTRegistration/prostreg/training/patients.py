@@ -3,23 +3,43 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from prostreg.errors import InputError
 from prostreg.files import sha256_of
 from prostreg.images.anatomy import anatomy_by_threshold, anatomy_from_labels
 from prostreg.images.reading import read_ct, read_labels
+from prostreg.images.volume import Volume
 from prostreg.json_fields import JsonFields, json_object
+from prostreg.people.atlas import SUBJECTS, read_atlas
+from prostreg.people.person import Person
+from prostreg.people.population import ENOUGH_PEOPLE, Population
 from prostreg.registration.case import Case
 from prostreg.training.variants import Variant, read_variant
 
 NEEDED = ("training", "validation")
 USES = (*NEEDED, "measurement")
+CT_DAY, XRAY_DAY = range(2)
 NO_FILE = Path()
 """Stands for a name that the list lacks, which is a fault of its own."""
+
+
+@dataclass(frozen=True)
+class People:
+    """Patients who are drawn instead of read.
+
+    Attributes:
+        of: names of the people whose bones they are made of.
+        number: how many at a time.
+    """
+
+    of: tuple[str, ...]
+    number: int
 
 
 @dataclass(frozen=True)
@@ -28,7 +48,7 @@ class PatientEntry:
 
     Attributes:
         name: unique in the list.
-        ct: file of the CT.
+        ct: file of the CT; of shapes of bones where ``people`` are drawn.
         sha256: of that file; empty if it is not checked.
         labels: file of a label map, or None for bone by threshold.
         values: label values of the anatomy.
@@ -37,6 +57,7 @@ class PatientEntry:
             says so on the card, and its file is not read.
         origin: where the CT comes from.
         licence: under which it may be used.
+        people: patients who are drawn from shapes; None for the one patient of a CT.
     """
 
     name: str
@@ -48,6 +69,7 @@ class PatientEntry:
     use: str
     origin: str
     licence: str
+    people: People | None = None
 
 
 def read_patient_list(path: Path, data_folders: Sequence[Path] = ()) -> tuple[PatientEntry, ...]:
@@ -86,6 +108,7 @@ def run_description(content: Mapping[str, Any], entries: Sequence[PatientEntry])
             "values": list(entry.values),
             "variant": asdict(entry.variant),
             "use": entry.use,
+            **({} if entry.people is None else {"people": asdict(entry.people)}),
         }
         for entry in entries
         if entry.use in NEEDED
@@ -103,6 +126,31 @@ def check_contents(entries: Sequence[PatientEntry]) -> None:
     others = [ct for ct, sha256 in sorted(expected) if sha256_of(ct) != sha256]
     if others:
         raise InputError(_another_file(ct) for ct in others)
+
+
+def patients_of(entry: PatientEntry, seed: Sequence[int]) -> Iterator[tuple[Case, Volume]]:
+    """The patients of an entry, one at a time, each with the CT (HU) that X-rays are to be simulated of.
+
+    A drawn patient's hips and soft tissue lie otherwise in the X-ray than in the CT.
+
+    Args:
+        entry: one that is trained on or validated with.
+        seed: of people who are drawn.
+
+    Raises:
+        InputError: a file cannot be read, or is another one than the list says.
+    """
+    if entry.people is None:
+        patient = read_patient(entry)
+        yield patient, patient.ct
+        return
+    population = Population(read_atlas(entry.ct), entry.people.of)
+    for number in range(entry.people.number):
+        rng = np.random.default_rng([*seed, number])
+        person = Person.drawn(population.drawn(rng), rng)
+        ct, labels = person.scanned(CT_DAY)
+        body, _ = person.scanned(XRAY_DAY)
+        yield Case(f"{entry.name}-{number + 1}", ct, anatomy_from_labels(ct, labels, entry.values)), body
 
 
 def read_patient(entry: PatientEntry) -> Case:
@@ -134,11 +182,22 @@ def _entry(fields: JsonFields, folders: Sequence[Path]) -> PatientEntry:
         use=fields.choice("use", USES, "training"),
         origin=fields.text("origin"),
         licence=fields.text("licence"),
+        people=_people(fields.inner("people")) if "people" in fields else None,
     )
+    if entry.people is not None and not entry.values:
+        fields.faults.add(f'"{entry.name}" has "people" and no "values": give the label values of the anatomy.')
     if labels and not entry.values:
         fields.faults.add(f'"{entry.name}" has "labels" and no "values": give the label values of the anatomy.')
     fields.end()
     return entry
+
+
+def _people(fields: JsonFields) -> People:
+    people = People(fields.texts("of", SUBJECTS), fields.whole("number", 1, 10000))
+    if len(set(people.of)) < max(ENOUGH_PEOPLE, len(people.of)):
+        fields.faults.add(f'"of" has {len(people.of)} names: give {ENOUGH_PEOPLE} or more, each once.')
+    fields.end()
+    return people
 
 
 def _found(name: str, folders: Sequence[Path]) -> Path:

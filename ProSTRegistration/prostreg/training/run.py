@@ -15,17 +15,17 @@ from torch import Tensor
 
 from prostreg.errors import Stopped
 from prostreg.prost.network import ProSTNetwork
-from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 from prostreg.training.config import TrainingConfig
-from prostreg.training.patients import PatientEntry, read_patient
+from prostreg.training.patient_supply import Patients, PatientSupply
+from prostreg.training.patients import NEEDED, PatientEntry
 from prostreg.training.prefetch import Prefetch
 from prostreg.training.run_folder import TRAINING_CURVE, VALIDATION_CURVE, RunFolder
 from prostreg.training.trainer import PreparedBatch, Trainer, TrainingPatient
 from prostreg.training.validation import Validation, validate
-from prostreg.training.xray_bank import XrayBank, simulated_bank
+from prostreg.training.xray_bank import XrayBank
 
-BANKS, VALIDATION_STARTS = range(10, 12)
-"""Independent streams of random numbers of a run, apart from the trainer's."""
+VALIDATION_STARTS = 11
+"""Stream of random numbers of a run, apart from the trainer's and the supply's."""
 
 STEPS_PER_ROW = 20
 
@@ -75,7 +75,13 @@ class TrainingRun:
         self.network, self._config, self._folder, self._execution, self._say = network, config, folder, execution, say
         self._on_row = on_row
         self._is_cancelled: Callable[[], bool] = lambda: False
-        self._entries = {use: [e for e in entries if e.use == use] for use in ("training", "validation")}
+        self._is_over = False
+        self._supplies = {
+            use: PatientSupply(
+                [entry for entry in entries if entry.use == use], use, network, config, folder, execution.rank == 0, say
+            )
+            for use in NEEDED
+        }
         self._trainer = Trainer(network, config, [], execution.backward, execution.autocast, execution.reduce_gradients)
         self.step, self.seconds = 0, 0.0
         self.validation: Validation | None = None
@@ -100,10 +106,12 @@ class TrainingRun:
     @cached_property
     def validation_set(self) -> tuple[list[TrainingPatient], list[XrayBank]]:
         """The patients that are never trained on, and their X-rays."""
-        return self._prepared("validation", self._config.validation_xrays, -1)
+        supply = self._supplies["validation"]
+        return self._received(supply.made(-1, self._stop_if_asked))
 
     def _train(self, seen: Sequence[TrainingPatient], seen_banks: Sequence[XrayBank]) -> None:
-        self._trainer.patients, banks = self._prepared("training", self._config.xrays_per_patient, self._renewal)
+        renewals = Prefetch(self._renewed)
+        self._trainer.patients, banks = self._received(renewals.get(self._renewal))
         began, before = time.monotonic(), self.seconds
         rows: list[dict[str, float]] = []
         ahead = self._prefetch(banks)
@@ -126,9 +134,12 @@ class TrainingRun:
                 self._stop_if_asked()
                 if self.step % self._config.renew_every_steps == 0:
                     ahead.close()
-                    ahead = self._prefetch(self._banks("training", self._config.xrays_per_patient, self._renewal))
+                    self._trainer.patients, banks = self._received(renewals.get(self._renewal))
+                    ahead = self._prefetch(banks)
         finally:
+            self._is_over = True
             ahead.close()
+            renewals.close()
 
     def _stop_if_asked(self) -> None:
         if self._is_cancelled():
@@ -141,31 +152,21 @@ class TrainingRun:
     def _renewal(self) -> int:
         return self.step // self._config.renew_every_steps
 
-    def _prepared(self, use: str, number: int, renewal: int) -> tuple[list[TrainingPatient], list[XrayBank]]:
-        """Patients as the steps need them, one at a time in memory as a whole."""
-        patients, banks = [], []
-        for index, entry in enumerate(self._entries[use]):
-            patient = read_patient(entry)
-            patients.append(TrainingPatient(patient, self.network))
-            banks.append(self._bank(use, index, number, renewal))
-        return patients, banks
+    def _renewed(self, renewal: int) -> Patients:
+        """The patients of a renewal, none beyond the last step; made while the steps before are trained."""
+        if renewal * self._config.renew_every_steps >= self._config.steps:
+            return []
+        return self._supplies["training"].made(renewal, self._stop_if_over)
 
-    def _banks(self, use: str, number: int, renewal: int) -> list[XrayBank]:
-        return [self._bank(use, index, number, renewal) for index in range(len(self._entries[use]))]
-
-    def _bank(self, use: str, index: int, number: int, renewal: int) -> XrayBank:
-        """Simulated X-rays; from the folder where they are there already."""
+    def _stop_if_over(self) -> None:
+        if self._is_over:
+            raise Stopped("The training is over.")
         self._stop_if_asked()
-        entry = self._entries[use][index]
-        file = self._folder.bank_file(renewal, entry.name)
-        if not file.is_file() and self._execution.rank == 0:
-            self._say(f"Simulating {number} X-rays of {entry.name}")
-            seed = [self._config.seed, BANKS, ("training", "validation").index(use), index, renewal + 1]
-            scene, size, patient = self._config.scene, self.network.image_size, read_patient(entry)
-            simulator = FluoroscopySimulator(patient.ct, scene.simulator)
-            simulated_bank(simulator, patient, scene, size, number, seed).save(file)
+
+    def _received(self, patients: Patients) -> tuple[list[TrainingPatient], list[XrayBank]]:
+        """The patients, and their X-rays from the folder, where the first process put them."""
         self._execution.barrier()
-        return XrayBank.load(file)
+        return [patient for patient, _ in patients], [XrayBank.load(file) for _, file in patients]
 
     def _validate(self, patients: Sequence[TrainingPatient], banks: Sequence[XrayBank]) -> None:
         self.network.eval()
