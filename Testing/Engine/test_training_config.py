@@ -12,6 +12,7 @@ import pytest
 
 from prostreg.errors import InputError
 from prostreg.files import sha256_of
+from prostreg.people.atlas import SUBJECTS
 from prostreg.prost.networks import make_network
 from prostreg.training.config import read_training_config
 from prostreg.training.config_files import CONFIGS_FOLDER, config_file, config_names
@@ -34,6 +35,22 @@ def test_no_scan_is_both_trained_on_and_held_out() -> None:
     listed = json.loads((CONFIGS_FOLDER / "prost-light-patients.json").read_text(encoding="utf-8"))["patients"]
     volumes = {use: {entry["sha256"] for entry in listed if entry["use"] == use} for use in ("training", "validation")}
     assert not volumes["training"] & volumes["validation"]
+
+
+HELD_OUT = {"2007_5028", "2008_0019", "2008_1342", "2008_2571"}
+"""People of the atlas on whom registrations are measured."""
+
+
+def test_nobody_who_is_measured_on_is_drawn_from() -> None:
+    listed = json.loads((CONFIGS_FOLDER / "prost-light-population-patients.json").read_text(encoding="utf-8"))[
+        "patients"
+    ]
+    drawn_from = [set(entry["people"]["of"]) for entry in listed if "people" in entry]
+    assert drawn_from == [set(SUBJECTS) - HELD_OUT] * 2
+    measured = {entry["name"] for entry in listed if entry["use"] == "measurement"}
+    assert measured == HELD_OUT | {"visible-human-male", "pelvis-lumbar"}
+    scans = {entry["ct"] for entry in listed if entry["use"] != "measurement" and "people" not in entry}
+    assert not any("pelvis_lumbar" in scan for scan in scans)
 
 
 def test_an_unknown_name_lists_what_there_is(tmp_path: Path) -> None:
@@ -112,6 +129,21 @@ def test_all_faults_of_a_list_of_patients_come_at_once(tmp_path: Path) -> None:
         assert word in text
     assert str(tmp_path / "data") in text
     assert "It comes from: a study" in text
+
+
+def test_faults_of_people_who_are_drawn(tmp_path: Path) -> None:
+    (tmp_path / "anna.whl").touch()
+    faulty = [
+        entry(ct="anna.whl", people={"of": ["2007_4987", "2008_0006", "1999_0001"], "number": 2}, values=[25]),
+        entry(ct="anna.whl", people={"of": ["2007_4987", "2008_0006"], "number": 0}),
+    ]
+    file = tmp_path / "patients.json"
+    file.write_text(json.dumps({"patients": faulty}), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        read_patient_list(file, [tmp_path])
+    text = "\n".join(caught.value.faults)
+    for word in ('"of"', '"number"', 'has "people" and no "values"', "2 names: give 3 or more"):
+        assert word in text
 
 
 def test_files_are_found_in_the_first_folder_that_has_them(write_training: WriteTraining, tmp_path: Path) -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from SyntheticPeople import write_people_wheel
 
 from prostreg.errors import InputError
+from prostreg.people import person
+from prostreg.people.atlas import SUBJECTS
 from prostreg.prost.networks import make_network
 from prostreg.training.config import read_training_config
 from prostreg.training.patients import read_patient_list, run_description
 from prostreg.training.run import Execution, TrainingRun
 from prostreg.training.run_folder import RunFolder
 from prostreg.training.variants import Variant
+from prostreg.training.xray_bank import XrayBank
 
 WriteTraining = Callable[..., Path]
 
@@ -52,6 +57,32 @@ def test_neither_stops_nor_validations_change_what_batch_norms_and_dropout_learn
     assert any("running_mean" in name for name in expected)
     for name, value in second.network.state_dict().items():
         assert torch.equal(value, expected[name]), name
+
+
+def test_people_are_drawn_anew_and_a_stop_changes_nothing(
+    write_training: WriteTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(person, "SPACING_MM", 8.0)  # people of few voxels are drawn soon
+    file = write_training(tmp_path, steps=4, renew_every_steps=2, validation_xrays=1, xrays_per_patient=2)
+    wheel = write_people_wheel(tmp_path / "people.whl")
+    listed = json.loads((tmp_path / "smoke-patients.json").read_text(encoding="utf-8"))["patients"]
+    drawn = {"of": list(SUBJECTS[:5]), "number": 2}
+    listed[0] = {**listed[0], "name": "person", "ct": wheel.name, "people": drawn, "values": [25, 77, 78]}
+    (tmp_path / "smoke-patients.json").write_text(json.dumps({"patients": listed}), encoding="utf-8")
+    straight = new_run(file, tmp_path / "straight")
+    assert straight.go_on(lambda: False)
+    xrays = [
+        tmp_path / "straight/xrays" / renewal / name for renewal in "01" for name in ("person-1.npz", "person-2.npz")
+    ]
+    assert len({XrayBank.load(path).images.tobytes() for path in xrays}) == len(xrays)
+    assert not (tmp_path / "straight/xrays/2").exists()  # nobody is drawn whom no step needs
+    first = new_run(file, tmp_path / "stopped")
+    assert not first.go_on(after(first, 3))
+    assert first.step == 3
+    second = new_run(file, tmp_path / "stopped")
+    assert second.go_on(lambda: False)
+    for name, value in second.network.state_dict().items():
+        assert torch.equal(value, straight.network.state_dict()[name]), name
 
 
 def test_a_stop_while_x_rays_are_simulated_keeps_those_that_are_done(

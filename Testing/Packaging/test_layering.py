@@ -50,7 +50,9 @@ ENGINE_FLOORS = [
     {"search", "prost", "simulation"},
     {"registration"},
     {"outputs"},
-    {"samples", "training"},
+    {"samples"},
+    {"people"},
+    {"training"},
     {"evaluation", "worker"},
     {"cli"},
 ]

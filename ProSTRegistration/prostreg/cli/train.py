@@ -37,7 +37,13 @@ from prostreg.training.fabric_hardware import (
     process_rank,
 )
 from prostreg.training.finished_weights import training_of
-from prostreg.training.patients import PatientEntry, check_contents, read_patient_list, run_description
+from prostreg.training.patients import (
+    PatientEntry,
+    check_contents,
+    number_of_patients,
+    read_patient_list,
+    run_description,
+)
 from prostreg.training.run import TrainingRun
 from prostreg.training.run_folder import RunFolder, check_same_run
 from prostreg.training.tensorboard_mirror import TensorboardMirror
@@ -89,7 +95,7 @@ def _lead(arguments: argparse.Namespace, plan: _Plan, is_asked_to_stop: Callable
         mirror.add(curve, row)
         progress.add(curve, row)
 
-    say(f"{config.network} on {hardware.device.type}, {len(plan.entries)} patients -> {arguments.out}")
+    say(f"{config.network} on {hardware.device.type}, {number_of_patients(plan.entries)} patients -> {arguments.out}")
     training = TrainingRun(
         plan.network.to(hardware.device), config, plan.entries, folder, hardware.execution, say, on_row
     )

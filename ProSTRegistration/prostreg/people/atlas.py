@@ -39,13 +39,20 @@ PARTS = ("hip_right", "hip_left", "sacrum", "femur_left")
 """Closed surfaces of the patches, in their order."""
 
 HARMLESS = {
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy.core.multiarray", "scalar"),
+    *(
+        (module, name)
+        for module in ("numpy.core.multiarray", "numpy._core.multiarray")
+        for name in ("_reconstruct", "scalar")
+    ),
     ("numpy", "ndarray"),
     ("numpy", "dtype"),
     ("_codecs", "encode"),
 }
 """All that the model's pickle may name: arrays and their types."""
+UNREADABLE = (
+    *(OSError, LookupError, ValueError, TypeError, AttributeError, EOFError),
+    *(zipfile.BadZipFile, pickle.UnpicklingError),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +82,7 @@ def read_atlas(wheel: Path) -> Atlas:
         patches = joined(pelvis, femur)
         vectors = model["mean"][:, None] + model["modes"] @ model["projectedWeights"]
         nodes = vectors.T.reshape(len(SUBJECTS), 3, -1).transpose(0, 2, 1)[:, : len(patches.parts)]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
+    except UNREADABLE as error:
         raise InputError(
             f"The bones of {wheel.name} cannot be read ({error}): give the wheel itself, as"
             " pip download --no-deps musculoskeletal-models==0.2.4 fetches it."

@@ -1,4 +1,4 @@
-"""The lumbar spine on a sacrum: where its vertebrae lie. Their shapes are made up, as the atlas has none."""
+"""The lumbar spine on a sacrum: the places of its vertebrae. Their shapes are made up, as the atlas has none."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def block_around(triangles: Points, volume_from_index: Matrix, shape: tuple[int,
 
 
 def _crossings(corners: Points, size: NDArray[np.int64]) -> tuple[NDArray[np.int64], Points]:
-    """Where columns of voxels run through triangles: the columns' numbers j * size[0] + i, and the heights."""
+    """The places where columns of voxels run through triangles: numbers j * size[0] + i of the columns, and heights."""
     low = np.maximum(np.ceil(corners[:, :, :2].min(axis=1) - 1e-3).astype(np.int64), 0)
     high = np.minimum(np.floor(corners[:, :, :2].max(axis=1) + 1e-3).astype(np.int64), size[:2] - 1)
     columns, rows = np.maximum(high - low + 1, 0).T

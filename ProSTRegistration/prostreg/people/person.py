@@ -99,7 +99,7 @@ class Person:
         flat = hu.ravel()
         flat[voxels] += scan.share.ravel()[voxels] * (bone - flat[voxels])
         hu += rng.standard_normal(shape, dtype=np.float32) * np.float32(NOISE_HU)
-        labels = Volume(scan.labels.astype(np.int32), volume_from_index)  # type: ignore[arg-type]
+        labels = Volume(scan.labels.astype(np.int32), volume_from_index)
         return Volume(hu, volume_from_index), labels
 
     def _grid(self) -> tuple[Matrix, tuple[int, int, int]]:

@@ -96,7 +96,7 @@ class Population:
         x = (right - left) / np.linalg.norm(right - left)
         z = np.array([0.0, 0.0, 1.0]) - x[2] * x
         z /= np.linalg.norm(z)
-        return (nodes - (right + left) / 2) @ np.stack([x, np.cross(z, x), z], axis=-1)
+        return np.asarray((nodes - (right + left) / 2) @ np.stack([x, np.cross(z, x), z], axis=-1))
 
     def _hip_centres(self, nodes: Points) -> Points:
         return np.stack([_sphere(nodes[numbers])[0] for numbers in self._sockets])
@@ -107,7 +107,7 @@ class Population:
         centre = self._hip_centres(nodes)[1]
         seed = nodes[femur[np.argmin(np.linalg.norm(nodes[femur] - centre, axis=1))]]
         first, off_sphere, beyond = HEAD_MM
-        head = femur[np.linalg.norm(nodes[femur] - seed, axis=1) < first]
+        head: NDArray[np.int64] = femur[np.linalg.norm(nodes[femur] - seed, axis=1) < first]
         for _ in range(HEAD_ROUNDS):
             centre, radius = _sphere(nodes[head])
             distance = np.linalg.norm(nodes[femur] - centre, axis=1)
@@ -116,7 +116,7 @@ class Population:
 
 
 def _numbers(atlas: Atlas, patch: int) -> NDArray[np.int64]:
-    return atlas.patches.points_from_nodes[patch][0]
+    return np.asarray(atlas.patches.points_from_nodes[patch][0])
 
 
 def _sphere(points: Points) -> tuple[Points, float]:
@@ -128,7 +128,7 @@ def _sphere(points: Points) -> tuple[Points, float]:
 
 def _bend(points: Points, rng: np.random.Generator) -> Points:
     """A smooth random displacement (n, 3): waves of many directions and lengths."""
-    lengths = np.exp(rng.uniform(*np.log(BEND_LENGTH_MM), WAVES))
+    lengths = np.exp(rng.uniform(np.log(BEND_LENGTH_MM[0]), np.log(BEND_LENGTH_MM[1]), WAVES))
     directions = rng.standard_normal((WAVES, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     angles = points @ (directions / lengths[:, None]).T + rng.uniform(0, 2 * np.pi, WAVES)

@@ -38,20 +38,21 @@ class Patches:
         of_point = np.concatenate(
             [np.full(len(weights), self.parts[numbers[0]]) for numbers, weights in self.points_from_nodes]
         )
-        return points[self.triangles[of_point[self.triangles[:, 0]] == part]]
+        return np.asarray(points[self.triangles[of_point[self.triangles[:, 0]] == part]])
 
 
 def read_patches(mesh: Mapping[str, Any]) -> Patches:
     """Patches from a GIAS mesh description: kinds of elements, and which of their points are one and the same."""
     kinds = {int(number): text.split()[1] for number, text in mesh["elements"].items()}
-    first, node_of = 0, {}
+    first = 0
+    node_of: dict[tuple[int, int], int] = {}
     evaluated, triangles, first_point = [], [], 0
     for element in sorted(kinds):
         places, weights, local = _evaluated(kinds[element])
         numbers = []
         for place in range(len(places)):
-            same = [tuple(map(int, other.split("_"))) for other in mesh["connectivity"][f"{element}_{place}"].split()]
-            known = next((node_of[other] for other in same if other in node_of), None)
+            same = (other.split("_") for other in mesh["connectivity"][f"{element}_{place}"].split())
+            known = next((node_of[int(e), int(p)] for e, p in same if (int(e), int(p)) in node_of), None)
             node_of[element, place] = first if known is None else known
             first += known is None
             numbers.append(node_of[element, place])
@@ -95,7 +96,8 @@ def _lattice(across: int, along: int, is_triangle: bool) -> Points:
 
 
 def _lattice_triangles(is_triangle: bool) -> NDArray[np.int64]:
-    index, triangles = {}, []
+    index: dict[tuple[int, int], int] = {}
+    triangles = []
     for b in range(INTERVALS + 1):
         for a in range(INTERVALS + 1 - (b if is_triangle else 0)):
             index[a, b] = len(index)

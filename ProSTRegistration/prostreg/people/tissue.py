@@ -32,7 +32,7 @@ UNBLURRED = 1.84
 
 @dataclass(frozen=True)
 class Build:
-    """What one person is made of.
+    """The tissue of one person, in HU and mm.
 
     Attributes:
         spongy_hu: inside of hips and femora.
@@ -75,7 +75,7 @@ class Build:
 
 def bone_hu(
     build: Build,
-    labels: NDArray[np.int32],
+    labels: NDArray[np.uint8],
     depth_mm: Grid,
     points: Points,
     hip_centres_mm: Points,
@@ -149,8 +149,7 @@ def soft_tissue_hu(
 
 def _organs(middle: Points, half: Points, rng: np.random.Generator) -> list[tuple[Points, Points, float]]:
     """Centre, size and HU of the bladder and of some loops of bowel, most of them with gas."""
-    bladder = middle + (0, 0.35 * half[1], -0.55 * half[2]), rng.uniform(22, 42, 3), URINE_HU
-    organs = [bladder]
+    organs = [(middle + half * (0.0, 0.35, -0.55), rng.uniform(22, 42, 3), URINE_HU)]
     for _ in range(int(rng.integers(*ORGANS))):
         centre = middle + half * rng.uniform((-0.6, -0.3, -0.5), (0.6, 0.8, 1.2))
         organs.append((centre, rng.uniform(6, 22, 3), GAS_HU if rng.random() < 0.5 else 20.0))

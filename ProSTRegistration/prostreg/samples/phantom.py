@@ -91,7 +91,7 @@ def _body_hu(points: Points) -> NDArray[np.float64]:
 
 
 def vertebra(local: Points, scale: float, rng: np.random.Generator) -> tuple[Mask, Mask]:
-    """Where a vertebra is, and where its body's spongy inside; local (..., 3) is (right, front, up) from its centre, mm."""
+    """A vertebra's voxels, and those of its body's spongy inside; local (..., 3) in mm, right, front, up."""
     local = local / scale
     waist = 1.0 + 0.14 * (local[..., 2] / 14.0) ** 2
     spread = np.hypot(local[..., 0] / 24.0, local[..., 1] / 17.0) / waist

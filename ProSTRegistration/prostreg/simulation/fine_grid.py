@@ -35,7 +35,7 @@ def affordable(ct: Volume, masks: Sequence[Mask]) -> tuple[Volume, list[Mask]]:
 
 
 def refined(ct: Volume, finest_mm: float = FINEST_SPACING_MM) -> Volume:
-    """The CT on a grid of up to half the spacing, as fine as MOST_VOXELS and ``finest_mm`` allow, by cubic B-splines."""
+    """The CT on a grid of up to half the spacing, as MOST_VOXELS and ``finest_mm`` allow, by cubic B-splines."""
     affordable_factor = (MOST_VOXELS / ct.values.size) ** (1 / 3)
     factors = np.clip(ct.spacing_mm / finest_mm, 1.0, max(1.0, min(REFINEMENT, affordable_factor)))
     size = np.ceil(np.array(ct.size) * factors).astype(int)

@@ -116,6 +116,11 @@ def run_description(content: Mapping[str, Any], entries: Sequence[PatientEntry])
     return {"configuration": dict(content), "patients": json.loads(json.dumps(described))}
 
 
+def number_of_patients(entries: Sequence[PatientEntry]) -> int:
+    """All that are trained on or validated with at a time, those who are drawn included."""
+    return sum(1 if entry.people is None else entry.people.number for entry in entries if entry.use in NEEDED)
+
+
 def check_contents(entries: Sequence[PatientEntry]) -> None:
     """Refuses CTs that are not the very files that the list names; takes as long as reading them once.
 

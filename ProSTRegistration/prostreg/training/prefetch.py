@@ -21,10 +21,14 @@ class Prefetch(Generic[Made]):
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
         self._ahead: dict[int, Future[Made]] = {}
 
+    def begin(self, number: int) -> None:
+        """Has the item of ``number`` made."""
+        self._ahead = {number: self._thread.submit(self._make, number)}
+
     def get(self, number: int) -> Made:
         """The item of ``number``; raises what making it raised."""
         made = self._ahead.pop(number, None) or self._thread.submit(self._make, number)
-        self._ahead = {number + 1: self._thread.submit(self._make, number + 1)}
+        self.begin(number + 1)
         return made.result()
 
     def close(self) -> None:

@@ -110,8 +110,10 @@ class TrainingRun:
         return self._received(supply.made(-1, self._stop_if_asked))
 
     def _train(self, seen: Sequence[TrainingPatient], seen_banks: Sequence[XrayBank]) -> None:
+        made = self._supplies["training"].made(self._renewal, self._stop_if_asked)
+        self._trainer.patients, banks = self._received(made)
         renewals = Prefetch(self._renewed)
-        self._trainer.patients, banks = self._received(renewals.get(self._renewal))
+        renewals.begin(self._renewal + 1)
         began, before = time.monotonic(), self.seconds
         rows: list[dict[str, float]] = []
         ahead = self._prefetch(banks)
@@ -159,9 +161,9 @@ class TrainingRun:
         return self._supplies["training"].made(renewal, self._stop_if_over)
 
     def _stop_if_over(self) -> None:
+        """Ends the making of patients on its thread, which must not ask the other processes."""
         if self._is_over:
             raise Stopped("The training is over.")
-        self._stop_if_asked()
 
     def _received(self, patients: Patients) -> tuple[list[TrainingPatient], list[XrayBank]]:
         """The patients, and their X-rays from the folder, where the first process put them."""
