@@ -54,20 +54,29 @@ class SoftTissue:
     def displaced(self, hu: Volume, largest_mm: float, rng: np.random.Generator) -> Volume:
         """The body with its soft tissue displaced by up to ``largest_mm``, on the (finer) grid of ``hu``."""
         field_mm = self._field_mm(largest_mm, rng)
-        # Grid steps of ``hu`` per mm along the patient's axes, (i, j, k) first.
-        steps_per_mm = np.linalg.inv(hu.volume_from_index[:3, :3])
+        # In grid_sample's coordinates of ``hu``, which run from -1 to 1 from its first to its last voxel.
+        half_size = np.maximum(np.array(hu.size) - 1, 1) / 2
+        steps_per_mm = np.linalg.inv(hu.volume_from_index[:3, :3]) / half_size[:, None]
         steps = torch.from_numpy(np.tensordot(steps_per_mm, field_mm, axes=1).astype(np.float32))
         nodes_from_fine = self._index_from_volume @ hu.volume_from_index
-        scale = np.diag(nodes_from_fine)[:3] / self._step
-        offset = nodes_from_fine[:3, 3] / self._step
-        source = torch.from_numpy(hu.values)
+        # Both grids are aligned: one matrix per axis interpolates the steps.
+        k_weights, j_weights, i_weights = (
+            _linear_weights(n, (nodes_from_fine[axis, axis] * np.arange(size) + nodes_from_fine[axis, 3]) / step)
+            for axis, n, size, step in zip((2, 1, 0), field_mm.shape[1:], hu.size[::-1], self._step[::-1], strict=True)
+        )
+        k, j, i = (
+            torch.arange(n, dtype=torch.float32) / half - 1
+            for n, half in zip(hu.size[::-1], half_size[::-1], strict=True)
+        )
+        steps = torch.matmul(j_weights, steps @ i_weights.T).flatten(2)
+        source = torch.from_numpy(hu.values)[None, None]
         values = np.empty_like(hu.values)
         for part in _slabs(hu.values.shape[0]):
-            grid = [torch.arange(n, dtype=torch.float32) for n in hu.size[:2]]
-            grid.append(torch.arange(part.start, part.stop, dtype=torch.float32))
-            at_nodes = _mesh([axis * float(s) + float(o) for axis, s, o in zip(grid, scale, offset, strict=True)])
-            moved = _sampled(steps, at_nodes).permute(1, 2, 3, 0)
-            values[part] = _sampled(source[None], _mesh(grid) + moved)[0].numpy()
+            places = torch.matmul(k_weights[part], steps).view(3, -1, len(j), len(i))
+            places[0] += i
+            places[1] += j[:, None]
+            places[2] += k[part, None, None]
+            values[part] = _sampled(source, places)
         return hu.with_values(values)
 
     def _field_mm(self, largest_mm: float, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -99,16 +108,14 @@ def _slabs(slices: int) -> Iterator[slice]:
         yield slice(first, min(first + SLICES_AT_ONCE, slices))
 
 
-def _mesh(axes: list[Tensor]) -> Tensor:
-    """Coordinates (k, j, i, 3) with (i, j, k) last, of three axes (i, j, k)."""
-    k, j, i = torch.meshgrid(axes[2], axes[1], axes[0], indexing="ij")
-    return torch.stack([i, j, k], dim=-1)
+def _linear_weights(n: int, places: NDArray[np.float64]) -> Tensor:
+    """(m, n): what n values count for at m places between them, linearly interpolated; the border goes on beyond it."""
+    distance = np.abs(np.clip(places, 0, n - 1)[:, None] - np.arange(n))
+    return torch.from_numpy(np.maximum(1.0 - distance, 0.0).astype(np.float32))
 
 
-def _sampled(values: Tensor, index: Tensor) -> Tensor:
-    """Channels (c, k, j, i) of ``values`` at continuous indices (k', j', i', 3), trilinear, the border repeated."""
-    sizes = torch.tensor(values.shape[:0:-1], dtype=torch.float32)
-    normalised = 2 * index / torch.clamp(sizes - 1, min=1) - 1
-    return torch.nn.functional.grid_sample(
-        values[None], normalised[None], mode="bilinear", padding_mode="border", align_corners=True
-    )[0]
+def _sampled(volume: Tensor, places: Tensor) -> NDArray[np.float32]:
+    """Values (k', j', i') of a volume (1, 1, k, j, i) at places (3, k', j', i'), trilinear, the border repeated."""
+    grid = places.permute(1, 2, 3, 0)[None]
+    sampled = torch.nn.functional.grid_sample(volume, grid, mode="bilinear", padding_mode="border", align_corners=True)
+    return np.asarray(sampled[0, 0])

@@ -39,14 +39,17 @@ def refined(ct: Volume, finest_mm: float = FINEST_SPACING_MM) -> Volume:
     affordable_factor = (MOST_VOXELS / ct.values.size) ** (1 / 3)
     factors = np.clip(ct.spacing_mm / finest_mm, 1.0, max(1.0, min(REFINEMENT, affordable_factor)))
     size = np.ceil(np.array(ct.size) * factors).astype(int)
+    # Both grids are aligned, so that one matrix per axis does it; each product leaves the voxels in their order.
+    i, j, k = (
+        torch.from_numpy(_spline_matrix(n, int(fine_n), float(factor)).astype(np.float32))
+        for n, fine_n, factor in zip(ct.size, size, factors, strict=True)
+    )
     values = torch.from_numpy(np.ascontiguousarray(ct.values))
-    for axis, (n, fine_n, factor) in enumerate(zip(ct.size, size, factors, strict=True)):
-        # Both grids are aligned, so that one matrix per axis does it; the last axis of values is i.
-        fine_from_coarse = torch.from_numpy(_spline_matrix(n, int(fine_n), float(factor)).astype(np.float32))
-        values = torch.movedim(torch.movedim(values, 2 - axis, -1) @ fine_from_coarse.T, -1, 2 - axis)
+    values = torch.matmul(j, values @ i.T)
+    values = (k @ values.flatten(1)).view(len(k), *values.shape[1:])
     # The spline overshoots at steps; dense bone must not become metal by that.
-    values = values.clamp(max=max(float(ct.values.max()), METAL_HU - 1.0))
-    return Volume(np.ascontiguousarray(values.numpy()), ct.volume_from_index @ _index_from_fine(1 / factors))
+    values.clamp_(max=max(float(ct.values.max()), METAL_HU - 1.0))
+    return Volume(values.numpy(), ct.volume_from_index @ _index_from_fine(1 / factors))
 
 
 def _spline_matrix(n: int, fine_n: int, factor: float) -> NDArray[np.float64]:
