@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from prostreg import machine
 from prostreg.errors import InputError
@@ -147,7 +148,7 @@ class TestSelfCheck:
         assert "choose one of auto, cpu, cuda" in str(worker.error("check", device="abacus"))
 
     def test_a_torch_that_computes_wrongly_is_not_called_ready(self, monkeypatch):
-        monkeypatch.setattr(self_check.torch, "einsum", lambda *_: self_check.torch.zeros(64, 64).double())
+        monkeypatch.setattr(torch, "einsum", lambda *_: torch.zeros(64, 64).double())
         told = self_check.self_check("auto")
         assert not told["ok"]
         assert told["drr_ms"] is None

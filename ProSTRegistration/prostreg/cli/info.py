@@ -23,6 +23,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
         "platform": platform.platform(),
         "devices": _devices(),
         "accelerators": _accelerators(),
+        "gpu": _gpu(),
         "weights": _weights(),
     }
     return Outcome(ExitCode.DONE, report, _as_text(report))
@@ -47,6 +48,14 @@ def _accelerators() -> dict[str, Any]:
 
     threads = cores() if KERNELS_AVAILABLE else None
     return {"torch_threads": torch.get_num_threads(), "numba_threads": threads}
+
+
+def _gpu() -> dict[str, Any]:
+    """The GPU that a registration may use, and what is to be said of it."""
+    from prostreg.registration.gpu import LEFT_ALONE, found_gpu
+
+    gpu = found_gpu()
+    return {"name": gpu.name, "usable": gpu.fault is None, "note": gpu.fault or LEFT_ALONE}
 
 
 def _weights() -> dict[str, Any]:
@@ -77,6 +86,8 @@ def _as_text(report: dict[str, Any]) -> str:
     accelerators = report["accelerators"]
     kernels = f"numba on {accelerators['numba_threads']} threads" if accelerators["numba_threads"] else SLOWER
     lines.append(f"{'accelerators':12} {kernels}, torch on {accelerators['torch_threads']} threads")
+    gpu = report["gpu"]
+    lines.append(f"{'gpu':12} {gpu['name']}: {gpu['note']}" if gpu["name"] else f"{'gpu':12} not used: {gpu['note']}")
     lines += [f"{'weights':12} {entry}" for entry in _weights_as_text(report["weights"])]
     return "\n".join(lines)
 

@@ -77,6 +77,17 @@ def kernels_on(device: int) -> Kernels:
     return Kernels(device)
 
 
+def driver_version() -> int:
+    """The version of CUDA that the driver brings, as the driver tells it.
+
+    Raises:
+        DeviceError: there is no driver.
+    """
+    version = ctypes.c_int()
+    _call(_driver(), "cuDriverGetVersion", ctypes.byref(version))
+    return version.value
+
+
 def _as_numba_passes(array: Tensor) -> tuple[int, ...]:
     """An array of one dimension: two pointers that are not used, count, size of an item, data, shape, strides."""
     count, item = array.numel(), array.element_size()

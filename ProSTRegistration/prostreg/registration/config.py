@@ -46,7 +46,7 @@ class RegistrationConfig:
         foreign_weights: whether weights that were adapted to another patient may be used.
         descents: on the learned similarity, from the start and from around it.
         seed: of every random number; the same seed gives the same result on one machine.
-        device: where to compute.
+        device: where to compute: ``cuda`` is an NVIDIA GPU, after a check; ``auto`` is the CPU until GPUs were tried.
         projector: which projector renders.
         similarity: which similarity compares DRRs with X-rays.
         spread_rotation_deg: standard deviation of the start's rotation error about each axis.

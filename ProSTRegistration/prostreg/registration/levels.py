@@ -87,10 +87,20 @@ class Levels:
                 replace(region, xray=xray_read_as(region.xray, is_other))
                 for region, is_other in zip(self._regions, reading, strict=True)
             ]
-            for level in ("coarse", "middle", "fine"):
-                levels.__dict__.pop(level, None)
+            levels._forget_objectives()
             self._read[reading] = levels
         return self._read[reading]
+
+    def on_cpu(self) -> Levels:
+        """The same, computed on the CPU."""
+        levels = copy(self)
+        levels._config, levels._read = replace(self._config, device="cpu"), {}
+        levels._forget_objectives()
+        return levels
+
+    def _forget_objectives(self) -> None:
+        for level in ("coarse", "middle", "fine"):
+            self.__dict__.pop(level, None)
 
     @cached_property
     def coarse(self) -> Objective:

@@ -12,12 +12,14 @@ from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, mean_distance_mm
 from prostreg.images.label_fit import label_fit
 from prostreg.machine import processor_name, versions
+from prostreg.projector.selection import Projector
 from prostreg.registration.acceptance import Verdict, judge, needs_mirror_check, side_doubt
 from prostreg.registration.attempts import AttemptLog
 from prostreg.registration.carm.carm_check import Precision, carm_checked, expected_without_check, pose_precision
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.evidence import Evidence, MirrorFit
+from prostreg.registration.gpu import WRONG, found_gpu, is_same
 from prostreg.registration.learned_search import LearnedSearch
 from prostreg.registration.levels import Levels
 from prostreg.registration.mirror_check import mirror_fit
@@ -187,8 +189,24 @@ class _Run:
         precision = pose_precision(fine, chart, self._spread, self._points_mm)
         return precision.added_to(evidence), precision
 
+    @property
+    def _projector(self) -> Projector:
+        return self.search.levels_of(self.search.best).middle.projector
+
+    def _refuse_wrong_score(self) -> None:
+        """Compares what a GPU says of the pose found with what the CPU says.
+
+        Raises:
+            DeviceError: they differ by more than rounding.
+        """
+        if self._projector.is_on_gpu:
+            levels, pose = self.search.levels_of(self.search.best), self.search.best_pose()[None]
+            if not is_same(levels.middle.scores(pose), levels.on_cpu().middle.scores(pose)):
+                raise DeviceError(f"{WRONG}.")
+
     def _report(self, verdict: Verdict, evidence: Evidence, precision: Precision | None, stopped: str | None) -> Result:
         expected, carm_fit, carm = None, None, self._case.views[0].carm
+        self._refuse_wrong_score()
         if precision is not None and stopped is None and verdict.status != "failed":
             verdict, expected, carm_fit = carm_checked(verdict, precision, carm, self._spread, self._points_mm)
         elif precision is not None:
@@ -203,8 +221,8 @@ class _Run:
             camera_from_volume=tuple(view.carm.camera_from_world @ pose for view in self._case.views),
             stages=tuple(self.search.stages),
             seconds=self._monitor.seconds,
-            device=f"cpu {processor_name()}",
-            projector=self.search.levels_of(self.search.best).middle.projector.name,
+            device=f"cuda {found_gpu().name}" if self._projector.is_on_gpu else f"cpu {processor_name()}",
+            projector=self._projector.name,
             mtre_mm=mtre_mm(self._case, pose),
             config=self._config.to_dict(),
             versions=versions(),
@@ -245,11 +263,8 @@ def check_method(config: RegistrationConfig) -> None:
 
     Raises:
         WeightsError: the method needs network weights that are not there.
-        DeviceError: the device cannot be used here.
     """
     if METHODS[config.method].network == "needed":
         path = chosen_weights(config, case=None)
         if path is not None:
             model_of_file(path)
-    if config.device == "cuda":
-        raise DeviceError("No projector for CUDA is installed: choose the device 'auto' or 'cpu'.")

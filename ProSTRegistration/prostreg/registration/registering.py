@@ -9,6 +9,7 @@ from dataclasses import replace
 from prostreg.geometry.frames import Matrix
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.device_choice import run_on_device
 from prostreg.registration.everywhere import merit, register_everywhere
 from prostreg.registration.monitor import LEAST_SECONDS
 from prostreg.registration.neighbours.told_apart import register_told_apart
@@ -46,9 +47,20 @@ def register(
     Raises:
         InputError: the case cannot be registered, for example for its start pose.
         WeightsError: the method needs network weights that are not there.
-        DeviceError: the device cannot be used here.
+        DeviceError: a projector that has a name cannot be used here.
     """
-    settings, case = config or RegistrationConfig(), without_metal(case)
+    case = without_metal(case)
+    return run_on_device(
+        config or RegistrationConfig(), lambda settings: _registered(case, settings, on_progress, is_cancelled)
+    )
+
+
+def _registered(
+    case: Case,
+    settings: RegistrationConfig,
+    on_progress: Callable[[Progress], None] | None,
+    is_cancelled: Callable[[], bool] | None,
+) -> Result:
     if case.initial_world_from_volume is None:
         return register_everywhere(case, settings, on_progress, is_cancelled)
     start = start_in_sight(case)

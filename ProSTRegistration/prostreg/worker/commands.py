@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from prostreg.choices import DEVICES, PolarityChoice
@@ -78,8 +77,8 @@ class Commands:
 
     @property
     def device(self) -> str:
-        """The best device of this machine, as a name for people."""
-        return f"cuda:0 {torch.cuda.get_device_name(0)}" if torch.cuda.is_available() else "cpu"
+        """The device of all that does not ask for another: GPUs are left alone by themselves."""
+        return "cpu"
 
     def loaded(self) -> dict[str, list[str]]:
         """The ids of all that is loaded."""

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import torch
 
+from prostreg.choices import AUTO
 from prostreg.compilation import KERNELS_AVAILABLE
-from prostreg.errors import DeviceError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.standard_views import standard_view
 from prostreg.images.volume import Volume
 from prostreg.machine import GIB, SLOWER, available_bytes, processor_name, versions
 from prostreg.parallel import cores
 from prostreg.projector.selection import make_projector
-from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.pipeline import check_method
+from prostreg.registration.gpu import LEFT_ALONE, Gpu, checked_gpu, found_gpu, tensor_fault
 
 SIDE = 64
 DRR_PIXELS = 100
@@ -35,30 +34,28 @@ def self_check(device: str) -> dict[str, Any]:
         ``fault``, ``name``, ``total_gib``, ``free_gib``), ``cpu`` (``name``, ``threads``), ``free_gib`` of memory, and
         ``drr_ms``, the time of a small DRR; None where nothing can be computed.
     """
-    fault = _tensor_fault("cpu")
-    cuda = _cuda()
+    fault = tensor_fault("cpu")
+    gpu = checked_gpu() if device == "cuda" else found_gpu()
     drr_ms = None if fault else _drr_ms()
     return {
         "ok": fault is None,
-        "device": "cpu",
-        "verdict": _verdict(device, fault, cuda, drr_ms),
+        "device": "cuda" if device == "cuda" and not gpu.fault else "cpu",
+        "verdict": _verdict(device, fault, gpu, drr_ms),
         "versions": versions(),
-        "cuda": cuda,
+        "cuda": {"works": gpu.fault is None, **asdict(gpu)},
         "cpu": {"name": processor_name(), "threads": cores()},
         "free_gib": _gib(available_bytes()),
         "drr_ms": drr_ms,
     }
 
 
-def _verdict(device: str, fault: str | None, cuda: dict[str, Any], drr_ms: float | None) -> str:
+def _verdict(device: str, fault: str | None, gpu: Gpu, drr_ms: float | None) -> str:
     if fault is not None:
         return f"The engine cannot compute here: {fault}. Install torch again, then restart."
     sentences = [f"Ready: computing on the CPU with {cores()} threads, a small DRR in {drr_ms:.0f} ms."]
     if not KERNELS_AVAILABLE:
         sentences.append(f"There is {SLOWER}.")
-    if device == "cuda":
-        sentences.append(f"The GPU is not used: {cuda['fault'] or _no_gpu_registration()}")
-    return " ".join(sentences)
+    return " ".join([*sentences, *_gpu_sentences(device, gpu)])
 
 
 def _drr_ms() -> float:
@@ -74,44 +71,11 @@ def _drr_ms() -> float:
     return round(min(times), 1)
 
 
-def _no_gpu_registration() -> str:
-    try:
-        check_method(RegistrationConfig(method="cmaes", device="cuda"))
-    except DeviceError as error:
-        return str(error)
-    return ""
-
-
-def _cuda() -> dict[str, Any]:
-    """The GPU of this machine, and why it cannot be used, where it cannot."""
-    found: dict[str, Any] = {"works": False, "fault": None, "name": None, "total_gib": None, "free_gib": None}
-    if torch.version.cuda is None:
-        return {**found, "fault": "this torch was built without CUDA. With an NVIDIA GPU, install one that has it."}
-    try:
-        if not torch.cuda.is_available():
-            return {**found, "fault": "no NVIDIA GPU was found. If there is one, install or update its driver."}
-        found["name"] = torch.cuda.get_device_name(0)
-        free, total = torch.cuda.mem_get_info(0)
-    except RuntimeError as error:
-        return {**found, "fault": f"its driver does not answer ({error}). Update the driver, or restart the computer."}
-    found |= {"total_gib": _gib(total), "free_gib": _gib(free)}
-    fault = _tensor_fault("cuda")
-    advice = "Close other programs that use it, or update its driver."
-    return {**found, "works": fault is None, "fault": fault and f"{fault}. {advice}"}
-
-
-def _tensor_fault(device: str) -> str | None:
-    """The fault of a small product of matrices; None where it is right."""
-    generator = torch.Generator().manual_seed(0)
-    matrix = torch.randn(SIDE, SIDE, generator=generator, dtype=torch.float64)
-    expected = torch.einsum("ij,jk->ik", matrix, matrix)
-    try:
-        computed = (matrix.to(device, torch.float32) @ matrix.to(device, torch.float32)).cpu()
-    except RuntimeError as error:
-        return f"a small computation failed ({str(error).splitlines()[0]})"
-    if not torch.allclose(computed.double(), expected, rtol=1e-2, atol=1e-1):
-        return "a small computation gave a wrong result"
-    return None
+def _gpu_sentences(device: str, gpu: Gpu) -> list[str]:
+    """What is said of the GPU; nothing where there is none and nobody asked for it."""
+    if device == "cuda":
+        return [f"The GPU is not used: {gpu.fault}" if gpu.fault else f"Registrations run on the GPU, {gpu.name}."]
+    return [f"There is a GPU, {gpu.name}. {LEFT_ALONE}"] if device == AUTO and gpu.name and not gpu.fault else []
 
 
 def _gib(count: int | None) -> float | None:
