@@ -19,10 +19,10 @@ from prostreg.images.volume import Volume
 from prostreg.images.xray import XRay
 from prostreg.machine import processor_name
 from prostreg.projector.selection import make_projector
-from prostreg.registration import gpu as gpu_module
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.gpu import LEFT_ALONE, checked_gpu, found_gpu
+from prostreg.registration.device import gpu as gpu_module
+from prostreg.registration.device.gpu import LEFT_ALONE, checked_gpu, found_gpu
 from prostreg.registration.registering import register
 from prostreg.registration.result import Result
 from prostreg.worker.self_check import self_check
@@ -176,7 +176,7 @@ def test_a_check_that_had_no_memory_is_made_again(driver: FakeDriver) -> None:
         ({"torch.version.cuda": None, "torch.version.hip": "6.2"}, "GPUs of AMD are not served"),
         ({"torch.cuda.is_available": lambda: False}, "no NVIDIA GPU was found"),
         ({"torch.cuda.get_device_capability": lambda *_: (7, 0)}, "older than NVIDIA's Turing"),
-        ({"prostreg.registration.gpu.KERNELS_AVAILABLE": False}, "needs the package numba"),
+        ({"prostreg.registration.device.gpu.KERNELS_AVAILABLE": False}, "needs the package numba"),
     ],
 )
 def test_what_is_not_served_is_said(

@@ -52,7 +52,7 @@ def _accelerators() -> dict[str, Any]:
 
 def _gpu() -> dict[str, Any]:
     """The GPU that a registration may use, and what is to be said of it."""
-    from prostreg.registration.gpu import LEFT_ALONE, found_gpu
+    from prostreg.registration.device.gpu import LEFT_ALONE, found_gpu
 
     gpu = found_gpu()
     return {"name": gpu.name, "usable": gpu.fault is None, "note": gpu.fault or LEFT_ALONE}

@@ -18,8 +18,8 @@ from prostreg.registration.attempts import AttemptLog
 from prostreg.registration.carm.carm_check import Precision, carm_checked, expected_without_check, pose_precision
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.device.gpu import WRONG, found_gpu, is_same
 from prostreg.registration.evidence import Evidence, MirrorFit
-from prostreg.registration.gpu import WRONG, found_gpu, is_same
 from prostreg.registration.learned_search import LearnedSearch
 from prostreg.registration.levels import Levels
 from prostreg.registration.mirror_check import mirror_fit

@@ -9,7 +9,7 @@ from dataclasses import replace
 from prostreg.geometry.frames import Matrix
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.device_choice import run_on_device
+from prostreg.registration.device.device_choice import run_on_device
 from prostreg.registration.everywhere import merit, register_everywhere
 from prostreg.registration.monitor import LEAST_SECONDS
 from prostreg.registration.neighbours.told_apart import register_told_apart

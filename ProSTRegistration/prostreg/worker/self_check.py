@@ -16,7 +16,7 @@ from prostreg.images.volume import Volume
 from prostreg.machine import GIB, SLOWER, available_bytes, processor_name, versions
 from prostreg.parallel import cores
 from prostreg.projector.selection import make_projector
-from prostreg.registration.gpu import LEFT_ALONE, Gpu, checked_gpu, found_gpu, tensor_fault
+from prostreg.registration.device.gpu import LEFT_ALONE, Gpu, checked_gpu, found_gpu, tensor_fault
 
 SIDE = 64
 DRR_PIXELS = 100
@@ -72,7 +72,7 @@ def _drr_ms() -> float:
 
 
 def _gpu_sentences(device: str, gpu: Gpu) -> list[str]:
-    """What is said of the GPU; nothing where there is none and nobody asked for it."""
+    """Sentences on the GPU; none where there is none and nobody asked for it."""
     if device == "cuda":
         return [f"The GPU is not used: {gpu.fault}" if gpu.fault else f"Registrations run on the GPU, {gpu.name}."]
     return [f"There is a GPU, {gpu.name}. {LEFT_ALONE}"] if device == AUTO and gpu.name and not gpu.fault else []

@@ -9,7 +9,7 @@ from dataclasses import replace
 from prostreg.choices import AUTO
 from prostreg.errors import DeviceError, is_out_of_memory
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.gpu import checked_gpu
+from prostreg.registration.device.gpu import checked_gpu
 from prostreg.registration.monitor import LEAST_SECONDS
 from prostreg.registration.result import Result
 
