@@ -21,8 +21,8 @@ from prostreg.images.xray_reading import read_xray_image
 from ProSTRegistrationLib.Nodes.CArmNode import pixelsOf
 from ProSTRegistrationLib.Nodes.CArmSettings import applySettings, carmOfSettings, settingsOf
 from ProSTRegistrationLib.Nodes.DicomCArm import DatabaseTags, settingsFromTags, tagsOf
-from ProSTRegistrationLib.Nodes.FluoroscopyImage import singleFrame
 from ProSTRegistrationLib.Nodes.NodeGeometry import voxelsOf
+from ProSTRegistrationLib.Nodes.RunFrames import frameImage
 
 HIP = Path(__file__).parents[3] / "shared" / "data" / "xray" / "hip_cr" / "hip_cr.dcm"
 KINDS = {
@@ -79,6 +79,9 @@ class FileDatabase:
         self._datasets = {str(d.SOPInstanceUID): d for d in map(pydicom.dcmread, paths)}
         self.uids = list(self._datasets)
 
+    def fileForInstance(self, uid):
+        return ""
+
     def instanceValue(self, uid, tag):
         group, element = tag.split(",")
         value = self._datasets[uid].get((int(group, 16), int(element, 16)))
@@ -88,6 +91,9 @@ class FileDatabase:
 class TextDatabase:
     def __init__(self, texts):
         self._texts = texts
+
+    def fileForInstance(self, uid):
+        return ""
 
     def instanceValue(self, uid, tag):
         return self._texts.get(tag, "")
@@ -152,7 +158,7 @@ def test_the_panel_takes_every_file_from_the_side_that_the_command_line_takes(lo
 def test_frame_of_a_cine_has_the_geometry_of_its_file(load, tmp_path):
     cine = load(writeXray(tmp_path / "cine.dcm", "XA", FULL, frames=5))
     assert voxelsOf(cine).shape == (5, 48, 64)
-    frame = singleFrame(cine, 2)
+    frame = frameImage(cine, 2)
     assert pixelsOf(frame)[0, 0] == 2 * 48 * 64
     assert settingsFromTags(tagsOf(frame), (64, 48)).settings.sddMm == 1195.5
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import slicer
 
 from prostreg.errors import InputError
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf, pixelsOf
@@ -13,7 +12,6 @@ from ProSTRegistrationLib.Nodes.FluoroscopyImage import (
     flipLeftRight,
     greyCopy,
     isFlipped,
-    singleFrame,
     turnAsStored,
 )
 from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
@@ -103,33 +101,6 @@ class TestTurnAsStored:
         turnAsStored(xray, isFromDetector=turns == 2)
         assert isFlipped(xray) is (turns == 1)
         assert np.array_equal(pixelsOf(xray), PIXELS[0, :, ::-1] if turns == 1 else PIXELS[0])
-
-
-class TestSingleFrame:
-    def test_frame_becomes_an_image_of_its_own(self, scene, addVolume, obliqueCarm):
-        frames = np.stack([PIXELS[0], PIXELS[0] + 1, PIXELS[0] + 2])
-        cine = addVolume(frames, np.diag([-0.3, -0.3, 66.0, 1]), name="Run")
-        node = singleFrame(cine, 2)
-        assert node.GetName() == "Run frame 3"
-        assert np.array_equal(pixelsOf(node), frames[2])
-        assert np.array_equal(slicer.util.arrayFromVolume(cine), frames)
-        bounds = [0.0] * 6
-        node.GetRASBounds(bounds)
-        assert np.isclose(np.mean(bounds[4:]), 132)
-        scene.placeFluoroscopy(node, obliqueCarm)
-        flipLeftRight(node)
-        assert singleFrame(cine, 2) is node
-        assert isFlipped(node)
-        assert np.array_equal(pixelsOf(node), frames[2][:, ::-1])
-        assert singleFrame(cine, 0) is not node
-
-    @pytest.mark.parametrize("index", [-1, 3])
-    def test_frame_that_is_not_there(self, headless, addVolume, index):
-        cine = addVolume(np.zeros((3, 8, 9), dtype=np.uint8), name="Run")
-        count = headless.scene.GetNumberOfNodes()
-        with pytest.raises(InputError, match=f"'Run' has no frame {index + 1}: choose one from 1 to 3"):
-            singleFrame(cine, index)
-        assert headless.scene.GetNumberOfNodes() == count
 
 
 class TestGreyCopy:

@@ -91,9 +91,7 @@ def test_run_that_dicom_loads_as_a_sequence(driver, facade, patient, addVolume):
     browser.SetSelectedItemNumber(1)
     logic.UpdateProxyNodesFromSequences(browser)
     driver.choose(panel.ui.fluoroscopySelector, browser.GetProxyNode(sequence))
-    assert "forgets its C-arm with every step" in panel.ui.imagesStatusLabel.text
-    assert not driver.isReachable(panel.ui.registerButton)
-    driver.click(panel.ui.frameButton)
+    driver.pump()
     chosen = panel.parameters.fluoroscopy
     assert panel.ui.imagesStatusLabel.text == ""
     applySettings(panel.scene, chosen, CArmSettings(1000.0, 700.0, (1.6, 1.6)))

@@ -10,12 +10,18 @@ from pydicom.datadict import tag_for_keyword
 
 from prostreg.geometry.carm_devices import PRESETS
 from prostreg.images.dicom.opening import is_dicom
+from prostreg.images.dicom.pixels import frame_count
+from prostreg.images.dicom.shutter import open_part
+from prostreg.images.dicom.subtraction import subtraction_note
 from prostreg.images.dicom_geometry.carm_from_dicom import carm_from_dicom, said_of_carm
 from prostreg.images.dicom_geometry.distances import pixel_pitch, source_detector, source_patient_mm
+from prostreg.images.dicom_geometry.frame_tags import FrameTags
 from prostreg.images.dicom_geometry.viewing_side import ViewingSide, viewing_side
-from prostreg.images.dicom_tags import Tags, number_within, read_header
+from prostreg.images.dicom_tags import Tags, number_within, read_header, whole_number_of
+from prostreg.images.formats.picture_size import MOST_PIXELS
 from ProSTRegistrationLib.Nodes.CArmPresets import presetSettings
 from ProSTRegistrationLib.Nodes.CArmSettings import LARGEST_ANGLE_DEG, TYPICAL_SOD_SHARE, CArmSettings, offCentrePoint
+from ProSTRegistrationLib.Nodes.ImageMarks import FRAME_ATTRIBUTE
 from ProSTRegistrationLib.Nodes.Scene import OWNER_REFERENCE
 
 if TYPE_CHECKING:
@@ -104,13 +110,22 @@ def settingsFromTags(tags: Tags, size: tuple[int, int]) -> DicomSettings:
     )
     found = tuple(name for name, value in read.items() if value is not None)
     missing = tuple(name for name in read if name not in found)
-    return DicomSettings(settings, found, missing, viewing_side(tags), said_of_carm(tags))
+    turning = tags.said if isinstance(tags, FrameTags) else None
+    said = " ".join(filter(None, (turning, subtraction_note(tags), _shutterNote(tags), said_of_carm(tags)))) or None
+    return DicomSettings(settings, found, missing, viewing_side(tags), said)
+
+
+def _shutterNote(tags: Tags) -> str | None:
+    shape = whole_number_of(tags, "Rows", 0), whole_number_of(tags, "Columns", 0)
+    if min(shape) < 1 or shape[0] * shape[1] > MOST_PIXELS or open_part(tags, shape)[0] is None:
+        return None
+    return "What its shutter covers is left out."
 
 
 def tagsOf(volumeNode: vtkMRMLScalarVolumeNode, dicomDatabase: Any | None = None) -> Tags | None:
     """The tags of the DICOM file that a volume came from.
 
-    A volume made of another one, as a single frame, has the file of that.
+    A volume made of another one has the file of that, and of its tags those of its own frame.
 
     Args:
         dicomDatabase: slicer.dicomDatabase; asked first for a volume that came from it.
@@ -120,10 +135,14 @@ def tagsOf(volumeNode: vtkMRMLScalarVolumeNode, dicomDatabase: Any | None = None
     """
     uids = (volumeNode.GetAttribute(INSTANCE_UIDS_ATTRIBUTE) or "").split()
     if uids and dicomDatabase is not None:
-        return DatabaseTags(dicomDatabase, uids[0])
+        # The file tells more than the database does, as of each frame; it may have been moved since.
+        header = read_header(Path(dicomDatabase.fileForInstance(uids[0]) or ""))
+        return header if header is not None else DatabaseTags(dicomDatabase, uids[0])
     storageNode = volumeNode.GetStorageNode()
     path = Path((storageNode.GetFileName() if storageNode else None) or "")
     if is_dicom(path):
         return read_header(path)
     madeOf = volumeNode.GetNodeReference(OWNER_REFERENCE)
-    return tagsOf(madeOf, dicomDatabase) if madeOf is not None else None
+    tags = tagsOf(madeOf, dicomDatabase) if madeOf is not None else None
+    frame = volumeNode.GetAttribute(FRAME_ATTRIBUTE)
+    return tags if tags is None or not frame else FrameTags(tags, int(frame), frame_count(tags))

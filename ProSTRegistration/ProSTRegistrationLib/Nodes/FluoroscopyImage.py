@@ -1,4 +1,4 @@
-"""Makes an image fit to be registered: one frame, grey, and turned as seen from the source."""
+"""Makes an image fit to be registered: grey, and turned as seen from the source."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from prostreg.errors import InputError
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf, pixelsOf
 from ProSTRegistrationLib.Nodes.CArmSettings import SETTINGS_ATTRIBUTE, isPlaced, settingsOf
 from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE, marksPx, putMarks
-from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, setIjkToRas, voxelsOf
+from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, setIjkToRas
 from ProSTRegistrationLib.Nodes.Scene import Scene
 
 if TYPE_CHECKING:
@@ -75,38 +75,15 @@ def sizeOf(volumeNode: vtkMRMLScalarVolumeNode | None) -> tuple[int, int]:
 
 def isOfRun(volumeNode: vtkMRMLScalarVolumeNode | None) -> bool:
     """True for an image that shows the frames of a sequence in turn: it loses all that was made of it at each step."""
-    return volumeNode is not None and _browserOf(volumeNode) is not None
+    return volumeNode is not None and browserOf(volumeNode) is not None
 
 
-def currentFrame(volumeNode: vtkMRMLScalarVolumeNode) -> vtkMRMLScalarVolumeNode:
-    """The frame that such an image shows now, as an image of its own beside it.
-
-    Returns:
-        the volume node; the same one each time for the same frame.
-    """
-    browser: vtkMRMLSequenceBrowserNode = _browserOf(volumeNode)
-    number = browser.GetSelectedItemNumber()
-    return _made(volumeNode, f"frame {number + 1}", voxelsOf(volumeNode)[:1].copy(), ijkToRas(volumeNode))
-
-
-def singleFrame(volumeNode: vtkMRMLScalarVolumeNode, frameIndex: int) -> vtkMRMLScalarVolumeNode:
-    """One frame of a multi-frame image (a volume whose slices are frames) as an image of its own beside it.
-
-    Args:
-        frameIndex: 0 for the first; the node's name counts from 1.
-
-    Returns:
-        the volume node; the same one each time for the same frame.
-
-    Raises:
-        InputError: there is no such frame, or the image is empty or in colour.
-    """
-    frames = voxelsOf(volumeNode)
-    if not 0 <= frameIndex < len(frames):
-        raise InputError(f"'{volumeNode.GetName()}' has no frame {frameIndex + 1}: choose one from 1 to {len(frames)}.")
-    matrix = ijkToRas(volumeNode)
-    matrix[:3, 3] += frameIndex * matrix[:3, 2]
-    return _made(volumeNode, f"frame {frameIndex + 1}", frames[frameIndex : frameIndex + 1], matrix)
+def browserOf(volumeNode: vtkMRMLScalarVolumeNode) -> vtkMRMLSequenceBrowserNode | None:
+    """The browser of the sequence whose frames an image shows in turn; None for other images."""
+    mrmlScene = volumeNode.GetScene()
+    count = mrmlScene.GetNumberOfNodesByClass("vtkMRMLSequenceBrowserNode") if mrmlScene is not None else 0
+    browsers = (mrmlScene.GetNthNodeByClass(index, "vtkMRMLSequenceBrowserNode") for index in range(count))
+    return next((browser for browser in browsers if browser.IsProxyNode(volumeNode.GetID())), None)
 
 
 def greyCopy(volumeNode: vtkMRMLScalarVolumeNode) -> vtkMRMLScalarVolumeNode:
@@ -131,13 +108,6 @@ def greyCopy(volumeNode: vtkMRMLScalarVolumeNode) -> vtkMRMLScalarVolumeNode:
             " X-ray, not a screenshot with marks in colour."
         )
     return _made(volumeNode, "grey", channels[..., 0], ijkToRas(volumeNode))
-
-
-def _browserOf(volumeNode: vtkMRMLScalarVolumeNode) -> vtkMRMLSequenceBrowserNode | None:
-    mrmlScene = volumeNode.GetScene()
-    count = mrmlScene.GetNumberOfNodesByClass("vtkMRMLSequenceBrowserNode") if mrmlScene is not None else 0
-    browsers = (mrmlScene.GetNthNodeByClass(index, "vtkMRMLSequenceBrowserNode") for index in range(count))
-    return next((browser for browser in browsers if browser.IsProxyNode(volumeNode.GetID())), None)
 
 
 def _flipCarm(volumeNode: vtkMRMLScalarVolumeNode) -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from prostreg.geometry.carm import CArm
 
+FRAME_ATTRIBUTE = "ProSTRegistration.Frame"
+"""Of an image that shows one frame of a run: its index, 0 for the first."""
+
 LANDMARKS_ROLE = "landmarks"
 """Of the list that belongs to a CT or an image."""
 

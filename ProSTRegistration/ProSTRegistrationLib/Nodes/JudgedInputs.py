@@ -14,7 +14,9 @@ from vtk.util.numpy_support import vtk_to_numpy
 from prostreg.errors import InputError
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, contentKey, drawnLabels, segmentImages
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
+from ProSTRegistrationLib.Nodes.ImageMarks import FRAME_ATTRIBUTE
 from ProSTRegistrationLib.Nodes.NodeGeometry import ctFromNode, ijkToRas, roundedRows
+from ProSTRegistrationLib.Nodes.ShutterMask import SHUTTER_ATTRIBUTE
 
 if TYPE_CHECKING:
     import vtk
@@ -32,7 +34,7 @@ class JudgedInputs:
 
     Attributes:
         xrays: names of the X-ray images in their order; they only help to say what is different.
-        pixels: of the X-ray images.
+        pixels: of the X-ray images, which frame of a run each shows, and what a shutter covers.
         carms: of the X-ray images' C-arms.
         ct: its voxels and their spacing.
         anatomy: its labels and their place in the CT, which parts of them are chosen, the threshold.
@@ -86,7 +88,7 @@ class InputDigester:
         carms = [carmOf(node) for node in fluoroscopyNodes]
         return JudgedInputs(
             xrays=_digest([node.GetName() for node in fluoroscopyNodes]),
-            pixels=_digest([self._content(node) for node in fluoroscopyNodes]),
+            pixels=_digest([self._image(node) for node in fluoroscopyNodes]),
             carms=_digest(list(map(_cameraParts, carms))),
             ct=_digest([self._content(ctNode), roundedRows(ijkToRas(ctNode))]),
             anatomy=_digest(self._anatomy(ctNode, anatomy)),
@@ -98,6 +100,10 @@ class InputDigester:
             return [anatomy.thresholdHu]
         place = roundedRows(ctFromNode(ctNode, anatomy.node))
         return [self._content(anatomy.node), anatomy.segmentIds, anatomy.labelValues, place]
+
+    def _image(self, node: vtkMRMLScalarVolumeNode) -> list[object]:
+        told = [node.GetAttribute(name) for name in (FRAME_ATTRIBUTE, SHUTTER_ATTRIBUTE)]
+        return [self._content(node), *filter(None, told)]
 
     def _content(self, node: vtkMRMLNode) -> str:
         key = contentKey(node)

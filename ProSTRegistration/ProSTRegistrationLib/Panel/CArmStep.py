@@ -24,6 +24,7 @@ from ProSTRegistrationLib.Nodes.CArmSettings import (
 )
 from ProSTRegistrationLib.Nodes.DicomCArm import settingsFromTags, tagsOf
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, isFlipped, turnAsStored
+from ProSTRegistrationLib.Nodes.ShutterMask import keepShutter
 from ProSTRegistrationLib.Panel.Messages import (
     FAULT_STYLE,
     MISSING_STYLE,
@@ -176,6 +177,7 @@ class CArmStep:
             self._note = _("The image does not tell its geometry; these are values of a usual C-arm.")
             return
         found = settingsFromTags(tags, size)
+        keepShutter(node, tags)
         turnAsStored(node, found.side.is_from_detector)
         self._ui.flipCheckBox.checked = isFlipped(node)
         self._show(found.settings.mirrored(size[0]) if isFlipped(node) else found.settings)

@@ -9,8 +9,9 @@ import qt
 from slicer.i18n import tr as _
 
 from ProSTRegistrationLib.Nodes.Anatomy import contentKey
-from ProSTRegistrationLib.Nodes.FluoroscopyImage import currentFrame, greyCopy, isOfRun, singleFrame, sizeOf
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import greyCopy, sizeOf
 from ProSTRegistrationLib.Nodes.PartsOfAnatomy import partsOf
+from ProSTRegistrationLib.Panel.FrameChoice import FrameChoice
 from ProSTRegistrationLib.Panel.Messages import setVisible, showStatus
 from ProSTRegistrationLib.Panel.SampleLoading import SampleLoading
 from ProSTRegistrationLib.Selection import NO_PART
@@ -34,10 +35,10 @@ class ImagesStep:
         self._isFilling = False
         self._shownParts: object = None
         self._samples = SampleLoading(panel, self._say)
+        self._frames = FrameChoice(panel, self._say)
         self._ui.partsList.connect("itemChanged(QListWidgetItem*)", self._partChanged)
         self._ui.sampleButton.connect("clicked(bool)", lambda checked: self.loadSample("spine"))
         self._ui.phantomButton.connect("clicked(bool)", lambda checked: self.loadSample("phantom"))
-        self._ui.frameButton.connect("clicked(bool)", lambda checked: self._useInstead(self._frame))
         self._ui.greyButton.connect("clicked(bool)", lambda checked: self._useInstead(greyCopy))
         self._message: tuple[str, object] = ("", None)
 
@@ -49,19 +50,14 @@ class ImagesStep:
             setVisible(widget, hasAnatomy)
         for widget in (ui.boneThresholdLabel, ui.boneThresholdSpinBox):
             setVisible(widget, not hasAnatomy)
-        frames, channels = sizeOf(parameters.fluoroscopy)
-        isRun = isOfRun(parameters.fluoroscopy)
-        for widget in (ui.frameLabel, ui.frameSpinBox):
-            setVisible(widget, frames > 1 and channels == 1)
-        setVisible(ui.frameButton, isRun or (frames > 1 and channels == 1))
-        ui.frameSpinBox.maximum = max(1, frames)
-        setVisible(ui.greyButton, channels > 1)
+        self._frames.refresh(situation)
+        setVisible(ui.greyButton, sizeOf(parameters.fluoroscopy)[1] > 1)
         self._fillParts()
         self._watchChoices(situation)
         isFree = not self._samples.isRunning and not situation.isBusy
         for widget in (
             ui.ctSelector, ui.anatomySelector, ui.partsList, ui.boneThresholdSpinBox, ui.fluoroscopySelector,
-            ui.moreViewsGroup, ui.sampleButton, ui.phantomButton, ui.frameButton, ui.greyButton,
+            ui.moreViewsGroup, ui.sampleButton, ui.phantomButton, ui.frameSpinBox, ui.frameButton, ui.greyButton,
         ):  # fmt: skip
             widget.enabled = isFree
         if self._message[1] != self._choice():
@@ -129,9 +125,6 @@ class ImagesStep:
         chosen = [entry.data(qt.Qt.UserRole) for entry in items if entry.checkState() == qt.Qt.Checked]
         isAll = len(chosen) == len(items)
         parameters.anatomyParts = [] if isAll else chosen or [NO_PART]
-
-    def _frame(self, node: vtkMRMLScalarVolumeNode) -> vtkMRMLScalarVolumeNode:
-        return currentFrame(node) if isOfRun(node) else singleFrame(node, self._ui.frameSpinBox.value - 1)
 
     def _useInstead(self, makeImage: Callable[[vtkMRMLScalarVolumeNode], vtkMRMLScalarVolumeNode]) -> None:
         """Chooses an image that is made of the chosen X-ray."""

@@ -20,6 +20,7 @@ from prostreg.geometry.carm_values import carm_to_values
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels, contentKey
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, worldFromNode
+from ProSTRegistrationLib.Nodes.ShutterMask import SHUTTER_ATTRIBUTE, openPartOf
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLNode, vtkMRMLScalarVolumeNode
@@ -172,7 +173,8 @@ class WorkerData:
         assert anatomyKey is not None  # or it was raised
         seen = [view for view in views if view is not None]
         viewKeys = [_viewKey(node, carm) for node, (_, carm) in zip(load.fluoroscopyNodes, seen, strict=True)]
-        missing = [(key, *view) for key, view in zip(viewKeys, seen, strict=True) if key not in self._ids]
+        whole = zip(viewKeys, seen, map(openPartOf, load.fluoroscopyNodes), strict=True)
+        missing = [(key, *view, mask) for key, view, mask in whole if key not in self._ids]
         if missing:
             steps.append(_viewStep(missing))
         return (ctKey, anatomyKey, viewKeys), steps
@@ -204,10 +206,11 @@ def _anatomyKey(ctKey: Key, worldFromVolume: Matrix, anatomy: AnatomyChoice) -> 
 
 def _viewKey(node: vtkMRMLNode, carm: CArm) -> Key:
     place = (np.round(carm.camera_from_world, 9) + 0.0).tobytes()
-    return ("view", contentKey(node), node.GetAttribute(CARM_ATTRIBUTE), place)
+    return ("view", contentKey(node), node.GetAttribute(CARM_ATTRIBUTE), node.GetAttribute(SHUTTER_ATTRIBUTE), place)
 
 
-def _viewStep(missing: list[tuple[Key, NDArray[Any], CArm]]) -> _Step:
-    cameras = [carm_to_values(carm) for _, _, carm in missing]
-    arrays = {f"pixels{number}": pixels for number, (_, pixels, _) in enumerate(missing)}
-    return _Step("load_views", arrays, lambda: {"views": cameras}, [key for key, _, _ in missing], "views")
+def _viewStep(missing: list[tuple[Key, NDArray[Any], CArm, NDArray[np.bool_] | None]]) -> _Step:
+    cameras = [carm_to_values(carm) for _, _, carm, _ in missing]
+    arrays: dict[str, NDArray[Any]] = {f"pixels{number}": pixels for number, (_, pixels, _, _) in enumerate(missing)}
+    arrays |= {f"mask{n}": mask.astype(np.uint8) for n, (*_, mask) in enumerate(missing) if mask is not None}
+    return _Step("load_views", arrays, lambda: {"views": cameras}, [key for key, *_ in missing], "views")

@@ -12,6 +12,19 @@ LEAST_OPEN = 0.1
 
 _KINDS = ("Shutter", "Collimator")
 _EDGES = ("LeftVerticalEdge", "RightVerticalEdge", "UpperHorizontalEdge", "LowerHorizontalEdge")
+SHUTTER_KEYWORDS = tuple(
+    keyword
+    for kind in _KINDS
+    for keyword in (
+        f"{kind}Shape",
+        *(f"{kind}{edge}" for edge in _EDGES),
+        f"CenterOfCircular{kind}",
+        f"RadiusOfCircular{kind}",
+        f"VerticesOfThePolygonal{kind}",
+    )
+)
+"""All that `open_part` asks for."""
+
 _FARTHEST = 1e5
 _MOST_CORNERS = 1000
 
