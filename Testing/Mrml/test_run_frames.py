@@ -12,7 +12,7 @@ from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf, pixelsOf
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, applySettings, settingsOf
 from ProSTRegistrationLib.Nodes.DicomCArm import settingsFromTags, tagsOf
-from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, isFlipped
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, isFlipped, keepShutter, openPartOf
 from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
 from ProSTRegistrationLib.Nodes.JudgedInputs import InputDigester
 from ProSTRegistrationLib.Nodes.RunFrames import (
@@ -24,7 +24,6 @@ from ProSTRegistrationLib.Nodes.RunFrames import (
     showFrame,
     usualFrame,
 )
-from ProSTRegistrationLib.Nodes.ShutterMask import keepShutter, openPartOf
 from ProSTRegistrationLib.Worker.WorkerData import WorkerData, _Load
 
 FRAMES = (np.random.default_rng(4).integers(0, 3000, (1, 30, 40)) + 100 * np.arange(5)[:, None, None]).astype(np.uint16)

@@ -1,4 +1,4 @@
-"""Makes an image fit to be registered: grey, and turned as seen from the source."""
+"""Makes an image fit to be registered: grey, turned as seen from the source, without what a shutter covers."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pydicom
 import slicer
 import vtk
 from numpy.typing import NDArray
 from vtk.util.numpy_support import vtk_to_numpy
 
 from prostreg.errors import InputError
+from prostreg.images.dicom.shutter import SHUTTER_KEYWORDS, open_part
+from prostreg.images.dicom_tags import Tags, value_of
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf, pixelsOf
 from ProSTRegistrationLib.Nodes.CArmSettings import SETTINGS_ATTRIBUTE, isPlaced, settingsOf
 from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE, marksPx, putMarks
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
     from prostreg.geometry.frames import Matrix
 
 FLIPPED_ATTRIBUTE = "ProSTRegistration.Flipped"
+SHUTTER_ATTRIBUTE = "ProSTRegistration.Shutter"
+"""The DICOM tags that tell what a shutter covers."""
+
 LARGEST_CHANNEL_DIFFERENCE = 2
 """Grey pictures that went through a lossy colour format differ by as much."""
 
@@ -110,6 +116,30 @@ def greyCopy(volumeNode: vtkMRMLScalarVolumeNode) -> vtkMRMLScalarVolumeNode:
     return _made(volumeNode, "grey", channels[..., 0], ijkToRas(volumeNode))
 
 
+def keepShutter(volumeNode: vtkMRMLScalarVolumeNode, tags: Tags) -> None:
+    """Keeps with an image what its tags tell of a shutter."""
+    told = {keyword: _plain(value_of(tags, keyword)) for keyword in SHUTTER_KEYWORDS}
+    found = {keyword: value for keyword, value in told.items() if value is not None}
+    if found:
+        volumeNode.SetAttribute(SHUTTER_ATTRIBUTE, json.dumps(found))
+    else:
+        volumeNode.RemoveAttribute(SHUTTER_ATTRIBUTE)
+
+
+def openPartOf(volumeNode: vtkMRMLScalarVolumeNode) -> NDArray[np.bool_] | None:
+    """True where no shutter covers an image (height, width), as it is shown; None where none does.
+
+    Raises:
+        InputError: the image cannot be used.
+    """
+    text = volumeNode.GetAttribute(SHUTTER_ATTRIBUTE)
+    if not text:
+        return None
+    height, width = pixelsOf(volumeNode).shape
+    mask, _ = open_part(json.loads(text), (height, width))
+    return mask if mask is None or not isFlipped(volumeNode) else np.ascontiguousarray(mask[:, ::-1])
+
+
 def _flipCarm(volumeNode: vtkMRMLScalarVolumeNode) -> None:
     carm = carmOf(volumeNode)
     settings = settingsOf(volumeNode) if volumeNode.GetAttribute(SETTINGS_ATTRIBUTE) else None
@@ -135,3 +165,9 @@ def _made(
         slicer.util.updateVolumeFromArray(node, voxels)
         node.CreateDefaultDisplayNodes()
     return node
+
+
+def _plain(value: object) -> str | list[str] | None:
+    if value is None:
+        return None
+    return [str(item) for item in value] if isinstance(value, (list, pydicom.multival.MultiValue)) else str(value)

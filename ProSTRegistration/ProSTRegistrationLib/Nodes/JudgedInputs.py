@@ -14,9 +14,9 @@ from vtk.util.numpy_support import vtk_to_numpy
 from prostreg.errors import InputError
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, contentKey, drawnLabels, segmentImages
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import SHUTTER_ATTRIBUTE
 from ProSTRegistrationLib.Nodes.ImageMarks import FRAME_ATTRIBUTE
 from ProSTRegistrationLib.Nodes.NodeGeometry import ctFromNode, ijkToRas, roundedRows
-from ProSTRegistrationLib.Nodes.ShutterMask import SHUTTER_ATTRIBUTE
 
 if TYPE_CHECKING:
     import vtk

@@ -23,8 +23,7 @@ from ProSTRegistrationLib.Nodes.CArmSettings import (
     settingsOf,
 )
 from ProSTRegistrationLib.Nodes.DicomCArm import settingsFromTags, tagsOf
-from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, isFlipped, turnAsStored
-from ProSTRegistrationLib.Nodes.ShutterMask import keepShutter
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, isFlipped, keepShutter, turnAsStored
 from ProSTRegistrationLib.Panel.Messages import (
     FAULT_STYLE,
     MISSING_STYLE,

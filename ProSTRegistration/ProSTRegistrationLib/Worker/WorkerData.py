@@ -19,8 +19,8 @@ from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm_values import carm_to_values
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels, contentKey
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import SHUTTER_ATTRIBUTE, openPartOf
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, worldFromNode
-from ProSTRegistrationLib.Nodes.ShutterMask import SHUTTER_ATTRIBUTE, openPartOf
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLNode, vtkMRMLScalarVolumeNode
