@@ -154,7 +154,7 @@ def case_of_two_views() -> tuple[Case, Result]:
 
 def test_all_files_of_a_case_are_named(case_of_two_views, tmp_path: Path):
     names = write_case_outputs(tmp_path / "out", *case_of_two_views)
-    assert names == ["result.json", "world_from_volume.tfm", "drr.nrrd", "drr_2.nrrd", "overlay.png"]
+    assert names == ["result.json", "world_from_volume.tfm", "drr.nrrd", "drr_2.nrrd", "overlay.png", "report.html"]
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == sorted(names)
 
 

@@ -64,7 +64,13 @@ def nothing_tells_who(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_registration_of_dicom_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--ct", "ct", "--xray", "xray.dcm", "--method", "cmaes", "--restarts", "1", "--time-limit", "5"]
     assert main(["register", *words, "--out", "out", "--json"]) in (0, 3, 4)
-    assert {path.name for path, _ in told(folder)} >= {"result.json", "case.json", "overlay.png", "drr.nrrd"}
+    assert {path.name for path, _ in told(folder)} >= {
+        "result.json",
+        "case.json",
+        "overlay.png",
+        "drr.nrrd",
+        "report.html",
+    }
     nothing_tells_who(folder, capsys)
 
 

@@ -1,4 +1,4 @@
-"""All files that one registered case leaves: result.json, the transform, DRRs and the overlay."""
+"""All files that one registered case leaves: result.json, the transform, DRRs, the overlay and the report."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from prostreg.geometry.frames import Matrix
 from prostreg.images.attenuation import moving_volume
 from prostreg.images.image_file import write_with_spacing
 from prostreg.outputs.overlay import OverlayView, draw_overlay, panel_size
+from prostreg.outputs.report import write_report
 from prostreg.outputs.result_file import (
     OVERLAY_FILE,
+    REPORT_FILE,
     RESULT_FILE,
     TRANSFORM_FILE,
     drr_file_names,
@@ -48,11 +50,12 @@ def write_case_outputs(folder: Path, case: Case, result: Result) -> list[str]:
             write_with_spacing(scratch / name, drr, view.carm.detector_spacing_mm, is_compressed=True)
         views = (_overlay_view(view, case, result, anatomy) for view in case.views)
         draw_overlay(result, views).save(scratch / OVERLAY_FILE, optimize=False)
+        write_report(scratch / REPORT_FILE, case, result, scratch / OVERLAY_FILE)
         write_transform(scratch / TRANSFORM_FILE, result.world_from_volume)
         write_result_json(scratch / RESULT_FILE, result)
 
     write_together(folder, write_files)
-    return [RESULT_FILE, TRANSFORM_FILE, *drr_names, OVERLAY_FILE]
+    return [RESULT_FILE, TRANSFORM_FILE, *drr_names, OVERLAY_FILE, REPORT_FILE]
 
 
 def render_view(projector: Projector, carm: CArm, world_from_volume: Matrix) -> NDArray[np.float32]:

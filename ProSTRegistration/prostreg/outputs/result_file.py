@@ -21,9 +21,10 @@ from prostreg.scratch import scratch_folder
 RESULT_FILE = "result.json"
 TRANSFORM_FILE = "world_from_volume.tfm"
 OVERLAY_FILE = "overlay.png"
+REPORT_FILE = "report.html"
 
 _IS_DRR = re.compile(r"drr(_[1-9][0-9]*)?\.nrrd")
-_OURS = frozenset({RESULT_FILE, TRANSFORM_FILE, OVERLAY_FILE})
+_OURS = frozenset({RESULT_FILE, TRANSFORM_FILE, OVERLAY_FILE, REPORT_FILE})
 
 
 def result_to_dict(result: Result) -> dict[str, Any]:
