@@ -1,6 +1,7 @@
 """The tissue of a made-up person, in HU: bones with a shell and a spongy inside, muscle, fat, bladder and bowel.
 
-Densities are drawn around those of the one real pelvis CT at hand, which is used for nothing but to compare.
+Densities of shell and spongy bone were set beside the histograms of one real CT (pelvis-lumbar); nothing else of it is
+used.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ Grid = NDArray[np.float32]
 
 SACRUM, FEMORA = 25, (75, 76)
 AIR_HU, FAT_HU, MUSCLE_HU, URINE_HU, GAS_HU = -1000.0, -100.0, 50.0, 8.0, -900.0
-THIN_SHELL = 0.75
+THIN_SHELL = 0.5
 """Of sacrum and vertebrae, as a share of the hips' shell."""
 SHAFT_MM = (30.0, 60.0)
 """Below the hip centres: where a femur's shell begins to grow, and over which length."""
@@ -65,7 +66,7 @@ class Build:
         return cls(
             spongy_hu=float(60 + 160 * density),
             sacrum_hu=float(np.clip(130 * density + rng.normal(0, 15), 0, 130)),
-            cortex_hu=float(rng.uniform(1000, 1400)),
+            cortex_hu=float(rng.uniform(700, 1200)),
             cortex_mm=float(rng.uniform(0.6, 1.4)),
             shaft_mm=float(rng.uniform(3.0, 5.5)),
             fat_mm=float(rng.uniform(12, 45)),
@@ -100,7 +101,7 @@ def bone_hu(
     thickness = thickness + shaft * (build.shaft_mm - build.cortex_mm)
     vertebra_hu = (build.spongy_hu + build.sacrum_hu) / 2
     base = np.where(is_hip_or_femur, build.spongy_hu, np.where(labels == SACRUM, build.sacrum_hu, vertebra_hu))
-    spongy = base + 35 * coarse + 45 * fine - 5 * np.clip(depth_mm - 4, 0, 12)
+    spongy = base + 55 * coarse + 65 * fine - 5 * np.clip(depth_mm - 4, 0, 12)
     for centre in hip_centres_mm:
         distance = np.linalg.norm(points - centre, axis=1)
         roof = np.exp(-(((distance - ROOF_MM[0]) / ROOF_MM[1]) ** 2)) * (points[:, 2] > centre[2])
