@@ -13,6 +13,7 @@ from PySide6 import QtCore, QtGui, QtWidgets
 from Patience import PATIENCE_S
 
 DRAG_STEPS = 5
+WAIT_MS = 3
 LEAST_TURNS = 10
 """Of the event loop in a wait for some seconds, which a busy machine may have spent on other processes."""
 
@@ -146,8 +147,9 @@ class Driver:
                 raise TimeoutError(
                     f"Nothing like that happened within {timeout} s. Shown: {self._facade.dialogs.texts}"
                 )
-            QtCore.QTimer.singleShot(1, loop.quit)
-            loop.processEvents(QtCore.QEventLoop.AllEvents | QtCore.QEventLoop.WaitForMoreEvents, 2)
+            # Really waits: with a time limit Qt ignores WaitForMoreEvents, and the loop takes a core from the worker.
+            QtCore.QTimer.singleShot(WAIT_MS, loop.quit)
+            loop.processEvents(QtCore.QEventLoop.AllEvents | QtCore.QEventLoop.WaitForMoreEvents)
 
     def grab(self, widget=None, path=None):
         """A QImage of a widget or of the main window; written as PNG where a path is given."""
