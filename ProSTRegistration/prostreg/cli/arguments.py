@@ -65,7 +65,8 @@ def _add_register(commands: argparse._SubParsersAction[Parser], common: Parser) 
         help="register one or more cases",
         epilog=EXIT_CODES,
         description="Registers each case and writes DIR/<name>/ with result.json, world_from_volume.tfm (for 3D"
-        " Slicer), drr.nrrd (drr_2.nrrd ... for further views), overlay.png and report.html, a page of its own.",
+        " Slicer), drr.nrrd (drr_2.nrrd ... for further views), overlay.png and report.html, a page of its own; of"
+        " DICOM files also registration.dcm, a Spatial Registration.",
     )
     parser.add_argument("cases", nargs="*", type=Path, metavar="CASE", help="case.json, or the folder it is in")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")

@@ -79,6 +79,16 @@ def read_dicom_series(folder: Path) -> Volume:
     return replace(_upright(values, slices[0], step), note=note)
 
 
+def series_files(folder: Path) -> list[Path]:
+    """The files of the one CT series in a folder and its subfolders.
+
+    Raises:
+        InputError: no or several series.
+    """
+    with quiet_libraries():
+        return [path for path, _ in _one_series(folder)[1]]
+
+
 def _one_series(folder: Path) -> tuple[str, list[tuple[Path, pydicom.Dataset]]]:
     """The modality and the headers of the one series that is a CT."""
     found = _series_in(folder)

@@ -18,6 +18,7 @@ from prostreg.outputs.overlay import OverlayView, draw_overlay, panel_size
 from prostreg.outputs.report import write_report
 from prostreg.outputs.result_file import (
     OVERLAY_FILE,
+    REGISTRATION_FILE,
     REPORT_FILE,
     RESULT_FILE,
     TRANSFORM_FILE,
@@ -25,6 +26,7 @@ from prostreg.outputs.result_file import (
     write_result_json,
     write_together,
 )
+from prostreg.outputs.spatial_registration import spatial_registration, write_spatial_registration
 from prostreg.outputs.transform_file import write_transform
 from prostreg.projector.selection import Projector, make_projector
 from prostreg.registration.case import Case, View
@@ -43,6 +45,7 @@ def write_case_outputs(folder: Path, case: Case, result: Result) -> list[str]:
     case = case_read_as(case, reading_of(case, result.polarities))
     anatomy = make_projector(moving_volume(case.ct, case.anatomy), result.config.get("projector", AUTO))
     drr_names = drr_file_names(len(case.views))
+    registration = spatial_registration(case, result)
 
     def write_files(scratch: Path) -> None:
         for name, view in zip(drr_names, case.views, strict=True):
@@ -51,11 +54,14 @@ def write_case_outputs(folder: Path, case: Case, result: Result) -> list[str]:
         views = (_overlay_view(view, case, result, anatomy) for view in case.views)
         draw_overlay(result, views).save(scratch / OVERLAY_FILE, optimize=False)
         write_report(scratch / REPORT_FILE, case, result, scratch / OVERLAY_FILE)
+        if registration is not None:
+            write_spatial_registration(scratch / REGISTRATION_FILE, registration)
         write_transform(scratch / TRANSFORM_FILE, result.world_from_volume)
         write_result_json(scratch / RESULT_FILE, result)
 
     write_together(folder, write_files)
-    return [RESULT_FILE, TRANSFORM_FILE, *drr_names, OVERLAY_FILE, REPORT_FILE]
+    names = [RESULT_FILE, TRANSFORM_FILE, *drr_names, OVERLAY_FILE, REPORT_FILE]
+    return names if registration is None else [*names, REGISTRATION_FILE]
 
 
 def render_view(projector: Projector, carm: CArm, world_from_volume: Matrix) -> NDArray[np.float32]:

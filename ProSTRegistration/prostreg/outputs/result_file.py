@@ -22,9 +22,10 @@ RESULT_FILE = "result.json"
 TRANSFORM_FILE = "world_from_volume.tfm"
 OVERLAY_FILE = "overlay.png"
 REPORT_FILE = "report.html"
+REGISTRATION_FILE = "registration.dcm"
 
 _IS_DRR = re.compile(r"drr(_[1-9][0-9]*)?\.nrrd")
-_OURS = frozenset({RESULT_FILE, TRANSFORM_FILE, OVERLAY_FILE, REPORT_FILE})
+_OURS = frozenset({RESULT_FILE, TRANSFORM_FILE, OVERLAY_FILE, REPORT_FILE, REGISTRATION_FILE})
 
 
 def result_to_dict(result: Result) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def write_together(folder: Path, write_files: Callable[[Path], None]) -> None:
 
     A crash while writing leaves nothing behind in ``folder``. Older outputs of the same names are replaced,
     result.json last, so that a folder with a result.json is complete. Of other files in the folder none is touched,
-    but for DRRs of more views that an earlier result left there.
+    but for DRRs of more views and a DICOM registration that an earlier result left there.
 
     Args:
         folder: where the files shall be; its parents are made.
@@ -109,7 +110,7 @@ def _write_and_move(folder: Path, scratch: Path, write_files: Callable[[Path], N
         in_the_way = [folder / file.name for file in new if (folder / file.name).is_dir()]
         if in_the_way:
             raise InputError(f"The results cannot be written: {in_the_way[0]} is a folder. Remove or rename it.")
-        stale = _stale_drrs(folder, {file.name for file in new})
+        stale = _stale(folder, {file.name for file in new})
         (folder / RESULT_FILE).unlink(missing_ok=True)
         for file in stale:
             file.unlink()
@@ -136,11 +137,12 @@ def result_folder_faults(folder: Path, advice: str) -> list[str]:
     ]
 
 
-def _stale_drrs(folder: Path, new: set[str]) -> list[Path]:
-    """DRRs of further views that an earlier result left; nobody else's files, whatever they are called."""
+def _stale(folder: Path, new: set[str]) -> list[Path]:
+    """What an earlier result left and the new one lacks; nobody else's files, whatever they are called."""
     if not (folder / RESULT_FILE).is_file():
         return []
-    return [file for file in folder.iterdir() if _IS_DRR.fullmatch(file.name) and file.name not in new]
+    ours = (file for file in folder.iterdir() if file.name == REGISTRATION_FILE or _IS_DRR.fullmatch(file.name))
+    return [file for file in ours if file.name not in new]
 
 
 def plain(value: Any) -> Any:

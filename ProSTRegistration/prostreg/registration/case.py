@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,19 @@ class View:
     told: tuple[CArmNumber, ...] = ()
 
 
+@dataclass(frozen=True)
+class CaseFiles:
+    """The files that a case was read from.
+
+    Attributes:
+        ct: a file, or a folder of DICOM slices.
+        xrays: one for each view.
+    """
+
+    ct: Path
+    xrays: tuple[Path, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
     """A patient's CT, the anatomy to register, and one or more views of it.
@@ -42,6 +56,7 @@ class Case:
         initial_world_from_volume: rough start pose, rigid (4, 4), or None.
         truth_world_from_volume: true pose where it is known, for measuring the error.
         landmarks_mm: (n, 3) in the volume frame, the points over which the mTRE is taken.
+        files: None for a case that was made, and not read.
     """
 
     name: str
@@ -51,3 +66,4 @@ class Case:
     initial_world_from_volume: Matrix | None = None
     truth_world_from_volume: Matrix | None = None
     landmarks_mm: NDArray[np.float64] | None = None
+    files: CaseFiles | None = None

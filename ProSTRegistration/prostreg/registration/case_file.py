@@ -24,7 +24,7 @@ from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.images.xray_reading import XRayImage, read_mask_image, read_xray_image
 from prostreg.json_fields import JsonFields, json_object
-from prostreg.registration.case import Case, View
+from prostreg.registration.case import Case, CaseFiles, View
 from prostreg.registration.shared_files import file_state, shared_anatomy, shared_ct
 
 _LONGEST_NAME = 100
@@ -92,6 +92,7 @@ class _CaseReader:
     def __init__(self, folder: Path, fields: JsonFields, needs_views: bool) -> None:
         self.folder, self.fields, self.needs_views = folder, fields, needs_views
         self.faults = fields.faults
+        self.xrays: list[Path] = []
 
     def case(self) -> Case:
         name = self._name()
@@ -103,7 +104,8 @@ class _CaseReader:
         self.faults.raise_if_any()
         if ct is None or anatomy is None:
             raise AssertionError("a CT or anatomy that is missing is a fault")
-        return Case(name, ct, anatomy, tuple(views), initial, truth, landmarks)
+        files = CaseFiles(self.folder / self.fields.text("ct"), tuple(self.xrays))
+        return Case(name, ct, anatomy, tuple(views), initial, truth, landmarks, files)
 
     def _name(self) -> str:
         name = self.fields.text("name", advice="give a short text, results are filed under it")
@@ -191,6 +193,7 @@ class _CaseReader:
         if xray.polarity == "bone-dark" and float(pixels.min()) < 0:
             notes.append(_NEGATIVE)
         said = tuple(f"{fields.where}: {note}" for note in notes)
+        self.xrays.append(self.folder / fields.text("image"))
         return View(xray, carm, said, is_side_known, () if is_told else image.numbers)
 
     def _carm(
