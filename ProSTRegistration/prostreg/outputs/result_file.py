@@ -138,7 +138,7 @@ def result_folder_faults(folder: Path, advice: str) -> list[str]:
 
 
 def _stale(folder: Path, new: set[str]) -> list[Path]:
-    """What an earlier result left and the new one lacks; nobody else's files, whatever they are called."""
+    """The files that an earlier result left and the new one lacks; nobody else's, whatever they are called."""
     if not (folder / RESULT_FILE).is_file():
         return []
     ours = (file for file in folder.iterdir() if file.name == REGISTRATION_FILE or _IS_DRR.fullmatch(file.name))
