@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from PIL import Image
 
 from DicomFiles import write_xray
 from prostreg.cli.main import main
@@ -189,3 +190,11 @@ def test_what_is_no_frame_in_a_case_file_is_told_so(frame: object) -> None:
     path.write_text(json.dumps(content))
     with pytest.raises(InputError, match=r'"frame" of view 1 is .* give a whole number from 1 on'):
         read_case(path)
+
+
+def test_a_picture_shows_what_is_taken_of_each_x_ray(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["case", *TOLD, "--sdd", "1000", "--pixel-mm", "2", "--out", "case", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    with Image.open(told["picture"]) as picture:
+        assert picture.width > 2 * picture.height * 0.8  # both polarities
+    assert Path(told["picture"]) == Path("case/readings.png")

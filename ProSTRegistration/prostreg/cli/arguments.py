@@ -92,7 +92,7 @@ def _add_case(commands: argparse._SubParsersAction[Parser], common: Parser) -> N
         parents=[common],
         help="write a case file from a CT and its X-rays",
         description="Reads the files, and writes the case.json that `prostreg register` takes. What an X-ray's DICOM"
-        " tags tell need not be said.",
+        " tags tell need not be said. readings.png beside it shows what is taken of each X-ray.",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="case.json, or a folder for it")
     _add_words_of_a_case(parser, "the case")

@@ -9,8 +9,11 @@ from dataclasses import asdict
 from prostreg.cli.case_words import CASE_FILE, told_case, told_content, write_case
 from prostreg.cli.outcome import ANOTHER_OUT, ExitCode, Outcome
 from prostreg.errors import FaultList
-from prostreg.files import output_folder_faults
+from prostreg.files import complete_file, output_folder_faults
 from prostreg.images.dicom_geometry.carm_numbers import CArmNumber
+from prostreg.outputs.readings_picture import readings_picture
+
+PICTURE_FILE = "readings.png"
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -24,14 +27,18 @@ def run(arguments: argparse.Namespace) -> Outcome:
     if content is None or case is None:
         raise AssertionError("a case that cannot be told is a fault")
     write_case(content, path)
+    picture = path.with_name(PICTURE_FILE)
+    with complete_file(picture) as unfinished:
+        readings_picture(case).save(unfinished, format="PNG")
     told = [[asdict(number) for number in view.told] for view in case.views]
     lines = [
         *(line for n, view in enumerate(case.views, start=1) for line in _lines(view.told, n)),
         *(note for view in case.views for note in view.notes),
+        f"{picture} shows what is taken of each X-ray: its polarity, what is left out, and metal.",
         str(path),
         f"Register it with: prostreg register {path} --out DIR",
     ]
-    return Outcome(ExitCode.DONE, {"case": str(path), "carms": told}, "\n".join(lines))
+    return Outcome(ExitCode.DONE, {"case": str(path), "picture": str(picture), "carms": told}, "\n".join(lines))
 
 
 def _lines(numbers: Sequence[CArmNumber], view: int) -> list[str]:
