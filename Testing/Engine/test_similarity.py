@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from prostreg.similarity.correlation import PatchGradNcc
+from prostreg.similarity.correlation import PatchGradNcc, sobel_by_slices, sobel_gradients
 
 SIZE = (40, 52)
 
@@ -88,3 +88,10 @@ def test_compiled_scores_equal_those_of_torch(mask, radius, stride):
     images = torch.cat([smooth_images(9), torch.zeros(1, *SIZE)])
     similarity = PatchGradNcc(images[0], mask, radius, stride)
     np.testing.assert_allclose(similarity.scorer()(images), similarity(images).numpy(), atol=2e-5)
+
+
+def test_gradients_by_slices_are_those_of_the_convolution():
+    images = torch.from_numpy(np.random.default_rng(5).random((3, 17, 23)))
+    expected = sobel_gradients(images)
+    assert float(expected.abs().max()) > 0.3
+    np.testing.assert_allclose(sobel_by_slices(images), expected, atol=1e-12)

@@ -46,7 +46,7 @@ class FusedCudaProjector(Projector):
     ) -> Tensor:
         poses, (width, height) = self._inputs.poses(camera_from_volume, carms), carms[0].size
         images = torch.empty((len(poses), channels, height, width), device=self.device)
-        grid = np.array([*self._inputs.grid, width, height, len(poses)])
+        grid = np.array([*self._inputs.grid, width, height, len(poses)], dtype=np.int64)
         # One transfer for both: it costs more than its bytes.
         numbers = torch.from_numpy(np.concatenate([grid.view(np.float64), poses.ravel()])).to(self.device)
         arrays = (self._values, self._cells, numbers[: len(grid)].view(torch.int64), numbers[len(grid) :], images)

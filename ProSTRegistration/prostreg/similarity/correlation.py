@@ -121,11 +121,21 @@ def _typical(variance: Tensor, counts: Tensor) -> Tensor:
 
 def sobel_gradients(images: Tensor) -> Tensor:
     """Sobel derivatives along u and v of images (n, h, w): (n, 2, h, w), zero on the border pixels."""
+    if images.device.type != "cpu":
+        return sobel_by_slices(images)
     along = torch.tensor([-0.5, 0.0, 0.5], dtype=images.dtype, device=images.device)
     across = torch.tensor([0.25, 0.5, 0.25], dtype=images.dtype, device=images.device)
     kernels = torch.stack([across[:, None] * along, along[:, None] * across])[:, None]
     inner = functional.conv2d(images[:, None], kernels)
     return functional.pad(inner, (1, 1, 1, 1))
+
+
+def sobel_by_slices(images: Tensor) -> Tensor:
+    """The same as `sobel_gradients` in sums of slices: GPUs convolve with ten bits of each number by default."""
+    columns = 0.25 * (images[:, :-2] + images[:, 2:]) + 0.5 * images[:, 1:-1]
+    rows = 0.25 * (images[..., :-2] + images[..., 2:]) + 0.5 * images[..., 1:-1]
+    inner = [0.5 * (columns[..., 2:] - columns[..., :-2]), 0.5 * (rows[:, 2:] - rows[:, :-2])]
+    return functional.pad(torch.stack(inner, dim=1), (1, 1, 1, 1))
 
 
 def eroded_mask(mask: Tensor) -> Tensor:
