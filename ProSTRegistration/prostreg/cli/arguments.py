@@ -119,7 +119,11 @@ def _add_words_of_a_case(parser: Parser, title: str) -> None:
     )
     words.add_argument("--preset", metavar="NAME", help="a usual device instead: a part of its name, such as '9 inch'")
     words.add_argument(
-        "--camera", type=Path, nargs="+", metavar="FILE", help="JSON with K, size and camera_from_world, one per X-ray"
+        "--camera",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="JSON with K, size and camera_from_world, or OpenCV's YAML; one per X-ray",
     )
     words.add_argument("--polarity", choices=POLARITIES, help="of all X-rays (default: found out)")
     words.add_argument(

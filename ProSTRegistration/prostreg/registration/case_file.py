@@ -16,6 +16,7 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_accuracy import CARM_ACCURACIES
 from prostreg.geometry.carm_values import carm_from_values, is_image_size, read_carm
 from prostreg.geometry.frames import Matrix, rigid_faults
+from prostreg.geometry.opencv_calibration import SUFFIXES, opencv_camera
 from prostreg.images.anatomy import anatomy_by_threshold, chosen_voxels
 from prostreg.images.anatomy_check import anatomy_made_on
 from prostreg.images.frames import FRAME_ADVICE, frames_of_value, is_frame_choice
@@ -68,16 +69,18 @@ def case_of(content: Mapping[str, Any], folder: Path, needs_views: bool = True) 
 
 
 def read_camera(path: Path, view: int = 1) -> CArm:
-    """Reads a C-arm from a case, or from a file that holds nothing but a case's "camera".
+    """Reads a C-arm from a case, from a file that holds nothing but a case's "camera", or from OpenCV's YAML.
 
     Args:
-        path: JSON file, or the folder of a case.json.
+        path: JSON or YAML file, or the folder of a case.json.
         view: of a case, 1 for the first.
 
     Raises:
         InputError: lists every fault of the camera.
     """
     path = _case_path(path)
+    if path.suffix.lower() in SUFFIXES:
+        return carm_from_values(opencv_camera(path), f"The camera in {path}")
     content = json_object(path, "camera file")
     camera = _camera_of_view(content["views"], path, view) if "views" in content else content
     where = f"The camera in {path}"
