@@ -33,7 +33,7 @@ demo: $(READY)
 # After ten failures it ends: one fault that lets every test of the panel wait in vain would otherwise take hours.
 test: lint
 	$(BIN)/python Testing/compile_kernels.py
-	$(BIN)/python -m pytest -q --numprocesses=logical --maxprocesses=4 --dist=loadfile --maxfail=10
+	$(BIN)/python -m pytest -q --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder --maxfail=10
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -1,4 +1,4 @@
-"""What all tests share: how many threads torch and numpy take, and that memory goes back to the machine."""
+"""What all tests share: their order, the threads of torch and numpy, and that memory goes back to the machine."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ import pytest
 # times longer with two threads than with one. The engine's own threads, which sleep while they wait, stay as they are.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The panel's tests take longest, and begin first: no process shall end long after the others."""
+    items.sort(key=lambda item: item.path.parent.name != "Qt")
 
 
 @pytest.fixture(scope="module", autouse=True)
