@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,7 +92,9 @@ def test_auto_does_not_read_weights_that_their_card_does_not_recommend(case, tmp
     path.write_bytes(b"no weights at all")
     shipped = shipped_weights()
     assert shipped is not None
-    card_path(path).write_bytes(card_path(shipped).read_bytes())
+    card = json.loads(card_path(shipped).read_text(encoding="utf-8"))
+    card["configuration"]["residual_spreads"] = [1.0] * 6  # descents that narrow nothing
+    card_path(path).write_text(json.dumps(card), encoding="utf-8")
     config = RegistrationConfig(method="auto", weights=str(path))
     assert model_to_ask(config, case) is None
     with pytest.raises(WeightsError):
