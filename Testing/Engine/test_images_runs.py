@@ -173,8 +173,8 @@ def test_the_functional_groups_of_an_enhanced_run(tmp_path: Path) -> None:
     shared = group(XRayGeometrySequence=item(DistanceSourceToDetector=900.0, DistanceSourceToIsocenter=700.0))
     path = run(
         tmp_path,
-        DistanceSourceToDetector=None,
-        ImagerPixelSpacing=None,
+        DistanceSourceToDetector=800.0,
+        ImagerPixelSpacing=[0.9, 0.9],
         PerFrameFunctionalGroupsSequence=sequence(*own),
         SharedFunctionalGroupsSequence=sequence(shared),
     )
