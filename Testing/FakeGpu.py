@@ -7,8 +7,8 @@ engine does for a GPU runs here, but for the kernels themselves.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -79,19 +79,20 @@ def _array(words: list[int]) -> np.ndarray:
     return np.frombuffer(content, dtype=TYPES[item])
 
 
-@contextmanager
-def fake_gpu() -> Iterator[FakeDriver]:
-    """A machine on which torch finds the fake GPU, until the end of the block."""
+def fake_gpu(patch: pytest.MonkeyPatch) -> FakeDriver:
+    """A machine on which torch finds the fake GPU, until the test's patches are undone.
+
+    Args:
+        patch: the test's own: two would be undone in an order that leaves some of this behind.
+    """
     driver = FakeDriver()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cuda_driver, "_library", lambda: driver)
-        patch.setattr(cuda_driver.Kernels, "_stream", lambda _: ctypes.c_void_p(0))
-        patch.setattr(fused_cuda, "DEVICE", torch.device("cpu"))
-        patch.setattr(torch.version, "cuda", "12.6")
-        patch.setattr(torch.cuda, "is_available", lambda: True)
-        patch.setattr(torch.cuda, "get_device_name", lambda *_: NAME)
-        patch.setattr(torch.cuda, "get_device_capability", lambda *_: (8, 6))
-        patch.setattr(torch.cuda, "mem_get_info", lambda *_: (7 << 30, 8 << 30))
-        cuda_driver.kernels_on.cache_clear()
-        yield driver
-    cuda_driver.kernels_on.cache_clear()
+    patch.setattr(cuda_driver, "_library", lambda: driver)
+    patch.setattr(cuda_driver.Kernels, "_stream", lambda _: ctypes.c_void_p(0))
+    patch.setattr(fused_cuda, "kernels_on", cache(cuda_driver.Kernels))
+    patch.setattr(fused_cuda, "DEVICE", torch.device("cpu"))
+    patch.setattr(torch.version, "cuda", "12.6")
+    patch.setattr(torch.cuda, "is_available", lambda: True)
+    patch.setattr(torch.cuda, "get_device_name", lambda *_: NAME)
+    patch.setattr(torch.cuda, "get_device_capability", lambda *_: (8, 6))
+    patch.setattr(torch.cuda, "mem_get_info", lambda *_: (7 << 30, 8 << 30))
+    return driver

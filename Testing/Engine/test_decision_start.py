@@ -164,8 +164,8 @@ def test_levels_have_the_pixels_over_the_anatomy_that_were_asked_for():
     levels = levels_of(case, 20.0, pixels=29)
     assert levels.middle._views[0].carm.detector_spacing_mm[0] == pytest.approx(PITCH)
     # Pixels of 1 and 2 mm at the anatomy: voxels are twice as large where poses are searched.
-    assert levels.coarse.projector._index_from_volume[0, 0] == pytest.approx(1 / 2)
-    assert levels_of(case, 20.0, pixels=16).coarse.projector._index_from_volume[0, 0] == pytest.approx(1 / 4)
+    assert levels.coarse.projector._inputs._index_from_volume[0, 0] == pytest.approx(1 / 2)
+    assert levels_of(case, 20.0, pixels=16).coarse.projector._inputs._index_from_volume[0, 0] == pytest.approx(1 / 4)
 
 
 def levels_of(case: Case, spread_mm: float, pixels: int) -> Levels:

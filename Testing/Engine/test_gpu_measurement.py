@@ -58,9 +58,9 @@ def test_without_a_gpu_it_times_the_cpu_and_says_what_is_skipped(
     assert all("cuda" not in row["what"] for row in rows)
 
 
-def test_with_a_gpu_both_are_compared_and_timed(tmp_path: Path) -> None:
-    with fake_gpu():
-        code, rows = measure(tmp_path)
+def test_with_a_gpu_both_are_compared_and_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_gpu(monkeypatch)
+    code, rows = measure(tmp_path)
     assert code == 0
     parity = {row["what"]: row["difference"] for row in rows if row["part"] == "parity"}
     assert len(parity) == 2 * 7 + 8
@@ -72,9 +72,8 @@ def test_with_a_gpu_both_are_compared_and_timed(tmp_path: Path) -> None:
     assert next(row for row in rows if row["what"] == "gpu")["name"] == NAME
 
 
-def test_what_is_wrong_is_not_timed(tmp_path: Path) -> None:
-    with fake_gpu() as driver:
-        driver.change = lambda images: np.multiply(images, 1.01, out=images)
-        code, rows = measure(tmp_path)
+def test_what_is_wrong_is_not_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_gpu(monkeypatch).change = lambda images: np.multiply(images, 1.01, out=images)
+    code, rows = measure(tmp_path)
     assert code == 1
     assert {row["part"] for row in rows} == {"hardware", "parity"}

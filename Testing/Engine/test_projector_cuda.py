@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -27,9 +25,8 @@ VIEWS = ("AP", "left lateral")
 
 
 @pytest.fixture
-def gpu() -> Iterator[FakeDriver]:
-    with fake_gpu() as driver:
-        yield driver
+def gpu(monkeypatch: pytest.MonkeyPatch) -> FakeDriver:
+    return fake_gpu(monkeypatch)
 
 
 def blobs() -> Volume:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +39,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def driver() -> Iterator[FakeDriver]:
-    with fake_gpu() as driver:
-        yield driver
+def driver(monkeypatch: pytest.MonkeyPatch) -> FakeDriver:
+    return fake_gpu(monkeypatch)
 
 
 @pytest.fixture(scope="module")
