@@ -18,7 +18,7 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, transform_points
 from prostreg.images.xray import XRay
-from prostreg.parallel import single_threaded_torch
+from prostreg.parallel import share_out, single_threaded_torch
 from prostreg.projector.selection import Projector
 from prostreg.search.candidate import Reading
 from prostreg.similarity.derivatives import scores_by_autograd, scores_in_one_pass
@@ -166,7 +166,7 @@ class Objective:
         """Scores (n,) of poses and their gradients (n, 6) in the chart's parameters (n, 6)."""
         self.evaluations += len(parameters)
         poses = chart.world_from_volume_at(parameters)
-        compared = scores_in_one_pass if self.projector.is_on_gpu else scores_by_autograd
+        compared = scores_in_one_pass if self.projector.is_on_gpu else _scores_on_all_cores
         scores, gradients = np.zeros(len(poses)), np.zeros((len(poses), 6))
         for view in self._views:
             images = self.projector.project_with_derivative(view.carm.camera_from_world @ poses, view.carm)
@@ -236,3 +236,14 @@ class Objective:
     def _there(self, array: NDArray[Any]) -> Tensor:
         """An array where the projector's images are."""
         return torch.from_numpy(array).to(self._device)
+
+
+def _scores_on_all_cores(similarity: Similarity, images: Tensor) -> Tensor:
+    """`scores_by_autograd`, each pose on one core: its patches stay in that core's memory."""
+    found = torch.empty(images.shape[:2], dtype=torch.float64)
+
+    def compare(poses: slice) -> None:
+        found[poses] = scores_by_autograd(similarity, images[poses])
+
+    share_out(compare, len(images))
+    return found
