@@ -5,7 +5,9 @@ import slicer
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from Patience import PATIENCE_S
+from prostreg.outputs.bone_lines import bone_lines
 from ProSTRegistrationLib.Nodes.Attempts import attempts
+from ProSTRegistrationLib.Views import Overlay
 from ProSTRegistrationLib.Views.CheckLayout import LAYOUT_ID
 from SlicerFacade.Shortcuts import APPLICATION_SHORTCUTS
 
@@ -37,6 +39,18 @@ def test_the_overlay_follows_whoever_makes_the_drr(driver, registered):
     driver.pump()
     after = slicer.util.arrayFromVolume(picture)
     assert np.array_equal(after[0][:, 20:], before[0][:, :-20])
+
+
+def test_a_drr_is_drawn_once(driver, registered, monkeypatch):
+    """Drawing takes as long as a frame, and MRML tells a DRR of another size twice."""
+    panel, _, xray = registered
+    drawn = []
+    monkeypatch.setattr(Overlay, "bone_lines", lambda drr: (drawn.append(np.array(drr)), bone_lines(drr))[1])
+    drr = np.roll(drrOf(panel, xray)[0], 20, axis=1)[::2, ::2]
+    panel.scene.showDrr(xray, drr, downsampling=2)
+    driver.pump()
+    assert len(drawn) == 1
+    assert np.array_equal(drawn[0], drr)
 
 
 def test_without_live_drr_no_picture_of_another_pose_stays(driver, registered):

@@ -70,6 +70,7 @@ class CheckViews:
         self._panel, self._ui, self._say = panel, panel.ui, say
         self._overlay = Overlay(panel.scene)
         self._shown: tuple[Any, ...] | None = None
+        self._drawnDrr: tuple[object, ...] | None = None
         self._sizes: list[tuple[int, int]] = []
         self._look: list[tuple[object, ...]] = []
         self._isDrrPhase, self._note, self._place = True, "", ""
@@ -297,8 +298,12 @@ class CheckViews:
         if isWaiting:
             self._panel.refreshSoon()
 
-    def _drrChanged(self, *_args: object) -> None:
-        if self.isShown and self._shown is not None:
+    def _drrChanged(self, drrNode: vtkMRMLScalarVolumeNode, *_args: object) -> None:
+        """Draws a DRR that came, once: MRML tells one change of an image more than once."""
+        image = drrNode.GetImageData()
+        drr = drrNode.GetID(), image and image.GetMTime()
+        if self.isShown and self._shown is not None and drr != self._drawnDrr:
+            self._drawnDrr = drr
             self._panel.attempt(self._overlay.refresh, self._say)
             if self._isLate:
                 self._panel.refreshSoon()
