@@ -21,7 +21,7 @@ from prostreg.projector.selection import make_projector
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.device import gpu as gpu_module
-from prostreg.registration.device.gpu import LEFT_ALONE, checked_gpu, found_gpu
+from prostreg.registration.device.gpu import LEFT_ALONE, WRONG, checked_gpu, found_gpu
 from prostreg.registration.registering import register
 from prostreg.registration.result import Result
 from prostreg.worker.self_check import self_check
@@ -158,6 +158,16 @@ def test_the_check_is_made_once_for_a_driver_and_a_card(
     (cache / "checked-gpus.json").write_text("{", encoding="utf-8")
     checked_gpu()
     assert len(driver.launches) == 3
+
+
+def test_a_derivative_that_is_wrong_at_one_pixel_is_found_out(driver: FakeDriver) -> None:
+    """At a corner, where a score says little of it."""
+
+    def change(images: np.ndarray) -> None:
+        images[:, 1:, 0, 0] += 0.002 * np.abs(images).max()
+
+    driver.change = change
+    assert checked_gpu().fault == f"{WRONG}."
 
 
 def test_a_check_that_had_no_memory_is_made_again(driver: FakeDriver) -> None:
