@@ -18,7 +18,7 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, transform_points
 from prostreg.images.xray import XRay
-from prostreg.parallel import share_out, single_threaded_torch
+from prostreg.parallel import run_all, single_threaded_torch
 from prostreg.projector.selection import Projector
 from prostreg.search.candidate import Reading
 from prostreg.similarity.derivatives import scores_by_autograd, scores_in_one_pass
@@ -239,11 +239,11 @@ class Objective:
 
 
 def _scores_on_all_cores(similarity: Similarity, images: Tensor) -> Tensor:
-    """`scores_by_autograd`, each pose on one core: its patches stay in that core's memory."""
+    """`scores_by_autograd`, each pose on one core and alone: rounding does not depend on how many cores there are."""
     found = torch.empty(images.shape[:2], dtype=torch.float64)
 
-    def compare(poses: slice) -> None:
-        found[poses] = scores_by_autograd(similarity, images[poses])
+    def compare(pose: int) -> None:
+        found[pose] = scores_by_autograd(similarity, images[pose : pose + 1])[0]
 
-    share_out(compare, len(images))
+    run_all(compare, range(len(images)))
     return found
