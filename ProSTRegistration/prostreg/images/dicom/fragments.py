@@ -72,13 +72,12 @@ def _by_frame(offsets: list[int], fragments: list[_Fragment], frames: int) -> li
         starts = set(offsets)
     else:
         starts = {fragment.place for fragment in fragments if fragment.data[:2] in _JPEG_STARTS}
-    parts: list[bytes] = []
+    parts: list[list[bytes]] = []
     for fragment in fragments:
         if fragment.place in starts or not parts:
-            parts.append(fragment.data)
-        else:
-            parts[-1] += fragment.data
-    return parts
+            parts.append([])
+        parts[-1].append(fragment.data)
+    return [b"".join(part) for part in parts]
 
 
 def _item(data: bytes) -> bytes:

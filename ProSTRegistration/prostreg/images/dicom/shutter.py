@@ -64,20 +64,21 @@ def _part(tags: Tags, kind: str, form: str, shape: tuple[int, int]) -> Mask | No
         if not centre or radius is None:
             return None
         return np.asarray(np.hypot(rows - centre[0], columns - centre[1]) <= radius)
-    return _inside_polygon(tags, f"VerticesOfThePolygonal{kind}", rows, columns) if form == "POLYGONAL" else None
+    return _inside_polygon(tags, f"VerticesOfThePolygonal{kind}", shape) if form == "POLYGONAL" else None
 
 
-def _inside_polygon(tags: Tags, keyword: str, rows: NDArray[np.float64], columns: NDArray[np.float64]) -> Mask | None:
+def _inside_polygon(tags: Tags, keyword: str, shape: tuple[int, int]) -> Mask | None:
     found = value_of(tags, keyword)
-    corners = numbers_of(tags, keyword, len(found)) if isinstance(found, list) or hasattr(found, "__len__") else []
+    corners = numbers_of(tags, keyword, len(found)) if hasattr(found, "__len__") else []
     if len(corners) < 6 or len(corners) % 2 or len(corners) > 2 * _MOST_CORNERS:
         return None
     points = np.array(corners).reshape(-1, 2)
-    inside = np.zeros(rows.shape, dtype=bool)
+    rows, columns = (np.arange(1.0, length + 1) for length in shape)
+    inside = np.zeros(shape, dtype=bool)
     for (row, column), (next_row, next_column) in zip(points, np.roll(points, -1, axis=0), strict=True):
         if row == next_row:
             continue
         crosses = (row > rows) != (next_row > rows)
-        at = column + (rows - row) * (next_column - column) / (next_row - row)
-        inside ^= crosses & (columns < at)
+        at = column + (rows[crosses] - row) * (next_column - column) / (next_row - row)
+        inside[crosses] ^= columns < at[:, None]
     return inside
