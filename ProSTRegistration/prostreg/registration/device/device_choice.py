@@ -9,7 +9,7 @@ from dataclasses import replace
 from prostreg.choices import AUTO
 from prostreg.errors import DeviceError, is_out_of_memory
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.device.gpu import checked_gpu
+from prostreg.registration.device.gpu import checked_gpu, first_line
 from prostreg.registration.monitor import LEAST_SECONDS
 from prostreg.registration.result import Result
 
@@ -50,4 +50,4 @@ def _objection(config: RegistrationConfig) -> str | None:
 def _reason(error: Exception) -> str:
     if is_out_of_memory(error):
         return "its memory is full. Close other programs that use it."
-    return str(error).splitlines()[0]
+    return first_line(error)

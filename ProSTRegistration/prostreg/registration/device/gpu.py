@@ -66,7 +66,7 @@ def found_gpu() -> Gpu:
         name, capability = torch.cuda.get_device_name(0), torch.cuda.get_device_capability(0)
         free, total = (round(count / 2**30, 1) for count in torch.cuda.mem_get_info(0))
     except RuntimeError as error:
-        fault = f"its driver does not answer ({_first_line(error)}). Update the driver, or restart the computer."
+        fault = f"its driver does not answer ({first_line(error)}). Update the driver, or restart the computer."
         return Gpu(fault=fault)
     found = Gpu(name, None, total, free)
     if capability < LEAST_CAPABILITY:
@@ -88,7 +88,7 @@ def checked_gpu() -> Gpu:
             remembered[key] = _compute_fault() or ""
             _remember(remembered)
     except (DeviceError, RuntimeError) as error:  # of the moment: another program may have its memory
-        return replace(found, fault=f"its check failed ({_first_line(error)}). Close other programs that use it.")
+        return replace(found, fault=f"its check failed ({first_line(error)}). Close other programs that use it.")
     return replace(found, fault=remembered[key] or None)
 
 
@@ -100,7 +100,7 @@ def tensor_fault(device: str) -> str | None:
     try:
         computed = (matrix.to(device, torch.float32) @ matrix.to(device, torch.float32)).cpu()
     except RuntimeError as error:
-        return f"a small computation failed ({_first_line(error)})"
+        return f"a small computation failed ({first_line(error)})"
     if not torch.allclose(computed.double(), expected, rtol=1e-2, atol=1e-1):
         return "a small computation gave a wrong result"
     return None
@@ -164,5 +164,6 @@ def _remember(faults: dict[str, str]) -> None:
         path.write_text(json.dumps(faults, indent=1), encoding="utf-8")
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or its kind where it has none."""
     return next(iter(str(error).splitlines()), type(error).__name__)
