@@ -9,7 +9,8 @@ import torch
 from prostreg.choices import SIMILARITIES
 from prostreg.similarity.correlation import PatchGradNcc, eroded_mask, sobel_gradients
 from prostreg.similarity.scorer import CompiledScorer
-from prostreg.similarity.selection import scorer_by_torch, similarity_called
+from prostreg.similarity.selection import similarity_called
+from prostreg.similarity.torch_scorer import TorchScorer
 
 SIZE = (24, 30)
 
@@ -65,7 +66,7 @@ def test_patches_at_both_sides_of_half_cover():
     assert 0.5 <= counted.min() < 0.75
 
 
-@pytest.mark.parametrize("make", [scorer_by_torch, PatchGradNcc.scorer])
+@pytest.mark.parametrize("make", [TorchScorer, PatchGradNcc.scorer])
 def test_what_lies_in_hardly_covered_patches_or_at_the_border_does_not_count(make):
     fixed, mask = image()[0], full_mask()
     mask[:, :12] = False

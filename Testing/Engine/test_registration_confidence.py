@@ -112,8 +112,8 @@ def test_blocks_of_the_score_add_up_to_its_changes():
     objective, chart = noisy_objective(("AP", "left lateral"), 0.1, seed=3)
     steps = np.random.default_rng(0).normal(0, 0.2, (5, 6)) * STEPS
     ahead, behind = chart.world_from_volume_at(steps), chart.world_from_volume_at(-steps)
-    origin = chart.world_from_volume
-    change = objective.block_shares(ahead, origin) - objective.block_shares(behind, origin)
+    origin = objective.images(chart.world_from_volume[None])
+    change = np.subtract(*(objective.block_shares(objective.images(poses), origin) for poses in (ahead, behind)))
     scores = objective.scores(ahead) - objective.scores(behind)
     np.testing.assert_allclose(change.sum(axis=1), scores, atol=0.03 * abs(scores).max())
 

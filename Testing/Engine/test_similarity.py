@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from prostreg.similarity.correlation import PatchGradNcc, sobel_by_slices, sobel_gradients
+from prostreg.similarity.likelihood import PatchLikelihood
+from prostreg.similarity.torch_scorer import TorchScorer
 
 SIZE = (40, 52)
 
@@ -82,12 +84,23 @@ def test_one_glaring_edge_does_not_hide_the_rest():
     assert float(score[0]) > 0.6
 
 
+@pytest.mark.parametrize("make", [PatchGradNcc, PatchLikelihood])
 @pytest.mark.parametrize("mask", [full_mask(), half_mask(), ~full_mask()])
-@pytest.mark.parametrize(("radius", "stride"), [(4, 2), (3, 1), (1, 5), (40, 3)])
-def test_compiled_scores_equal_those_of_torch(mask, radius, stride):
-    images = torch.cat([smooth_images(9), torch.zeros(1, *SIZE)])
-    similarity = PatchGradNcc(images[0], mask, radius, stride)
-    np.testing.assert_allclose(similarity.scorer()(images), similarity(images).numpy(), atol=2e-5)
+@pytest.mark.parametrize(("radius", "stride"), [(4, 2), (3, 1), (1, 5), (5, 3), (40, 3)])
+def test_compiled_scores_and_derivatives_equal_those_of_torch(make, mask, radius, stride):
+    """DRRs that are far from the X-ray, near it, beyond the likelihood's cut, and flat."""
+    fixed, *other = smooth_images(29)
+    images = torch.stack(other).reshape(4, 7, *SIZE)
+    images[1, 0] = fixed + 0.3 * images[1, 0]
+    images[2, 0] = fixed + 0.01 * images[2, 0]
+    images[3, 0] = 0
+    similarity = make(fixed, mask, radius, stride)
+    found = similarity.scorer().with_derivatives(images)
+    np.testing.assert_allclose(found[:, 0], similarity.scorer()(images[:, 0].contiguous()), atol=1e-12)
+    np.testing.assert_allclose(found[:, 0], similarity(images[:, 0]).numpy(), atol=2e-5)
+    exact = TorchScorer(make(fixed.double(), mask, radius, stride)).with_derivatives(images.double())
+    sizes = np.abs(exact[:, 1:]).max(axis=1, keepdims=True)
+    np.testing.assert_allclose(found[:, 1:] / (sizes + 1e-12), exact[:, 1:] / (sizes + 1e-12), atol=3e-4)
 
 
 def test_gradients_by_slices_are_those_of_the_convolution():

@@ -15,7 +15,7 @@ from prostreg.cli.main import main
 from prostreg.machine import SLOWER
 from prostreg.projector.fused_cpu import FusedCpuProjector
 from prostreg.similarity.correlation import PatchGradNcc
-from prostreg.similarity.selection import scorer_by_torch
+from prostreg.similarity.torch_scorer import TorchScorer
 
 HIDE = "import sys; sys.modules['numba'] = None\n"
 REGISTER = """
@@ -78,7 +78,7 @@ def test_torch_scores_as_the_compiled_scorer_does() -> None:
     fixed, *moving = torch.from_numpy(random.random((4, 40, 36), dtype=np.float32))
     similarity = PatchGradNcc(fixed, torch.ones(40, 36, dtype=torch.bool), 4, 2)
     drrs = torch.stack(moving)
-    assert scorer_by_torch(similarity)(drrs) == pytest.approx(similarity.scorer()(drrs), abs=1e-5)
+    assert TorchScorer(similarity)(drrs) == pytest.approx(similarity.scorer()(drrs), abs=1e-5)
 
 
 @pytest.mark.parametrize("hide", [HIDE, UNSUITED])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import transform_points
 from prostreg.registration.result import ExpectedError
-from prostreg.search.objective import Objective
+from prostreg.search.objective import Comparison, Objective
 
 Array = NDArray[np.float64]
 
@@ -54,7 +54,9 @@ class Parabola:
 def pose_parabola(objective: Objective, chart: PoseChart) -> Parabola:
     """The shape of an objective's score around the chart's origin, in the chart's parameters."""
     steps = _steps(objective, chart)
-    return Parabola(steps, score_curvature(objective, chart, steps), _pulls(objective, chart, steps))
+    around = _around(objective, chart, steps)
+    shares = objective.block_shares(around.images, objective.images(chart.world_from_volume[None]))
+    return Parabola(steps, _curvature(around, steps), np.asarray((shares[:6] - shares[6:]).T / 2))
 
 
 def inverse_stiffness(curvature: Array) -> Array:
@@ -103,27 +105,31 @@ def point_errors_mm(covariance: Array, chart: PoseChart, points_mm: Array) -> tu
     return float(np.sqrt(variances[:2].sum())), float(np.sqrt(variances[2]))
 
 
-def _steps(objective: Objective, chart: PoseChart) -> Array:
-    """For each parameter the largest step (6,) within which the score is about a parabola."""
-    sizes = np.concatenate([np.diag(STEPS) * reduction for reduction in REDUCTIONS])
-    scores = objective.scores(chart.world_from_volume_at(np.concatenate([np.zeros((1, 6)), sizes, -sizes])))
-    ahead, behind = scores[1:].reshape(2, len(REDUCTIONS), 6)
-    falls = scores[0] - (ahead + behind) / 2
-    is_small = falls < LARGEST_FALL * abs(scores[0])
-    first_small = np.where(is_small.any(axis=0), is_small.argmax(axis=0), len(REDUCTIONS) - 1)
-    return np.asarray(STEPS * np.array(REDUCTIONS)[first_small])
-
-
 def score_curvature(objective: Objective, chart: PoseChart, steps: Array) -> Array:
     """Second derivative (6, 6) of the score at the chart's origin, per step (6,)."""
-    ahead, behind = np.diag(steps), -np.diag(steps)
-    _, gradients = objective.scores_and_gradients(chart, np.concatenate([ahead, behind]))
-    curvature = (gradients[:6] - gradients[6:]) / 2 * steps
+    return _curvature(_around(objective, chart, steps), steps)
+
+
+def _steps(objective: Objective, chart: PoseChart) -> Array:
+    """For each parameter the largest step (6,) within which the score is about a parabola."""
+    (start,) = objective.scores(chart.world_from_volume[None])
+    reductions, too_large = np.full(6, REDUCTIONS[-1]), np.arange(6)
+    for reduction in REDUCTIONS[:-1]:
+        sizes = np.diag(reduction * STEPS)[too_large]
+        pairs = objective.scores(chart.world_from_volume_at(np.concatenate([sizes, -sizes]))).reshape(2, -1)
+        is_small = start - pairs.mean(axis=0) < LARGEST_FALL * abs(start)
+        reductions[too_large[is_small]] = reduction
+        too_large = too_large[~is_small]
+        if len(too_large) == 0:
+            break
+    return np.asarray(reductions * STEPS)
+
+
+def _around(objective: Objective, chart: PoseChart, steps: Array) -> Comparison:
+    """The comparison of the twelve poses one step (6,) ahead of and behind the chart's origin."""
+    return objective.compared(chart, np.concatenate([np.diag(steps), -np.diag(steps)]))
+
+
+def _curvature(around: Comparison, steps: Array) -> Array:
+    curvature = (around.gradients[:6] - around.gradients[6:]) / 2 * steps
     return np.asarray((curvature + curvature.T) / 2)
-
-
-def _pulls(objective: Objective, chart: PoseChart, steps: Array) -> Array:
-    """Derivative (blocks, 6) of each block's part of the score, per step."""
-    poses = chart.world_from_volume_at(np.concatenate([np.diag(steps), -np.diag(steps)]))
-    shares = objective.block_shares(poses, chart.world_from_volume)
-    return np.asarray((shares[:6] - shares[6:]).T / 2)

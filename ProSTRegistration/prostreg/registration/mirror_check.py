@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from prostreg.geometry.carm import CArm
@@ -70,10 +71,9 @@ def mirror_fit(
 def _margin(mirrored: Objective, there: Matrix, here: Matrix) -> float:
     """The advantage of a pose in the mirrored image over one in the image as it is, in its own deviations."""
     objective = mirrored.with_similarity(PatchLikelihood)
-    (image_there,) = objective.images(there)
-    (image_here,) = objective.with_carms(CArm.mirrored).images(here)
-    images = np.stack([image_there, image_here[:, ::-1]])
-    shares = objective.image_block_shares([images], [image_there])
+    (image_there,) = objective.images(there[None])
+    (image_here,) = objective.with_carms(CArm.mirrored).images(here[None])
+    shares = objective.block_shares([torch.cat([image_there, image_here.flip(-1)])], [image_there])
     differences = shares[0] - shares[1]
     deviation = np.hypot(np.linalg.norm(differences), LEAST_DEVIATION * shares.mean(axis=0).sum())
     return float(differences.sum() / max(deviation, 1e-12))

@@ -16,13 +16,14 @@ from torch.nn import functional
 from prostreg.errors import DeviceError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
-from prostreg.geometry.frames import Matrix, transform_points
+from prostreg.geometry.frames import transform_points
 from prostreg.images.xray import XRay
-from prostreg.parallel import run_all, single_threaded_torch
+from prostreg.parallel import single_threaded_torch
 from prostreg.projector.selection import Projector
 from prostreg.search.candidate import Reading
-from prostreg.similarity.derivatives import scores_by_autograd, scores_in_one_pass
-from prostreg.similarity.selection import MakeSimilarity, Scorer, Similarity, scorer_by_torch
+from prostreg.similarity.derivatives import scores_in_one_pass
+from prostreg.similarity.selection import MakeSimilarity, Scorer, Similarity
+from prostreg.similarity.torch_scorer import TorchScorer
 
 OFF_IMAGE = -1.0
 """Score of a pose that puts the anatomy's centre outside an image or behind the source."""
@@ -57,6 +58,21 @@ class ScoredView:
         if self.other_scorer is not None:
             scores.append(self.other_scorer(images) - LESS_LIKELY)
         return np.array(scores)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The result of comparing poses with the views.
+
+    Attributes:
+        scores: (n,).
+        gradients: (n, 6) in the parameters of a chart.
+        images: the DRRs (n, height, width) in each view.
+    """
+
+    scores: NDArray[np.float64]
+    gradients: NDArray[np.float64]
+    images: list[Tensor]
 
 
 @dataclass(frozen=True)
@@ -114,11 +130,10 @@ class Objective:
         other._views = [other._scored_view(view.xray, view.carm) for view in self._views]
         return other
 
-    def images(self, world_from_volume: Matrix) -> list[NDArray[np.float32]]:
-        """The DRR (height, width) of a pose (4, 4) in each view."""
+    def images(self, world_from_volume: NDArray[np.float64]) -> list[Tensor]:
+        """The DRRs (n, height, width) of poses (n, 4, 4) in each view."""
         return [
-            self.projector.render((view.carm.camera_from_world @ world_from_volume)[None], view.carm)[0]
-            for view in self._views
+            self.projector.project(view.carm.camera_from_world @ world_from_volume, view.carm) for view in self._views
         ]
 
     def scores(self, world_from_volume: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -164,38 +179,35 @@ class Objective:
         self, chart: PoseChart, parameters: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Scores (n,) of poses and their gradients (n, 6) in the chart's parameters (n, 6)."""
+        compared = self.compared(chart, parameters)
+        return compared.scores, compared.gradients
+
+    def compared(self, chart: PoseChart, parameters: NDArray[np.float64]) -> Comparison:
+        """All that a comparison of poses tells, at the chart's parameters (n, 6)."""
         self.evaluations += len(parameters)
         poses = chart.world_from_volume_at(parameters)
-        compared = scores_in_one_pass if self.projector.is_on_gpu else _scores_on_all_cores
-        scores, gradients = np.zeros(len(poses)), np.zeros((len(poses), 6))
+        scores, gradients, drrs = np.zeros(len(poses)), np.zeros((len(poses), 6)), []
         for view in self._views:
             images = self.projector.project_with_derivative(view.carm.camera_from_world @ poses, view.carm)
-            with single_threaded_torch():
-                found = compared(view.similarity, images).cpu().numpy()
+            found = view.scorer.with_derivatives(images)
             to_twist = chart.twist_from_parameters(parameters, view.carm.camera_from_world)
             scores += found[:, 0]
             gradients += np.einsum("ni,nij->nj", found[:, 1:], to_twist)
-        return scores / len(self._views), gradients / len(self._views)
+            drrs.append(images[:, 0])
+        return Comparison(scores / len(self._views), gradients / len(self._views), drrs)
 
-    def block_shares(self, world_from_volume: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The shares (n, blocks) that each patch-wide block of the views adds to the scores of poses (n, 4, 4).
+    def block_shares(self, images: Sequence[Tensor], centres: Sequence[Tensor]) -> NDArray[np.float64]:
+        """The shares (n, blocks) that each patch-wide block of the views adds to the scores of DRRs.
 
-        To first order around the pose ``centre`` (4, 4): their differences add up to those of the scores.
+        To first order around the centres: their differences add up to those of the scores.
+
+        Args:
+            images: (n, height, width) of each view.
+            centres: (1, height, width) of each view.
         """
-        poses = np.concatenate([centre[None], world_from_volume])
-        renders = [self.projector.project(view.carm.camera_from_world @ poses, view.carm) for view in self._views]
-        return self._shares([images[1:] for images in renders], [images[0] for images in renders])
-
-    def image_block_shares(
-        self, images: Sequence[NDArray[np.float32]], centres: Sequence[NDArray[np.float32]]
-    ) -> NDArray[np.float64]:
-        """`block_shares` of given DRRs (n, height, width) of each view, around one (height, width) of each view."""
-        return self._shares(*([self._there(image) for image in given] for given in (images, centres)))
-
-    def _shares(self, images: Sequence[Tensor], centres: Sequence[Tensor]) -> NDArray[np.float64]:
         with torch.no_grad(), single_threaded_torch():
             parts = [
-                view.similarity.block_shares(moving, centre[None]).cpu().numpy().astype(np.float64)
+                view.similarity.block_shares(moving, centre).cpu().numpy().astype(np.float64)
                 for view, moving, centre in zip(self._views, images, centres, strict=True)
             ]
         return np.concatenate(parts, axis=1) / len(self._views)
@@ -231,19 +243,8 @@ class Objective:
         return self._make_similarity(self._there(xray.line_integrals), self._there(xray.mask), *self._patch)
 
     def _scorer(self, similarity: Similarity) -> Scorer:
-        return scorer_by_torch(similarity) if self.projector.is_on_gpu else similarity.scorer()
+        return TorchScorer(similarity, scores_in_one_pass) if self.projector.is_on_gpu else similarity.scorer()
 
     def _there(self, array: NDArray[Any]) -> Tensor:
         """An array where the projector's images are."""
         return torch.from_numpy(array).to(self._device)
-
-
-def _scores_on_all_cores(similarity: Similarity, images: Tensor) -> Tensor:
-    """`scores_by_autograd`, each pose on one core and alone: rounding does not depend on how many cores there are."""
-    found = torch.empty(images.shape[:2], dtype=torch.float64)
-
-    def compare(pose: int) -> None:
-        found[pose] = scores_by_autograd(similarity, images[pose : pose + 1])[0]
-
-    run_all(compare, range(len(images)))
-    return found

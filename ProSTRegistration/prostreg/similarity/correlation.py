@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from prostreg.compilation import KERNELS_AVAILABLE
-from prostreg.similarity.selection import Scorer, scorer_by_torch
+from prostreg.similarity.selection import Scorer
+from prostreg.similarity.torch_scorer import TorchScorer
 
 FLAT = 1e-12
 """Variance below which an image counts as flat, relative to its mean square."""
@@ -31,6 +32,8 @@ class PatchGradNcc:
 
     DAMPING = 0.05
     LEAST_COVER = 0.5
+    MOST_CORRELATION: float | None = None
+    """None: correlations are summed as they are."""
 
     def __init__(self, fixed: Tensor, mask: Tensor, radius: int, stride: int = 1) -> None:
         self.edge = min(2 * radius + 1, *fixed.shape)
@@ -52,14 +55,16 @@ class PatchGradNcc:
     def scorer(self) -> Scorer:
         """Scores compiled for the CPU, on all cores; by torch where kernels cannot be compiled."""
         if not KERNELS_AVAILABLE:
-            return scorer_by_torch(self)
+            return TorchScorer(self)
+        from prostreg.similarity.patch_moments import PatchedXRay
         from prostreg.similarity.scorer import CompiledScorer
 
         return CompiledScorer(
-            (
+            PatchedXRay(
                 self.weight.numpy(), self.fixed[0].numpy(), self.fixed_mean[0].numpy(), self.fixed_variance[0].numpy(),
                 self.inverse_cover[0, 0].numpy(), self.counts[0, 0].numpy(), self.edge, self.stride, self.DAMPING, FLAT,
-            )
+            ),
+            self.MOST_CORRELATION,
         )  # fmt: skip
 
     def confirmed_structure(self, moving: Tensor) -> Tensor:

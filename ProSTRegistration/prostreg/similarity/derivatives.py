@@ -7,15 +7,7 @@ from torch import Tensor
 
 from prostreg.similarity.correlation import FLAT, PatchGradNcc, sobel_gradients
 from prostreg.similarity.selection import Similarity
-
-
-def scores_by_autograd(similarity: Similarity, images: Tensor) -> Tensor:
-    """Scores and derivatives (n, 7) of DRRs with derivatives (n, 7, h, w), float64: of any similarity."""
-    drrs = images[:, 0].contiguous().requires_grad_()
-    scores = similarity(drrs)
-    (per_pixel,) = torch.autograd.grad(scores.sum(), drrs)
-    derivatives = images[:, 1:].flatten(2).double() @ per_pixel.flatten(1).double()[..., None]
-    return torch.cat([scores.detach().double()[:, None], derivatives[..., 0]], dim=1)
+from prostreg.similarity.torch_scorer import scores_by_autograd
 
 
 @torch.no_grad()

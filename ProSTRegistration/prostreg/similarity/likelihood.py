@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from prostreg.similarity.correlation import PatchGradNcc, block_sums
-from prostreg.similarity.selection import Scorer, scorer_by_torch
 
 
 class PatchLikelihood(PatchGradNcc):
@@ -17,14 +16,10 @@ class PatchLikelihood(PatchGradNcc):
     that is brought into the image, and so is for comparing neighbours of a pose that was found, not for searching.
     """
 
-    MOST_CORRELATION = 0.98
+    MOST_CORRELATION: float | None = 0.98
 
     def __call__(self, moving: Tensor) -> Tensor:
         return self._likelihoods(moving).sum(dim=(1, 2))
-
-    def scorer(self) -> Scorer:
-        """Scores by the same formula as `__call__`."""
-        return scorer_by_torch(self)
 
     def block_shares(self, moving: Tensor, centre: Tensor) -> Tensor:
         """The shares (n, blocks) that each patch-wide block adds to the scores; they need no ``centre``."""

@@ -1,32 +1,38 @@
-"""Patch-GradNCC of many DRRs at once, compiled for the CPU and shared out to all cores."""
+"""Patch-GradNCC and its likelihood of many DRRs at once, compiled for the CPU and shared out to all cores."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from prostreg.parallel import share_out
-from prostreg.similarity.patch_scores import patch_grad_ncc_scores
+from prostreg.parallel import run_all, share_out
+from prostreg.similarity.patch_moments import PatchedXRay
+from prostreg.similarity.patch_scores import fill_scores
+from prostreg.similarity.patch_slopes import fill_scores_and_derivatives
 
 
 class CompiledScorer:
-    """Scores (n,) of DRRs (n, h, w) against one X-ray.
+    """A `Scorer` for one X-ray.
 
     Args:
-        constants: what `patch_scores.patch_grad_ncc_scores` knows of the X-ray.
+        xray: what the kernels know of it.
+        most_correlation: where the likelihood is cut off; None for Patch-GradNCC.
     """
 
-    def __init__(self, constants: tuple[Any, ...]) -> None:
-        self._constants = constants
+    def __init__(self, xray: PatchedXRay, most_correlation: float | None) -> None:
+        self._xray, self._most_correlation = xray, most_correlation
 
     def __call__(self, images: Tensor) -> NDArray[np.float64]:
         drrs, scores = images.numpy(), np.empty(len(images))
-
-        def work(part: slice) -> None:
-            patch_grad_ncc_scores(drrs[part], *self._constants, scores[part])
-
-        share_out(work, len(images))
+        share_out(lambda part: fill_scores(drrs[part], self._xray, self._most_correlation, scores[part]), len(images))
         return scores
+
+    def with_derivatives(self, images: Tensor) -> NDArray[np.float64]:
+        drrs, found = images.numpy(), np.empty(images.shape[:2])
+
+        def compare(pose: int) -> None:
+            fill_scores_and_derivatives(drrs[pose], self._xray, self._most_correlation, found[pose])
+
+        run_all(compare, range(len(images)))
+        return found

@@ -6,14 +6,20 @@ from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from prostreg.choices import SIMILARITIES, loaded
 
-Scorer = Callable[[Tensor], NDArray[np.float64]]
-"""Scores (n,) of DRRs (n, h, w), without derivatives."""
+
+class Scorer(Protocol):
+    """Scores DRRs against one X-ray, in numbers that have left the device."""
+
+    def __call__(self, images: Tensor) -> NDArray[np.float64]:
+        """Scores (n,) of DRRs (n, h, w), without derivatives."""
+
+    def with_derivatives(self, images: Tensor) -> NDArray[np.float64]:
+        """Scores and derivatives (n, 7) of DRRs with their six derivatives (n, 7, h, w)."""
 
 
 class Similarity(Protocol):
@@ -32,7 +38,7 @@ class Similarity(Protocol):
         """
 
     def scorer(self) -> Scorer:
-        """The quickest way to many scores on the CPU."""
+        """The quickest way to scores on the CPU, with derivatives and without."""
 
 
 MakeSimilarity = Callable[[Tensor, Tensor, int, int], Similarity]
@@ -43,14 +49,3 @@ def similarity_called(name: str) -> MakeSimilarity:
     """The similarity of that name, one of SIMILARITIES."""
     made: MakeSimilarity = loaded(SIMILARITIES[name])
     return made
-
-
-def scorer_by_torch(similarity: Similarity) -> Scorer:
-    """Scores wherever the DRRs and the X-ray are; only the numbers leave that device."""
-
-    def scores(images: Tensor) -> NDArray[np.float64]:
-        with torch.no_grad():
-            found: NDArray[np.float64] = similarity(images).cpu().numpy().astype(np.float64)
-        return found
-
-    return scores

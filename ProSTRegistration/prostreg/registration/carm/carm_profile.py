@@ -11,10 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from prostreg.geometry.carm_change import changed_carm, hiding_pose
 from prostreg.geometry.chart import PoseChart
+from prostreg.geometry.frames import Matrix
 from prostreg.registration.expected_error import (
     LEAST_STIFFNESS,
     REDUCTIONS,
@@ -82,13 +84,15 @@ class _Place:
         score: there.
         moved: (6,) parameters in the chart at the pose that hides the change.
         parameters: (6,) of the same pose in the chart at the pose that was found.
-        images: its DRR in each view.
+        world_from_volume: that pose (4, 4).
+        objective: under the changed C-arm.
     """
 
     score: float
     moved: Array
     parameters: Array
-    images: list[NDArray[np.float32]]
+    world_from_volume: Matrix
+    objective: Objective
 
 
 def carm_profile(objective: Objective, chart: PoseChart, pose_steps: Array, centre: Array) -> CArmProfile:
@@ -166,7 +170,7 @@ class _Climb:
         score += float(gradient * self._steps @ step + step @ self._curvature @ step / 2)
         moved = moved + step * self._steps
         world_from_volume = hidden.world_from_volume_at(moved)[0]
-        return _Place(score, moved, chart.parameters_of(world_from_volume), objective.images(world_from_volume))
+        return _Place(score, moved, chart.parameters_of(world_from_volume), world_from_volume, objective)
 
     def _step(self, gradient: Array) -> Array:
         """Newton's step (6,), in steps, and shorter where that would be a guess."""
@@ -176,6 +180,8 @@ class _Climb:
 
 def _pulls(objective: Objective, origin: _Place, ahead: list[_Place], behind: list[_Place]) -> Array:
     """Derivative (blocks, 3) of each block's part of the best score, per step."""
-    per_view = [np.stack(images) for images in zip(*(place.images for place in [*ahead, *behind]), strict=True)]
-    shares = objective.image_block_shares(per_view, origin.images)
+    places = [origin, *ahead, *behind]
+    images = zip(*(place.objective.images(place.world_from_volume[None]) for place in places), strict=True)
+    per_view = [torch.cat(drrs) for drrs in images]
+    shares = objective.block_shares([drrs[1:] for drrs in per_view], [drrs[:1] for drrs in per_view])
     return np.asarray((shares[:3] - shares[3:]).T / 2)

@@ -23,7 +23,8 @@ from prostreg.json_fields import json_object
 from prostreg.projector.cuda_driver import PTX, driver_version
 from prostreg.projector.selection import make_projector
 from prostreg.similarity.correlation import PatchGradNcc
-from prostreg.similarity.derivatives import scores_by_autograd, scores_in_one_pass
+from prostreg.similarity.derivatives import scores_in_one_pass
+from prostreg.similarity.torch_scorer import scores_by_autograd
 
 LEAST_CAPABILITY = (7, 5)
 """Turing: what the kernels are compiled for."""
