@@ -228,3 +228,22 @@ def test_labels_that_are_a_ct(tmp_path: Path) -> None:
     sitk.WriteImage(itk_image(blob(np.float32), UPRIGHT), str(tmp_path / "labels.nrrd"))
     with pytest.raises(InputError, match="no label map"):
         read_labels(tmp_path / "labels.nrrd")
+
+
+@pytest.mark.parametrize("value", [0.5, np.nan, np.inf, 1e300, 2.0**31])
+def test_numbers_that_no_label_has(tmp_path: Path, value: float) -> None:
+    values = np.zeros(SIZE[::-1])
+    values[1, 1, 1] = value
+    sitk.WriteImage(itk_image(values, UPRIGHT), str(tmp_path / "labels.nrrd"))
+    with pytest.raises(InputError, match="no label map"):
+        read_labels(tmp_path / "labels.nrrd")
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint32, np.int64, np.float32])
+def test_labels_of_every_kind(tmp_path: Path, kind: type[np.generic]) -> None:
+    values = np.zeros(SIZE[::-1], kind)
+    values[1, 1, 1] = 77
+    sitk.WriteImage(itk_image(values, UPRIGHT), str(tmp_path / "labels.nrrd"))
+    read = read_labels(tmp_path / "labels.nrrd").values
+    assert read.dtype == np.int32
+    np.testing.assert_array_equal(read, values)

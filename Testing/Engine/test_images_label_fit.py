@@ -102,6 +102,17 @@ def test_labels_a_little_beside_their_bone_are_doubted(phantom):
     assert re.search(r"better when moved [567] mm to the patient's left:", fit.doubt() or "")
 
 
+def test_each_anatomy_of_a_ct_has_its_own_answer(phantom):
+    made = masks(phantom)
+    there = np.roll(made["vertebra"], 6, axis=2)
+    first = label_fit(phantom.ct, made["vertebra"])
+    assert label_fit(phantom.ct, there).offset_mm[0] < -5
+    again = label_fit(phantom.ct, made["vertebra"])
+    assert again is not first
+    np.testing.assert_array_equal(again.offset_mm, first.offset_mm)
+    assert label_fit(phantom.ct, made["vertebra"]) is again
+
+
 def test_a_ct_without_edges_says_nothing(phantom):
     flat = phantom.ct.with_values(np.full_like(phantom.ct.values, 40.0))
     fit = label_fit(flat, phantom.labels.values > 0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -144,3 +147,20 @@ def test_footprint_score_is_high_at_the_truth_and_counts_patches(scene):
     assert wrong.score < 0.5 * right.score
     assert right.patches > 5
     assert gone.patches == 0
+
+
+def test_libraries_that_are_slow_to_import_come_while_something_else_is_done() -> None:
+    source = """
+import sys, threading
+from prostreg.registration.registering import register
+slow = ("cma", "torch._dynamo")
+assert not set(slow) & set(sys.modules)
+from prostreg.search.libraries import begin_to_load
+begin_to_load()
+for thread in threading.enumerate():
+    if thread.name == "prostreg-libraries":
+        thread.join()
+assert set(slow) <= set(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -23,6 +23,7 @@ from prostreg.registration.registering import register
 from prostreg.registration.result import Result
 from prostreg.registration.start import start_pose
 from prostreg.registration.weights_choice import model_to_ask
+from prostreg.search.libraries import begin_to_load
 from prostreg.spoken_numbers import percent, tenths
 
 ReadCase = Callable[[Path], Case]
@@ -41,6 +42,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
     paths = list(arguments.cases)
     if told is not None:
         read, paths = lambda _: told_case(told), [arguments.out / str(told["name"]) / CASE_FILE]
+    if config is not None and (told is not None or all(path.exists() for path in paths)):
+        begin_to_load()
     usable = _check_cases(paths, read, arguments.out, config, of_cases)
     if faults or not usable:
         faults.extend(of_cases.faults)

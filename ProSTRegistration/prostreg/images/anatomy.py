@@ -129,14 +129,15 @@ def anatomy_bounds(
     Raises:
         InputError: the mask is empty.
     """
-    if not mask.any():
+    slices = np.flatnonzero(mask.any(axis=(1, 2)))
+    if len(slices) == 0:
         raise InputError("The anatomy mask is empty: choose labels or a threshold that select something.")
+    flattened = np.any(mask[slices[0] : slices[-1] + 1], axis=0)
+    columns, rows = np.flatnonzero(flattened.any(axis=0)), np.flatnonzero(flattened.any(axis=1))
     first, size = [], []
-    for axis in (2, 1, 0):
-        others = tuple(a for a in range(3) if a != axis)
-        occupied = np.flatnonzero(mask.any(axis=others))
+    for occupied, count in zip((columns, rows, slices), mask.shape[::-1], strict=True):
         low = max(int(occupied[0]) - margin_voxels, 0)
-        high = min(int(occupied[-1]) + margin_voxels, mask.shape[axis] - 1)
+        high = min(int(occupied[-1]) + margin_voxels, count - 1)
         first.append(low)
         size.append(high - low + 1)
     return (first[0], first[1], first[2]), (size[0], size[1], size[2])

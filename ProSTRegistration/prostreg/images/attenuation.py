@@ -52,7 +52,7 @@ def moving_volume(
     margin_voxels = math.ceil(margin_mm / float(ct.spacing_mm.min()))
     first, size = anatomy_bounds(anatomy, margin_voxels)
     cropped = ct.cropped(first, size)
-    inside = ct.with_values(anatomy.astype(np.float32)).cropped(first, size).values
+    inside = ct.with_values(anatomy.view(np.uint8)).cropped(first, size).values
     surroundings = attenuation_from_hu(np.array([surroundings_hu], dtype=np.float32))
     excess = np.maximum(attenuation_from_hu(cropped.values) - surroundings, np.float32(0.0))
     return cropped.with_values(excess * inside)

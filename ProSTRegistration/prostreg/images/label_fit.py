@@ -7,6 +7,7 @@ the surface, is known for all offsets at once: the surface's normals are correla
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,13 +82,26 @@ class LabelFit:
         return self.here < share * self.best and float(np.linalg.norm(self.offset_mm)) > FAR_MM
 
 
+_last_fits: WeakKeyDictionary[Volume, tuple[ReferenceType[NDArray[np.bool_]], LabelFit]] = WeakKeyDictionary()
+
+
 def label_fit(ct: Volume, anatomy: NDArray[np.bool_]) -> LabelFit:
     """The fit of labels where they lie, and where they would fit best.
+
+    It is asked for when a case is read and again of its result: a CT's last answer is kept as long as both arrays are.
 
     Args:
         ct: HU.
         anatomy: not empty, in the CT's grid.
     """
+    asked, fit = _last_fits.get(ct, (None, None))
+    if fit is None or asked is None or asked() is not anatomy:
+        fit = _label_fit(ct, anatomy)
+        _last_fits[ct] = ref(anatomy), fit
+    return fit
+
+
+def _label_fit(ct: Volume, anatomy: NDArray[np.bool_]) -> LabelFit:
     hu, inside = _on_coarse_grid(ct, anatomy)
     if min(inside.shape) < 3:
         return LabelFit(0.0, 0.0, np.zeros(3))

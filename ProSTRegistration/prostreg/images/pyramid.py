@@ -6,6 +6,7 @@ A block of f voxels has its centre at ``i = f i' + (f - 1) / 2``, so that ``i' =
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,12 +58,15 @@ def block_means(image: NDArray[np.float64], factor: int) -> NDArray[np.float64]:
     return np.asarray(padded.reshape(rows, factor, columns, factor).mean(axis=(1, 3)))
 
 
-def _zero_filled_means(values: NDArray[np.float32], factors: Sequence[int]) -> NDArray[np.float32]:
+def _zero_filled_means(values: NDArray[Any], factors: Sequence[int]) -> NDArray[np.float32]:
     """Means over blocks, ``factors`` along each axis; the remainder is filled up with zeros."""
     for axis, factor in enumerate(factors):
         if factor == 1:
             continue
-        starts = np.arange(0, values.shape[axis], factor)
-        sums = np.add.reduceat(values, starts, axis=axis, dtype=np.float32)
-        values = np.asarray(sums / np.float32(factor), dtype=np.float32)
+        lines = np.moveaxis(values, axis, 0)
+        sums = lines[::factor].astype(np.float32)
+        for place in range(1, factor):
+            more = lines[place::factor]
+            sums[: len(more)] += more
+        values = np.moveaxis(sums / np.float32(factor), 0, axis)
     return np.ascontiguousarray(values, dtype=np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pydicom
@@ -24,6 +24,8 @@ from prostreg.images.volume import Volume
 
 ORTHOGONAL_TOLERANCE = 1e-3
 
+_INT32 = np.iinfo(np.int32)
+
 
 def read_ct(path: Path) -> Volume:
     """Reads a CT in HU from NIfTI, NRRD, MHA/MHD or a folder with one DICOM series.
@@ -36,7 +38,7 @@ def read_ct(path: Path) -> Volume:
         InputError: lists every fault of the file.
     """
     path = Path(path)
-    volume = read_dicom_series(path) if path.is_dir() else _read_volume(path, "The CT")
+    volume = read_dicom_series(path) if path.is_dir() else _read_scan(path)
     faults = FaultList()
     faults.extend(unit_faults(volume.values, f"The CT {path.name}"))
     faults.raise_if_any()
@@ -57,18 +59,31 @@ def read_labels(path: Path) -> Volume:
         raise InputError(f"The labels {path} are a folder: give a NIfTI, NRRD, MHA or DICOM SEG file.")
     if path.is_file() and image_suffix(path) not in SUFFIXES and is_dicom(path):
         return read_dicom_segmentation(path)
-    volume = _read_volume(path, "The labels")
-    whole = np.rint(volume.values)
-    if not np.isfinite(volume.values).all() or not np.array_equal(whole, volume.values):
+    values, volume_from_index = _read_grid(path, "The labels")
+    if not _are_labels(values):
         raise InputError(
             f"The labels {path.name} are no label map: they contain values that are not whole numbers. "
             "Give the segmentation, not the CT or a probability map."
         )
-    return Volume(cast(NDArray[np.float32], whole.astype(np.int32)), volume.volume_from_index)
+    return Volume(cast(NDArray[np.float32], values.astype(np.int32)), volume_from_index)
 
 
-def _read_volume(path: Path, what: str) -> Volume:
-    """Reads one file with a 3D scalar image; float32."""
+def _are_labels(values: NDArray[Any]) -> bool:
+    """True for whole numbers of 32 bits; of kinds that hold nothing else, without looking at each."""
+    if np.can_cast(values.dtype, np.int32):
+        return True
+    if not ((values >= _INT32.min) & (values <= _INT32.max)).all():
+        return False
+    return values.dtype.kind != "f" or np.array_equal(np.rint(values), values)
+
+
+def _read_scan(path: Path) -> Volume:
+    values, volume_from_index = _read_grid(path, "The CT")
+    return Volume(as_float32(values), volume_from_index)
+
+
+def _read_grid(path: Path, what: str) -> tuple[NDArray[Any], Matrix]:
+    """Values of a file with a 3D scalar image, of the kind that is stored, and volume_from_index in RAS."""
     name = f"{what} {path.name}"
     image = _header(path, what)
     faults = FaultList()
@@ -87,7 +102,7 @@ def _read_volume(path: Path, what: str) -> Volume:
     volume_from_index = ras_from_lps(np.eye(4) if image.lps_from_index is None else image.lps_from_index)
     faults.extend(orthogonality_faults(volume_from_index, name))
     faults.raise_if_any()
-    return Volume(as_float32(read_values(image, name)), volume_from_index)
+    return read_values(image, name), volume_from_index
 
 
 def _header(path: Path, what: str) -> StoredImage:

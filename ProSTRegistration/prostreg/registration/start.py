@@ -27,9 +27,9 @@ ISOCENTRE_SHARE = 0.61
 
 def anatomy_points_mm(case: Case) -> NDArray[np.float64]:
     """Voxel centres (n, 3) of the anatomy in the volume frame, thinned to a few thousand."""
-    places = np.argwhere(case.anatomy)
-    thinned = places[:: max(1, len(places) // 4000)]
-    return transform_points(case.ct.volume_from_index, thinned[:, ::-1])
+    places = np.flatnonzero(case.anatomy)
+    thinned = np.unravel_index(places[:: max(1, len(places) // 4000)], case.anatomy.shape)
+    return transform_points(case.ct.volume_from_index, np.stack(thinned[::-1], axis=1))
 
 
 def anatomy_centre_mm(points_mm: NDArray[np.float64]) -> NDArray[np.float64]:

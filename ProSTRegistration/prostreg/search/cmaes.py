@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import cma
 import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.geometry.chart import PoseChart
 from prostreg.search.candidate import Candidate
 from prostreg.search.objective import Objective
+
+if TYPE_CHECKING:
+    import cma
 
 PRIOR_WEIGHT = 0.02
 """What a pose loses for lying one spread from the start in every parameter, as in R. B. Grupp et al., "Automatic
@@ -66,6 +69,8 @@ def cmaes_search(
 def _strategy(
     start: NDArray[np.float64], population: int, generations: int, rng: np.random.Generator
 ) -> cma.CMAEvolutionStrategy:
+    import cma  # takes a second: see `libraries`
+
     options = {
         "popsize": population,
         "maxiter": generations,

@@ -33,6 +33,7 @@ from prostreg.registration.memory_need import registration_bytes
 from prostreg.registration.registering import register
 from prostreg.registration.result import Progress
 from prostreg.samples.sample_files import KINDS, make_sample
+from prostreg.search.libraries import begin_to_load
 from prostreg.worker.anatomy_request import AnatomyRequest
 from prostreg.worker.fields import Fields
 from prostreg.worker.loaded import Recent
@@ -166,6 +167,7 @@ class Commands:
         views = tuple(self._views.get(view_id, "view") for view_id in view_ids)
         case = Case(name, ct, anatomy, views, initial)
         refuse_too_large(registration_bytes(case, config), "The registration")
+        begin_to_load()
 
         def on_progress(progress: Progress) -> None:
             tell({**progress.__dict__, "world_from_volume": progress.world_from_volume.tolist()})

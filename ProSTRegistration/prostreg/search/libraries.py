@@ -1,0 +1,18 @@
+"""Libraries of the search that take a second or two to import: loaded while the first case is read."""
+
+from __future__ import annotations
+
+import threading
+
+import torch
+
+
+def begin_to_load() -> None:
+    """Begins to load them in a thread of its own; whoever needs one sooner waits for it as for any import."""
+    threading.Thread(target=_load, name="prostreg-libraries").start()
+
+
+def _load() -> None:
+    import cma  # noqa: F401  draws figures, and so brings all that draws
+
+    torch.optim.LBFGS([torch.zeros(1, requires_grad=True)])  # the first optimiser brings torch's compiler
