@@ -9,8 +9,10 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 from PIL import Image
 
+from DicomFiles import write_ct
 from prostreg.cli.main import main
 from prostreg.geometry.standard_views import standard_view
+from prostreg.images.reading import read_ct
 from prostreg.images.xray_reading import read_xray_image
 
 CAMERA = {"K": [[500, 0, 47.5], [0, 500, 39.5], [0, 0, 1]], "size": [96, 80], "spacing_mm": [2.0, 2.0]}
@@ -117,3 +119,19 @@ def test_what_does_not_fit_is_said(folder, tmp_path, capsys, changes, words):
     assert main(arguments(folder, tmp_path / "x.tif", **files)) == 2
     assert words in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["simulate", "drr"])
+def test_what_is_odd_about_the_ct_is_said(folder, tmp_path, capsys, command):
+    for number, pixels in enumerate(np.random.default_rng(5).integers(0, 1500, (4, 16, 16)).astype(np.uint16)):
+        write_ct(tmp_path / "ct" / f"{number}", pixels, [0, 0, 2.0 * number], Modality="OT")
+    sitk.WriteImage(sitk.GetImageFromArray(np.arange(96 * 80, dtype=np.uint16).reshape(80, 96)), tmp_path / "xray.tif")
+    content = {"name": "odd", "ct": "ct", "views": [{"image": "xray.tif", "camera": CAMERA}]}
+    case = tmp_path / "case.json"
+    case.write_text(json.dumps(content))
+    given = {"simulate": [tmp_path / "ct", "--camera", case], "drr": [case]}[command]
+    pose = standard_view("AP", tuple(read_ct(tmp_path / "ct").centre_mm), 600.0)
+    np.savetxt(tmp_path / "pose.txt", pose)
+    words = [command, *given, "--pose", tmp_path / "pose.txt", "--out", tmp_path / "out.tif"]
+    assert main([str(word) for word in words]) == 0, capsys.readouterr()
+    assert "Note: The slices in ct are stored as OT and not as CT" in capsys.readouterr().err

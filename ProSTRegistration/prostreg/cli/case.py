@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     told = [[asdict(number) for number in view.told] for view in case.views]
     lines = [
         *(line for n, view in enumerate(case.views, start=1) for line in _lines(view.told, n)),
-        *(note for view in case.views for note in view.notes),
+        *case.notes,
         f"{picture} shows what is taken of each X-ray: its polarity, what is left out, and metal.",
         str(path),
         f"Register it with: prostreg register {path} --out DIR",

@@ -43,6 +43,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
             " view's extrinsic, the wrong way round (camera from world is needed), or in metres?"
         )
     _write_image(arguments.out, drr, carm.detector_spacing_mm)
+    for note in case.notes:
+        say(f"Note: {note}")
     say(f"{carm.width} x {carm.height} pixels in {seconds:.2f} s with {projector.name} -> {arguments.out}")
     report = {
         "image": str(arguments.out),
@@ -51,6 +53,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
         "view": arguments.view,
         "projector": projector.name,
         "seconds": seconds,
+        "warnings": list(case.notes),
     }
     return Outcome(ExitCode.DONE, report)
 

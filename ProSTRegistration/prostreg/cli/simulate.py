@@ -51,6 +51,9 @@ def run(arguments: argparse.Namespace) -> Outcome:
     seconds = time.perf_counter() - started
     _write_image(arguments.out, xray, inputs.carm.detector_spacing_mm)
     width, height = inputs.carm.size
+    notes = [] if inputs.ct.note is None else [inputs.ct.note]
+    for note in notes:
+        say(f"Note: {note}")
     say(f"{width} x {height} pixels, {xray.pixels.dtype}, {xray.polarity}, in {seconds:.1f} s -> {arguments.out}")
     report = {
         "image": str(arguments.out),
@@ -61,6 +64,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
         "seed": arguments.seed,
         "settings": inputs.settings.to_dict(),
         "seconds": seconds,
+        "warnings": notes,
     }
     return Outcome(ExitCode.DONE, report)
 

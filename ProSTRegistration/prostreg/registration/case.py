@@ -67,3 +67,9 @@ class Case:
     truth_world_from_volume: Matrix | None = None
     landmarks_mm: NDArray[np.float64] | None = None
     files: CaseFiles | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on the CT's and the X-rays' files that whatever is made of them shall repeat."""
+        of_ct = () if self.ct.note is None else (self.ct.note,)
+        return (*of_ct, *(note for view in self.views for note in view.notes))

@@ -226,7 +226,7 @@ class _Run:
             mtre_mm=mtre_mm(self._case, pose),
             config=self._config.to_dict(),
             versions=versions(),
-            warnings=_notes(self._case),
+            warnings=self._case.notes,
             stopped=stopped,
             reasons=(*verdict.reasons, *polarity_reasons(polarities, verdict.status == "accepted")),
             evidence=evidence.to_dict(),
@@ -236,11 +236,6 @@ class _Run:
             weights=self._weights,
             polarities=polarities,
         )
-
-
-def _notes(case: Case) -> tuple[str, ...]:
-    of_ct = () if case.ct.note is None else (case.ct.note,)
-    return (*of_ct, *(note for view in case.views for note in view.notes))
 
 
 def _planned_restarts(config: RegistrationConfig) -> int:
