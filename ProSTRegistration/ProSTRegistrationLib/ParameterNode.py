@@ -27,7 +27,7 @@ class Method(enum.Enum):
     def label(self) -> str:
         """The panel's word for it."""
         return {
-            Method.AUTO: _("Automatic: search until it convinces"),
+            Method.AUTO: _("Automatic: until it convinces"),
             Method.CMAES: _("One CMA-ES run"),
             Method.PROST: _("Learned similarity (ProST)"),
             Method.PROST_CMAES: _("ProST, then CMA-ES"),

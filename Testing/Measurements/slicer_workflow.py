@@ -25,10 +25,8 @@ import numpy as np
 from Heartbeat import Heartbeat
 
 from ProSTRegistrationLib.Nodes.Attempts import attempts
-from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
 from ProSTRegistrationLib.SampleDataSets import loadSampleCase
-from SlicerFacade.Driving import Driver
-from SlicerFacade.Installation import installed
+from SlicerFacade.Opening import openedModule
 
 from PySide6 import QtWidgets  # isort: skip  (after the facade, which chooses how enums are)
 
@@ -39,10 +37,7 @@ DRAG_S = 8.0
 def main() -> None:
     arguments = _arguments()
     report: dict[str, object] = {}
-    with HeadlessScene() as headless, installed(headless) as facade, tempfile.TemporaryDirectory() as folder:
-        driver = Driver(facade)
-        panel = driver.load(ROOT / "ProSTRegistration" / "ProSTRegistration.py").panel
-        facade.mainWindow.resize(1600, 1000)
+    with openedModule(1600, 1000) as (facade, driver, panel), tempfile.TemporaryDirectory() as folder:
         _loadSample(driver, panel, arguments, report)
         _drag(driver, panel, report)
         _register(driver, panel, arguments.registrations, report)
@@ -53,7 +48,7 @@ def main() -> None:
             _adapt(driver, panel, arguments.adapt_seconds, report)
         scene = Path(folder) / "scene.mrb"
         began = time.perf_counter()
-        assert headless.save(scene)
+        assert facade.headless.save(scene)
         report["save scene, s"] = round(time.perf_counter() - began, 1)
     print(json.dumps(report, indent=1))
 

@@ -103,7 +103,7 @@ class TestImages:
 
     def test_multi_frame(self, faults, ctNode, addVolume):
         cine = addVolume(np.zeros((7, 9, 9), dtype=np.uint8), name="Run")
-        expect(faults(ctNode, [cine]), "'Run', chosen as X-ray, has 7 frames or slices: take one frame")
+        expect(faults(ctNode, [cine]), "'Run', chosen as X-ray, has 7 frames or slices: choose a frame")
 
     def test_without_geometry(self, faults, ctNode, addVolume):
         expect(faults(ctNode, [addVolume(np.zeros((1, 9, 9), dtype=np.uint8), name="New")]), "'New' has no C-arm")

@@ -309,5 +309,5 @@ def registered(driver, patient):
     driver.pump(lambda: not panel.logic.isBusy, PATIENCE_S)
     driver.pump(0.1)
     assert "Trusted" in panel.ui.verdictLabel.text, panel.ui.progressLabel.text
-    panel.headings.fold(False)
+    panel.headings.fold(0)
     return panel, ct, xray

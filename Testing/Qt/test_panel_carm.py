@@ -22,6 +22,7 @@ def fresh(driver, patient, addVolume):
 
 def placedAs(driver, panel, xray):
     driver.click(panel.ui.placeButton)
+    panel.headings.fold(0)
     return carmOf(xray).accuracy
 
 
@@ -32,7 +33,7 @@ def test_values_of_a_usual_carm_count_as_guessed_and_typed_ones_as_told(driver, 
     driver.type(ui.primaryAngleSpinBox, "5")
     assert placedAs(driver, panel, xray) == "preset"
     driver.type(ui.sddSpinBox, "1010")
-    assert ui.accuracyComboBox.currentText.startswith("This C-arm's own")
+    assert ui.accuracyComboBox.currentText.startswith("Told")
     assert placedAs(driver, panel, xray) == "calibrated"
     driver.choose(ui.presetComboBox, "Mobile C-arm, 12 inch intensifier, 1024 px")
     assert placedAs(driver, panel, xray) == "preset"
@@ -42,7 +43,7 @@ def test_what_a_usual_carm_has_can_be_confirmed_and_changes_what_is_judged(drive
     panel, xray = fresh
     placedAs(driver, panel, xray)
     judged = panel.situation().judged
-    driver.choose(panel.ui.accuracyComboBox, "This C-arm's own: told or measured")
+    driver.choose(panel.ui.accuracyComboBox, "Told or measured")
     assert placedAs(driver, panel, xray) == "calibrated"
     assert judged.differences(panel.situation().judged) == ["carms"]
 
@@ -71,7 +72,7 @@ def test_values_that_are_not_used_yet_are_said_and_register_waits(driver, patien
         assert not ui.registerButton.enabled
         assert "Step 2" in ui.registerStatusLabel.text
         driver.type(box, before)
-        driver.choose(ui.accuracyComboBox, "This C-arm's own: told or measured")
+        driver.choose(ui.accuracyComboBox, "Told or measured")
         assert "not used yet" not in ui.carmStatusLabel.text
         assert ui.registerButton.enabled
     driver.type(ui.sddSpinBox, "0")

@@ -11,6 +11,7 @@ from ProSTRegistrationLib.Nodes.Landmarks import prepareLandmarkLists
 
 def assertUsable(driver, panel, ct, xray):
     """The panel works with good images: it can register, and a live DRR comes."""
+    panel.headings.fold(0)
     driver.choose(panel.ui.ctSelector, ct)
     driver.choose(panel.ui.anatomySelector, None)
     driver.choose(panel.ui.fluoroscopySelector, xray)

@@ -93,7 +93,7 @@ def test_nothing_is_cut_in_a_narrow_panel(driver, facade, patient):
         group.collapsed = False
     driver.pump(0.2)
     assert cutOff(area) == {}
-    panel.headings.fold()
+    panel.headings.fold(3)
     driver.pump(0.2)
     assert cutOff(area) == {}
 

@@ -41,7 +41,7 @@ def test_progress_and_the_last_line_stand_beside_a_button_that_cancels(driver, p
     assert ui.environmentButton.text == "Cancel"
     driver.click(ui.environmentButton)
     driver.pump(until=lambda: "cancelled" in ui.progressLabel.text)
-    driver.pump(until=lambda: ui.environmentButton.text == "Check")
+    driver.pump(until=lambda: ui.environmentButton.text == "Install...")
     assert ui.environmentLabel.text.startswith("Missing: torch (")
 
 

@@ -2,14 +2,20 @@
 
 from dataclasses import replace
 
+import numpy as np
+import slicer
 from PySide6 import QtWidgets
 
 from ProSTRegistrationLib.Nodes.Attempts import COLUMNS
 
 
-def highlighted(panel):
+def highlightedButtons(panel):
     buttons = panel.ui.imagesSection.parent().findChildren(QtWidgets.QPushButton)
-    return [button.objectName for button in buttons if button.styleSheet]
+    return [button for button in buttons if button.styleSheet]
+
+
+def highlighted(panel):
+    return [button.objectName for button in highlightedButtons(panel)]
 
 
 def test_from_a_cold_start_to_a_registration(driver, panelWidget, addVolume, bones):
@@ -22,6 +28,11 @@ def test_from_a_cold_start_to_a_registration(driver, panelWidget, addVolume, bon
     assert highlighted(panel) == ["placeButton"]
     driver.click(panel.ui.placeButton)
     assert highlighted(panel) == ["registerButton"]
+    assert [section.collapsed for section in (panel.ui.imagesSection, panel.ui.carmSection, panel.ui.startSection)] == [
+        True, True, False,
+    ]  # fmt: skip
+    panel.headings.fold(0)
+    driver.pump()
     driver.type(panel.ui.sddSpinBox, "1100")
     assert highlighted(panel) == ["placeButton"]
 
@@ -55,7 +66,34 @@ def test_after_a_result(driver, registered):
     table.SetCellText(0, COLUMNS.index("Decision"), "")
     table.SetCellText(0, COLUMNS.index("Status"), "uncertain")
     driver.click(panel.ui.acceptButton)
-    assert highlighted(panel) == [], "steps to try stand there"
+    first = panel.ui.nextStepsBox.findChildren(QtWidgets.QPushButton)[0]
+    assert highlightedButtons(panel) == [first]
+    driver.type(panel.ui.sddSpinBox, "1100")
+    assert highlighted(panel) == ["placeButton"]
+
+
+def test_a_start_that_the_xray_does_not_show_is_mended_before_a_search(driver, patient):
+    panel, ct, _xray = patient
+    pose = panel.scene.ct(ct)[1]
+    pose[:3, 3] += 400.0
+    panel.scene.setPose(ct, pose)
+    driver.pump()
+    assert highlighted(panel) == ["standardViewButton"]
+    driver.click(panel.ui.searchEverywhereCheckBox)
+    assert highlighted(panel) == ["registerButton"], "such a search needs no start"
+    driver.click(panel.ui.searchEverywhereCheckBox)
+    driver.click(panel.ui.standardViewButton)
+    assert highlighted(panel) == ["registerButton"]
+
+
+def test_an_image_that_is_no_xray_yet_is_made_one(driver, patient, addVolume):
+    panel, _ct, xray = patient
+    pixels = slicer.util.arrayFromVolume(xray)
+    driver.choose(panel.ui.fluoroscopySelector, addVolume(np.repeat(pixels, 3, axis=0), "Run"))
+    assert highlighted(panel) == ["frameButton"]
+    coloured = np.repeat(pixels[..., np.newaxis] // 16, 3, axis=-1).astype(np.uint8)
+    driver.choose(panel.ui.fluoroscopySelector, addVolume(coloured, "Colour", className="vtkMRMLVectorVolumeNode"))
+    assert highlighted(panel) == ["greyButton"]
 
 
 def test_nothing_is_next_while_something_runs(facade):
@@ -63,4 +101,4 @@ def test_nothing_is_next_while_something_runs(facade):
     from ProSTRegistrationLib.Panel.Situation import Situation
     from ProSTRegistrationLib.Panel.Validity import Validity
 
-    assert nextThing(replace(Situation(), isBusy=True), False, None, Validity()) == ""
+    assert nextThing(replace(Situation(), isBusy=True), False, False, None, Validity()) == ""

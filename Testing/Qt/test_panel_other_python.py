@@ -55,7 +55,7 @@ def test_a_python_is_chosen_tried_kept_and_given_up_again(driver, facade, ui, py
     assert ui.environmentButton.text == "Cancel"
     driver.pump(lambda: ui.environmentLabel.text.startswith("Ready: computing on the CPU"), PATIENCE_S)
     assert "a small DRR in " in ui.environmentLabel.text
-    assert ui.pythonButton.text == "Slicer's Python"
+    assert ui.pythonButton.text == "Back to Slicer's"
     assert slicer.app.userSettings().value("ProSTRegistration/EnginePython") == path
     driver.click(ui.environmentButton)
     driver.pump(lambda: ui.environmentLabel.text.startswith("Ready: computing on the CPU"), PATIENCE_S)

@@ -124,7 +124,7 @@ def test_what_to_try_next_goes_there(driver, facade, registered):
     reasons = "the X-ray looks mirrored"
     for column, text in (("Status", "uncertain"), ("Reasons", reasons), ("C-arm", "preset")):
         table.SetCellText(0, COLUMNS.index(column), text)
-    panel.headings.fold()
+    panel.headings.fold(3)
     panel.refresh()
     flip, carm = ui.nextStepsBox.findChildren(type(ui.acceptButton))[:2]
     assert flip.text.startswith("1. Flip")

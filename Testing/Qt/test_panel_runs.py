@@ -60,6 +60,7 @@ def test_drr_and_pictures_stay_when_the_frame_changes(driver, run):
     driver.pump()
     image = panel.parameters.fluoroscopy
     driver.click(panel.ui.placeButton)
+    panel.headings.fold(0)
     pose = panel.scene.ct(ct)[1]
     driver.pump(lambda: panel.scene.findOwned(image, "drr") is not None, PATIENCE_S)
     driver.type(panel.ui.frameSpinBox, 1)

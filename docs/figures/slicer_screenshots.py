@@ -19,10 +19,8 @@ warnings.simplefilter("ignore")
 
 from PIL import Image
 
-from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
 from ProSTRegistrationLib.Views.CheckLayout import CARM_VIEW, FLUOROSCOPY_VIEW, viewNode
-from SlicerFacade.Driving import Driver
-from SlicerFacade.Installation import installed
+from SlicerFacade.Opening import openedModule
 
 PATIENCE_S = 600.0
 WINDOW = (1560, 1000)
@@ -32,10 +30,7 @@ GAP = 8
 
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    with HeadlessScene() as headless, installed(headless) as facade:
-        driver = Driver(facade)
-        panel = driver.load(ROOT / "ProSTRegistration" / "ProSTRegistration.py").panel
-        facade.mainWindow.resize(*WINDOW)
+    with openedModule(*WINDOW) as (facade, driver, panel):
         driver.click(panel.ui.sampleButton)
         driver.pump(lambda: panel.ctNode is not None and panel.logic.live.shown >= 2, PATIENCE_S)
         driver.pump(1.0)

@@ -104,7 +104,7 @@ def report(device: str | None = None) -> EnvironmentReport:
     lacking = missing()
     if lacking:
         words = ", ".join(requirement.lackOf(_installed(requirement)) for requirement in lacking)
-        return EnvironmentReport(False, f"Missing: {words}")
+        return EnvironmentReport(False, f"Missing: {words}. It is installed when first needed, after asking.")
     torch = _short(importlib.metadata.version("torch"))
     if wanting():
         return EnvironmentReport(True, f"Ready, but slower: torch {torch}{place}, {SLOWER}")

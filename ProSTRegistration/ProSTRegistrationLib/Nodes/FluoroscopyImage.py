@@ -79,6 +79,11 @@ def sizeOf(volumeNode: vtkMRMLScalarVolumeNode | None) -> tuple[int, int]:
     return (0, 0) if image is None else (image.GetDimensions()[2], image.GetNumberOfScalarComponents())
 
 
+def isColoured(volumeNode: vtkMRMLScalarVolumeNode | None) -> bool:
+    """True for an image of several values per pixel."""
+    return sizeOf(volumeNode)[1] > 1
+
+
 def isOfRun(volumeNode: vtkMRMLScalarVolumeNode | None) -> bool:
     """True for an image that shows the frames of a sequence in turn: it loses all that was made of it at each step."""
     return volumeNode is not None and browserOf(volumeNode) is not None

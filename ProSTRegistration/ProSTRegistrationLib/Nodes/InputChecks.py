@@ -120,8 +120,8 @@ def _xrayFaults(node: vtkMRMLScalarVolumeNode, needsCArm: bool) -> list[str]:
         ]
     if _sliceCount(node) > 1:
         return [
-            f"'{name}', chosen as X-ray, has {_sliceCount(node)} frames or slices: take one frame of a run as an image"
-            " of its own; if it is a CT, choose it as CT."
+            f"'{name}', chosen as X-ray, has {_sliceCount(node)} frames or slices: choose a frame of the run and"
+            " press 'Use this frame'; if it is a CT, choose it as CT."
         ]
     faults = FaultList()
     if needsCArm or isPlaced(node):

@@ -51,6 +51,11 @@ def frameTotal(runNode: vtkMRMLScalarVolumeNode) -> int:
     return 0 if image is None else int(image.GetDimensions()[2])
 
 
+def isStack(volumeNode: vtkMRMLScalarVolumeNode | None) -> bool:
+    """True for grey slices of which one may be the X-ray."""
+    return sizeOf(volumeNode)[1] == 1 and frameTotal(volumeNode) > 1
+
+
 def isSurelyRun(volumeNode: vtkMRMLScalarVolumeNode | None, dicomDatabase: Any | None = None) -> bool:
     """True for a sequence of images, and for a volume whose DICOM file has as many frames as it has slices."""
     if volumeNode is None or frameTotal(volumeNode) < 2:

@@ -32,6 +32,7 @@ from ProSTRegistrationLib.Panel.Messages import (
     setVisible,
     showStatus,
 )
+from ProSTRegistrationLib.Panel.SectionHeadings import UP_TO_CARM
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
@@ -65,7 +66,7 @@ class CArmStep:
         ui = self._ui
         for name in (_("Own values"), *PRESETS):
             ui.presetComboBox.addItem(name)
-        own, tagged, usual = _("This C-arm's own: told or measured"), _("From DICOM"), _("Guessed: a usual C-arm's")
+        own, tagged, usual = _("Told or measured"), _("From DICOM"), _("Guessed")
         for words in (own, tagged, usual):
             ui.accuracyComboBox.addItem(words)
         self._boxes = (
@@ -114,6 +115,8 @@ class CArmStep:
             self._shown = None
             self._panel.start.startWhereThePatientLies()
             self._panel.check.showViews()
+            if self._panel.situation().isReady:
+                self._panel.headings.fold(UP_TO_CARM)
         self._panel.refreshSoon()
 
     def closeScene(self) -> None:

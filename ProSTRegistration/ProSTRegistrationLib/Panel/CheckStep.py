@@ -81,7 +81,7 @@ class CheckStep:
         shown = self.shown()
         startedBy = panel.parameters.startedBy or _("as loaded")
         self._views.refresh(situation, placeWords(shown, validityOf(shown, situation), startedBy))
-        missing = "" if known else _("Register first; then judge the overlay here.")
+        missing = "" if known or situation.isBusy else _("Register first; then judge the overlay here.")
         if self._fault:
             showStatus(ui.checkStatusLabel, self._fault, FAULT_STYLE)
         else:

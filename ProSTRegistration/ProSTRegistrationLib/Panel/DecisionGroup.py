@@ -32,7 +32,8 @@ class DecisionGroup:
 
     def __init__(self, panel: Panel, check: CheckStep) -> None:
         self._panel, self._ui, self._check = panel, panel.ui, check
-        self._nextSteps, self._nextThing = NextSteps(panel.ui), NextThing(panel.ui)
+        self._nextSteps = NextSteps(panel.ui)
+        self._nextThing = NextThing(panel.ui, self._nextSteps.first)
         ui = self._ui
         ui.acceptButton.connect("clicked(bool)", lambda checked: self._acceptOrShow())
         ui.rejectButton.connect("clicked(bool)", lambda checked: self._decide("rejected"))
@@ -62,7 +63,8 @@ class DecisionGroup:
             label.text = text
             setVisible(label, bool(text))
         setVisible(ui.saveButton, isKept)
-        self._nextThing.show(nextThing(situation, self._panel.carm.isDraft, shown, validity))
+        isDraft, isMissed = self._panel.carm.isDraft, self._panel.start.isMissed
+        self._nextThing.show(nextThing(situation, isDraft, isMissed, shown, validity))
         isOpen = shown is not None and isCurrent and not isKept and shown["status"] != "accepted"
         self._nextSteps.show(nextSteps(shown, situation) if shown is not None and isOpen else [])
 

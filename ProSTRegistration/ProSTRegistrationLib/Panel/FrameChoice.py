@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import slicer
 
-from ProSTRegistrationLib.Nodes.FluoroscopyImage import sizeOf
 from ProSTRegistrationLib.Nodes.RunFrames import (
     FRAME_ROLE,
     frameImage,
     frameOf,
     frameTotal,
+    isStack,
     isSurelyRun,
     runOf,
     showFrame,
@@ -55,12 +55,12 @@ class FrameChoice:
                     self._take(view)
         node = self._panel.parameters.fluoroscopy
         run = runOf(node)
-        isStack = run is None and node is not None and sizeOf(node)[1] == 1 and frameTotal(node) > 1
+        isChosen = run is None and isStack(node)
         for widget in (self._ui.frameLabel, self._ui.frameSpinBox):
-            setVisible(widget, run is not None or isStack)
-        setVisible(self._ui.frameButton, isStack)
+            setVisible(widget, run is not None or isChosen)
+        setVisible(self._ui.frameButton, isChosen)
         state = (node, frameOf(node))
-        if state != self._shown and (run is not None or isStack):
+        if state != self._shown and (run is not None or isChosen):
             self._fill(frameTotal(run or node), frameOf(node) if run is not None else 0)
         self._shown = state
 

@@ -9,7 +9,7 @@ import qt
 from slicer.i18n import tr as _
 
 from ProSTRegistrationLib.Nodes.Anatomy import contentKey
-from ProSTRegistrationLib.Nodes.FluoroscopyImage import greyCopy, sizeOf
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import greyCopy, isColoured
 from ProSTRegistrationLib.Nodes.PartsOfAnatomy import partsOf
 from ProSTRegistrationLib.Panel.FrameChoice import FrameChoice
 from ProSTRegistrationLib.Panel.Messages import setVisible, showStatus
@@ -51,7 +51,7 @@ class ImagesStep:
         for widget in (ui.boneThresholdLabel, ui.boneThresholdSpinBox):
             setVisible(widget, not hasAnatomy)
         self._frames.refresh(situation)
-        setVisible(ui.greyButton, sizeOf(parameters.fluoroscopy)[1] > 1)
+        setVisible(ui.greyButton, isColoured(parameters.fluoroscopy))
         self._fillParts()
         self._watchChoices(situation)
         isFree = not self._samples.isRunning and not situation.isBusy

@@ -71,6 +71,11 @@ class NextSteps:
             "adapt": (_("Adapt to this CT, if 10 minutes are there"), ui.adaptButton),
         }
 
+    @property
+    def first(self) -> Any:
+        """The button of the likeliest step."""
+        return self._buttons[0]
+
     def show(self, steps: list[str]) -> None:
         """Offers these steps, as many as there are buttons; none hides them all."""
         self._steps = steps[:MOST_SHOWN]

@@ -32,7 +32,7 @@ class OtherPython:
     def refresh(self, isBusy: bool) -> None:
         """Brings the button up to date."""
         button = self._panel.ui.pythonButton
-        button.text = _("Slicer's Python") if chosenPath() else _("Other Python...")
+        button.text = _("Back to Slicer's") if chosenPath() else _("Other Python...")
         button.enabled = not isBusy and not self._installation.isRunning
 
     def _clicked(self) -> None:

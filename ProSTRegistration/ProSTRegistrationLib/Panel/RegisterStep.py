@@ -23,6 +23,7 @@ from ProSTRegistrationLib.Panel.Messages import (
     stageWords,
 )
 from ProSTRegistrationLib.Panel.OtherPython import OtherPython
+from ProSTRegistrationLib.Panel.SectionHeadings import UP_TO_START
 from ProSTRegistrationLib.Selection import registrationConfig
 from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
 
@@ -89,7 +90,8 @@ class RegisterStep:
         if not isCurrent:
             self._askAdapted()
         ui.environmentLabel.text = self._engineText
-        ui.environmentButton.text = _("Cancel") if self._installation.isRunning else _("Check")
+        check = _("Check") if self._isComplete else _("Install...")
+        ui.environmentButton.text = _("Cancel") if self._installation.isRunning else check
         self._otherPython.refresh(situation.isBusy)
 
     def makeReady(self, again: Callable[[], object]) -> bool:
@@ -174,7 +176,7 @@ class RegisterStep:
             self.say(message)
             if self._panel.logic.isRegistering:
                 # Room for the result, which comes here.
-                self._panel.headings.fold()
+                self._panel.headings.fold(UP_TO_START)
                 reveal(self._ui.progressLabel, mayFocus=False)
 
     def _cancel(self, isKept: bool = False) -> None:

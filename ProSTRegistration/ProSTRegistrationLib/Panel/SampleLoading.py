@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import slicer
 from slicer.i18n import tr as _
 
+from ProSTRegistrationLib.Panel.SectionHeadings import UP_TO_CARM
 from ProSTRegistrationLib.SampleDataSets import loadSampleCase
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class SampleLoading:
             parameters.startedBy = _("sample")
             parameters.sliderReference = ""
         self._panel.check.showViews()
+        self._panel.headings.fold(UP_TO_CARM)
 
     def _failed(self, error: InputError | WorkerError) -> None:
         self.isRunning = False

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from ProSTRegistrationLib.Panel.Situation import Situation
     from ProSTRegistrationLib.ParameterNode import ProSTRegistrationParameterNode
 
-LONGEST_NAME = 12
+LONGEST_NAME = 11
+UP_TO_CARM, UP_TO_START = 2, 3
+"""Steps that are finished when the start can be set, and when a search begins."""
 
 
 class SectionHeadings:
@@ -32,15 +34,15 @@ class SectionHeadings:
         for section in sections:
             section.connect("contentsCollapsed(bool)", lambda isFolded: onFolded())
 
-    def fold(self, isFolded: bool = True) -> None:
-        """Folds the sections, or unfolds them."""
-        for section, _title in self._titles:
-            section.collapsed = isFolded
+    def fold(self, count: int) -> None:
+        """Folds the first steps, as many as are finished, and unfolds the others."""
+        for number, (section, _title) in enumerate(self._titles):
+            section.collapsed = number < count
 
     def refresh(self, situation: Situation, parameters: ProSTRegistrationParameterNode) -> None:
         """Brings the headings up to date; unfolds the steps when something is missing that was there."""
         if self._wasReady and not situation.isReady:
-            self.fold(False)
+            self.fold(0)
         self._wasReady = situation.isReady
         values = _values(situation, parameters) if situation.isReady else ("", "", "")
         for (section, title), value in zip(self._titles, values, strict=True):

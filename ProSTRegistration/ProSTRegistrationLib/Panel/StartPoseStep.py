@@ -47,11 +47,15 @@ class StartPoseStep:
 
     Args:
         panel: Panel.
+
+    Attributes:
+        isMissed: a search would begin where an X-ray does not show the anatomy.
     """
 
     def __init__(self, panel: Panel) -> None:
         self._panel, self._ui = panel, panel.ui
         self._fault, self._note, self._isShowing = "", "", False
+        self.isMissed = False
         self._handled: vtkMRMLLinearTransformNode | None = None
         self._place = PatientPlace()
         self._drag: PoseDrag | None = None
@@ -84,12 +88,14 @@ class StartPoseStep:
         ):  # fmt: skip
             widget.enabled = isReady
         self._landmarks.refresh(situation)
+        self.isMissed = False
         ui.handlesCheckBox.checked = ui.handlesCheckBox.checked and isReady
         self._showHandles()
         if situation.isReady:
             self._panel.observe(situation.ct, "TransformModifiedEvent", self._moved)
             self._showValues()
             sight, isMissed = self._sight(situation)
+            self.isMissed = isMissed and not self._panel.parameters.searchEverywhere
             if self._fault:
                 status = self._fault, FAULT_STYLE
             else:
