@@ -19,7 +19,7 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import centres_and_axes
 from prostreg.geometry.frames import Matrix
 from prostreg.images.xray import XRay
-from prostreg.parallel import single_threaded_torch
+from prostreg.parallel import run_all, single_threaded_torch
 from prostreg.projector.selection import Projector
 from prostreg.similarity.correlation import eroded_mask, sobel_gradients
 
@@ -30,6 +30,7 @@ UNSEEN_WEIGHT = 0.15
 MARGIN = 1.25
 """Side of the DRRs over the anatomy's size."""
 BATCH = 250
+SOME = 25
 FAST_SIZES = 16
 """Sides of convolved images are multiples of this, which are quick to transform."""
 
@@ -71,10 +72,8 @@ def match_views(
     image = _Image(xray, side, projector.device)
     scores, pixels = np.zeros(len(poses)), np.zeros((len(poses), 2))
     for first in range(0, len(poses), BATCH):
-        part = slice(first, first + BATCH)
-        drrs = projector.project(poses[part], CArm(middle, (side, side)))
-        with torch.no_grad(), single_threaded_torch():
-            scores[part], pixels[part] = image.best_fits(drrs)
+        batch = slice(first, first + BATCH)
+        image.fit(projector.project(poses[batch], CArm(middle, (side, side))), scores[batch], pixels[batch])
         on_batch()
     return ViewMatch(scores, _moved_to(pixels, carm, centre_mm, rotations, depths_mm))
 
@@ -93,7 +92,19 @@ class _Image:
         self._length = float((2 * weight.sum()).sqrt().clamp(min=1))
         self._is_open = xray.other is not None
 
-    def best_fits(self, drrs: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def fit(self, drrs: Tensor, scores: NDArray[np.float64], pixels: NDArray[np.float64]) -> None:
+        """Fills in the best fits of DRRs; on the CPU some at a time on each core, so that they stay in its cache."""
+        some = SOME if drrs.device.type == "cpu" else len(drrs)
+        parts = [slice(first, first + some) for first in range(0, len(drrs), some)]
+
+        @torch.no_grad()
+        def fill(part: slice) -> None:
+            scores[part], pixels[part] = self._best_fits(drrs[part])
+
+        with single_threaded_torch():
+            run_all(fill, parts)
+
+    def _best_fits(self, drrs: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Scores (n,) and the pixels (n, 2), column and row, that the middles of DRRs (n, side, side) fall on."""
         gradients = _normalised(sobel_gradients(drrs), self._whole)
         structure = (gradients**2).sum(1)

@@ -32,8 +32,8 @@ class PatchGradNcc:
 
     DAMPING = 0.05
     LEAST_COVER = 0.5
-    MOST_CORRELATION: float | None = None
-    """None: correlations are summed as they are."""
+    MOST_CORRELATION = 0.0
+    """None is cut off."""
 
     def __init__(self, fixed: Tensor, mask: Tensor, radius: int, stride: int = 1) -> None:
         self.edge = min(2 * radius + 1, *fixed.shape)
@@ -62,9 +62,9 @@ class PatchGradNcc:
         return CompiledScorer(
             PatchedXRay(
                 self.weight.numpy(), self.fixed[0].numpy(), self.fixed_mean[0].numpy(), self.fixed_variance[0].numpy(),
-                self.inverse_cover[0, 0].numpy(), self.counts[0, 0].numpy(), self.edge, self.stride, self.DAMPING, FLAT,
-            ),
-            self.MOST_CORRELATION,
+                self.inverse_cover[0, 0].numpy(), self.counts[0, 0].numpy(), float(self.counts.sum()), self.edge,
+                self.stride, self.DAMPING, FLAT, self.MOST_CORRELATION,
+            )
         )  # fmt: skip
 
     def confirmed_structure(self, moving: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ class PatchLikelihood(PatchGradNcc):
     that is brought into the image, and so is for comparing neighbours of a pose that was found, not for searching.
     """
 
-    MOST_CORRELATION: float | None = 0.98
+    MOST_CORRELATION = 0.98
 
     def __call__(self, moving: Tensor) -> Tensor:
         return self._likelihoods(moving).sum(dim=(1, 2))

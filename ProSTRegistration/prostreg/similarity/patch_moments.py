@@ -22,10 +22,12 @@ class PatchedXRay(NamedTuple):
         fixed_variance: damped patch variances, likewise.
         inverse_cover: (rows, columns), 1 over the share of counting pixels in a patch.
         counts: (rows, columns), 1 for patches that count.
+        patches: how many count.
         edge: of a patch in pixels.
         stride: between patches in pixels.
         damping: share of the average variance that is added to each.
         flat: keeps the division defined.
+        most_correlation: where the likelihood is cut off; 0 for Patch-GradNCC.
     """
 
     weight: Any
@@ -34,10 +36,12 @@ class PatchedXRay(NamedTuple):
     fixed_variance: Any
     inverse_cover: Any
     counts: Any
+    patches: float
     edge: int
     stride: int
     damping: float
     flat: float
+    most_correlation: float
 
 
 @compiled
@@ -68,7 +72,7 @@ def damping_of(variance: Any, xray: Any) -> Any:
         for row in range(variance.shape[1]):
             for column in range(variance.shape[2]):
                 sums[direction] += variance[direction, row, column]
-    return sums * (xray.damping / max(xray.counts.sum(), 1.0))
+    return sums * (xray.damping / max(xray.patches, 1.0))
 
 
 @compiled

@@ -15,38 +15,30 @@ from prostreg.similarity.patch_moments import damping_of, patch_moments
 
 
 @compiled
-def fill_scores(images: Any, xray: Any, most_correlation: float | None, scores: Any) -> None:
-    """Fills ``scores`` (n,) for ``images`` (n, h, w).
-
-    Args:
-        xray: a `PatchedXRay`.
-        most_correlation: where the likelihood is cut off; None for Patch-GradNCC.
-    """
+def fill_scores(images: Any, xray: Any, scores: Any) -> None:
+    """Fills ``scores`` (n,) for ``images`` (n, h, w), compared with a `PatchedXRay`."""
+    none = np.empty((0, 0, 0))
     for index in range(len(images)):
         _, _, variance, covariance = patch_moments(images[index], xray)
-        damping = damping_of(variance, xray)
-        scores[index] = score_of_patches(variance, covariance, damping, xray, most_correlation, None)[0]
+        scores[index] = score_of_patches(variance, covariance, damping_of(variance, xray), xray, none)[0]
 
 
 @compiled
-def score_of_patches(
-    variance: Any, covariance: Any, damping: Any, xray: Any, most_correlation: float | None, by_correlation: Any
-) -> Any:
+def score_of_patches(variance: Any, covariance: Any, damping: Any, xray: Any, by_correlation: Any) -> Any:
     """A score, and its derivative by any patch's structure.
 
     Args:
         variance, covariance: of the patches (2, rows, columns).
         damping: added to the variances of each direction (2,).
-        by_correlation: filled with the derivatives (2, rows, columns) by the patches' correlations; None to have none.
+        by_correlation: filled with the derivatives (2, rows, columns) by the patches' correlations; empty for none.
     """
-    if most_correlation is None:
-        return _grad_ncc(variance, covariance, damping, xray, by_correlation)
-    return _likelihood(variance, covariance, damping, xray, most_correlation, by_correlation)
+    if xray.most_correlation > 0:
+        return _likelihood(variance, covariance, damping, xray, by_correlation), 0.0
+    return _grad_ncc(variance, covariance, damping, xray, by_correlation)
 
 
 @compiled
 def _grad_ncc(variance: Any, covariance: Any, damping: Any, xray: Any, by_correlation: Any) -> Any:
-    """`score_of_patches` for Patch-GradNCC."""
     agreement, structure = 0.0, 1.0
     for direction in range(2):
         for row in range(variance.shape[1]):
@@ -55,26 +47,22 @@ def _grad_ncc(variance: Any, covariance: Any, damping: Any, xray: Any, by_correl
                 scale = damped * xray.fixed_variance[direction, row, column] + xray.flat
                 agreement += xray.counts[row, column] * covariance[direction, row, column] / np.sqrt(scale)
                 structure += variance[direction, row, column] / (damped + xray.flat)
-    length = 1.0 / np.sqrt(structure * max(2.0 * xray.counts.sum(), 1.0))
-    if by_correlation is not None:
-        by_correlation[:] = length
+    length = 1.0 / np.sqrt(structure * max(2.0 * xray.patches, 1.0))
+    by_correlation[:] = length
     return agreement * length, -agreement * length / (2.0 * structure)
 
 
 @compiled
-def _likelihood(
-    variance: Any, covariance: Any, damping: Any, xray: Any, most_correlation: float, by_correlation: Any
-) -> Any:
-    """`score_of_patches` for its likelihood."""
-    total, share = 0.0, 1.0 / max(2.0 * xray.counts.sum(), 1.0)
+def _likelihood(variance: Any, covariance: Any, damping: Any, xray: Any, by_correlation: Any) -> Any:
+    total, share = 0.0, 1.0 / max(2.0 * xray.patches, 1.0)
     for direction in range(2):
         for row in range(variance.shape[1]):
             for column in range(variance.shape[2]):
                 damped = variance[direction, row, column] + damping[direction]
                 scale = damped * xray.fixed_variance[direction, row, column] + xray.flat
                 correlation = xray.counts[row, column] * covariance[direction, row, column] / np.sqrt(scale)
-                kept = min(max(correlation, 0.0), most_correlation)
+                kept = min(max(correlation, 0.0), xray.most_correlation)
                 total -= np.log(1.0 - kept * kept)
-                if by_correlation is not None and correlation < most_correlation:
+                if by_correlation.size > 0 and correlation < xray.most_correlation:
                     by_correlation[direction, row, column] = 2.0 * share * kept / (1.0 - kept * kept)
-    return share * total, 0.0
+    return share * total

@@ -9,7 +9,7 @@ from torch import Tensor
 from prostreg.parallel import run_all, share_out
 from prostreg.similarity.patch_moments import PatchedXRay
 from prostreg.similarity.patch_scores import fill_scores
-from prostreg.similarity.patch_slopes import fill_scores_and_derivatives
+from prostreg.similarity.patch_slopes import fill_score_and_derivatives
 
 
 class CompiledScorer:
@@ -17,22 +17,21 @@ class CompiledScorer:
 
     Args:
         xray: what the kernels know of it.
-        most_correlation: where the likelihood is cut off; None for Patch-GradNCC.
     """
 
-    def __init__(self, xray: PatchedXRay, most_correlation: float | None) -> None:
-        self._xray, self._most_correlation = xray, most_correlation
+    def __init__(self, xray: PatchedXRay) -> None:
+        self._xray = xray
 
     def __call__(self, images: Tensor) -> NDArray[np.float64]:
         drrs, scores = images.numpy(), np.empty(len(images))
-        share_out(lambda part: fill_scores(drrs[part], self._xray, self._most_correlation, scores[part]), len(images))
+        share_out(lambda part: fill_scores(drrs[part], self._xray, scores[part]), len(images))
         return scores
 
     def with_derivatives(self, images: Tensor) -> NDArray[np.float64]:
         drrs, found = images.numpy(), np.empty(images.shape[:2])
 
         def compare(pose: int) -> None:
-            fill_scores_and_derivatives(drrs[pose], self._xray, self._most_correlation, found[pose])
+            fill_score_and_derivatives(drrs[pose], self._xray, found[pose])
 
         run_all(compare, range(len(images)))
         return found

@@ -17,6 +17,7 @@ from prostreg.machine import GIB, SLOWER, available_bytes, processor_name, versi
 from prostreg.parallel import cores
 from prostreg.projector.selection import make_projector
 from prostreg.registration.device.gpu import LEFT_ALONE, Gpu, checked_gpu, found_gpu, tensor_fault
+from prostreg.search.rehearsal import rehearse
 
 SIDE = 64
 DRR_PIXELS = 100
@@ -25,6 +26,8 @@ DRR_REPEATS = 3
 
 def self_check(device: str) -> dict[str, Any]:
     """Computes something small on a device, and falls back to the CPU where it must.
+
+    The first one of an installation compiles the kernels too: who has checked does not wait for them at *Register*.
 
     Args:
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -37,6 +40,8 @@ def self_check(device: str) -> dict[str, Any]:
     fault = tensor_fault("cpu")
     gpu = checked_gpu() if device == "cuda" else found_gpu()
     drr_ms = None if fault else _drr_ms()
+    if not fault:
+        rehearse()
     return {
         "ok": fault is None,
         "device": "cuda" if device == "cuda" and not gpu.fault else "cpu",
