@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import torch
@@ -13,6 +14,7 @@ def begin_to_load() -> None:
 
 
 def _load() -> None:
-    import cma  # noqa: F401  draws figures, and so brings all that draws
+    with contextlib.suppress(Exception):  # whoever needs it meets the same fault, and tells it
+        import cma  # noqa: F401  draws figures, and so brings all that draws
 
-    torch.optim.LBFGS([torch.zeros(1, requires_grad=True)])  # the first optimiser brings torch's compiler
+        torch.optim.LBFGS([torch.zeros(1, requires_grad=True)])  # the first optimiser brings torch's compiler

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import cma  # noqa: F401  the search imports it late; where it is missing that is told before anything is begun
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,7 +34,6 @@ from prostreg.registration.memory_need import registration_bytes
 from prostreg.registration.registering import register
 from prostreg.registration.result import Progress
 from prostreg.samples.sample_files import KINDS, make_sample
-from prostreg.search.libraries import begin_to_load
 from prostreg.worker.anatomy_request import AnatomyRequest
 from prostreg.worker.fields import Fields
 from prostreg.worker.loaded import Recent
@@ -167,7 +167,6 @@ class Commands:
         views = tuple(self._views.get(view_id, "view") for view_id in view_ids)
         case = Case(name, ct, anatomy, views, initial)
         refuse_too_large(registration_bytes(case, config), "The registration")
-        begin_to_load()
 
         def on_progress(progress: Progress) -> None:
             tell({**progress.__dict__, "world_from_volume": progress.world_from_volume.tolist()})
