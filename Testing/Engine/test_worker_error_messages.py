@@ -67,9 +67,9 @@ class TestMemory:
 
         worker = start_worker()
         values = np.full((256, 256, 256), -1000, dtype=np.int16)
-        values[60:100, 60:100, 60:100] = 800
-        affine = np.eye(4)
-        affine[:3, 3] = -80
+        values[28:228, 28:228, 28:228] = 800
+        affine = np.diag([0.2, 0.2, 0.2, 1.0])
+        affine[:3, 3] = -25.6
         patient = worker.load_patient(Volume(values, affine), values > 0)
         pixels = np.random.default_rng(0).random((64, 72))
         view = worker.load_view(CARM, pixels)
