@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from MissingPackages import without
 
 from prostreg.cli import main as main_module
 from prostreg.cli.main import main
@@ -137,7 +138,7 @@ class TestUnexpected:
 
 
 def test_a_missing_package_is_named(tmp_path):
-    (tmp_path / "cma.py").write_text("raise ModuleNotFoundError('no cma here', name='cma')", encoding="utf-8")
+    (tmp_path / "sitecustomize.py").write_text(without("cma"), encoding="utf-8")
     paths = os.pathsep.join([str(tmp_path), *sys.path])
     done = subprocess.run(
         [sys.executable, "-m", "prostreg", "demo", "--phantom", "--out", str(tmp_path / "out")],
@@ -146,6 +147,7 @@ def test_a_missing_package_is_named(tmp_path):
     assert done.returncode == 2
     assert "The package cma is missing" in done.stderr
     assert "Traceback" not in done.stderr
+    assert "Registering" not in done.stderr
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,11 @@ from prostreg.search.objective import Objective
 
 if TYPE_CHECKING:
     import cma
+
+if (
+    importlib.util.find_spec("cma") is None
+):  # it is imported late (see `libraries`), and missed before anything is begun
+    raise ModuleNotFoundError("No module named 'cma'", name="cma")
 
 PRIOR_WEIGHT = 0.02
 """What a pose loses for lying one spread from the start in every parameter, as in R. B. Grupp et al., "Automatic
@@ -69,7 +75,7 @@ def cmaes_search(
 def _strategy(
     start: NDArray[np.float64], population: int, generations: int, rng: np.random.Generator
 ) -> cma.CMAEvolutionStrategy:
-    import cma  # takes a second: see `libraries`
+    import cma
 
     options = {
         "popsize": population,

@@ -10,11 +10,16 @@ import torch
 
 def begin_to_load() -> None:
     """Begins to load them in a thread of its own; whoever needs one sooner waits for it as for any import."""
-    threading.Thread(target=_load, name="prostreg-libraries").start()
+    threading.Thread(target=_load_silently, name="prostreg-libraries").start()
 
 
-def _load() -> None:
+def load() -> None:
+    """Loads them here and now; whatever one of them raises comes through."""
+    import cma  # noqa: F401  draws figures, and so brings all that draws
+
+    torch.optim.LBFGS([torch.zeros(1, requires_grad=True)])  # the first optimiser brings torch's compiler
+
+
+def _load_silently() -> None:
     with contextlib.suppress(Exception):  # whoever needs it meets the same fault, and tells it
-        import cma  # noqa: F401  draws figures, and so brings all that draws
-
-        torch.optim.LBFGS([torch.zeros(1, requires_grad=True)])  # the first optimiser brings torch's compiler
+        load()

@@ -13,7 +13,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import cma  # noqa: F401  the search imports it late; where it is missing that is told before anything is begun
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,7 +33,9 @@ from prostreg.registration.memory_need import registration_bytes
 from prostreg.registration.registering import register
 from prostreg.registration.result import Progress
 from prostreg.samples.sample_files import KINDS, make_sample
+from prostreg.search import libraries
 from prostreg.worker.anatomy_request import AnatomyRequest
+from prostreg.worker.error_messages import BrokenEnvironmentError
 from prostreg.worker.fields import Fields
 from prostreg.worker.loaded import Recent
 from prostreg.worker.protocol import Message
@@ -90,6 +91,7 @@ class Commands:
         fields = Fields(message)
         values, volume_from_index = fields.array("ct", 3), fields.affine("volume_from_index")
         fields.raise_if_any()
+        libraries.begin_to_load()
         identity = _identity(values, volume_from_index)
         if identity not in self._cts:
             hu = values.astype(np.float32, copy=False)
@@ -155,6 +157,10 @@ class Commands:
         fields = Fields(message)
         device = fields.choice("device", DEVICES, "auto")
         fields.raise_if_any()
+        try:
+            libraries.load()
+        except Exception as error:
+            raise BrokenEnvironmentError from error
         return self_check(device), {}
 
     def register(self, message: Message, tell: Tell, is_cancelled: IsCancelled) -> Reply:
