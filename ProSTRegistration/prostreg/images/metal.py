@@ -10,7 +10,8 @@ import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 from prostreg.images.pyramid import block_means
-from prostreg.images.radiation_field import coarse_mask, dilated, fine_mask
+from prostreg.images.radiation_field import coarse_mask, fine_mask
+from prostreg.images.small_masks import connected_pieces, dilated
 
 WORKING_SIZE = 256
 """The longer side of the image on which metal is looked for, in pixels."""
@@ -96,7 +97,7 @@ class _Picture:
         height = max(LEAST_HEIGHT, STANDS_OUT * float(np.percentile(self._height[usual], USUAL_PERCENTILE)))
         steep = float(np.percentile(self._slope[usual], USUAL_PERCENTILE))
         body = self._height > BODY * height
-        pieces = sitk.GetArrayFromImage(sitk.ConnectedComponent(sitk.GetImageFromArray(body.astype(np.uint8))))
+        pieces = connected_pieces(body)
         sharp = [
             piece
             for piece in (pieces == number for number in np.unique(pieces[self._height > height]))

@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 from prostreg.images.pyramid import block_means
+from prostreg.images.small_masks import connected_pieces, dilated, eroded, opened
 
 WORKING_SIZE = 160
 """The longer side of the coarse image on which areas are judged, in pixels."""
@@ -129,10 +129,7 @@ def _flat_at_border(grey: NDArray[np.float64], tolerance: float, inside: NDArray
     flat = (grey <= tolerance) & inside
     if np.mean(flat) < _SMALLEST_AREA:
         return np.zeros_like(flat)
-    # Padding lets areas live on that are but a line at the image's border.
-    padded = sitk.ZeroFluxNeumannPad(sitk.GetImageFromArray(flat.astype(np.uint8)), [2, 2], [2, 2])
-    opened = sitk.Crop(sitk.BinaryMorphologicalOpening(padded, [1, 1]), [2, 2], [2, 2])
-    pieces = sitk.GetArrayFromImage(sitk.ConnectedComponent(opened))
+    pieces = connected_pieces(opened(flat, 1))
     border = np.ones_like(flat)
     border[1:-1, 1:-1] = False
     if not inside.all():
@@ -147,18 +144,11 @@ def _with_drawings(area: NDArray[np.bool_], inside: NDArray[np.bool_], flat: NDA
     Text, logos, rulers and wedges are such. Several fields in one picture are not small.
     """
     beside = inside & ~area
-    channels = sitk.GetArrayFromImage(sitk.ConnectedComponent(sitk.GetImageFromArray((flat & inside).astype(np.uint8))))
+    channels = connected_pieces(flat & inside)
     apart = beside & ~np.isin(channels, np.unique(channels[area & (channels > 0)]))  # narrow gaps keep drawings apart
-    eroded = sitk.BinaryErode(sitk.GetImageFromArray(apart.astype(np.uint8)), [_WIDEST_LINK] * 2)
-    pieces = sitk.GetArrayFromImage(sitk.ConnectedComponent(eroded))
+    pieces = connected_pieces(eroded(apart, _WIDEST_LINK))
     sizes = np.bincount(pieces.ravel())[1:]
     if not sizes.size:
         return area
     large = 1 + np.flatnonzero(sizes >= _LARGEST_DRAWING * sizes.max())
     return area | (beside & ~dilated(np.isin(pieces, large), _WIDEST_LINK + 1))
-
-
-def dilated(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
-    """A mask grown by a radius in pixels."""
-    grown = sitk.BinaryDilate(sitk.GetImageFromArray(mask.astype(np.uint8)), [radius, radius])
-    return np.asarray(sitk.GetArrayFromImage(grown), dtype=bool)
