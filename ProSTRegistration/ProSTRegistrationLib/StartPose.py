@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -162,3 +163,14 @@ class PoseSliders:
         """The six numbers of a pose (4, 4); angles up to 180 degrees."""
         turns, shiftsMm = np.split(self._chart.parameters_of(worldFromVolume), 2)
         return np.concatenate([shiftsMm, np.rad2deg(turns)])
+
+
+def keptReference(ctNode: vtkMRMLScalarVolumeNode, text: str) -> Matrix | None:
+    """The pose that the sliders count from, by the text that keeps it; None for another CT's."""
+    kept = json.loads(text or "{}")
+    return np.array(kept["world_from_volume"]) if kept.get("ct") == ctNode.GetID() else None
+
+
+def referenceText(ctNode: vtkMRMLScalarVolumeNode, worldFromVolume: Matrix) -> str:
+    """The text that keeps a pose (4, 4) for the sliders of a CT to count from."""
+    return json.dumps({"ct": ctNode.GetID(), "world_from_volume": np.asarray(worldFromVolume).tolist()})

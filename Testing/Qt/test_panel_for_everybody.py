@@ -56,11 +56,11 @@ def test_status_lines_can_be_read_in_every_state(desktop, panelWidget):
 
 
 def test_verdicts_can_be_read_and_colour_is_never_the_only_sign(facade):
-    from ProSTRegistrationLib.Panel import Messages
+    from ProSTRegistrationLib import VerdictWords
 
-    bars = [*Messages.VERDICTS.values(), Messages.OUTDATED_COLORS]
+    bars = [*VerdictWords.VERDICTS.values(), VerdictWords.OUTDATED_COLORS]
     assert [bar for bar in bars if contrast(*bar) < LEAST_CONTRAST] == []
-    assert len({Messages.verdictWord(status) for status in Messages.VERDICTS}) == len(Messages.VERDICTS)
+    assert len({VerdictWords.verdictWord(status) for status in VerdictWords.VERDICTS}) == len(VerdictWords.VERDICTS)
 
 
 def test_the_highlighted_button_can_be_read_while_hovering_too(facade):

@@ -97,8 +97,8 @@ def test_an_image_that_is_no_xray_yet_is_made_one(driver, patient, addVolume):
 
 
 def test_nothing_is_next_while_something_runs(facade):
-    from ProSTRegistrationLib.Panel.NextThing import nextThing
-    from ProSTRegistrationLib.Panel.Situation import Situation
-    from ProSTRegistrationLib.Panel.Validity import Validity
+    from ProSTRegistrationLib.Situation import Situation
+    from ProSTRegistrationLib.Validity import Validity
+    from ProSTRegistrationLib.WhatNext import nextThing
 
     assert nextThing(replace(Situation(), isBusy=True), False, False, None, Validity()) == ""

@@ -28,8 +28,8 @@ class TestOrder:
 
     @pytest.fixture
     def steps(self, facade):
-        from ProSTRegistrationLib.Panel.NextSteps import nextSteps
-        from ProSTRegistrationLib.Panel.Situation import Situation
+        from ProSTRegistrationLib.Situation import Situation
+        from ProSTRegistrationLib.WhatNext import nextSteps
 
         def made(verdict, carm="calibrated", start="AP", views=1):
             attempt = {"status": verdict.status, "reasons": verdict.reasons, "carm": carm, "start": start}

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ProSTRegistrationLib.Panel.Validity import Validity
+from ProSTRegistrationLib.Validity import Validity
 
 VALID = Validity()
 RESULT = {
@@ -25,9 +25,9 @@ ROW = {
 
 @pytest.fixture
 def verdict(facade):
-    from ProSTRegistrationLib.Panel import Verdict
+    from ProSTRegistrationLib import VerdictWords
 
-    return Verdict
+    return VerdictWords
 
 
 def plainText(richText):
@@ -190,7 +190,7 @@ def test_a_number_that_was_edited_away_is_left_out(verdict):
 
 
 def test_durations_are_told_in_seconds_up_to_a_minute_and_a_half(facade):
-    from ProSTRegistrationLib.Panel.Messages import secondsText
+    from ProSTRegistrationLib.ProgressWords import secondsText
 
     spoken = {seconds: secondsText(seconds) for seconds in (None, 0.4, 59.6, 89.4, 90, 149, 151)}
     assert list(spoken.values()) == ["", "0 s", "60 s", "89 s", "2 min", "2 min", "3 min"]

@@ -9,9 +9,9 @@ import qt
 from slicer.i18n import tr as _
 
 from ProSTRegistrationLib.Panel.Messages import setVisible
-from ProSTRegistrationLib.Panel.Situation import Situation
-from ProSTRegistrationLib.Panel.Validity import isRowOutdated
-from ProSTRegistrationLib.Panel.Verdict import attemptCells, attemptHeadings
+from ProSTRegistrationLib.Situation import Situation
+from ProSTRegistrationLib.Validity import isRowOutdated
+from ProSTRegistrationLib.VerdictWords import attemptCells, attemptHeadings
 
 
 class AttemptsTable:

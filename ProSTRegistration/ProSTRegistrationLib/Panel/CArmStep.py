@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
 
     from ProSTRegistrationLib.Panel.Panel import Panel
-    from ProSTRegistrationLib.Panel.Situation import Situation
+    from ProSTRegistrationLib.Situation import Situation
 
 
 MOST_USUAL_DEG = 120.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,43 +10,23 @@ import qt
 from slicer.i18n import tr as _
 
 from prostreg.errors import InputError
-from prostreg.geometry.carm_accuracy import least_known
-from prostreg.geometry.frames import mean_distance_mm
-from ProSTRegistrationLib.Nodes.Attempts import NOT_KNOWN, addAttempt, attempt, attempts
-from ProSTRegistrationLib.Nodes.CArmNode import carmOf
+from ProSTRegistrationLib.AttemptUnderWay import AttemptUnderWay
+from ProSTRegistrationLib.Nodes.Attempts import attempt, attempts
 from ProSTRegistrationLib.Nodes.DrrOrigin import isMadeOf
-from ProSTRegistrationLib.Nodes.Landmarks import (
-    REFERENCE_LANDMARKS_ROLE,
-    landmarkErrorMm,
-    landmarkPointsMm,
-    pairedLandmarks,
-    referencePose,
-)
 from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE
 from ProSTRegistrationLib.Panel.AttemptsTable import AttemptsTable
 from ProSTRegistrationLib.Panel.CheckViews import CheckViews
 from ProSTRegistrationLib.Panel.DecisionGroup import DecisionGroup
 from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, reveal, showStatus
-from ProSTRegistrationLib.Panel.Validity import validityOf
-from ProSTRegistrationLib.Panel.Verdict import placeWords
 from ProSTRegistrationLib.ParameterNode import Method, OverlayChoice, Quality
+from ProSTRegistrationLib.Validity import validityOf
+from ProSTRegistrationLib.VerdictWords import placeWords
 
 if TYPE_CHECKING:
-    from slicer import vtkMRMLScalarVolumeNode
-
     from prostreg.geometry.frames import Matrix
     from ProSTRegistrationLib.Panel.Panel import Panel
-    from ProSTRegistrationLib.Panel.Situation import Situation
+    from ProSTRegistrationLib.Situation import Situation
     from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
-
-
-@dataclass(frozen=True, eq=False)
-class _Running:
-    """A registration under way: of which CT, from where, and in what words the table tells it."""
-
-    ctNode: vtkMRMLScalarVolumeNode
-    worldFromVolume: Matrix
-    words: dict[str, str]
 
 
 class CheckStep:
@@ -62,7 +41,7 @@ class CheckStep:
         self._viewsText, self._fault = "", ""
         self._failedFor: list[str] | None = None
         self._views = CheckViews(panel, self._tellOfViews)
-        self._running: _Running | None = None
+        self._running: AttemptUnderWay | None = None
         self._current: int | None = None
         self._isWanted = False
         self._decision = DecisionGroup(panel, self)
@@ -123,22 +102,10 @@ class CheckStep:
 
     def beginAttempt(self) -> None:
         """Notes where a registration begins."""
-        panel, parameters, situation = self._panel, self._panel.parameters, self._panel.situation()
+        panel = self._panel
         self._fault = ""
         panel.start.notePose()
-        carms = [carmOf(node).accuracy for node in situation.images] if situation.isReady else []
-        startedBy = _("everywhere") if parameters.searchEverywhere else parameters.startedBy or _("as loaded")
-        self._running = _Running(
-            panel.ctNode,
-            panel.scene.ct(panel.ctNode)[1],
-            {
-                "start": startedBy,
-                "method": parameters.method.value,
-                "quality": parameters.quality.value,
-                "carm": least_known(carms) if carms else NOT_KNOWN,
-                "inputs": NOT_KNOWN if situation.judged is None else situation.judged.text(),
-            },
-        )
+        self._running = AttemptUnderWay.begun(panel.scene, panel.parameters, panel.situation())
 
     def showBestSoFar(self, progress: dict[str, Any]) -> None:
         """Shows the DRR of the best pose of a running search; the CT stays where it is."""
@@ -151,16 +118,7 @@ class CheckStep:
         panel.logic.live.forget()
         isHere = running is not None and panel.scene.holds(running.ctNode)
         if running and isHere and result is not None and result.get("stopped") != "cancelled":
-            pose = np.array(result["world_from_volume"])
-            self._current = addAttempt(
-                panel.scene,
-                running.ctNode,
-                result,
-                **running.words,
-                startWorldFromVolume=running.worldFromVolume,
-                landmarkErrorMm=self._landmarkErrorMm(pose),
-                mtreMm=self._mtreMm(pose),
-            )
+            self._current = running.ended(panel.scene, panel.situation(), result)
             if self._current == 1 and panel.parameters.overlayKind is OverlayChoice.BLEND:
                 # Edges are what one judges by.
                 panel.parameters.overlayKind = OverlayChoice.CONTOURS
@@ -200,27 +158,6 @@ class CheckStep:
         first = situation.shownImage
         nodes = [first, *(node for node in situation.images if node is not first)]
         self._panel.logic.live.follow(situation.ct, nodes, situation.anatomy, worldFromVolume, self._liveFailed)
-
-    def _landmarkErrorMm(self, worldFromVolume: Matrix) -> float | None:
-        """Mean distance of the landmarks from their rays at a pose; None without pairs that can be used."""
-        situation = self._panel.situation()
-        if situation.ct is None or situation.ctLandmarks is None:
-            return None
-        try:
-            pairs = pairedLandmarks(situation.ct, situation.ctLandmarks, situation.marked)
-        except InputError:  # said where they are solved; a result needs no landmarks
-            return None
-        return landmarkErrorMm(worldFromVolume, pairs)
-
-    def _mtreMm(self, worldFromVolume: Matrix) -> float | None:
-        """Against the known pose of a sample, over the known points of its CT."""
-        panel = self._panel
-        reference = referencePose(panel.scene, panel.ctNode)
-        ctList = panel.scene.findOwned(panel.ctNode, REFERENCE_LANDMARKS_ROLE)
-        if reference is None or ctList is None:
-            return None
-        points = landmarkPointsMm(panel.ctNode, ctList)
-        return mean_distance_mm(worldFromVolume, reference, points) if len(points) else None
 
     def shown(self) -> dict[str, Any] | None:
         """The attempt that is shown; None where there is none that can be read."""

@@ -9,15 +9,15 @@ from slicer.i18n import tr as _
 
 from ProSTRegistrationLib.Nodes.Attempts import decide
 from ProSTRegistrationLib.Panel.Messages import setVisible
-from ProSTRegistrationLib.Panel.NextSteps import NextSteps, nextSteps
-from ProSTRegistrationLib.Panel.NextThing import NextThing, nextThing
-from ProSTRegistrationLib.Panel.Validity import validityOf
-from ProSTRegistrationLib.Panel.Verdict import detailsText, questionBeforeKeeping, verdictText
+from ProSTRegistrationLib.Panel.NextThing import NextSteps, NextThing
+from ProSTRegistrationLib.Validity import validityOf
+from ProSTRegistrationLib.VerdictWords import detailsText, questionBeforeKeeping, verdictText
+from ProSTRegistrationLib.WhatNext import nextSteps, nextThing
 
 if TYPE_CHECKING:
     from ProSTRegistrationLib.Panel.CheckStep import CheckStep
     from ProSTRegistrationLib.Panel.Panel import Panel
-    from ProSTRegistrationLib.Panel.Situation import Situation
+    from ProSTRegistrationLib.Situation import Situation
 
 SEEDS = 1_000_000
 

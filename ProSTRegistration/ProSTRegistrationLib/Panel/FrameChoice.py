@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
 
     from ProSTRegistrationLib.Panel.Panel import Panel
-    from ProSTRegistrationLib.Panel.Situation import Situation
+    from ProSTRegistrationLib.Situation import Situation
 
 VIEWS = ("fluoroscopy", "secondView", "thirdView")
 

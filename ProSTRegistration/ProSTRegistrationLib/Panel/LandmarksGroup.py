@@ -26,6 +26,7 @@ from ProSTRegistrationLib.Views.CheckLayout import (
     showMarkingLayout,
     viewNode,
 )
+from ProSTRegistrationLib.Views.PlaceMode import PlaceMode
 from ProSTRegistrationLib.Views.SliceView import showSlices
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
     from ProSTRegistrationLib.Nodes.Landmarks import LandmarkRow
     from ProSTRegistrationLib.Panel.Panel import Panel
-    from ProSTRegistrationLib.Panel.Situation import Situation
     from ProSTRegistrationLib.Panel.StartPoseStep import StartPoseStep
+    from ProSTRegistrationLib.Situation import Situation
 
 
 class LandmarksGroup:
@@ -51,7 +52,7 @@ class LandmarksGroup:
         ui.ctLandmarksButton.connect("toggled(bool)", lambda isOn: self._mark(isOn, ui.ctLandmarksButton))
         ui.xrayLandmarksButton.connect("toggled(bool)", lambda isOn: self._mark(isOn, ui.xrayLandmarksButton))
         ui.solveLandmarksButton.connect("clicked(bool)", lambda checked: self._solve())
-        self._marking: vtkMRMLMarkupsFiducialNode | None = None
+        self._placeMode = PlaceMode()
         self._markedImage: vtkMRMLScalarVolumeNode | None = None
         headings = [_("Landmark"), _("X-ray"), _("Off, px"), _("Off, mm")]
         ui.landmarksTable.setColumnCount(len(headings))
@@ -64,7 +65,9 @@ class LandmarksGroup:
         """Brings widgets up to date."""
         ui = self._ui
         self._dropListsOfOthers()
-        self._followPlaceMode()
+        self._placeMode.watch(self._panel.observe, self._panel.refreshSoon)
+        if self._placeMode.hasEnded:
+            self.stopMarking()
         for button in (ui.ctLandmarksButton, ui.xrayLandmarksButton):
             button.enabled = situation.isFree
         if self._markedImage is not situation.shownImage:
@@ -100,7 +103,7 @@ class LandmarksGroup:
         ui = self._ui
         if not isOn:
             if not (ui.ctLandmarksButton.checked or ui.xrayLandmarksButton.checked):
-                self._placeMode(None)
+                self._placeMode.end()
             if button is ui.ctLandmarksButton and self._panel.isEntered:
                 qt.QTimer.singleShot(0, self._panel.check.showViews)
             self._panel.refreshSoon()
@@ -113,7 +116,7 @@ class LandmarksGroup:
             self._panel.check.showViews()
         else:
             self._showCt()
-        self._placeMode(ctList if button is ui.ctLandmarksButton else xrayList)
+        self._placeMode.begin(ctList if button is ui.ctLandmarksButton else xrayList)
 
     def _showCt(self) -> None:
         """Shows slices of the CT beside the X-ray."""
@@ -123,26 +126,6 @@ class LandmarksGroup:
             showMarkingLayout(layoutManager.layoutLogic().GetLayoutNode())
             for name in CT_VIEWS:
                 showSlices(layoutManager.sliceWidget(name).sliceLogic(), self._panel.ctNode)
-
-    def _followPlaceMode(self) -> None:
-        """Marking ends with Slicer's place mode, which a right click ends, or a tool bar, or another list of points."""
-        applicationLogic = slicer.app.applicationLogic()
-        self._panel.observe(
-            applicationLogic.GetInteractionNode(), "InteractionModeChangedEvent", self._panel.refreshSoon
-        )
-        self._panel.observe(
-            applicationLogic.GetSelectionNode(), "ActivePlaceNodeIDChangedEvent", self._panel.refreshSoon
-        )
-        if self._marking is not None and not self._isPlacing():
-            self.stopMarking()
-
-    def _isPlacing(self) -> bool:
-        """True while clicks in the views go into the list that is being marked."""
-        applicationLogic = slicer.app.applicationLogic()
-        interaction, selection = applicationLogic.GetInteractionNode(), applicationLogic.GetSelectionNode()
-        if self._marking is None or interaction.GetCurrentInteractionMode() != interaction.Place:
-            return False
-        return self._panel.scene.holds(self._marking) and selection.GetActivePlaceNodeID() == self._marking.GetID()
 
     def _dropListsOfOthers(self) -> None:
         """Lists that were made for another CT or X-ray are no longer chosen."""
@@ -165,21 +148,6 @@ class LandmarksGroup:
         if image is panel.fluoroscopyNodes[0]:
             xrayList = parameters.xrayLandmarks = parameters.xrayLandmarks or xrayList
         return parameters.ctLandmarks, xrayList
-
-    def _placeMode(self, listNode: vtkMRMLMarkupsFiducialNode | None) -> None:
-        """Lets clicks in the views add points to a list; ends that without one."""
-        applicationLogic = slicer.app.applicationLogic()
-        interaction = applicationLogic.GetInteractionNode()
-        wasPlacing = self._isPlacing()
-        self._marking = listNode
-        if listNode is None:
-            if wasPlacing:
-                interaction.SwitchToViewTransformMode()
-            return
-        selection = applicationLogic.GetSelectionNode()
-        selection.SetReferenceActivePlaceNodeClassName(listNode.GetClassName())
-        selection.SetActivePlaceNodeID(listNode.GetID())
-        interaction.SwitchToPersistentPlaceMode()
 
     def _solve(self) -> None:
         self.stopMarking()

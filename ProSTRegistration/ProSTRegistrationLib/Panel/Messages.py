@@ -1,4 +1,4 @@
-"""The panel's words: status lines, verdicts and their colours."""
+"""The panel's lines and widgets as they come and go: status lines, what is hidden, what is scrolled to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 import qt
 import slicer
-from slicer.i18n import tr as _
 
 Style = tuple[str, ...]
 
@@ -16,14 +15,6 @@ PLAIN_STYLE: Style = ()
 """Inks on light and on dark desktops; none is the desktop's own."""
 
 WANTED_PROPERTY = "ProSTRegistration.isVisible"
-
-VERDICTS = {
-    "accepted": ("#1b7f4d", "#ffffff"),
-    "uncertain": ("#8f5d00", "#ffffff"),
-    "failed": ("#b3261e", "#ffffff"),
-}
-
-OUTDATED_COLORS = ("#6b7078", "#ffffff")
 
 
 def showStatus(label: Any, text: str, style: Style = MISSING_STYLE) -> None:
@@ -64,31 +55,3 @@ def reveal(widget: Any, mayFocus: bool = True) -> None:
 
     # The sections have their new heights when the events at hand are done.
     qt.QTimer.singleShot(0, scroll)
-
-
-def verdictWord(status: str) -> str:
-    """A result's status as a word for the panel."""
-    return {"accepted": _("Trusted"), "uncertain": _("Uncertain"), "failed": _("Failed")}.get(status, status)
-
-
-def stageWords(stage: str) -> str:
-    """A stage of a registration, by the engine's name, as words for the panel."""
-    words = {
-        "start": _("Looking at the start pose"),
-        "prost": _("Searching nearby"),
-        "cmaes": _("Searching"),
-        "refine": _("Comparing the best places"),
-        "polish": _("Making the result exact"),
-        "mirror check": _("Checking the result"),
-        "look-alikes": _("Comparing with neighbouring bones"),
-    }
-    return words.get(stage, _("Searching"))
-
-
-def secondsText(seconds: float | None) -> str:
-    """A duration for people."""
-    if seconds is None:
-        return ""
-    if seconds < 90:
-        return _("{count} s").format(count=round(seconds))
-    return _("{count} min").format(count=round(seconds / 60))

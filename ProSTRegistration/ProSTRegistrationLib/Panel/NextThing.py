@@ -1,58 +1,22 @@
-"""The one thing to do next, highlighted."""
+"""The one button to press next, highlighted; and the steps to try, each a button that goes there."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ProSTRegistrationLib.Nodes.FluoroscopyImage import isColoured
-from ProSTRegistrationLib.Nodes.RunFrames import isStack
+import qt
+from slicer.i18n import tr as _
 
-if TYPE_CHECKING:
-    from ProSTRegistrationLib.Panel.Situation import Situation
-    from ProSTRegistrationLib.Panel.Validity import Validity
+from ProSTRegistrationLib.Panel.Messages import reveal, setVisible
+from ProSTRegistrationLib.WhatNext import FIRST_STEP
 
-FIRST_STEP = "first step to try"
+MOST_SHOWN = 4
 STYLE = (
     "QPushButton:enabled { background-color: #1558b0; color: #ffffff; font-weight: bold; padding: 4px;"
     " border: 1px solid #0d3f85; border-radius: 3px; }"
     " QPushButton:enabled:hover { background-color: #0d3f85; color: #ffffff; }"
 )
 """With a border of its own: without one, styles mix the background with a lighter one."""
-
-
-def nextThing(
-    situation: Situation, isDraft: bool, isMissed: bool, shown: dict[str, Any] | None, validity: Validity
-) -> str:
-    """Name of the button to press next; "" where something else is to be done, or something runs.
-
-    Args:
-        isDraft: the C-arm's fields show values that are not used yet.
-        isMissed: the search would begin where an X-ray does not show the anatomy.
-        shown: the current attempt, and ``validity`` of its verdict.
-    """
-    if situation.isBusy:
-        return ""
-    if situation.ct is None and not situation.images:
-        return "phantomButton"
-    if not situation.hasImages:
-        return _mendingButton(situation)
-    if isDraft or not situation.isReady:
-        return "placeButton"
-    if shown is None or not (validity.isValid or (validity.isOfTheseInputs and shown["decision"] == "rejected")):
-        return "standardViewButton" if isMissed else "registerButton"
-    if shown["decision"] == "accepted" and validity.isOnScreen:
-        return "saveButton"
-    if shown["decision"] == "rejected":
-        return ""
-    return "acceptButton" if shown["status"] == "accepted" else FIRST_STEP
-
-
-def _mendingButton(situation: Situation) -> str:
-    """The button that makes an X-ray of the chosen image."""
-    image = situation.images[0] if situation.images else None
-    if isColoured(image):
-        return "greyButton"
-    return "frameButton" if isStack(image) else ""
 
 
 class NextThing:
@@ -74,3 +38,49 @@ class NextThing:
                     button = self._firstStep if changed == FIRST_STEP else getattr(self._ui, changed)
                     button.setStyleSheet(style)
             self._name = name
+
+
+class NextSteps:
+    """The buttons under a verdict.
+
+    Args:
+        ui: the widgets of the panel by their names.
+    """
+
+    def __init__(self, ui: Any) -> None:
+        self._ui = ui
+        self._buttons = [qt.QPushButton(ui.nextStepsBox) for _number in range(MOST_SHOWN)]
+        for number, button in enumerate(self._buttons):
+            button.connect("clicked(bool)", lambda checked, number=number: self._go(number))
+            ui.nextStepsBox.layout().addWidget(button)
+            qt.QWidget.setTabOrder(self._buttons[number - 1] if number else ui.saveButton, button)
+        self._steps: list[str] = []
+        self._places = {
+            "flip": (_("Flip the X-ray left to right"), ui.flipCheckBox),
+            "carm": (_("Check the C-arm's distances and pixels"), ui.sddSpinBox),
+            "anatomy": (_("Check the anatomy and its place in the CT"), ui.anatomySelector),
+            "start": (_("Set another start"), ui.standardViewComboBox),
+            "everywhere": (_("Search everywhere, without a start"), ui.searchEverywhereCheckBox),
+            "landmarks": (_("Mark landmarks in CT and X-ray"), ui.ctLandmarksButton),
+            "view": (_("Add an X-ray from another direction"), ui.secondViewSelector),
+            "longer": (_("Search longer"), ui.qualityComboBox),
+            "adapt": (_("Adapt to this CT, if 10 minutes are there"), ui.adaptButton),
+        }
+
+    @property
+    def first(self) -> Any:
+        """The button of the likeliest step."""
+        return self._buttons[0]
+
+    def show(self, steps: list[str]) -> None:
+        """Offers these steps, as many as there are buttons; none hides them all."""
+        self._steps = steps[:MOST_SHOWN]
+        for number, button in enumerate(self._buttons):
+            isUsed = number < len(self._steps)
+            if isUsed:
+                button.text = f"{number + 1}. {self._places[self._steps[number]][0]}"
+            setVisible(button, isUsed)
+        setVisible(self._ui.nextStepsBox, bool(self._steps))
+
+    def _go(self, number: int) -> None:
+        reveal(self._places[self._steps[number]][1])

@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 from ProSTRegistrationLib.Install.EnginePython import choosePath, chosenPath
 
 if TYPE_CHECKING:
-    from ProSTRegistrationLib.Panel.EngineInstallation import EngineInstallation
+    from ProSTRegistrationLib.EngineInstallation import EngineInstallation
     from ProSTRegistrationLib.Panel.Panel import Panel
 
 

@@ -18,9 +18,9 @@ from ProSTRegistrationLib.Panel.DecimalComma import DecimalComma
 from ProSTRegistrationLib.Panel.ImagesStep import ImagesStep
 from ProSTRegistrationLib.Panel.RegisterStep import RegisterStep
 from ProSTRegistrationLib.Panel.SectionHeadings import SectionHeadings
-from ProSTRegistrationLib.Panel.Situation import Situation, SituationReader
 from ProSTRegistrationLib.Panel.StartPoseStep import StartPoseStep
 from ProSTRegistrationLib.Selection import anatomyChoice, fluoroscopyNodes
+from ProSTRegistrationLib.Situation import Situation, SituationReader
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode

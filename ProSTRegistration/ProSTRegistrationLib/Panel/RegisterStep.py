@@ -8,29 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
 
+from ProSTRegistrationLib.EngineInstallation import EngineInstallation
 from ProSTRegistrationLib.Install import Environment
 from ProSTRegistrationLib.Nodes.Anatomy import contentKey
-from ProSTRegistrationLib.Panel.EngineInstallation import EngineInstallation
 from ProSTRegistrationLib.Panel.Messages import (
     FAULT_STYLE,
     MISSING_STYLE,
     PLAIN_STYLE,
     Style,
     reveal,
-    secondsText,
     setVisible,
     showStatus,
-    stageWords,
 )
 from ProSTRegistrationLib.Panel.OtherPython import OtherPython
 from ProSTRegistrationLib.Panel.SectionHeadings import UP_TO_START
+from ProSTRegistrationLib.ProgressWords import secondsText, stageWords
 from ProSTRegistrationLib.Selection import registrationConfig
 from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
 
 if TYPE_CHECKING:
     from prostreg.errors import InputError
     from ProSTRegistrationLib.Panel.Panel import Panel
-    from ProSTRegistrationLib.Panel.Situation import Situation
+    from ProSTRegistrationLib.Situation import Situation
 
 PROGRESS_STEPS = 1000
 BUSY = 0
@@ -58,7 +57,9 @@ class RegisterStep:
         ui.environmentButton.connect("clicked(bool)", lambda checked: self._checkOrCancel())
         ui.adaptGroup.connect("toggled(bool)", lambda isOpen: self._askAdapted())
         self._isComplete = False
-        self._installation = EngineInstallation(panel, self._showInstallation, self._sayFault)
+        self._installation = EngineInstallation(
+            panel.logic.client, panel.attempt, self._showInstallation, self._sayFault
+        )
         self._otherPython = OtherPython(panel, self._installation, self._showInstallation)
 
     def refresh(self, situation: Situation) -> None:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
 
+from ProSTRegistrationLib.AttemptUnderWay import startWords
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
-from ProSTRegistrationLib.Panel.Verdict import accuracyWord
+from ProSTRegistrationLib.VerdictWords import accuracyWord
 
 if TYPE_CHECKING:
-    from ProSTRegistrationLib.Panel.Situation import Situation
     from ProSTRegistrationLib.ParameterNode import ProSTRegistrationParameterNode
+    from ProSTRegistrationLib.Situation import Situation
 
 LONGEST_NAME = 11
 UP_TO_CARM, UP_TO_START = 2, 3
@@ -57,8 +58,7 @@ def _values(situation: Situation, parameters: ProSTRegistrationParameterNode) ->
     more = f" +{len(situation.images) - 1}" if len(situation.images) > 1 else ""
     known = carmOf(situation.images[0])
     carm = _("SDD {sdd} mm, {origin}").format(sdd=round(known.sdd_mm), origin=accuracyWord(known.accuracy))
-    start = _("everywhere") if parameters.searchEverywhere else parameters.startedBy or _("as loaded")
-    return names + more, carm, start
+    return names + more, carm, startWords(parameters)
 
 
 def _shortened(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -22,10 +21,12 @@ from ProSTRegistrationLib.PoseHistory import SAME_POSE, KeptPose, PoseHistory
 from ProSTRegistrationLib.StartPose import (
     PatientPlace,
     PoseSliders,
+    keptReference,
     placedAtIsocentre,
-    shareInSight,
+    referenceText,
     standardViewPose,
 )
+from ProSTRegistrationLib.StartSight import sightOf
 from ProSTRegistrationLib.Views.PoseHandles import showHandles
 
 if TYPE_CHECKING:
@@ -33,13 +34,12 @@ if TYPE_CHECKING:
 
     from prostreg.geometry.frames import Matrix
     from ProSTRegistrationLib.Panel.Panel import Panel
-    from ProSTRegistrationLib.Panel.Situation import Situation
+    from ProSTRegistrationLib.Situation import Situation
     from ProSTRegistrationLib.Views.MouseGrab import Grip
 
 
 REST_MS = 400
 """A pose that stays so long is one to come back to."""
-LITTLE_IN_SIGHT, SOME_IN_SIGHT = 0.1, 0.5
 
 
 class StartPoseStep:
@@ -94,7 +94,8 @@ class StartPoseStep:
         if situation.isReady:
             self._panel.observe(situation.ct, "TransformModifiedEvent", self._moved)
             self._showValues()
-            sight, isMissed = self._sight(situation)
+            points = self._place.pointsMm(self._panel.scene, situation.ct, situation.anatomy)
+            sight, isMissed = sightOf(situation.images, self._pose(), points)
             self.isMissed = isMissed and not self._panel.parameters.searchEverywhere
             if self._fault:
                 status = self._fault, FAULT_STYLE
@@ -241,23 +242,6 @@ class StartPoseStep:
         isAway = pose is not None and not np.allclose(pose, self._reference(), atol=SAME_POSE)
         ui.poseResetButton.enabled = isFree and isAway
 
-    def _sight(self, situation: Situation) -> tuple[str, bool]:
-        """(how much of the anatomy the X-rays show, where that is little; whether it is too little)."""
-        lines, isMissed, pose = [], False, self._pose()
-        points = self._place.pointsMm(self._panel.scene, situation.ct, situation.anatomy)
-        for node in situation.images:
-            share = shareInSight(carmOf(node), pose, points)
-            if share < 0:
-                text = _("The anatomy lies behind the X-ray source of '{name}': 'Show the CT so' brings it back.")
-            elif share == 0:
-                text = _("The anatomy lies outside of the beam of '{name}': 'Show the CT so' brings it back.")
-            else:
-                text = _("Only {percent:.0%} of the anatomy is in the picture '{name}'.")
-            isMissed = isMissed or share < LITTLE_IN_SIGHT
-            if share < SOME_IN_SIGHT:
-                lines.append(text.format(name=node.GetName(), percent=share))
-        return "\n".join(lines), isMissed
-
     def _showValues(self) -> None:
         """Brings the sliders to where the CT is."""
         try:
@@ -276,15 +260,14 @@ class StartPoseStep:
 
     def _reference(self) -> Matrix:
         """The pose that the sliders count from: for a CT that is new here, where it lies."""
-        kept = json.loads(self._panel.parameters.sliderReference or "{}")
-        if kept.get("ct") != self._panel.ctNode.GetID():
-            self._keepReference(self._pose())
-            return self._pose()
-        return np.array(kept["world_from_volume"])
+        kept = keptReference(self._panel.ctNode, self._panel.parameters.sliderReference)
+        if kept is None:
+            kept = self._pose()
+            self._keepReference(kept)
+        return kept
 
     def _keepReference(self, worldFromVolume: Matrix) -> None:
-        content = {"ct": self._panel.ctNode.GetID(), "world_from_volume": np.asarray(worldFromVolume).tolist()}
-        self._panel.parameters.sliderReference = json.dumps(content)
+        self._panel.parameters.sliderReference = referenceText(self._panel.ctNode, worldFromVolume)
 
     def _pose(self) -> Matrix:
         return self._panel.scene.ct(self._panel.ctNode)[1]

@@ -10,7 +10,7 @@ import numpy as np
 from ProSTRegistrationLib.Nodes.JudgedInputs import JudgedInputs
 
 if TYPE_CHECKING:
-    from ProSTRegistrationLib.Panel.Situation import Situation
+    from ProSTRegistrationLib.Situation import Situation
 
 SAME_POSE = 1e-3
 NOTHING_TO_JUDGE = "missing"

@@ -9,8 +9,20 @@ from slicer.i18n import tr as _
 
 from prostreg.geometry.carm_accuracy import CALIBRATED, FROM_DICOM, GUESSED
 from prostreg.spoken_numbers import percent, tenths
-from ProSTRegistrationLib.Panel.Messages import OUTDATED_COLORS, VERDICTS, verdictWord
-from ProSTRegistrationLib.Panel.Validity import NOTHING_TO_JUDGE, Validity
+from ProSTRegistrationLib.Validity import NOTHING_TO_JUDGE, Validity
+
+VERDICTS = {
+    "accepted": ("#1b7f4d", "#ffffff"),
+    "uncertain": ("#8f5d00", "#ffffff"),
+    "failed": ("#b3261e", "#ffffff"),
+}
+
+OUTDATED_COLORS = ("#6b7078", "#ffffff")
+
+
+def verdictWord(status: str) -> str:
+    """A result's status as a word for the panel."""
+    return {"accepted": _("Trusted"), "uncertain": _("Uncertain"), "failed": _("Failed")}.get(status, status)
 
 
 def verdictText(attempt: dict[str, Any] | None, validity: Validity) -> str:

@@ -1,4 +1,4 @@
-"""Gives the engine a Python that has what it needs while the panel goes on: asked for, shown, and ended by a person."""
+"""Gives the engine a Python that has what it needs meanwhile: asked for, shown, and ended by a person."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from slicer.i18n import tr as _
 
 from ProSTRegistrationLib.Install import Environment
 from ProSTRegistrationLib.Install.EnginePython import PythonCheck
-from ProSTRegistrationLib.Panel.Messages import secondsText
+from ProSTRegistrationLib.ProgressWords import secondsText
 
 if TYPE_CHECKING:
     from ProSTRegistrationLib.Install.PackageInstaller import Installation
-    from ProSTRegistrationLib.Panel.Panel import Panel
+    from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
 
 LINE_LENGTH = 100
 
@@ -24,13 +24,20 @@ class EngineInstallation:
     """At most one installation, or look at another Python, at a time.
 
     Args:
-        panel: Panel.
+        client: WorkerClient, which starts anew with what has come.
+        attempt: does something and tells its faults, as Panel.attempt.
         show: called with the progress as text, "" when there is none any more.
         sayFault: called with a fault as text.
     """
 
-    def __init__(self, panel: Panel, show: Callable[[str], object], sayFault: Callable[[str], object]) -> None:
-        self._panel, self._show, self._sayFault = panel, show, sayFault
+    def __init__(
+        self,
+        client: WorkerClient,
+        attempt: Callable[[Callable[[], object], Callable[[str], object]], bool],
+        show: Callable[[str], object],
+        sayFault: Callable[[str], object],
+    ) -> None:
+        self._client, self._attempt, self._show, self._sayFault = client, attempt, show, sayFault
         self._work: Installation | PythonCheck | None = None
         self._conclude: Callable[[], object] = lambda: None
         self._again: Callable[[], object] = lambda: None
@@ -43,7 +50,7 @@ class EngineInstallation:
 
     def makeReady(self, again: Callable[[], object], withWanted: bool = False) -> bool:
         """True if the worker can work now; else asks, begins to install, and calls ``again`` once all is there."""
-        return self._panel.attempt(lambda: self._install(again, withWanted), self._sayFault) and not self.isRunning
+        return self._attempt(lambda: self._install(again, withWanted), self._sayFault) and not self.isRunning
 
     def usePython(self, path: str, tell: Callable[[str], object]) -> None:
         """Looks at another Python and has the engine run in it from then on; ``tell`` gets what that says of itself."""
@@ -51,7 +58,7 @@ class EngineInstallation:
 
         def use() -> None:
             check.conclude()
-            self._panel.logic.client.restart()
+            self._client.restart()
 
         self._begin(check, _("Looking at {names}, {time} so far"), use, lambda: tell(check.verdict))
 
@@ -68,7 +75,7 @@ class EngineInstallation:
         self._show("")
         if work.isCancelled:
             self._sayFault(_("It was cancelled; nothing in the scene was changed."))
-        elif self._panel.attempt(self._conclude, self._sayFault):
+        elif self._attempt(self._conclude, self._sayFault):
             self._again()
 
     def cancel(self) -> None:
@@ -86,7 +93,7 @@ class EngineInstallation:
             self._begin(begun, _("Installing {names}, {time} so far"), lambda: self._installed(begun), again)
 
     def _installed(self, installation: Installation) -> None:
-        self._panel.logic.client.restart()
+        self._client.restart()
         try:
             Environment.conclude(installation)
         except Environment.EnvironmentFault as error:
