@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import slicer
 from pydicom.datadict import tag_for_keyword
 
 from prostreg.geometry.carm_devices import PRESETS
@@ -19,8 +20,10 @@ from prostreg.images.dicom_geometry.frame_tags import FrameTags
 from prostreg.images.dicom_geometry.viewing_side import ViewingSide, viewing_side
 from prostreg.images.dicom_tags import Tags, number_within, read_header, whole_number_of
 from prostreg.images.formats.picture_size import MOST_PIXELS
+from ProSTRegistrationLib.Nodes.CArmNode import pixelsOf
 from ProSTRegistrationLib.Nodes.CArmPresets import presetSettings
 from ProSTRegistrationLib.Nodes.CArmSettings import LARGEST_ANGLE_DEG, TYPICAL_SOD_SHARE, CArmSettings, offCentrePoint
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import isFlipped, keepShutter, turnAsStored
 from ProSTRegistrationLib.Nodes.ImageMarks import FRAME_ATTRIBUTE
 from ProSTRegistrationLib.Nodes.Scene import OWNER_REFERENCE
 
@@ -74,6 +77,34 @@ class DatabaseTags:
             return None
         text = self._database.instanceValue(self._instanceUid, f"{tag >> 16:04X},{tag & 0xFFFF:04X}")
         return text.split("\\") if text and "\\" in text else text
+
+
+def slicerDatabase() -> Any | None:
+    """Slicer's DICOM database; None without its DICOM module."""
+    return getattr(slicer, "dicomDatabase", None)
+
+
+def readGeometry(
+    volumeNode: vtkMRMLScalarVolumeNode, dicomDatabase: Any | None = None
+) -> tuple[CArmSettings, str] | None:
+    """The C-arm of an image as its tags tell it, and sentences on that; None for an image without tags.
+
+    The image keeps its shutter and is turned as seen from the source, unless a person has decided on that.
+
+    Raises:
+        InputError: the image cannot be used.
+    """
+    tags = tagsOf(volumeNode, dicomDatabase)
+    if tags is None:
+        return None
+    size = pixelsOf(volumeNode).shape[::-1]
+    found = settingsFromTags(tags, size)
+    keepShutter(volumeNode, tags)
+    turnAsStored(volumeNode, found.side.is_from_detector)
+    isTurned = isFlipped(volumeNode)
+    isAsDecided = isTurned is found.side.is_from_detector
+    note = f"{found.summary}\n{found.side.sentence}" if isAsDecided else found.summary
+    return (found.settings.mirrored(size[0]) if isTurned else found.settings), note
 
 
 def settingsFromTags(tags: Tags, size: tuple[int, int]) -> DicomSettings:

@@ -22,8 +22,8 @@ from ProSTRegistrationLib.Nodes.CArmSettings import (
     isPlaced,
     settingsOf,
 )
-from ProSTRegistrationLib.Nodes.DicomCArm import settingsFromTags, tagsOf
-from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, isFlipped, keepShutter, turnAsStored
+from ProSTRegistrationLib.Nodes.DicomCArm import readGeometry, slicerDatabase
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, isFlipped
 from ProSTRegistrationLib.Panel.Messages import (
     FAULT_STYLE,
     MISSING_STYLE,
@@ -171,20 +171,14 @@ class CArmStep:
             self._inUse = self._shownValues()
             self._note = _("No angles describe this camera; it stays as it is.") if settings.isFixedPose else ""
             return
-        size = self._size(node)
-        # There is none without Slicer's DICOM module.
-        tags = tagsOf(node, getattr(slicer, "dicomDatabase", None))
-        if tags is None:
-            self._show(presetSettings(next(iter(PRESETS)), size))
+        read = readGeometry(node, slicerDatabase())
+        if read is None:
+            self._show(presetSettings(next(iter(PRESETS)), self._size(node)))
             self._note = _("The image does not tell its geometry; these are values of a usual C-arm.")
             return
-        found = settingsFromTags(tags, size)
-        keepShutter(node, tags)
-        turnAsStored(node, found.side.is_from_detector)
+        settings, self._note = read
         self._ui.flipCheckBox.checked = isFlipped(node)
-        self._show(found.settings.mirrored(size[0]) if isFlipped(node) else found.settings)
-        isAsDecided = isFlipped(node) is found.side.is_from_detector
-        self._note = f"{found.summary}\n{found.side.sentence}" if isAsDecided else found.summary
+        self._show(settings)
 
     def _show(self, settings: CArmSettings) -> None:
         ui = self._ui

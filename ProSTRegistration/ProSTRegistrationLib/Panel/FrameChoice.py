@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import slicer
-
+from ProSTRegistrationLib.Nodes.DicomCArm import slicerDatabase
 from ProSTRegistrationLib.Nodes.RunFrames import (
     FRAME_ROLE,
     frameImage,
@@ -51,7 +50,7 @@ class FrameChoice:
             for view in VIEWS:
                 node = getattr(self._panel.parameters, view)
                 # What is known to be a run needs no question; a volume with slices might be a CT.
-                if node is not None and node is not self._refused and isSurelyRun(node, _database()):
+                if node is not None and node is not self._refused and isSurelyRun(node, slicerDatabase()):
                     self._take(view)
         node = self._panel.parameters.fluoroscopy
         run = runOf(node)
@@ -74,23 +73,18 @@ class FrameChoice:
         node = self._panel.parameters.fluoroscopy if self._panel.parameters is not None else None
         if self._isFilling or runOf(node) is None or number - 1 == frameOf(node):
             return
-        self._panel.attempt(lambda: showFrame(node, number - 1, _database()), self._say)
+        self._panel.attempt(lambda: showFrame(node, number - 1, slicerDatabase()), self._say)
         self._panel.refreshSoon()
 
     def _take(self, view: str) -> None:
         """Chooses the image of one frame in place of its run."""
         parameters = self._panel.parameters
         node: vtkMRMLScalarVolumeNode = getattr(parameters, view)
-        isAsked = view == "fluoroscopy" and not isSurelyRun(node, _database())
+        isAsked = view == "fluoroscopy" and not isSurelyRun(node, slicerDatabase())
 
         def take() -> None:
             known = self._panel.scene.findOwned(node, FRAME_ROLE)
             index = self._ui.frameSpinBox.value - 1 if isAsked else frameOf(known)
-            setattr(parameters, view, frameImage(node, usualFrame(node, _database()) if index is None else index))
+            setattr(parameters, view, frameImage(node, usualFrame(node, slicerDatabase()) if index is None else index))
 
         self._refused = None if self._panel.attempt(take, self._say) else node
-
-
-def _database() -> Any | None:
-    """There is none without Slicer's DICOM module."""
-    return getattr(slicer, "dicomDatabase", None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import qt
@@ -17,8 +16,6 @@ from ProSTRegistrationLib.Panel.SampleLoading import SampleLoading
 from ProSTRegistrationLib.Selection import NO_PART
 
 if TYPE_CHECKING:
-    from slicer import vtkMRMLScalarVolumeNode
-
     from ProSTRegistrationLib.Panel.Panel import Panel
     from ProSTRegistrationLib.Situation import Situation
 
@@ -39,7 +36,7 @@ class ImagesStep:
         self._ui.partsList.connect("itemChanged(QListWidgetItem*)", self._partChanged)
         self._ui.sampleButton.connect("clicked(bool)", lambda checked: self.loadSample("spine"))
         self._ui.phantomButton.connect("clicked(bool)", lambda checked: self.loadSample("phantom"))
-        self._ui.greyButton.connect("clicked(bool)", lambda checked: self._useInstead(greyCopy))
+        self._ui.greyButton.connect("clicked(bool)", lambda checked: self._useGreyCopy())
         self._message: tuple[str, object] = ("", None)
 
     def refresh(self, situation: Situation) -> None:
@@ -126,14 +123,11 @@ class ImagesStep:
         isAll = len(chosen) == len(items)
         parameters.anatomyParts = [] if isAll else chosen or [NO_PART]
 
-    def _useInstead(self, makeImage: Callable[[vtkMRMLScalarVolumeNode], vtkMRMLScalarVolumeNode]) -> None:
-        """Chooses an image that is made of the chosen X-ray."""
-        parameters = self._panel.parameters
+    def _useGreyCopy(self) -> None:
+        def use() -> None:
+            self._panel.parameters.fluoroscopy = greyCopy(self._panel.parameters.fluoroscopy)
 
-        def make() -> None:
-            parameters.fluoroscopy = makeImage(parameters.fluoroscopy)
-
-        self._panel.attempt(make, self._say)
+        self._panel.attempt(use, self._say)
 
     def _say(self, text: str) -> None:
         self._message = text, self._choice()

@@ -14,8 +14,6 @@ from ProSTRegistrationLib.Panel.SectionHeadings import UP_TO_CARM
 from ProSTRegistrationLib.SampleDataSets import loadSampleCase
 
 if TYPE_CHECKING:
-    from slicer import vtkMRMLScalarVolumeNode
-
     from prostreg.errors import InputError
     from ProSTRegistrationLib.Panel.Panel import Panel
     from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
@@ -46,7 +44,7 @@ class SampleLoading:
         )
         self._panel.logic.makeSample(kind, folder, self._made, self._failed)
 
-    def _made(self, answer: dict[str, Any]) -> vtkMRMLScalarVolumeNode:
+    def _made(self, answer: dict[str, Any]) -> None:
         self.isRunning = False
         self._panel.attempt(lambda: self._load(answer["case"]), self._say)
 
