@@ -87,7 +87,6 @@ def _states(facade, driver, panel) -> Iterator[str]:
     yield "accepted"
     driver.click(ui.rejectButton)
     yield "rejected"
-    parameters.boneThresholdHu += 50.0
     ui.flipCheckBox.click()
     yield "outlived"
     choosePath(sys.executable)
