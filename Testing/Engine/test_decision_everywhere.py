@@ -12,6 +12,8 @@ from prostreg.geometry.standard_views import MAIN_VIEWS, standard_view
 from prostreg.images.volume import Volume
 from prostreg.images.xray import XRay
 from prostreg.projector.selection import make_projector
+from prostreg.registration.acceptance import Verdict
+from prostreg.registration.carm.carm_check import carm_checked
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.everywhere import LIKELY, _trials, merit, register_everywhere
@@ -40,6 +42,12 @@ def test_of_several_results_an_accepted_one_wins_then_the_more_convincing_then_t
     merits = [merit(result) for result in from_worst_to_best]
     assert merits == sorted(merits)
     assert len(set(merits)) == len(merits)
+
+
+def test_a_result_that_convinced_the_search_wins_over_one_that_was_not_checked():
+    settled = replace(result_of("uncertain", 0.5), is_settled=True)
+    assert merit(settled) > merit(result_of("uncertain", 0.8, 0.9))
+    assert merit(settled) < merit(result_of("accepted", 0.8))
 
 
 def test_likely_views_come_first_then_frontal_ones_in_three_rounds_of_4_16_and_64_restarts_with_other_random_numbers():
@@ -97,6 +105,18 @@ def test_the_first_accepted_view_ends_the_search_and_all_before_it_are_told(seen
     assert fractions == sorted(fractions)
     assert told[0].message.startswith("no start given, trying AP: ")
     assert told[-1].message.startswith(f"no start given, trying {seen}: ")
+
+
+def test_a_doubt_that_no_search_mends_ends_the_search(seen_from, monkeypatch):
+    def contradicted(verdict, *others):
+        _, expected, fit = carm_checked(verdict, *others)
+        return Verdict("uncertain", 0.5, ("the image fits another C-arm",)), expected, fit
+
+    monkeypatch.setattr("prostreg.registration.pipeline.carm_checked", contradicted)
+    result = register_everywhere(seen_from("PA"), QUICK)
+    assert result.status == "uncertain"
+    assert result.mtre_mm < 2
+    assert "views tried as starts: AP, PA; the best pose was found from PA" in result.reasons[-1]
 
 
 def test_without_an_accepted_view_all_are_tried_and_the_most_convincing_is_kept(seen_from):

@@ -21,11 +21,13 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "ProSTRegistration"), str(ROOT / "Testing")]
 warnings.simplefilter("ignore")
 
+import numpy as np
 import slicer
 
 from DicomFiles import write_xray
 from ProSTRegistrationLib.Nodes.Attempts import attempts
 from ProSTRegistrationLib.Nodes.CArmSettings import settingsOf
+from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, setIjkToRas
 from SlicerFacade.Opening import openedModule
 
 from PySide6 import QtCore  # isort: skip  (after the facade, which chooses how enums are)
@@ -92,13 +94,13 @@ def main() -> None:
         ct, xray = panel.ctNode, panel.fluoroscopyNodes[0]
         settings = settingsOf(xray)
         voxels, pixels = slicer.util.arrayFromVolume(ct).copy(), slicer.util.arrayFromVolume(xray).copy()
-        spacing = ct.GetSpacing()
+        rasFromIjk = ijkToRas(ct)
         for name, addXray in (("own DICOM", _addDicom), ("own PNG", _addPng)):
             facade.scene.Clear()
             driver.pump()
             panel.headings.fold(0)
             facade.mainWindow.panel().verticalScrollBar().value = 0
-            own = _add(facade, voxels, "CT", spacing)
+            own = _add(facade, voxels, "CT", rasFromIjk)
             image = addXray(facade, pixels, settings, Path(folder))
             report[name] = _ownWay(Person(facade, driver), driver, panel, own, image, settings, name == "own PNG")
     print(json.dumps(report, indent=1))
@@ -117,16 +119,16 @@ def _ownWay(person, driver, panel, ct, xray, settings, isTyped) -> dict[str, obj
     return person.judge(panel)
 
 
-def _add(facade, voxels, name, spacing):
+def _add(facade, voxels, name, rasFromIjk):
     node = facade.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
     slicer.util.updateVolumeFromArray(node, voxels)
-    node.SetSpacing(*spacing)
+    setIjkToRas(node, rasFromIjk)
     node.CreateDefaultDisplayNodes()
     return node
 
 
 def _addPng(facade, pixels, settings, folder: Path):
-    return _add(facade, pixels, "X-ray.png", (1, 1, 1))
+    return _add(facade, pixels, "X-ray.png", np.eye(4))
 
 
 def _addDicom(facade, pixels, settings, folder: Path):
@@ -137,7 +139,8 @@ def _addDicom(facade, pixels, settings, folder: Path):
         "PositionerPrimaryAngle": str(settings.primaryAngleDeg),
         "PositionerSecondaryAngle": str(settings.secondaryAngleDeg),
     }
-    path = write_xray(folder / "x.dcm", "XA", pixels[0], **tags)
+    seenFromDetector = np.ascontiguousarray(pixels[0][:, ::-1])
+    path = write_xray(folder / "x.dcm", "XA", seenFromDetector, **tags)
     node = facade.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "XA image")
     storage = facade.scene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
     storage.SetFileName(str(path))

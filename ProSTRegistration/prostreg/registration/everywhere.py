@@ -41,9 +41,10 @@ def register_everywhere(
     """Finds the pose of a case's CT in its X-rays where nothing is known of it but that it shows in them.
 
     Starts are AP, PA and both lateral views of the first X-ray, frontal ones first. Each is registered from there,
-    with an equal share of the time that is left; the first accepted result ends the search. With ``method`` and
-    ``restarts`` both "auto" there are several rounds, each with more restarts than the one before, and each begins
-    with views turned by any angle: thousands are matched with the image, and the best are registered.
+    with an equal share of the time that is left. The first accepted result ends the search, and so does one in which
+    only something is doubted that no search mends (its C-arm, its labels). With ``method`` and ``restarts`` both "auto"
+    there are several rounds, each with more restarts than the one before, and each begins with views turned by any
+    angle: thousands are matched with the image, and the best are registered.
 
     Args:
         case: images in memory; its start is not looked at.
@@ -95,14 +96,12 @@ class _Everywhere:
     def result(self) -> Result:
         for number, trial in enumerate(self._trials):
             ahead = sum(other.round == trial.round for other in self._trials[number:])
-            seconds = (self._config.time_limit_s - self._elapsed) / ahead
-            if self._done and seconds < LEAST_SECONDS:
+            if self._done and self._share(ahead) < LEAST_SECONDS:
                 return self._report("time limit")
-            until = self._elapsed + max(seconds, LEAST_SECONDS)
-            for start in self._starts(number, trial, until):
-                result = self._tried(number, trial, start, max(until - self._elapsed, LEAST_SECONDS))
+            for start in self._starts(number, trial, self._elapsed + max(self._share(ahead), LEAST_SECONDS)):
+                result = self._tried(number, trial, start, max(self._share(ahead), LEAST_SECONDS))
                 self._done.append((trial, result))
-                if result.status == "accepted" or result.stopped == "cancelled":
+                if result.status == "accepted" or result.is_settled or result.stopped == "cancelled":
                     return self._report(result.stopped)
         return self._report("time limit" if self._elapsed > self._config.time_limit_s else None)
 
@@ -164,6 +163,10 @@ class _Everywhere:
             attempts=tuple(attempt for _, result in self._done for attempt in result.attempts),
         )
 
+    def _share(self, ahead: int) -> float:
+        """Seconds for one of so many starts of a round. What finding likely ones took is not taken from them."""
+        return (self._config.time_limit_s - self._elapsed) / ahead
+
     @property
     def _elapsed(self) -> float:
         return time.perf_counter() - self._began
@@ -181,9 +184,10 @@ def _trials(config: RegistrationConfig) -> Iterator[_Trial]:
             yield _Trial(number, view, replace(config, most_restarts=min(most, config.most_restarts), seed=seed))
 
 
-def merit(result: Result) -> tuple[bool, float, float]:
+def merit(result: Result) -> tuple[bool, bool, float, float]:
     """Grows with how convincing a result is."""
-    return result.status == "accepted", result.confidence, float(result.evidence.get("confirmed", 0.0))
+    confirmed = float(result.evidence.get("confirmed", 0.0))
+    return result.status == "accepted", result.is_settled, result.confidence, confirmed
 
 
 def meeting_point_mm(views: tuple[View, ...]) -> NDArray[np.float64]:

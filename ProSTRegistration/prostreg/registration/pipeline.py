@@ -68,6 +68,7 @@ class _Run:
         rounds = None if self.until_accepted else max(1, -(-self._restarts // config.restarts_per_round))
         self._monitor = Monitor(self._chart, rounds, config.time_limit_s, on_progress, is_cancelled)
         self._doubted: Candidate | None = None
+        self._is_settled = False
         self._last_judgement: Judgement
         self._levels = Levels(case, start, points_mm, centre_mm, config.spread_shift_mm, config)
         self._spread = start_spread(config)
@@ -123,6 +124,7 @@ class _Run:
             verdict = judge(evidence, mirror)
             self._doubted = None if verdict.status == "accepted" else self.search.best
             doubts = self._doubts(verdict, mirror)  # no search mends labels, or tells sides of what is symmetric
+            self._is_settled = self._doubted is None and self._side_doubt(mirror) is None
             verdict = judge(evidence, mirror, doubts=doubts)
             self._last_judgement = verdict, evidence, precision
             self.search.confidence = verdict.confidence
@@ -155,9 +157,11 @@ class _Run:
         """The objections to a pose that would be accepted."""
         if verdict.status != "accepted":
             return ()
-        side = None if mirror is None or self._case.views[0].is_side_known else side_doubt(mirror)
-        doubts = (label_fit(self._case.ct, self._case.anatomy).doubt(), side)
+        doubts = (label_fit(self._case.ct, self._case.anatomy).doubt(), self._side_doubt(mirror))
         return tuple(doubt for doubt in doubts if doubt is not None)
+
+    def _side_doubt(self, mirror: MirrorFit | None) -> str | None:
+        return None if mirror is None or self._case.views[0].is_side_known else side_doubt(mirror)
 
     def _needs_mirror_check(self, evidence: Evidence) -> bool:
         """With one view, nothing else contradicts a flipped image."""
@@ -235,6 +239,7 @@ class _Run:
             attempts=self._log.attempts,
             weights=self._weights,
             polarities=polarities,
+            is_settled=self._is_settled and stopped is None,
         )
 
 

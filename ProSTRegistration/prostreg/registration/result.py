@@ -142,6 +142,7 @@ class Result:
         polarities: with which each view was read.
         look_alikes: the place found and those that it was compared with, where the CT has any that look alike.
         stopped: why the run ended early ("cancelled", "time limit"), None if it ran to its end.
+        is_settled: whether the search was convinced: what is doubted nevertheless, no more searching mends.
     """
 
     name: str
@@ -166,3 +167,4 @@ class Result:
     weights: Mapping[str, str] | None = None
     polarities: tuple[PolarityUsed, ...] = ()
     look_alikes: tuple[ComparedPlace, ...] = ()
+    is_settled: bool = False

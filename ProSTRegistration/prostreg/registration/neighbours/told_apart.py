@@ -127,4 +127,5 @@ def doubted(result: Result, doubt: str) -> Result:
         status="uncertain" if result.status == "accepted" else result.status,
         confidence=min(result.confidence, MOST_IF_DOUBTED),
         reasons=(doubt, *result.reasons),
+        is_settled=False,
     )
