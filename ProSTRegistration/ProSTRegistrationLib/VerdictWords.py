@@ -9,6 +9,7 @@ from slicer.i18n import tr as _
 
 from prostreg.geometry.carm_accuracy import CALIBRATED, FROM_DICOM, GUESSED
 from prostreg.spoken_numbers import percent, tenths
+from ProSTRegistrationLib.Nodes.Attempts import cellNumber
 from ProSTRegistrationLib.Validity import NOTHING_TO_JUDGE, Validity
 
 VERDICTS = {
@@ -100,9 +101,9 @@ def attemptCells(row: dict[str, str], isOutdated: bool = False) -> list[str]:
     """
     # A place that does not fit has no error to expect.
     isPlace = not isOutdated and row["Status"] != "failed"
-    probability = _value(row["Confidence %"])
+    probability = cellNumber(row["Confidence %"])
     errors = [_tenths(row[column]) for column in ("Error across mm", "Error along mm")]
-    seconds = _value(row["Seconds"])
+    seconds = cellNumber(row["Seconds"])
     return [
         row["Attempt"],
         _("Not judged") if isOutdated else verdictWord(row["Status"]),
@@ -173,15 +174,8 @@ def _bar(colors: tuple[str, str], word: str, text: str) -> str:
 
 def _tenths(text: str) -> str:
     """A cell's length for people; "" where it is not known or was edited into something else."""
-    value = _value(text)
+    value = cellNumber(text)
     return "" if value is None else tenths(value)
-
-
-def _value(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
 
 
 def _lengthText(length: float) -> str:

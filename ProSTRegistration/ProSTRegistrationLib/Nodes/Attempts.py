@@ -92,16 +92,16 @@ def attempt(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, number: int) -> dict[
         InputError: there is no such attempt, or its row was damaged.
     """
     row = _row(_rows(scene, ctNode), ctNode, number)
-    confidence = _value(row["Confidence %"])
+    confidence = cellNumber(row["Confidence %"])
     return {
         "number": number,
         **{name.lower(): row[name] for name in ("Time", "Start", "Method", "Quality", "Status", "Decision")},
         "confidence": None if confidence is None else confidence / 100,
-        "acrossMm": _value(row["Error across mm"]),
-        "alongMm": _value(row["Error along mm"]),
+        "acrossMm": cellNumber(row["Error across mm"]),
+        "alongMm": cellNumber(row["Error along mm"]),
         "carm": row["C-arm"],
-        "landmarkErrorMm": _value(row["Landmark error mm"]),
-        "mtreMm": _value(row["mTRE mm"]),
+        "landmarkErrorMm": cellNumber(row["Landmark error mm"]),
+        "mtreMm": cellNumber(row["mTRE mm"]),
         "reasons": [] if row["Reasons"] == NOT_KNOWN else [r for r in row["Reasons"].split(REASONS_BORDER) if r],
         "inputs": row["Inputs"],
         "worldFromVolume": _pose(row, "Pose"),
@@ -123,6 +123,14 @@ def decide(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, number: int, decision:
     rows = _rows(scene, ctNode)
     _row(rows, ctNode, number)["Decision"] = decision
     _write(scene, ctNode, rows)
+
+
+def cellNumber(text: str) -> float | None:
+    """The number in a cell; None where none is known, or a person wrote something else."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _rows(scene: Scene, ctNode: vtkMRMLScalarVolumeNode) -> Rows:
@@ -162,13 +170,6 @@ def _text(value: float | None) -> str:
 
 def _texts(values: Sequence[float] | None) -> str:
     return NOT_KNOWN if values is None else " ".join(f"{value:.3g}" for value in values)
-
-
-def _value(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
 
 
 def _wholeNumber(text: str) -> int:

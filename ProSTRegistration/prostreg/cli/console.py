@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
@@ -65,6 +65,12 @@ def say(line: str) -> None:
     """Prints a line for people, on stderr; where their terminal is gone, nobody reads it."""
     with suppress(OSError):
         print(line, file=sys.stderr, flush=True)
+
+
+def say_notes(notes: Iterable[str], indent: str = "") -> None:
+    """Prints what is odd about the files that were read, a line each."""
+    for note in notes:
+        say(f"{indent}Note: {note}")
 
 
 def duration(seconds: float) -> str:

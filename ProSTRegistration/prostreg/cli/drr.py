@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from prostreg.cli.console import say
+from prostreg.cli.console import say, say_notes
 from prostreg.cli.image_output import image_faults
 from prostreg.cli.outcome import ExitCode, Outcome
 from prostreg.errors import FaultList, InputError
@@ -43,8 +43,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
             " view's extrinsic, the wrong way round (camera from world is needed), or in metres?"
         )
     _write_image(arguments.out, drr, carm.detector_spacing_mm)
-    for note in case.notes:
-        say(f"Note: {note}")
+    say_notes(case.notes)
     say(f"{carm.width} x {carm.height} pixels in {seconds:.2f} s with {projector.name} -> {arguments.out}")
     report = {
         "image": str(arguments.out),

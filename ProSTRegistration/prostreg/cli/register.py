@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from prostreg.cli.case_words import CASE_FILE, is_told, told_case, told_content, write_case
-from prostreg.cli.console import progress_display, say
+from prostreg.cli.console import progress_display, say, say_notes
 from prostreg.cli.interruption import stop_requests
 from prostreg.cli.outcome import ANOTHER_OUT, ExitCode, Outcome
 from prostreg.errors import FaultList, InputError
@@ -95,8 +95,7 @@ def register_and_write(
     """Registers one case with a progress display, says how it went, and writes its outputs."""
     with progress_display() as display:
         result = register(case, config, display.show, is_cancelled)
-    for warning in result.warnings:
-        say(f"  Note: {warning}")
+    say_notes(result.warnings, indent="  ")
     for reason in result.reasons:
         say(f"  {reason}")
     say(f"  {summary(result)}")

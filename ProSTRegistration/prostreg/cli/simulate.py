@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from prostreg.cli.console import say
+from prostreg.cli.console import say, say_notes
 from prostreg.cli.image_output import image_faults
 from prostreg.cli.outcome import ExitCode, Outcome
 from prostreg.errors import FaultList, InputError
@@ -52,8 +52,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     _write_image(arguments.out, xray, inputs.carm.detector_spacing_mm)
     width, height = inputs.carm.size
     notes = [] if inputs.ct.note is None else [inputs.ct.note]
-    for note in notes:
-        say(f"Note: {note}")
+    say_notes(notes)
     say(f"{width} x {height} pixels, {xray.pixels.dtype}, {xray.polarity}, in {seconds:.1f} s -> {arguments.out}")
     report = {
         "image": str(arguments.out),

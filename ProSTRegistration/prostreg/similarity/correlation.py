@@ -33,7 +33,7 @@ class PatchGradNcc:
     DAMPING = 0.05
     LEAST_COVER = 0.5
     MOST_CORRELATION = 0.0
-    """None is cut off."""
+    """Where a likelihood is cut off; 0 for correlations, which are summed as they are."""
 
     def __init__(self, fixed: Tensor, mask: Tensor, radius: int, stride: int = 1) -> None:
         self.edge = min(2 * radius + 1, *fixed.shape)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from prostreg.compilation import compiled
+from prostreg.compilation import compiled, inlined
 from prostreg.similarity.patch_moments import damping_of, patch_moments
 
 
@@ -37,6 +37,12 @@ def score_of_patches(variance: Any, covariance: Any, damping: Any, xray: Any, by
     return _grad_ncc(variance, covariance, damping, xray, by_correlation)
 
 
+@inlined
+def _correlation(covariance: float, damped: float, fixed_variance: float, row: int, column: int, xray: Any) -> Any:
+    """The damped correlation of a patch; nothing where it does not count."""
+    return xray.counts[row, column] * covariance / np.sqrt(damped * fixed_variance + xray.flat)
+
+
 @compiled
 def _grad_ncc(variance: Any, covariance: Any, damping: Any, xray: Any, by_correlation: Any) -> Any:
     agreement, structure = 0.0, 1.0
@@ -44,8 +50,8 @@ def _grad_ncc(variance: Any, covariance: Any, damping: Any, xray: Any, by_correl
         for row in range(variance.shape[1]):
             for column in range(variance.shape[2]):
                 damped = variance[direction, row, column] + damping[direction]
-                scale = damped * xray.fixed_variance[direction, row, column] + xray.flat
-                agreement += xray.counts[row, column] * covariance[direction, row, column] / np.sqrt(scale)
+                fixed_variance = xray.fixed_variance[direction, row, column]
+                agreement += _correlation(covariance[direction, row, column], damped, fixed_variance, row, column, xray)
                 structure += variance[direction, row, column] / (damped + xray.flat)
     length = 1.0 / np.sqrt(structure * max(2.0 * xray.patches, 1.0))
     by_correlation[:] = length
@@ -59,8 +65,10 @@ def _likelihood(variance: Any, covariance: Any, damping: Any, xray: Any, by_corr
         for row in range(variance.shape[1]):
             for column in range(variance.shape[2]):
                 damped = variance[direction, row, column] + damping[direction]
-                scale = damped * xray.fixed_variance[direction, row, column] + xray.flat
-                correlation = xray.counts[row, column] * covariance[direction, row, column] / np.sqrt(scale)
+                fixed_variance = xray.fixed_variance[direction, row, column]
+                correlation = _correlation(
+                    covariance[direction, row, column], damped, fixed_variance, row, column, xray
+                )
                 kept = min(max(correlation, 0.0), xray.most_correlation)
                 total -= np.log(1.0 - kept * kept)
                 if by_correlation.size > 0 and correlation < xray.most_correlation:
