@@ -1,7 +1,7 @@
 """Clicks, scrolls and seconds from a cold start to a judged result, counted on the real panel as a laptop shows it.
 
 ``python Testing/Measurements/panel_clicks.py`` goes three ways with the phantom: as the sample; its CT with a DICOM
-X-ray that tells the C-arm; and with a PNG, whose three numbers are typed. Own data are loaded already, which is
+X-ray that tells the C-arm; and with a PNG, whose four numbers are typed. Own data are loaded already, which is
 Slicer's part. A choice in a list is two clicks, a field that is typed into is one. A scroll is counted where a widget
 that is needed does not lie wholly in the 460 x 800 pixels, and for the verdict and the three decisions at the end.
 """
@@ -114,6 +114,7 @@ def _ownWay(person, driver, panel, ct, xray, settings, isTyped) -> dict[str, obj
         person.type(ui.sddSpinBox, settings.sddMm)
         person.type(ui.sodSpinBox, settings.sodMm)
         person.type(ui.pixelSizeUSpinBox, settings.pixelSizeMm[0])
+        person.type(ui.primaryAngleSpinBox, settings.primaryAngleDeg)
     person.click(ui.placeButton)
     driver.pump(lambda: panel.logic.live.shown > 0, PATIENCE_S)
     return person.judge(panel)
