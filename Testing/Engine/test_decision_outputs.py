@@ -95,7 +95,7 @@ def test_result_json_holds_every_field_under_its_own_name(status):
         "polarity": [], "look_alikes": [{"offset_mm": [1.0, 2.0, -3.0], "confirmed": 0.25}],
     }  # fmt: skip
     missing = {field.name for field in fields(Result)} - set(result_to_dict(RESULT))
-    assert missing == {"attempts", "polarities"}
+    assert missing == {"attempts", "polarities", "is_settled"}
 
 
 def test_what_is_not_known_is_null():
