@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
+from ProSTRegistrationLib.Nodes.KeptText import keptWhole
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
 
     from ProSTRegistrationLib.ParameterNode import ProSTRegistrationParameterNode
 
+LOWEST_LABEL = -(2**31)
 NO_PART = ""
 """Stands for 'none of them' in a list of parts, whose emptiness means all."""
 
@@ -30,7 +32,10 @@ def anatomyChoice(parameters: ProSTRegistrationParameterNode) -> AnatomyChoice:
     chosen = parts if parameters.anatomyParts else None
     if node.IsA("vtkMRMLSegmentationNode"):
         return AnatomyChoice(node, segmentIds=chosen)
-    return AnatomyChoice(node, labelValues=None if chosen is None else tuple(int(part) for part in chosen))
+    if chosen is None:
+        return AnatomyChoice(node)
+    values = (keptWhole(part, LOWEST_LABEL) for part in chosen)
+    return AnatomyChoice(node, labelValues=tuple(value for value in values if value is not None))
 
 
 def registrationConfig(parameters: ProSTRegistrationParameterNode) -> dict[str, Any]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from prostreg.errors import InputError
 from prostreg.geometry.chart import PoseChart
-from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
+from prostreg.geometry.frames import Matrix, invert_rigid, rigid_faults, transform_points
 from prostreg.geometry.standard_views import STANDARD_VIEWS, standard_view
 from prostreg.images.anatomy import BONE_THRESHOLD_HU
 from prostreg.registration.start import anatomy_centre_mm
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels, contentKey
+from ProSTRegistrationLib.Nodes.KeptText import keptJson
 from ProSTRegistrationLib.Nodes.LabelSamples import chosenPointsMm, sampled
 
 if TYPE_CHECKING:
@@ -166,9 +167,12 @@ class PoseSliders:
 
 
 def keptReference(ctNode: vtkMRMLScalarVolumeNode, text: str) -> Matrix | None:
-    """The pose that the sliders count from, by the text that keeps it; None for another CT's."""
-    kept = json.loads(text or "{}")
-    return np.array(kept["world_from_volume"]) if kept.get("ct") == ctNode.GetID() else None
+    """The pose that the sliders count from, by the text that keeps it; None for another CT's, and a damaged one."""
+    kept = keptJson(text)
+    if not isinstance(kept, dict) or kept.get("ct") != ctNode.GetID():
+        return None
+    pose: Any = kept.get("world_from_volume")
+    return None if rigid_faults(pose, "The reference") else np.array(pose, dtype=np.float64)
 
 
 def referenceText(ctNode: vtkMRMLScalarVolumeNode, worldFromVolume: Matrix) -> str:

@@ -18,6 +18,9 @@ from typing import TypeVar
 
 Made = TypeVar("Made")
 
+LONGEST_SENTENCE = 2000
+"""What quotes more than a person reads is cut there."""
+
 MEMORY_IS_FULL = "The memory of this computer is full: close other programs, or crop the CT"
 
 _ADVICE = {
@@ -33,7 +36,14 @@ _OUT_OF_MEMORY_WORDS = ("out of memory", "allocate memory", "not enough memory",
 
 
 class ProSTError(Exception):
-    """Base of all errors that are raised on purpose; their text is written for people."""
+    """Base of all errors that are raised on purpose; their text is written for people.
+
+    Args:
+        sentences: of the text, a line each; what they quote of files is made readable.
+    """
+
+    def __init__(self, *sentences: object) -> None:
+        super().__init__("\n".join(readable(str(sentence)) for sentence in sentences))
 
     @property
     def faults(self) -> list[str]:
@@ -49,8 +59,8 @@ class InputError(ProSTError):
     """
 
     def __init__(self, faults: str | Iterable[str]) -> None:
-        self._faults = [faults] if isinstance(faults, str) else list(faults)
-        super().__init__("\n".join(f"- {fault}" for fault in self._faults))
+        self._faults = [readable(fault) for fault in ([faults] if isinstance(faults, str) else faults)]
+        super().__init__(*(f"- {fault}" for fault in self._faults))
 
     @property
     def faults(self) -> list[str]:
@@ -68,6 +78,12 @@ class WeightsError(ProSTError):
 
 class Stopped(ProSTError):
     """The work was ended by the user or by its time limit."""
+
+
+def readable(sentence: str) -> str:
+    """A sentence on one line of letters that can be shown: names in files may break lines, or steer a terminal."""
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in sentence)
+    return line if len(line) <= LONGEST_SENTENCE else f"{line[:LONGEST_SENTENCE]} ..."
 
 
 def system_refusal(error: OSError) -> str:

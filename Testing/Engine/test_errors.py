@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from prostreg.errors import DeviceError, FaultList, InputError, Stopped, WeightsError
+from prostreg.errors import LONGEST_SENTENCE, DeviceError, FaultList, InputError, Stopped, WeightsError
 
 
 def _raiser(error: Exception) -> object:
@@ -44,3 +44,11 @@ def test_what_is_no_fault_of_the_input_is_not_collected(error: Exception) -> Non
 def test_every_error_on_purpose_tells_its_faults() -> None:
     assert WeightsError("The weights are damaged.").faults == ["The weights are damaged."]
     assert InputError(["One.", "Two."]).faults == ["One.", "Two."]
+
+
+def test_what_is_quoted_breaks_no_line_and_steers_no_terminal() -> None:
+    error = InputError(['The case\'s name "a\nb\x1b[2J\udcff" is too long: ü 🦴.', "x" * 5000])
+    assert error.faults[0] == 'The case\'s name "a\\nb\\x1b[2J\\udcff" is too long: ü 🦴.'
+    assert error.faults[1] == "x" * LONGEST_SENTENCE + " ..."
+    assert str(error).count("\n") == 1
+    assert str(WeightsError("There is no network '\x1b[2J'.")) == "There is no network '\\x1b[2J'."

@@ -91,7 +91,16 @@ def test_rows_of_another_program_are_shown_but_not_added_to(path: Path, protocol
         rows.check_same_engine()
 
 
-@pytest.mark.parametrize("content", ["not a row\n", "[1, 2]\n", '{"case": "a"}\n', "\x00\x01\n"])
+@pytest.mark.parametrize("change", [{"number": []}, {"number": True}, {"method": 1}, {"score": "a"}, {"attempts": 0}])
+def test_a_row_with_values_of_another_kind_is_refused(
+    path: Path, protocol: Protocol, change: dict[str, object]
+) -> None:
+    path.write_text(json.dumps({**row_of(protocol, 0).to_dict(), **change}) + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match="Line 1"):
+        RowFile(path, protocol)
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000 + "\n", "not a row\n", "[1, 2]\n", '{"case": "a"}\n', "\x00\x01\n"])
 def test_a_file_that_holds_no_rows_is_refused_and_left_alone(path: Path, protocol: Protocol, content: str) -> None:
     path.write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match="Line 1"):

@@ -64,11 +64,23 @@ def test_every_fault_is_named_at_once():
         (np.eye(3), "3x3"),
         ([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 1]], "last row"),
         ("nonsense", "not a matrix"),
+        ([[1e308, 0, 0, 0], [0, 1e308, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], "not rigid"),
         ([[1, 0, 0, 1.1e6], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], "shifts by 1.1e+06 mm"),
     ],
 )
 def test_what_is_not_a_rigid_transform_is_said_in_words(matrix, word):
     assert any(word in fault for fault in rigid_faults(matrix, "the pose"))
+
+
+@pytest.mark.parametrize("size", [(10**308, 96), (128, 100_001), (0, 96)])
+def test_an_image_larger_than_any_detector_is_refused(size):
+    with pytest.raises(InputError, match="from 1 to 100000"):
+        CArm(np.array([[900.0, 0, 70], [0, 900.0, 40], [0, 0, 1]]), size)
+
+
+def test_a_focal_length_that_no_float_holds_is_no_number():
+    with pytest.raises(InputError, match="K is not a matrix of numbers"):
+        CArm([[10**400, 0, 70], [0, 900.0, 40], [0, 0, 1]], (128, 96))
 
 
 @pytest.mark.parametrize(("focal_length", "is_refused"), [(1e-9, True), (39.0, True), (41.0, False)])

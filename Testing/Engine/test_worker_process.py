@@ -159,6 +159,9 @@ def test_only_the_latest_waiting_render_is_answered(client, loaded):
     assert np.array_equal(alone.arrays["drr"], many[-1].arrays["drr"])
 
 
+LAST_ROWS = [[0, 0, 1, 0], [0, 0, 0, 1]]
+
+
 class TestBadRequests:
     def test_all_faults_of_a_request_come_at_once(self, client, loaded):
         error = ask(client, "render", view=3, ct=loaded["ct"], world_from_volume=[[1]], downsampling=0).error
@@ -200,6 +203,13 @@ class TestBadRequests:
             ("render", {"downsampling": "x" * 900_000}, "input", "downsampling"),
             ("x" * 900_000, {}, "protocol", "no command 'xxx"),
             ("load_ct", {"volume_from_index": [[10**400] * 4] * 4}, "input", "4 finite numbers"),
+            (
+                "load_ct",
+                {"volume_from_index": [[1, 0, 0, 0], [1e308, 1, 0, 0], *LAST_ROWS]},
+                "input",
+                "give millimetres",
+            ),
+            ("load_ct", {"volume_from_index": np.eye(4)[[0, 1, 2, 2]].tolist()}, "input", "must be 0 0 0 1"),
             ("adapt", {"minutes": 10**400}, "input", "minutes"),
             ("sample", {"folder": "a\0b"}, "input", "folder"),
         ],

@@ -1,287 +1,160 @@
-"""Reads damaged and hostile image files until something else than a result or a refusal in words comes out.
+"""Reads damaged and hostile input until something else than a result or a refusal in words comes out.
 
     python Testing/Fuzzing/fuzz_files.py --minutes 30
-    python Testing/Fuzzing/fuzz_files.py --examples 40 --format nrrd --derandomize
+    python Testing/Fuzzing/fuzz_files.py --examples 40 --target nrrd --seed 1
 
-Each finding is printed with its format, its kind and the smallest input that shows it, as Python bytes; hypothesis
-prints the seed. The exit code is 1 where there are findings.
+Each finding is printed with its target, its kind, the smallest input that shows it, as Python bytes, and the seed of
+its round. The exit code is 1 where there are findings.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
-import io
+import importlib
+import random
+import signal
 import sys
 import tempfile
 import time
+import traceback
 import warnings
-import zlib
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
-import numpy as np
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from PIL import Image
+from hypothesis import HealthCheck, given, seed, settings
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
 
-from DicomFiles import COMPRESSED, PLAIN, segments, write_ct, write_in, write_segmentation, write_xray
-from HandmadeFiles import FLAT, SIZE, VALUES, metaimage, nifti, nifti2, nrrd, png, tiff
-from prostreg.errors import InputError
-from prostreg.images.reading import read_ct, read_labels
-from prostreg.images.xray_reading import read_xray_image
+from targets import Target
+
+from prostreg.errors import LONGEST_SENTENCE, ProSTError
 
 MEMORY_BYTES = 5 << 29
+"""Beyond what is in use before the first input."""
 SLOWEST_S = 20.0
+HANGS_S = 60.0
 
-NUMBERS = [
-    "-1",
-    "0",
-    "1",
-    "2",
-    "3",
-    "nan",
-    "inf",
-    "1e308",
-    "-1e308",
-    "99999999999999999999",
-    "0x10",
-    "",
-    "(1,2)",
-    "none",
-]
-NRRD_FIELDS = [
-    "type", "dimension", "sizes", "spacings", "endian", "encoding", "kinds", "space", "space_origin",
-    "space_directions", "data_file", "byte_skip", "line_skip", "axis_mins", "units", "space_dimension", "centers",
-]  # fmt: skip
-METAIMAGE_FIELDS = [
-    "ObjectType", "NDims", "DimSize", "ElementType", "ElementSpacing", "ElementSize", "Offset", "Position",
-    "HeaderSize", "TransformMatrix", "BinaryData", "CompressedData", "ElementByteOrderMSB", "ElementNumberOfChannels",
-    "ElementDataFile", "DistanceUnits",
-]  # fmt: skip
-WORDS = [
-    "True",
-    "False",
-    "LOCAL",
-    "LIST",
-    "a%02d.raw 1 5 1",
-    "a%02d.raw 1 8 1",
-    "a.raw",
-    "../beside/a.raw",
-    "/dev/zero",
-    "%d%d 1 2 1",
-    "gzip",
-    "text",
-    "hex",
-    "bzip2",
-    "double",
-    "RAS",
-]
-
-texts = st.one_of(
-    st.lists(st.sampled_from(NUMBERS), max_size=16).map(" ".join),
-    st.sampled_from(WORDS),
-    st.text(st.characters(max_codepoint=255, exclude_characters="\n"), max_size=40),
-)
+GROUPS = ("image_files", "case_files", "training_files", "pose_files", "weight_files", "worker_messages", "scene_texts")
+"""Modules of this folder with TARGETS, by name."""
 
 
-def _headers(
-    make: Callable[..., bytes], fields: list[str], data: bytes = VALUES.tobytes(), **sound: str
-) -> st.SearchStrategy[bytes]:
-    """Sound files with some fields replaced or left out."""
-    changes = st.dictionaries(st.sampled_from(fields), st.one_of(st.none(), texts), max_size=4)
-    return changes.map(lambda change: make(data, **{**sound, **change}))
-
-
-@st.composite
-def _damaged(draw: st.DrawFn, sound: list[bytes]) -> bytes:
-    """A sound file with bytes replaced, left out or put in, or with its end cut off."""
-    content = bytearray(draw(st.sampled_from(sound)))
-    for _ in range(draw(st.integers(1, 5))):
-        place = draw(st.integers(0, max(0, min(len(content), 700) - 1)))
-        piece = draw(
-            st.one_of(st.binary(max_size=8), st.sampled_from([b"\xff" * 4, bytes(4), b"\0\0\xc0\x7f", b"\x80"]))
-        )
-        content[place : place + draw(st.integers(0, 8))] = piece
-    return bytes(content[: draw(st.integers(0, len(content)))] if draw(st.booleans()) else content)
-
-
-def _saved(name: str, mode: str = "L") -> bytes:
-    file = io.BytesIO()
-    Image.fromarray((FLAT & 0xFF).astype(np.uint8)).convert(mode).save(file, name)
-    return file.getvalue()
-
-
-_TIFFS = [
-    tiff([FLAT.tobytes()], FLAT.shape),
-    tiff([zlib.compress(FLAT.tobytes())], FLAT.shape, t259=8, t317=2),
-    tiff([bytes([255, 7]) * 30], (4, 10), t259=32773),
-    tiff([bytes(512)] * 4, (20, 20), t322=16, t323=16, t273=[], t279=[], t324=[8, 520, 1032, 1544], t325=[512] * 4),
-]
-
-_TAGS = [
-    b"\x28\x00\x02\x00", b"\x28\x00\x04\x00", b"\x28\x00\x08\x00", b"\x28\x00\x10\x00", b"\x28\x00\x11\x00",
-    b"\x28\x00\x00\x01", b"\x28\x00\x01\x01", b"\x28\x00\x02\x01", b"\x28\x00\x03\x01", b"\x28\x00\x30\x00",
-    b"\x28\x00\x52\x10", b"\x28\x00\x53\x10", b"\x20\x00\x32\x00", b"\x20\x00\x37\x00", b"\x18\x00\x10\x11",
-    b"\x18\x00\x64\x11", b"\x02\x00\x10\x00", b"\xe0\x7f\x10\x00", b"\x00\x52\x30\x92", b"\x20\x00\x13\x91",
-]  # fmt: skip
-
-
-_PIECES = [b"\xff" * 4, bytes(4), b"SQ", b"\xfe\xff\x00\xe0", b"\\1e308"]
-
-
-@st.composite
-def _damaged_dicom(draw: st.DrawFn, sound: list[bytes]) -> bytes:
-    """A sound file, with the kind, length or value of elements changed, or damaged anywhere."""
-    content = bytearray(draw(st.sampled_from(sound)))
-    for _ in range(draw(st.integers(1, 4))):
-        place = content.find(draw(st.sampled_from(_TAGS)))
-        if place < 0 or draw(st.booleans()):
-            place = draw(st.integers(128, max(128, len(content) - 1)))
-        place += draw(st.sampled_from([0, 4, 6, 8, 8, 10, 12]))
-        piece = draw(st.one_of(st.binary(max_size=8), st.sampled_from(_PIECES)))
-        content[place : place + draw(st.sampled_from([len(piece), 0, 2, 4]))] = piece
-    return bytes(content[: draw(st.integers(0, len(content)))] if draw(st.integers(0, 3)) == 0 else content)
-
-
-def _written(write: Callable[[Path], object]) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder) / "a")
-        return (Path(folder) / "a").read_bytes()
-
-
-def _read_slices(path: Path) -> object:
-    """A CT whose second slice is sound."""
-    write_ct(path.with_name("sound.dcm"), SLICE, [0, 0, 2])
-    return read_ct(path.parent)
-
-
-def _read_detached(path: Path) -> object:
-    """A CT of a header beside sound voxels: in one file, zipped, and a file for each slice."""
-    path.with_name("a.raw").write_bytes(VALUES.tobytes())
-    path.with_name("a.raw.gz").write_bytes(gzip.compress(VALUES.tobytes()))
-    for number, piece in enumerate(VALUES, start=1):
-        path.with_name(f"a{number:02d}.raw").write_bytes(piece.tobytes())
-    return read_ct(path)
-
-
-_NHDRS = [
-    nrrd(b"", data_file="a.raw"),
-    nrrd(b"", data_file="a.raw.gz", encoding="gzip"),
-    nrrd(b"", data_file="a%02d.raw 1 8 1"),
-    nrrd(b"", data_file="LIST", extra=b"") + b"\n".join(b"a%02d.raw" % number for number in range(1, 9)),
-]
-_MHDS = [
-    metaimage(b"", ElementDataFile="a.raw"),
-    metaimage(b"", ElementDataFile="a%02d.raw 1 8 1"),
-    metaimage(b"\n".join(b"a%02d.raw" % number for number in range(1, 9)), ElementDataFile="LIST"),
-]
-
-SLICE = (np.arange(256).reshape(16, 16) * 8).astype(np.uint16)
-_XRAYS = [_written(lambda path, syntax=syntax: write_in(path, syntax)) for syntax in PLAIN]
-_XRAYS.append(_written(lambda path: write_xray(path, DistanceSourceToDetector=1000, ImagerPixelSpacing=[0.3, 0.3])))
-_SLICES = [_written(lambda path: write_ct(path, SLICE, [0, 0, 0]))]
-_SEGMENTATIONS = [
-    _written(lambda path, kind=kind: write_segmentation(path, segments(), kind=kind)) for kind in ("BINARY", "LABELMAP")
-]
-_STREAMS = [_written(lambda path, syntax=syntax: write_in(path, syntax)) for syntax in COMPRESSED]
-
-SLOW = ("dicom compressed",)
-"""Each input takes a child process: one in ten as many."""
-
-FORMATS: dict[str, tuple[str, Callable[[Path], object], st.SearchStrategy[bytes]]] = {
-    "nrrd": ("a.nrrd", read_ct, st.one_of(_headers(nrrd, NRRD_FIELDS), _damaged([nrrd()]))),
-    "metaimage": ("a.mha", read_ct, st.one_of(_headers(metaimage, METAIMAGE_FIELDS), _damaged([metaimage()]))),
-    "nifti": ("a.nii", read_ct, _damaged([nifti(), nifti2(), gzip.compress(nifti())])),
-    "tiff": ("a.tif", read_xray_image, _damaged(_TIFFS)),
-    "png": ("a.png", read_xray_image, _damaged([png(bytes(900), (20, 44)), _saved("PNG", "RGB"), _saved("PNG", "P")])),
-    "jpeg": ("a.jpg", read_xray_image, _damaged([_saved("JPEG"), _saved("JPEG", "RGB")])),
-    "bmp": ("a.bmp", read_xray_image, _damaged([_saved("BMP"), _saved("BMP", "1")])),
-    "dicom": ("a.dcm", read_xray_image, _damaged_dicom(_XRAYS)),
-    "dicom slices": ("ct/a.dcm", _read_slices, _damaged_dicom(_SLICES)),
-    "dicom labels": ("seg.dcm", read_labels, _damaged_dicom(_SEGMENTATIONS)),
-    "dicom compressed": ("b.dcm", read_xray_image, _damaged_dicom(_STREAMS)),
-    "nrrd picture": ("x.nrrd", read_xray_image, _headers(nrrd, NRRD_FIELDS)),
-    "nrrd detached": (
-        "beside/a.nhdr",
-        _read_detached,
-        st.one_of(_headers(nrrd, NRRD_FIELDS, b"", data_file="a.raw"), _damaged(_NHDRS)),
-    ),
-    "metaimage detached": (
-        "beside/a.mhd",
-        _read_detached,
-        st.one_of(_headers(metaimage, METAIMAGE_FIELDS, b"", ElementDataFile="a.raw"), _damaged(_MHDS)),
-    ),
-    "metaimage picture": ("x.mha", read_xray_image, _headers(metaimage, METAIMAGE_FIELDS)),
-}
-
-
-def fuzz(name: str, folder: Path, examples: int, derandomize: bool) -> str | None:
-    """The finding of a format, None where every input was read or refused."""
-    file_name, read, contents = FORMATS[name]
+def fuzz(name: str, target: Target, folder: Path, examples: int, round_seed: int) -> list[str]:
+    """The findings of a target, each with the smallest input that shows it; none where all was read or refused."""
     smallest: dict[str, bytes] = {}
-
-    (folder / file_name).parent.mkdir(exist_ok=True)
+    path = folder / target.file
+    path.parent.mkdir(exist_ok=True)
 
     @settings(
-        max_examples=max(1, examples // 10) if name in SLOW else examples,
-        derandomize=derandomize,
+        max_examples=max(1, examples // target.one_in),
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(contents)
+    @seed(round_seed)
+    @given(target.contents)
     def survives(content: bytes) -> None:
-        path = folder / file_name
         path.write_bytes(content)
-        started = time.process_time()
         try:
-            with warnings.catch_warnings(record=True) as said:
-                warnings.simplefilter("always")
-                read(path)
-            if said:
-                raise ValueError(f"a warning reached the user: {said[0].message}")
-        except InputError as error:
-            if any("\n" in fault or len(fault) > 1000 for fault in error.faults):
-                smallest["input"] = content
-                raise ValueError("a fault of several lines") from error
-        except BaseException:
-            smallest["input"] = content
+            _judge(target, path)
+        except Exception as error:
+            smallest[f"{type(error).__name__} in {_place(error)}"] = content  # the last of a kind is the smallest
             raise
-        if time.process_time() - started > SLOWEST_S:
-            smallest["input"] = content
-            raise TimeoutError("too slow")
 
+    # Whatever hypothesis raises at the end has been noted, and what its own strategies raise has not.
     try:
         survives()
-    except Exception as error:
-        return f"{name}: {type(error).__name__}: {error}\n  input: {smallest.get('input', b'')!r}"
-    return None
+    except BaseException as error:
+        if not smallest:
+            raise
+        text = str(error)
+        return [f"{name}: {kind}: {text}\n  input: {i!r}\n  seed: {round_seed}" for kind, i in smallest.items()]
+    return []
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "ProSTRegistration" in frame.filename] or frames
+    return f"{Path(ours[-1].filename).name}:{ours[-1].lineno}"
+
+
+def _judge(target: Target, path: Path) -> None:
+    """Raises whatever is neither a result nor a refusal in words in a reasonable time."""
+    started = time.process_time()
+    try:
+        with warnings.catch_warnings(record=True) as said, _alarm():
+            warnings.simplefilter("always")
+            target.read(path)
+        if said:
+            raise ValueError(f"a warning reached the user: {said[0].message}")
+    except ProSTError as error:
+        if not all(fault.isprintable() and len(fault) < LONGEST_SENTENCE + 10 for fault in error.faults):
+            raise ValueError("a fault that breaks lines, steers a terminal, or is too long") from error
+    if time.process_time() - started > SLOWEST_S:
+        raise TimeoutError("too slow")
+
+
+@contextmanager
+def _alarm() -> Iterator[None]:
+    """Ends what waits for ever, where the system can."""
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError("it waits for ever")
+
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, HANGS_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _limit_memory() -> None:
+    if sys.platform == "linux":
+        import resource
+
+        in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (in_use + MEMORY_BYTES, in_use + MEMORY_BYTES))
+
+
+def _targets(groups: list[str], only: str | None) -> dict[str, Target]:
+    found: dict[str, Target] = {}
+    for group in groups:
+        found |= importlib.import_module(group).TARGETS
+    if only is not None and only not in found:
+        sys.exit(f"There is no target {only!r}: choose one of {', '.join(found)}.")
+    return found if only is None else {only: found[only]}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=0.0, help="go on for so long")
-    parser.add_argument("--examples", type=int, default=200, help="inputs of each format in a round")
-    parser.add_argument("--format", choices=FORMATS, help="this one alone")
-    parser.add_argument("--derandomize", action="store_true", help="the same inputs each time")
+    parser.add_argument("--examples", type=int, default=200, help="inputs of each target in a round")
+    parser.add_argument("--group", choices=GROUPS, action="append", help="the targets of this module alone")
+    parser.add_argument("--target", help="this one alone")
+    parser.add_argument("--seed", type=int, default=random.randrange(2**32), help="of the first round")
     arguments = parser.parse_args()
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    end, found, rounds = time.monotonic() + 60 * arguments.minutes, 0, 0
+    targets = _targets(arguments.group or list(GROUPS), arguments.target)
+    _limit_memory()
+    end, found, rounds, spent = time.monotonic() + 60 * arguments.minutes, 0, 0, dict.fromkeys(targets, 0.0)
     with tempfile.TemporaryDirectory() as folder:
         while rounds == 0 or time.monotonic() < end:
-            rounds += 1
-            for name in [arguments.format] if arguments.format else FORMATS:
-                finding = fuzz(name, Path(folder), arguments.examples, arguments.derandomize)
-                if finding:
-                    found += 1
+            for name, target in targets.items():
+                began = time.monotonic()
+                findings = fuzz(name, target, Path(folder), arguments.examples, arguments.seed + rounds)
+                spent[name] += time.monotonic() - began
+                found += len(findings)
+                for finding in findings:
                     print(finding, flush=True)
-    print(f"{rounds} rounds of {arguments.examples} inputs of each format, {found} findings; volumes of {SIZE} voxels")
+            rounds += 1
+    for name, seconds in spent.items():
+        print(f"{name}: {rounds * max(1, arguments.examples // targets[name].one_in)} inputs, {seconds:.0f} s")
+    print(f"{rounds} rounds from seed {arguments.seed}, {found} findings")
     return 1 if found else 0
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from prostreg.errors import InputError
 from prostreg.geometry.frames import Matrix, rigid_faults
+from ProSTRegistrationLib.Nodes.KeptText import keptJson, keptWhole
 from ProSTRegistrationLib.Nodes.TextTable import cells, setCells
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _write(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, rows: Rows) -> None:
 
 def _pose(row: dict[str, str], column: str) -> Matrix:
     try:
-        pose = np.array(json.loads(row[column]), dtype=np.float64)
+        pose = np.array(keptJson(row[column]), dtype=np.float64)
     except (ValueError, TypeError):
         pose = None
     if pose is None or rigid_faults(pose, "pose"):
@@ -173,4 +174,4 @@ def _texts(values: Sequence[float] | None) -> str:
 
 
 def _wholeNumber(text: str) -> int:
-    return int(text) if text.strip().isdecimal() else 0
+    return keptWhole(text) or 0

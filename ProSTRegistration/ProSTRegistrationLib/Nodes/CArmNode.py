@@ -17,6 +17,7 @@ from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_values import carm_from_values, carm_to_values
 from prostreg.geometry.frames import Matrix, invert_rigid
+from ProSTRegistrationLib.Nodes.KeptText import keptJson
 from ProSTRegistrationLib.Nodes.NodeGeometry import setIjkToRas, voxelsOf, worldFromNode
 
 if TYPE_CHECKING:
@@ -110,14 +111,14 @@ def _keptCarm(volumeNode: vtkMRMLScalarVolumeNode, downsampling: int, place: Mat
         raise InputError(f"'{volumeNode.GetName()}' has no C-arm: set its geometry first.")
     try:
         return _built(text, downsampling, place.tobytes())
-    except (ValueError, InputError) as error:
+    except InputError as error:
         raise InputError(f"The C-arm kept with '{volumeNode.GetName()}' is damaged: set its geometry again.") from error
 
 
 @lru_cache(maxsize=CARMS_KEPT)
 def _built(text: str, downsampling: int, place: bytes) -> CArm:
     """The C-arm of an attribute's text, in the world around a node at a place (16 numbers). Nobody can change it."""
-    values, worldFromNode = json.loads(text), np.frombuffer(place).reshape(4, 4)
+    values, worldFromNode = keptJson(text), np.frombuffer(place).reshape(4, 4)
     carm = carm_from_values(values, "The C-arm")
     if not np.array_equal(worldFromNode, np.eye(4)):
         carm = replace(carm, camera_from_world=carm.camera_from_world @ invert_rigid(worldFromNode))

@@ -22,6 +22,7 @@ from prostreg.geometry.frames import Matrix, invert_rigid, rigid_faults
 from prostreg.geometry.standard_views import standard_view
 from prostreg.json_fields import is_number
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, carmOf, pixelsOf
+from ProSTRegistrationLib.Nodes.KeptText import keptJson
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
@@ -240,9 +241,8 @@ def _keptSettings(volumeNode: vtkMRMLScalarVolumeNode) -> CArmSettings | None:
     if not text:
         return None
     try:
-        content = json.loads(text)
-        return CArmSettings(**content)
-    except (ValueError, TypeError, InputError) as error:
+        return CArmSettings(**keptJson(text))
+    except (TypeError, InputError) as error:
         raise InputError(
             f"The C-arm settings kept with '{volumeNode.GetName()}' are damaged: enter its geometry again."
         ) from error

@@ -25,6 +25,7 @@ from ProSTRegistrationLib.Nodes.CArmPresets import presetSettings
 from ProSTRegistrationLib.Nodes.CArmSettings import LARGEST_ANGLE_DEG, TYPICAL_SOD_SHARE, CArmSettings, offCentrePoint
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import isFlipped, keepShutter, turnAsStored
 from ProSTRegistrationLib.Nodes.ImageMarks import FRAME_ATTRIBUTE
+from ProSTRegistrationLib.Nodes.KeptText import keptWhole
 from ProSTRegistrationLib.Nodes.Scene import OWNER_REFERENCE
 
 if TYPE_CHECKING:
@@ -175,5 +176,5 @@ def tagsOf(volumeNode: vtkMRMLScalarVolumeNode, dicomDatabase: Any | None = None
         return read_header(path)
     madeOf = volumeNode.GetNodeReference(OWNER_REFERENCE)
     tags = tagsOf(madeOf, dicomDatabase) if madeOf is not None else None
-    frame = volumeNode.GetAttribute(FRAME_ATTRIBUTE)
-    return tags if tags is None or not frame else FrameTags(tags, int(frame), frame_count(tags))
+    frame = keptWhole(volumeNode.GetAttribute(FRAME_ATTRIBUTE))
+    return tags if tags is None or frame is None else FrameTags(tags, frame, frame_count(tags))

@@ -19,6 +19,7 @@ from prostreg.images.dicom_tags import Tags, value_of
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf, pixelsOf
 from ProSTRegistrationLib.Nodes.CArmSettings import SETTINGS_ATTRIBUTE, isPlaced, settingsOf
 from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE, marksPx, putMarks
+from ProSTRegistrationLib.Nodes.KeptText import keptJson
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, setIjkToRas
 from ProSTRegistrationLib.Nodes.Scene import Scene
 
@@ -135,13 +136,16 @@ def openPartOf(volumeNode: vtkMRMLScalarVolumeNode) -> NDArray[np.bool_] | None:
     """True where no shutter covers an image (height, width), as it is shown; None where none does.
 
     Raises:
-        InputError: the image cannot be used.
+        InputError: the image cannot be used, or what is kept with it is damaged.
     """
     text = volumeNode.GetAttribute(SHUTTER_ATTRIBUTE)
     if not text:
         return None
     height, width = pixelsOf(volumeNode).shape
-    mask, _ = open_part(json.loads(text), (height, width))
+    tags = keptJson(text)
+    if not isinstance(tags, dict):
+        raise InputError(f"The shutter kept with '{volumeNode.GetName()}' is damaged: load the image again.")
+    mask, _ = open_part(tags, (height, width))
     return mask if mask is None or not isFlipped(volumeNode) else np.ascontiguousarray(mask[:, ::-1])
 
 

@@ -21,6 +21,7 @@ from ProSTRegistrationLib.Nodes.CArmSettings import LARGEST_ANGLE_DEG, applySett
 from ProSTRegistrationLib.Nodes.DicomCArm import tagsOf
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import browserOf, isFlipped, sizeOf
 from ProSTRegistrationLib.Nodes.ImageMarks import FRAME_ATTRIBUTE
+from ProSTRegistrationLib.Nodes.KeptText import keptWhole
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, setIjkToRas, voxelsOf
 from ProSTRegistrationLib.Nodes.Scene import OWNER_REFERENCE, Scene
 
@@ -38,8 +39,7 @@ def runOf(imageNode: vtkMRMLScalarVolumeNode | None) -> vtkMRMLScalarVolumeNode 
 
 def frameOf(imageNode: vtkMRMLScalarVolumeNode | None) -> int | None:
     """The index of the frame that an image shows, 0 for the first; None for other images."""
-    text = imageNode.GetAttribute(FRAME_ATTRIBUTE) if imageNode is not None else None
-    return int(text) if text and text.isdigit() else None
+    return None if imageNode is None else keptWhole(imageNode.GetAttribute(FRAME_ATTRIBUTE))
 
 
 def frameTotal(runNode: vtkMRMLScalarVolumeNode) -> int:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ProSTRegistrationLib.Nodes.KeptText import keptWhole
+
 if TYPE_CHECKING:
     from slicer import vtkMRMLAbstractViewNode, vtkMRMLLayoutNode, vtkMRMLScene, vtkMRMLViewNode
 
@@ -83,7 +85,7 @@ def leaveCheckLayout(layoutNode: vtkMRMLLayoutNode) -> None:
     previous = layoutNode.GetAttribute(PREVIOUS_ATTRIBUTE)
     layoutNode.RemoveAttribute(PREVIOUS_ATTRIBUTE)
     if layoutNode.GetViewArrangement() in (LAYOUT_ID, MARKING_LAYOUT_ID):
-        layoutNode.SetViewArrangement(int(previous or layoutNode.SlicerLayoutFourUpView))
+        layoutNode.SetViewArrangement(keptWhole(previous) or layoutNode.SlicerLayoutFourUpView)
 
 
 def tidyThreeD(node: vtkMRMLViewNode) -> None:

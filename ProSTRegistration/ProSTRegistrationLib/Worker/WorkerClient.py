@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prostreg.errors import InputError
 
 SEND_BUDGET_S = 0.01
+EVENTS = ("reply", "progress", "superseded", "error")
 
 Content = dict[str, Any]
 OnReply = Callable[[Content, Arrays], object]
@@ -185,11 +186,13 @@ class WorkerClient:
             self._dispatch(self._inbox.popleft())
 
     def _dispatch(self, message: Message) -> None:
-        event, content = message.header.get("event"), message.header.get("content", {})
-        if message.header.get("id") is None and event == "error":
-            self._lose(f"it could not read what was sent to it ({' '.join(content.get('faults', []))})")
+        event, content, requestId = (message.header.get(key) for key in ("event", "content", "id"))
+        if event not in EVENTS or not isinstance(content, dict) or type(requestId) not in (int, type(None)):
+            self._lose("it answered as no worker of this release does")
             return
-        requestId: int = message.header.get("id") or 0
+        if requestId is None:
+            self._lose(f"it could not read what was sent to it ({' '.join(_faults(content))})")
+            return
         request = self._requests.get(requestId)
         if request is None:
             return
@@ -202,8 +205,8 @@ class WorkerClient:
         elif event == "superseded":
             request.onError(WorkerError("superseded", ["A later request replaced this one."]))
         else:
-            faults = content.get("faults", ["The worker gave no reason."])
-            request.onError(WorkerError(content.get("kind", "defect"), faults, content.get("traceback", "")))
+            kind, details = (str(content.get(key, "")) for key in ("kind", "traceback"))
+            request.onError(WorkerError(kind or "defect", _faults(content), details))
 
     def _lose(self, reason: str) -> None:
         details = self.logTail()
@@ -225,3 +228,8 @@ class WorkerClient:
         if self._isStarted:
             self._isStarted = False
             self.source.end()
+
+
+def _faults(content: Content) -> list[str]:
+    told = content.get("faults")
+    return [str(fault) for fault in told] if isinstance(told, list) else ["The worker gave no reason."]

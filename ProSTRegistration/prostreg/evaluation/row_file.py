@@ -11,6 +11,7 @@ from prostreg.errors import InputError
 from prostreg.evaluation.engine_digest import engine_digest
 from prostreg.evaluation.protocol import Protocol
 from prostreg.evaluation.rows import Key, Row
+from prostreg.json_fields import parsed_json
 
 RESULTS_FILE = "results.jsonl"
 
@@ -118,10 +119,10 @@ class RowFile:
 
     def _row_of(self, line: bytes, number: int) -> Row:
         try:
-            values = json.loads(line)
+            values = parsed_json(line.decode())
             if isinstance(values, dict):
                 return Row.from_dict(values)
-        except (ValueError, InputError):
+        except (ValueError, RecursionError, InputError):
             pass
         raise InputError(
             f"Line {number} of {self._path} is no row of results: the file is damaged or none of ours. Choose another"

@@ -100,7 +100,22 @@ class Row:
         if not needed <= values.keys() <= known:
             odd = sorted(values.keys() - known) or sorted(needed - values.keys())
             raise InputError(f"This is no row of results: see {', '.join(odd)}.")
+        for entry in fields(cls):
+            if entry.name in values and not _is_of(values[entry.name], str(entry.type)):
+                raise InputError(f"This is no row of results: see {entry.name}.")
         return cls(**values)
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "str": str, "int": int, "float": (int, float), "list": list, "dict": dict, "None": type(None),
+}  # fmt: skip
+
+
+def _is_of(value: object, annotation: str) -> bool:
+    """True if a value is of one of an annotation's kinds, none of which is bool, whatever a list or dict holds."""
+    if isinstance(value, bool):
+        return False
+    return any(isinstance(value, _KINDS[kind.partition("[")[0]]) for kind in annotation.split(" | "))
 
 
 class RowMaker:

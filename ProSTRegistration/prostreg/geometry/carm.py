@@ -14,7 +14,8 @@ from prostreg.geometry.frames import Matrix, rigid_faults, transform_points
 NOMINAL_SDD_MM = 1000.0
 SMALLEST_SDD_MM, LARGEST_SDD_MM = 300.0, 3000.0
 SMALLEST_PIXEL_MM, LARGEST_PIXEL_MM = 0.01, 5.0
-"""No X-ray device has other distances from source to detector, or other pixels on it."""
+LARGEST_SIDE_PX = 100_000
+"""No X-ray device has other distances from source to detector, or other pixels on it, or as many."""
 
 
 def _identity() -> Matrix:
@@ -170,7 +171,7 @@ class CArm:
 def _intrinsics_faults(intrinsics: ArrayLike) -> list[str]:
     try:
         values = np.asarray(intrinsics, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return ["K is not a matrix of numbers: give 3 rows of 3 numbers."]
     if values.shape != (3, 3):
         return [f"K has shape {'x'.join(map(str, values.shape))}: give 3 rows of 3 numbers."]
@@ -203,6 +204,9 @@ def _beam_faults(intrinsics: Matrix, size: tuple[int, int]) -> list[str]:
 
 
 def _size_faults(size: tuple[int, int]) -> list[str]:
-    if len(size) != 2 or any(int(n) != n or n < 1 for n in size):
-        return [f"The image size {tuple(size)} must be two positive whole numbers (width, height)."]
+    if len(size) != 2 or any(int(n) != n or not 1 <= n <= LARGEST_SIDE_PX for n in size):
+        return [
+            f"The image size {tuple(size)} must be two whole numbers of pixels (width, height), from 1 to"
+            f" {LARGEST_SIDE_PX}."
+        ]
     return []

@@ -48,7 +48,9 @@ def rigid_faults(matrix: ArrayLike, name: str) -> list[str]:
     if shift_mm > MOST_SHIFT_MM:
         faults.append(f"{name} shifts by {shift_mm:.3g} mm: give millimetres, {MOST_SHIFT_MM:g} at most.")
     rotation = values[:3, :3]
-    if not np.allclose(rotation @ rotation.T, np.eye(3), atol=RIGID_TOLERANCE):
+    # Looked at first: the product of the largest numbers is none.
+    is_large = bool(np.abs(rotation).max() > 1 + RIGID_TOLERANCE)
+    if is_large or not np.allclose(rotation @ rotation.T, np.eye(3), atol=RIGID_TOLERANCE):
         faults.append(f"{name} is not rigid, it scales or shears: its 3x3 part must be a pure rotation.")
     elif np.linalg.det(rotation) < 0:
         faults.append(f"{name} is left-handed (determinant -1), it mirrors: check the axes it was built from.")

@@ -65,7 +65,7 @@ def numbers_of(tags: Tags, keyword: str, count: int) -> list[float]:
     items = value if isinstance(value, (list, pydicom.multival.MultiValue)) else [value]
     try:
         numbers = [float(item) for item in items]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return []
     return numbers if len(numbers) == count and np.isfinite(numbers).all() else []
 

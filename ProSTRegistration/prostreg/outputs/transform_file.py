@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
 from numpy.typing import ArrayLike
 
 from prostreg.errors import InputError
 from prostreg.geometry.frames import Matrix, invert_rigid, lps_transform_from_ras, rigid_faults
 from prostreg.json_fields import json_object
+from prostreg.outputs.itk_transform import HEADER, matrix_of_hdf5, matrix_of_text
 
-ITK_TEXT_HEADER = "#Insight Transform File"
 POSE_FORMATS = ".tfm or .h5 (ITK, as 3D Slicer saves them), .json with world_from_volume, .txt with 4 rows of 4 numbers"
 
 
@@ -29,7 +28,7 @@ def write_transform(path: Path, world_from_volume: ArrayLike) -> None:
     from_parent_lps = lps_transform_from_ras(invert_rigid(world_from_volume))
     parameters = [*from_parent_lps[:3, :3].ravel(), *from_parent_lps[:3, 3]]
     lines = [
-        f"{ITK_TEXT_HEADER} V1.0",
+        f"{HEADER} V1.0",
         "#Transform 0",
         "Transform: AffineTransform_double_3_3",
         "Parameters: " + " ".join(repr(float(value)) for value in parameters),
@@ -64,23 +63,11 @@ def read_pose(path: Path) -> Matrix:
 
 def _is_itk_text(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(len(ITK_TEXT_HEADER)) == ITK_TEXT_HEADER.encode()
+        return file.read(len(HEADER)) == HEADER.encode()
 
 
 def _pose_from_itk(path: Path) -> Matrix:
-    try:
-        transform = sitk.ReadTransform(str(path))
-    except (RuntimeError, UnicodeDecodeError) as error:  # its own complaint can quote bytes that are no text
-        raise InputError(f"The pose {path} is not a readable ITK transform; save it again from 3D Slicer.") from error
-    if transform.GetDimension() != 3 or not transform.IsLinear():
-        raise InputError(f"The pose {path} is not a linear 3D transform: it warps. Give a rigid one.")
-    # Where the transform sends the origin and the axes tells its matrix, whatever its type and centre.
-    origin = np.array(transform.TransformPoint((0.0, 0.0, 0.0)))
-    from_parent_lps = np.eye(4)
-    from_parent_lps[:3, 3] = origin
-    for axis in range(3):
-        tip = np.eye(3)[axis].tolist()
-        from_parent_lps[:3, axis] = np.array(transform.TransformPoint(tip)) - origin
+    from_parent_lps = matrix_of_hdf5(path) if path.suffix.lower() == ".h5" else matrix_of_text(path)
     faults = rigid_faults(from_parent_lps, f"The pose in {path}")
     if faults:
         raise InputError(faults)

@@ -43,7 +43,7 @@ def make_network(
     try:
         inspect.signature(maker).bind(**options)
         return maker(**options)
-    except (InputError, TypeError, ValueError, RuntimeError) as error:
+    except (InputError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         reason = " ".join(error.faults) if isinstance(error, InputError) else f"{error}."
         shown = ", ".join(f"{key}={value!r}" for key, value in options.items()) or "none"
         raise WeightsError(

@@ -289,4 +289,4 @@ def _listed(names: list[str]) -> str:
 
 
 def _weights_error(what: str, faults: Iterable[str]) -> WeightsError:
-    return WeightsError(f"{what}:\n" + "\n".join(f"- {fault}" for fault in faults))
+    return WeightsError(f"{what}: {' '.join(faults)}")

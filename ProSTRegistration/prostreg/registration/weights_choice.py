@@ -70,7 +70,7 @@ def learned_model(config: RegistrationConfig, case: Case) -> LearnedModel | None
             f"Nobody but prostreg adapt made them: run it again for {case.name}, or delete {path} to go on with the"
             ' shipped weights ("shipped" chooses those too).'
         )
-        raise WeightsError(f"{error}\n- {way_out}") from error
+        raise WeightsError(f"{error} {way_out}") from error
     if not config.foreign_weights:
         check_made_for(model.card, case.ct, case.anatomy)
     return model

@@ -72,7 +72,7 @@ def adapted_state(ct: Volume, anatomy: NDArray[np.bool_]) -> dict[str, Any]:
         card = load_weights(path).card
         check_made_for(card, ct, anatomy)
     except WeightsError as error:
-        return {"exists": False, "fault": f"{error}\nAdapt again to replace them."}
+        return {"exists": False, "fault": f"{error} Adapt again to replace them."}
     return {
         "exists": True,
         "weights": str(path),

@@ -14,6 +14,7 @@ from prostreg.errors import (
     Stopped,
     WeightsError,
     is_out_of_memory,
+    readable,
 )
 from prostreg.machine import PACKAGES
 from prostreg.worker.loaded import NotLoadedError
@@ -27,7 +28,6 @@ RAISED_ON_PURPOSE: tuple[tuple[type[ProSTError], str], ...] = (
 )
 
 MOST_FAULTS = 100
-LONGEST_FAULT = 2000
 LONGEST_TRACEBACK = 20_000
 
 
@@ -46,14 +46,8 @@ def error_content(error: Exception) -> dict[str, Any]:
 
 def content_of(kind: str, faults: list[str], text: str = "") -> dict[str, Any]:
     """The content of an error message of a kind; no longer than a person reads, in letters that can be sent."""
-    faults = [_shortened(fault) for fault in faults[:MOST_FAULTS]]
+    faults = [readable(fault) for fault in faults[:MOST_FAULTS]]
     return {"kind": kind, "faults": faults, "message": "\n".join(faults), "traceback": text[-LONGEST_TRACEBACK:]}
-
-
-def _shortened(fault: str) -> str:
-    """A fault that quotes no more than can be read, in letters that can be sent."""
-    whole = fault.encode("utf-8", errors="backslashreplace").decode()
-    return whole if len(whole) <= LONGEST_FAULT else f"{whole[:LONGEST_FAULT]} ..."
 
 
 def _kind_and_fault(error: BaseException) -> tuple[str, str]:

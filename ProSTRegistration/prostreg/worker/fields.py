@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from prostreg.choices import POLARITIES, PolarityChoice
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_values import read_carm
-from prostreg.geometry.frames import Matrix, rigid_faults
+from prostreg.geometry.frames import MOST_SHIFT_MM, Matrix, rigid_faults
 from prostreg.json_fields import JsonFields
 from prostreg.worker.protocol import Message
 
@@ -98,9 +98,13 @@ def _affine_faults(given: Any, name: str) -> list[str]:
         value = np.zeros(0)
     if value.shape != (4, 4) or not np.isfinite(value).all():
         return [f"{name} must be 4 rows of 4 finite numbers."]
+    if np.abs(value).max() > MOST_SHIFT_MM:
+        return [f"{name} holds {np.abs(value).max():.3g}: give millimetres, {MOST_SHIFT_MM:g} at most."]
     spacing = np.linalg.norm(value[:3, :3], axis=0)
     if (spacing < 1e-6).any():
         return [f"{name} has a voxel spacing of zero: check the volume's geometry."]
+    if not np.array_equal(value[3], [0, 0, 0, 1]):
+        return [f"{name} has the last row {value[3].tolist()}: it must be 0 0 0 1."]
     axes = value[:3, :3] / spacing
     if not np.allclose(axes.T @ axes, np.eye(3), atol=1e-3):
         return [f"{name} has axes that are not at right angles: resample the volume first."]
