@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
-from ProSTRegistrationLib.Nodes.KeptText import keptWhole
+from ProSTRegistrationLib.Nodes.KeptTexts import keptWhole
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode

@@ -16,7 +16,7 @@ from prostreg.geometry.standard_views import STANDARD_VIEWS, standard_view
 from prostreg.images.anatomy import BONE_THRESHOLD_HU
 from prostreg.registration.start import anatomy_centre_mm
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels, contentKey
-from ProSTRegistrationLib.Nodes.KeptText import keptJson
+from ProSTRegistrationLib.Nodes.KeptTexts import keptJson
 from ProSTRegistrationLib.Nodes.LabelSamples import chosenPointsMm, sampled
 
 if TYPE_CHECKING:

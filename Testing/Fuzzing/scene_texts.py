@@ -32,9 +32,9 @@ else:
     from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
     from ProSTRegistrationLib.Nodes.ImageMarks import FRAME_ATTRIBUTE
     from ProSTRegistrationLib.Nodes.JudgedInputs import JudgedInputs
+    from ProSTRegistrationLib.Nodes.KeptTexts import setCells
     from ProSTRegistrationLib.Nodes.RunFrames import frameOf, runOf
     from ProSTRegistrationLib.Nodes.Scene import Scene
-    from ProSTRegistrationLib.Nodes.TextTable import setCells
     from ProSTRegistrationLib.Selection import anatomyChoice
     from ProSTRegistrationLib.StartPose import keptReference, referenceText
     from ProSTRegistrationLib.Views.CheckLayout import LAYOUT_ID, PREVIOUS_ATTRIBUTE, leaveCheckLayout

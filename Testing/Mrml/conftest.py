@@ -12,8 +12,8 @@ with warnings.catch_warnings():
 
 from prostreg.geometry.carm import CArm
 from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
+from ProSTRegistrationLib.Nodes.KeptTexts import cells
 from ProSTRegistrationLib.Nodes.Scene import Scene
-from ProSTRegistrationLib.Nodes.TextTable import cells
 from SlicerFacade.OffscreenViews import NoOpenGL, OffscreenViews
 
 

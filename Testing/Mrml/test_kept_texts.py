@@ -9,9 +9,8 @@ from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, carmOf, placeOnD
 from ProSTRegistrationLib.Nodes.CArmSettings import SETTINGS_ATTRIBUTE, settingsOf
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import SHUTTER_ATTRIBUTE, openPartOf
 from ProSTRegistrationLib.Nodes.ImageMarks import FRAME_ATTRIBUTE
-from ProSTRegistrationLib.Nodes.KeptText import keptJson, keptWhole
+from ProSTRegistrationLib.Nodes.KeptTexts import cells, keptJson, keptWhole, setCells
 from ProSTRegistrationLib.Nodes.RunFrames import frameOf, runOf
-from ProSTRegistrationLib.Nodes.TextTable import cells, setCells
 from ProSTRegistrationLib.Selection import anatomyChoice
 from ProSTRegistrationLib.StartPose import keptReference, referenceText
 from ProSTRegistrationLib.Views.CheckLayout import LAYOUT_ID, PREVIOUS_ATTRIBUTE, leaveCheckLayout

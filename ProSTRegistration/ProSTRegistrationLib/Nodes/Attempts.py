@@ -11,8 +11,7 @@ import numpy as np
 
 from prostreg.errors import InputError
 from prostreg.geometry.frames import Matrix, rigid_faults
-from ProSTRegistrationLib.Nodes.KeptText import keptJson, keptWhole
-from ProSTRegistrationLib.Nodes.TextTable import cells, setCells
+from ProSTRegistrationLib.Nodes.KeptTexts import cells, keptJson, keptWhole, setCells
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode

@@ -17,7 +17,7 @@ from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_values import carm_from_values, carm_to_values
 from prostreg.geometry.frames import Matrix, invert_rigid
-from ProSTRegistrationLib.Nodes.KeptText import keptJson
+from ProSTRegistrationLib.Nodes.KeptTexts import keptJson
 from ProSTRegistrationLib.Nodes.NodeGeometry import setIjkToRas, voxelsOf, worldFromNode
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from prostreg.geometry.frames import Matrix, invert_rigid, rigid_faults
 from prostreg.geometry.standard_views import standard_view
 from prostreg.json_fields import is_number
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, carmOf, pixelsOf
-from ProSTRegistrationLib.Nodes.KeptText import keptJson
+from ProSTRegistrationLib.Nodes.KeptTexts import keptJson
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode

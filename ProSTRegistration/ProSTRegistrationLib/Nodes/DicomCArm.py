@@ -25,7 +25,7 @@ from ProSTRegistrationLib.Nodes.CArmPresets import presetSettings
 from ProSTRegistrationLib.Nodes.CArmSettings import LARGEST_ANGLE_DEG, TYPICAL_SOD_SHARE, CArmSettings, offCentrePoint
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import isFlipped, keepShutter, turnAsStored
 from ProSTRegistrationLib.Nodes.ImageMarks import FRAME_ATTRIBUTE
-from ProSTRegistrationLib.Nodes.KeptText import keptWhole
+from ProSTRegistrationLib.Nodes.KeptTexts import keptWhole
 from ProSTRegistrationLib.Nodes.Scene import OWNER_REFERENCE
 
 if TYPE_CHECKING:

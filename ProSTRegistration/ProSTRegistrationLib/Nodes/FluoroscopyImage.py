@@ -19,7 +19,7 @@ from prostreg.images.dicom_tags import Tags, value_of
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf, pixelsOf
 from ProSTRegistrationLib.Nodes.CArmSettings import SETTINGS_ATTRIBUTE, isPlaced, settingsOf
 from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE, marksPx, putMarks
-from ProSTRegistrationLib.Nodes.KeptText import keptJson
+from ProSTRegistrationLib.Nodes.KeptTexts import keptJson
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, setIjkToRas
 from ProSTRegistrationLib.Nodes.Scene import Scene
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ProSTRegistrationLib.Nodes.TextTable import setCells
+from ProSTRegistrationLib.Nodes.KeptTexts import setCells
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLTableNode

@@ -21,7 +21,7 @@ from ProSTRegistrationLib.Nodes.CArmSettings import LARGEST_ANGLE_DEG, applySett
 from ProSTRegistrationLib.Nodes.DicomCArm import tagsOf
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import browserOf, isFlipped, sizeOf
 from ProSTRegistrationLib.Nodes.ImageMarks import FRAME_ATTRIBUTE
-from ProSTRegistrationLib.Nodes.KeptText import keptWhole
+from ProSTRegistrationLib.Nodes.KeptTexts import keptWhole
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, setIjkToRas, voxelsOf
 from ProSTRegistrationLib.Nodes.Scene import OWNER_REFERENCE, Scene
 

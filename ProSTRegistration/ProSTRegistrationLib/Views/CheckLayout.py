@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ProSTRegistrationLib.Nodes.KeptText import keptWhole
-
 if TYPE_CHECKING:
     from slicer import vtkMRMLAbstractViewNode, vtkMRMLLayoutNode, vtkMRMLScene, vtkMRMLViewNode
 
@@ -82,6 +80,9 @@ def showCheckLayout(layoutNode: vtkMRMLLayoutNode) -> None:
 
 def leaveCheckLayout(layoutNode: vtkMRMLLayoutNode) -> None:
     """Goes back to what was shown before, or to four views; a layout that was chosen meanwhile stays."""
+    # Here, because Slicer registers the layout at its start, and shall not load the engine for that.
+    from ProSTRegistrationLib.Nodes.KeptTexts import keptWhole
+
     previous = layoutNode.GetAttribute(PREVIOUS_ATTRIBUTE)
     layoutNode.RemoveAttribute(PREVIOUS_ATTRIBUTE)
     if layoutNode.GetViewArrangement() in (LAYOUT_ID, MARKING_LAYOUT_ID):

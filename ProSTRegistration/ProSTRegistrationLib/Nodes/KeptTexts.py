@@ -1,14 +1,37 @@
-"""Texts in the cells of a table node, so that saving and reloading a scene keeps them."""
+"""Texts that a scene keeps: in attributes, and in the cells of a table node.
+
+A person, another program or a damaged scene may have changed them.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import vtk
 
+from prostreg.json_fields import parsed_json
+
 if TYPE_CHECKING:
     from slicer import vtkMRMLTableNode
+
+
+_WHOLE = re.compile(r"-?[0-9]{1,10}")
+
+
+def keptJson(text: str | None) -> Any:
+    """The value that a text of JSON holds; None where there is none, or it is damaged."""
+    try:
+        return parsed_json(text or "null")
+    except (ValueError, RecursionError):
+        return None
+
+
+def keptWhole(text: str | None, low: int = 0) -> int | None:
+    """The whole number that a text holds; None for one below ``low``, and for anything else."""
+    found = _WHOLE.fullmatch((text or "").strip())
+    return int(found[0]) if found and int(found[0]) >= low else None
 
 
 def setCells(tableNode: vtkMRMLTableNode, columns: Sequence[str], rows: Iterable[Iterable[str]]) -> None:
