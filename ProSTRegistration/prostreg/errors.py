@@ -19,7 +19,7 @@ from typing import TypeVar
 Made = TypeVar("Made")
 
 LONGEST_SENTENCE = 2000
-"""What quotes more than a person reads is cut there."""
+"""What quotes more than a person reads is cut in its middle: the end tells why, and what to try."""
 
 MEMORY_IS_FULL = "The memory of this computer is full: close other programs, or crop the CT"
 
@@ -83,7 +83,8 @@ class Stopped(ProSTError):
 def readable(sentence: str) -> str:
     """A sentence on one line of letters that can be shown: names in files may break lines, or steer a terminal."""
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in sentence)
-    return line if len(line) <= LONGEST_SENTENCE else f"{line[:LONGEST_SENTENCE]} ..."
+    half = LONGEST_SENTENCE // 2
+    return line if len(line) <= LONGEST_SENTENCE else f"{line[:half]} ... {line[-half:]}"
 
 
 def system_refusal(error: OSError) -> str:

@@ -47,8 +47,10 @@ def test_every_error_on_purpose_tells_its_faults() -> None:
 
 
 def test_what_is_quoted_breaks_no_line_and_steers_no_terminal() -> None:
-    error = InputError(['The case\'s name "a\nb\x1b[2J\udcff" is too long: ü 🦴.', "x" * 5000])
+    error = InputError(['The case\'s name "a\nb\x1b[2J\udcff" is too long: ü 🦴.', "x" * 5000 + ": choose another."])
     assert error.faults[0] == 'The case\'s name "a\\nb\\x1b[2J\\udcff" is too long: ü 🦴.'
-    assert error.faults[1] == "x" * LONGEST_SENTENCE + " ..."
+    assert error.faults[1].startswith("x" * (LONGEST_SENTENCE // 2) + " ... x")
+    assert error.faults[1].endswith("x: choose another.")
+    assert len(error.faults[1]) == LONGEST_SENTENCE + len(" ... ")
     assert str(error).count("\n") == 1
     assert str(WeightsError("There is no network '\x1b[2J'.")) == "There is no network '\\x1b[2J'."

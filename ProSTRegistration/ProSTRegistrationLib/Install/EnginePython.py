@@ -136,9 +136,9 @@ class PythonCheck:
         except (ValueError, KeyError, TypeError):
             self._end([f"{self._path} does not answer as a Python does: {_choose()}"])
             return
-        fault = _versionFault(self._path, version) or _packagesFault(self._path, version, packages)
-        if fault:
-            self._end([fault])
+        faults = _versionFaults(self._path, version) or _packagesFaults(self._path, version, packages)
+        if faults:
+            self._end(faults)
             return
         self._client = WorkerClient(LocalWorker(lambda: self._interpreter))
         self._client.request("check", onReply=self._learn, onError=self._refuse, device="cpu")
@@ -148,8 +148,8 @@ class PythonCheck:
         self._end([] if content["ok"] else [f"{self._path}: {self.verdict}"])
 
     def _refuse(self, error: WorkerError) -> None:
-        ending = "\n".join(error.details.splitlines()[-DETAIL_LINES:])
-        self._end([f"The engine does not start in {self._path}. It says:\n{ending or error}"])
+        ending = error.details.splitlines()[-DETAIL_LINES:] or error.faults
+        self._end([f"The engine does not start in {self._path}. It says:", *ending])
 
     def _end(self, faults: list[str]) -> None:
         self.isRunning, self._faults = False, faults
@@ -170,20 +170,21 @@ def _choose() -> str:
     return f"choose the file {name} in the folder of a Python or of a virtual environment."
 
 
-def _versionFault(path: str, version: tuple[int, ...]) -> str | None:
+def _versionFaults(path: str, version: tuple[int, ...]) -> list[str]:
     if version >= OLDEST_PYTHON:
-        return None
+        return []
     found, needed = (".".join(map(str, numbers)) for numbers in (version, OLDEST_PYTHON))
-    return f"{path} is Python {found}, and the engine needs {needed} or newer: choose another one."
+    return [f"{path} is Python {found}, and the engine needs {needed} or newer: choose another one."]
 
 
-def _packagesFault(path: str, version: tuple[int, ...], packages: dict[str, str | None]) -> str | None:
+def _packagesFaults(path: str, version: tuple[int, ...], packages: dict[str, str | None]) -> list[str]:
     lacking = [needed for needed in _needed() if not needed.isMetBy(packages.get(needed.name))]
     if all(requirement.name in Requirements.WANTED for requirement in lacking):
-        return None
+        return []
     names = ", ".join(requirement.lackOf(packages.get(requirement.name)) for requirement in lacking)
     texts = " ".join(f'"{requirement.text}"' for requirement in lacking)
-    return (
+    return [
         f"Python {'.'.join(map(str, version))} at {path} lacks {names}. Install them there by this command in a"
-        f' terminal, then choose it again:\n"{path}" -m pip install {texts}'
-    )
+        " terminal, then choose it again:",
+        f'"{path}" -m pip install {texts}',
+    ]

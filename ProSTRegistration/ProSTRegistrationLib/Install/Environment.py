@@ -10,6 +10,7 @@ import importlib
 import importlib.metadata
 import platform
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import slicer
@@ -32,8 +33,8 @@ class EnvironmentFault(InputError):
         details: the end of pip's output, for a report; may be empty.
     """
 
-    def __init__(self, sentence: str, details: str = "") -> None:
-        super().__init__(sentence)
+    def __init__(self, faults: str | Iterable[str], details: str = "") -> None:
+        super().__init__(faults)
         self.details = details
 
 
@@ -151,12 +152,12 @@ def conclude(installation: Installation) -> None:
     """
     remaining = missing()
     if installation.fault is not None:
-        ending = "\n".join(installation.fault.splitlines()[-DETAIL_LINES_SHOWN:])
-        raise EnvironmentFault(
+        sentence = (
             f"{_names(remaining)} could not be installed: check network, proxy settings and free disk space, then try"
-            f" again, or run the engine in another Python (docs/installation.md). pip says:\n{ending}",
-            installation.fault,
+            " again, or run the engine in another Python (docs/installation.md). pip says:"
         )
+        ending = installation.fault.splitlines()[-DETAIL_LINES_SHOWN:]
+        raise EnvironmentFault([sentence, *ending], installation.fault)
     if remaining:
         raise EnvironmentFault(
             f"{_names(remaining)} is still missing after the installation: restart Slicer and try again."
