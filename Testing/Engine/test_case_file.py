@@ -153,6 +153,30 @@ def test_camera_from_dicom_tags(folder: Path) -> None:
     np.testing.assert_array_equal(carm.camera_from_world, SIDE_VIEW)
 
 
+def test_the_camera_may_be_a_file_and_a_projection_matrix(folder: Path) -> None:
+    given, side = content(), np.array(INTRINSICS) @ np.array(SIDE_VIEW)[:3]
+    np.savetxt(folder / "images" / "side.csv", side, delimiter=",")
+    given["views"][0]["camera"] = {"P": (-side).tolist(), "size": [64, 48]}
+    given["views"].append({"image": "images/xray 1.tif", "camera": "images/side.csv"})
+    for view in read_case(written(folder, given)).views:
+        assert view.carm.size == (64, 48)
+        np.testing.assert_allclose(view.carm.intrinsics, INTRINSICS, atol=1e-9)
+        np.testing.assert_allclose(view.carm.camera_from_world, SIDE_VIEW, atol=1e-9)
+
+
+def test_faults_of_a_camera_file_stand_among_the_others(folder: Path) -> None:
+    given = content()
+    given["name"] = ""
+    given["views"] = [given["views"][0] | {"camera": name} for name in ("none.csv", "wide.json")]
+    camera = {"K": INTRINSICS, "size": [60, 48], "camera_from_world": SIDE_VIEW}
+    (folder / "wide.json").write_text(json.dumps(camera), encoding="utf-8")
+    faults = faults_of(folder, given)
+    assert len(faults) == 3, faults
+    assert "results are filed under it" in faults[0]
+    assert "none.csv does not exist" in faults[1]
+    assert "View 2 has an image of 64 x 48 pixels, but its camera says 60 x 48" in faults[2]
+
+
 def test_no_camera_and_no_tags(folder: Path) -> None:
     given = content()
     del given["views"][0]["camera"]

@@ -63,6 +63,15 @@ def test_the_c_arm_is_that_of_the_distances() -> None:
     assert (carm.accuracy, case.name, case.initial_world_from_volume) == ("calibrated", "hip left", None)
 
 
+def test_a_camera_file_without_a_size_has_that_of_its_x_ray() -> None:
+    intrinsics = np.array([[900.0, 0, 40], [0, 900, 30], [0, 0, 1]])
+    np.savetxt("P.csv", intrinsics @ POSE[:3], delimiter=",")
+    carm = read_case(written("--camera", "P.csv")).views[0].carm
+    assert carm.size == (80, 60)
+    np.testing.assert_allclose(carm.intrinsics, intrinsics, atol=1e-9)
+    np.testing.assert_allclose(carm.camera_from_world, POSE, atol=1e-9)
+
+
 @pytest.mark.parametrize("words", ["Radiography, table", "wall stand", "Mobile C-arm, flat panel 20 cm, 1024 px"])
 def test_a_part_of_a_presets_name_is_enough_and_its_values_count_as_guessed(words: str) -> None:
     (facts,) = (facts for name, facts in PRESETS.items() if words in name)

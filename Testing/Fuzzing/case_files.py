@@ -13,7 +13,8 @@ import SimpleITK as sitk  # noqa: N813
 from hypothesis import strategies as st
 from targets import Target, changed_words, damaged, json_files
 
-from prostreg.registration.case_file import read_camera, read_case
+from prostreg.geometry.camera_files.reading import read_camera
+from prostreg.registration.case_file import read_case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.start import start_pose
 from prostreg.registration.weights_choice import model_to_ask
@@ -37,6 +38,8 @@ CASE: dict[str, Any] = {
     "initial": {"world_from_volume": PA},
     "truth": {"world_from_volume": PA, "landmarks": [[0, 0, 0], [10, 0, 5]]},
 }
+BY_PROJECTION = {"views": [{"image": "xray.tif", "camera": {"P": PA[:3], "size": [32, 24]}}]}
+CASES = [CASE, CASE | BY_PROJECTION, CASE | {"views": [{"image": "xray.tif", "camera": "none.json"}]}]
 BY_THRESHOLD = {key: CASE[key] for key in ("name", "ct", "views", "initial")}
 CONFIG = RegistrationConfig().to_dict()
 YAML = """%YAML:1.0
@@ -54,6 +57,33 @@ distortion_coefficients: !!opencv-matrix
    dt: d
    data: [ 0., 0., 0., 0., 0. ]
 """
+MAYA_2 = """image size
+32,24
+
+camera matrix
+400,0,15.5
+0,400,11.5
+0,0,1
+
+rotation
+1,0,0
+0,0,-1
+0,1,0
+
+translation
+0
+0
+700
+"""
+MAYA_1 = "0,-700,0\n90,0,0\n0,0,-40\n16.5,12.5,-400\n0.1,32,24\n"
+PROJECTION = [[400.0, 15.5, 0.0, 10850.0], [0.0, 11.5, -400.0, 8050.0], [0.0, 1.0, 0.0, 700.0]]
+ROWS = "\n".join(" ".join(map(repr, row)) for row in PROJECTION)
+SIZED = {"P": PROJECTION, "size": [32, 24]}
+CAMERA_WORDS = [
+    "image size", "camera matrix", "rotation", "translation", "x", "0,0", "32,24", "1,2,3", "#", "nan", "inf", "-1",
+    "1e308", "1e-320", "1e11", "0", "9" * 400, ",", "",
+]  # fmt: skip
+CAMERA_TEXTS = [MAYA_2, MAYA_1, ROWS]
 YAML_WORDS = ["rows:", "cols:", "data:", "[", "]", "400.,", ".nan", "1e999", "9" * 400, "-1", "0", "K:", "3", "\t", "#"]
 
 
@@ -84,8 +114,12 @@ def _read_case(path: Path) -> None:
 
 
 TARGETS = {
-    "case": Target("case/case.json", _read_case, json_files(CASE, BY_THRESHOLD)),
-    "camera": Target("camera.json", read_camera, json_files(CAMERA, {"views": [{"camera": CAMERA}]})),
+    "case": Target("case/case.json", _read_case, json_files(*CASES, BY_THRESHOLD)),
+    "camera": Target("camera.json", read_camera, json_files(CAMERA, SIZED, {"views": [{"camera": CAMERA}]})),
+    "camera in rows": Target(
+        "camera.txt", lambda path: read_camera(path, image_size=lambda: (32, 24)),
+        st.one_of(changed_words(CAMERA_TEXTS, CAMERA_WORDS), damaged([text.encode() for text in CAMERA_TEXTS])),
+    ),
     "camera of OpenCV": Target(
         "camera.yml", read_camera, st.one_of(changed_words([YAML], YAML_WORDS), damaged([YAML.encode()]))
     ),

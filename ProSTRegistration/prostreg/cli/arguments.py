@@ -123,7 +123,8 @@ def _add_words_of_a_case(parser: Parser, title: str) -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="JSON with K, size and camera_from_world, or OpenCV's YAML; one per X-ray",
+        help="one per X-ray: JSON with size, and K and camera_from_world or a 3x4 matrix P; OpenCV's YAML; a MayaCam;"
+        " 3 rows of 4 numbers",
     )
     words.add_argument("--polarity", choices=POLARITIES, help="of all X-rays (default: found out)")
     words.add_argument(
@@ -167,7 +168,7 @@ def _add_simulate(commands: argparse._SubParsersAction[Parser], common: Parser) 
     )
     parser.add_argument("ct", type=Path, metavar="CT", help="NIfTI, NRRD, MHA, or a DICOM folder; HU")
     parser.add_argument(
-        "--camera", type=Path, required=True, metavar="FILE", help="JSON with K and size, or a case.json"
+        "--camera", type=Path, required=True, metavar="FILE", help="a case.json, or a file as for `prostreg case`"
     )
     parser.add_argument(
         "--pose", type=Path, required=True, metavar="FILE", help="world_from_volume: .tfm, .h5, .json or .txt"

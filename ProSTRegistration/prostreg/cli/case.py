@@ -6,10 +6,11 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from prostreg.cli.case_words import CASE_FILE, told_case, told_content, write_case
+from prostreg.cli.case_words import told_case, told_content, write_case
 from prostreg.cli.outcome import ANOTHER_OUT, ExitCode, Outcome
 from prostreg.errors import FaultList
 from prostreg.files import complete_file, output_folder_faults
+from prostreg.geometry.camera_files.reading import CASE_FILE
 from prostreg.images.dicom_geometry.carm_numbers import CArmNumber
 from prostreg.outputs.readings_picture import readings_picture
 

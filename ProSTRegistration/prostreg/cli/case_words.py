@@ -13,6 +13,7 @@ import numpy as np
 
 from prostreg.errors import FaultList, InputError
 from prostreg.files import complete_file
+from prostreg.geometry.camera_files.reading import read_camera
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_accuracy import CALIBRATED, GUESSED
 from prostreg.geometry.carm_devices import PRESETS
@@ -23,9 +24,7 @@ from prostreg.json_fields import likely_meant
 from prostreg.outputs.result_file import plain
 from prostreg.outputs.transform_file import read_pose
 from prostreg.registration.case import Case
-from prostreg.registration.case_file import case_of, read_camera
-
-CASE_FILE = "case.json"
+from prostreg.registration.case_file import case_of
 
 
 def is_told(arguments: argparse.Namespace) -> bool:
@@ -120,23 +119,33 @@ def _cameras(arguments: argparse.Namespace) -> list[dict[str, Any] | None]:
                 f"There are {len(arguments.xray)} X-rays and {len(arguments.camera)} cameras: give one --camera FILE"
                 " for each --xray, in the same order."
             )
-        return [carm_to_values(read_camera(path)) for path in arguments.camera]
-    made = _camera_maker(arguments)
-    if made is None:
-        return [None] * len(arguments.xray)
+        makers = [partial(_carm_in_file, path) for path in arguments.camera]
+    else:
+        made = _carm_maker(arguments)
+        if made is None:
+            return [None] * len(arguments.xray)
+        makers = [partial(_carm_of_size, made)] * len(arguments.xray)
     faults = FaultList()
-    pairs = zip(arguments.xray, _frames(arguments), strict=True)
-    cameras = [faults.collect(partial(_camera_for, xray, frames, made)) for xray, frames in pairs]
+    sizes = [partial(_size, *pair) for pair in zip(arguments.xray, _frames(arguments), strict=True)]
+    carms = [faults.collect(partial(maker, size)) for maker, size in zip(makers, sizes, strict=True)]
     faults.raise_if_any()
-    return list(cameras)
+    return [None if carm is None else carm_to_values(carm) for carm in carms]
 
 
-def _camera_for(xray: Path, frames: Frames | None, made: Callable[[tuple[int, int]], CArm]) -> dict[str, Any]:
+def _size(xray: Path, frames: Frames | None) -> tuple[int, int]:
     height, width = read_xray_image(xray, frames).pixels.shape
-    return carm_to_values(made((width, height)))
+    return width, height
 
 
-def _camera_maker(arguments: argparse.Namespace) -> Callable[[tuple[int, int]], CArm] | None:
+def _carm_in_file(path: Path, size: Callable[[], tuple[int, int]]) -> CArm:
+    return read_camera(path, image_size=size)
+
+
+def _carm_of_size(made: Callable[[tuple[int, int]], CArm], size: Callable[[], tuple[int, int]]) -> CArm:
+    return made(size())
+
+
+def _carm_maker(arguments: argparse.Namespace) -> Callable[[tuple[int, int]], CArm] | None:
     """A function from an image's size (width, height) to its C-arm; None where nothing is told."""
     if arguments.preset:
         facts = PRESETS[_preset(arguments.preset)]

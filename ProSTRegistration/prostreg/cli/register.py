@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from prostreg.cli.case_words import CASE_FILE, is_told, told_case, told_content, write_case
+from prostreg.cli.case_words import is_told, told_case, told_content, write_case
 from prostreg.cli.console import progress_display, say, say_notes
 from prostreg.cli.interruption import stop_requests
 from prostreg.cli.outcome import ANOTHER_OUT, ExitCode, Outcome
 from prostreg.errors import FaultList, InputError
 from prostreg.files import output_folder_faults
+from prostreg.geometry.camera_files.reading import CASE_FILE
 from prostreg.outputs.case_outputs import write_case_outputs
 from prostreg.outputs.result_file import result_folder_faults, result_to_dict
 from prostreg.registration.case import Case

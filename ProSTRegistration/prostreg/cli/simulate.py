@@ -17,6 +17,7 @@ from prostreg.cli.image_output import image_faults
 from prostreg.cli.outcome import ExitCode, Outcome
 from prostreg.errors import FaultList, InputError
 from prostreg.files import complete_file
+from prostreg.geometry.camera_files.reading import read_camera
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import Matrix
 from prostreg.images.anatomy import anatomy_from_labels
@@ -24,7 +25,6 @@ from prostreg.images.image_file import write_with_spacing
 from prostreg.images.reading import read_ct, read_labels
 from prostreg.images.volume import Volume
 from prostreg.outputs.transform_file import read_pose
-from prostreg.registration.case_file import read_camera
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator, SimulatedXray
 from prostreg.simulation.presets import preset
 from prostreg.simulation.settings import SimulatorSettings

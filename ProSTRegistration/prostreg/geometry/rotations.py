@@ -26,6 +26,12 @@ def rotation_from_vector(vectors: ArrayLike) -> Array:
     return np.asarray(np.eye(3) + sine * skew + versine * squared)
 
 
+def nearest_rotation(matrix: ArrayLike) -> Array:
+    """The orthogonal matrix (3, 3) nearest to one whose digits were cut; left-handed where that is."""
+    left, _, right = np.linalg.svd(np.asarray(matrix, dtype=np.float64))
+    return np.asarray(left @ right)
+
+
 def left_jacobian(vectors: ArrayLike) -> Array:
     """J (..., 3, 3) at rotation vectors (..., 3), with ``exp(r + d) = exp(J d) exp(r)`` for small d."""
     _, versine, cubic, skew, squared = _terms(vectors)

@@ -11,12 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.choices import POLARITIES
-from prostreg.errors import InputError
+from prostreg.geometry.camera_files.reading import (
+    CAMERA_FORMATS,
+    CASE_FILE,
+    camera_values,
+    with_projection_taken_apart,
+)
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_accuracy import CARM_ACCURACIES
-from prostreg.geometry.carm_values import carm_from_values, is_image_size, read_carm
+from prostreg.geometry.carm_values import is_image_size, read_carm
 from prostreg.geometry.frames import Matrix, rigid_faults
-from prostreg.geometry.opencv_calibration import SUFFIXES, opencv_camera
 from prostreg.images.anatomy import anatomy_by_threshold, chosen_voxels
 from prostreg.images.anatomy_check import anatomy_made_on
 from prostreg.images.frames import FRAME_ADVICE, frames_of_value, is_frame_choice
@@ -33,10 +37,6 @@ _NEGATIVE = (
     "the image has grey values below 0, so the value of no radiation is not known: the darkest pixel was taken for it."
     " Give the image as the detector stored it."
 )
-_SAID_BY = (
-    'a case\'s "camera" (K, size, camera_from_world, spacing_mm, accuracy), or a case.json, whose views have one each'
-)
-
 Read = TypeVar("Read")
 
 
@@ -66,27 +66,6 @@ def case_of(content: Mapping[str, Any], folder: Path, needs_views: bool = True) 
         InputError: lists every fault of the content and of all its files.
     """
     return _CaseReader(folder, JsonFields(content, "The case"), needs_views).case()
-
-
-def read_camera(path: Path, view: int = 1) -> CArm:
-    """Reads a C-arm from a case, from a file that holds nothing but a case's "camera", or from OpenCV's YAML.
-
-    Args:
-        path: JSON or YAML file, or the folder of a case.json.
-        view: of a case, 1 for the first.
-
-    Raises:
-        InputError: lists every fault of the camera.
-    """
-    path = _case_path(path)
-    if path.suffix.lower() in SUFFIXES:
-        return carm_from_values(opencv_camera(path), f"The camera in {path}")
-    content = json_object(path, "camera file")
-    camera = _camera_of_view(content["views"], path, view) if "views" in content else content
-    where = f"The camera in {path}"
-    if "K" not in camera and "size" not in camera:
-        raise InputError(f'{where} lacks "K" and "size". Give {_SAID_BY}.')
-    return carm_from_values(camera, where)
 
 
 class _CaseReader:
@@ -156,14 +135,13 @@ class _CaseReader:
         frame = fields.checked("frame", is_frame_choice, FRAME_ADVICE, None, None)
         frames = None if frame is None else frames_of_value(frame)
         image = self._read(lambda path: read_xray_image(path, frames), fields, "image")
-        camera = None
-        if "camera" in fields:
-            camera = JsonFields(fields.raw("camera"), f'"camera" of view {number}', self.faults)
-        if count > 1 and (camera is None or "camera_from_world" not in camera):
+        camera = self._camera(fields, image, number)
+        is_unreadable = camera is None and "camera" in fields
+        if count > 1 and not is_unreadable and (camera is None or "camera_from_world" not in camera):
             self.faults.add(
                 f'View {number}: "camera" lacks camera_from_world: with several views, each has to say where it stands.'
             )
-        carm, size = self._carm(camera, image, fields.where)
+        carm, size = (None, None) if is_unreadable else self._carm(camera, image, fields.where)
         polarity = fields.choice("polarity", POLARITIES, "auto")
         mask = self._mask(fields, image)
         is_flipped = fields.flag("flip") if "flip" in fields else None
@@ -198,6 +176,20 @@ class _CaseReader:
         said = tuple(f"{fields.where}: {note}" for note in notes)
         self.xrays.append(self.folder / fields.text("image"))
         return View(xray, carm, said, is_side_known, () if is_told else image.numbers)
+
+    def _camera(self, fields: JsonFields, image: XRayImage | None, number: int) -> JsonFields | None:
+        """What a view's "camera" says, itself or in the file that it names; None without one, or with faults."""
+        if "camera" not in fields:
+            return None
+        where, camera = f'"camera" of view {number}', fields.raw("camera")
+        if isinstance(camera, str):
+            name = fields.text("camera", advice=f"give an object, or the path of a file: {CAMERA_FORMATS}")
+            # An image that cannot be read is a fault of its own, so that it has no size need not be said.
+            size = (1, 1) if image is None else (image.pixels.shape[1], image.pixels.shape[0])
+            camera = self.faults.collect(lambda: camera_values(self.folder / name, 1, lambda: size)) if name else None
+        elif isinstance(camera, dict):
+            camera = self.faults.collect(lambda: with_projection_taken_apart(camera, where))
+        return None if camera is None else JsonFields(camera, where, self.faults)
 
     def _carm(
         self, camera: JsonFields | None, image: XRayImage | None, where: str
@@ -253,18 +245,7 @@ class _CaseReader:
 
 def _case_path(path: Path) -> Path:
     path = Path(path)
-    return path / "case.json" if path.is_dir() else path
-
-
-def _camera_of_view(views: Any, path: Path, view: int) -> dict[str, Any]:
-    if not isinstance(views, list) or not all(isinstance(entry, dict) for entry in views):
-        raise InputError(f'"views" in {path} must be a list of objects, each with a "camera".')
-    if view > len(views):
-        raise InputError(f"There is no view {view}: the case {path} has {len(views)}. Choose another --view.")
-    camera = views[view - 1].get("camera")
-    if not isinstance(camera, dict):
-        raise InputError(f'View {view} of {path} has no "camera". Give {_SAID_BY}.')
-    return camera
+    return path / CASE_FILE if path.is_dir() else path
 
 
 def _are_label_values(value: object) -> bool:

@@ -21,6 +21,7 @@ from prostreg.evaluation.sources.data_files import DataFile, found_files, read_d
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, rigid_faults
+from prostreg.geometry.rotations import nearest_rotation
 from prostreg.images.reading import read_ct
 from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import prepare_xray
@@ -157,8 +158,7 @@ def _cameras(path: Path) -> tuple[CArm, CArm]:
 
 
 def _camera(camera: Mapping[str, Any]) -> CArm:
-    left, _, right = np.linalg.svd(np.array(camera["R"], dtype=np.float64))
     camera_from_world = np.eye(4)
-    camera_from_world[:3, :3], camera_from_world[:3, 3] = left @ right, camera["t_mm"]
+    camera_from_world[:3, :3], camera_from_world[:3, 3] = nearest_rotation(camera["R"]), camera["t_mm"]
     width, height = camera["image_size"]
     return CArm(np.array(camera["K"]), (width, height), camera_from_world)

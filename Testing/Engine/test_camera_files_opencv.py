@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from prostreg.errors import InputError
-from prostreg.registration.case_file import read_camera
+from prostreg.geometry.camera_files.reading import read_camera
 
 K = np.array([[3500.5, 0, 511.25], [0, 3498.0, 500.75], [0, 0, 1]])
 OPENCV = """%YAML:1.0
@@ -72,7 +72,7 @@ def test_what_cannot_be_used_is_said(tmp_path: Path, old: str, new: str, said: s
 
 
 def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="does not exist"):
         read_camera(tmp_path / "none.yml")
     (tmp_path / "c.yml").write_bytes(b"\xff\xfe\x00" * 40)
     with pytest.raises(InputError, match="cannot be read"):

@@ -3,42 +3,37 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from prostreg.errors import FaultList, InputError
+from prostreg.errors import FaultList
 
 SUFFIXES = (".yml", ".yaml")
-MOST_BYTES = 1 << 20
 NO_DISTORTION = 1e-9
 _MATRIX = r"rows:\s*(\d+)\s+cols:\s*(\d+)\s+(?:dt:\s*\S+\s+)?data:\s*\[([^\]]*)\]"
 
 
-def opencv_camera(path: Path) -> dict[str, Any]:
+def opencv_camera(text: str, where: str) -> dict[str, Any]:
     """The "camera" of a case that a calibration describes: K and size; OpenCV counts pixels as this project does.
+
+    Args:
+        text: of the file.
+        where: what sentences about the file begin with.
 
     Raises:
         InputError: lists what is missing, or says that the image is distorted.
     """
-    name = f"The calibration {path}"
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{name} has more than {MOST_BYTES >> 20} MiB: give the calibration alone.")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        raise InputError(f"{name} cannot be read ({error}): check the path.") from None
     faults = FaultList()
     matrix = _matrix(text, ("camera_matrix", "Camera_Matrix", "K"), (3, 3))
     size = [_whole(text, key) for key in ("image_width", "image_height")]
     if matrix is None:
-        faults.add(f'{name} lacks "camera_matrix", 3 rows of 3 numbers: give a file that OpenCV has written.')
+        faults.add(f'{where} lacks "camera_matrix", 3 rows of 3 numbers: give a file that OpenCV has written.')
     if None in size:
-        faults.add(f'{name} lacks "image_width" or "image_height": add the size of the image it was made with.')
+        faults.add(f'{where} lacks "image_width" or "image_height": add the size of the image it was made with.')
     if _is_distorted(text):
         faults.add(
-            f"{name} has distortion_coefficients other than 0, which are not taken into account: undistort the X-ray"
+            f"{where} has distortion_coefficients other than 0, which are not taken into account: undistort the X-ray"
             " first, then set them to 0."
         )
     faults.raise_if_any()
