@@ -178,7 +178,7 @@ class _CaseReader:
         return View(xray, carm, said, is_side_known, () if is_told else image.numbers)
 
     def _camera(self, fields: JsonFields, image: XRayImage | None, number: int) -> JsonFields | None:
-        """What a view's "camera" says, itself or in the file that it names; None without one, or with faults."""
+        """The content of a view's "camera", or of the file that it names; None without one, or with faults."""
         if "camera" not in fields:
             return None
         where, camera = f'"camera" of view {number}', fields.raw("camera")
