@@ -160,13 +160,34 @@ def test_a_report_that_cannot_be_printed_is_told_in_words():
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a shell's redirection")
-@pytest.mark.parametrize("closed", ["2>&-", ">&-", "2>&- >&-"])
-def test_closed_streams_change_no_exit_code(closed):
-    ended = subprocess.run(
-        f'"{sys.executable}" -m prostreg register none.json --out x {closed}', shell=True, check=False
-    )
+@pytest.mark.skipif(not FULL.exists(), reason="needs a shell and /dev/full")
+@pytest.mark.parametrize("streams", ["2>&-", ">&-", "2>&- >&-", "2>/dev/full", ">/dev/full", "2>/dev/full >/dev/full"])
+@pytest.mark.parametrize("option", ["", "--json", "--debug"])
+def test_streams_that_are_closed_or_full_change_no_exit_code(streams, option, monkeypatch):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    command = f'"{sys.executable}" -m prostreg register none.json {option} {streams}'
+    ended = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
+    assert ("Traceback" in ended.stderr) == (option == "--debug" and "2>" not in streams)
+
+
+def test_names_that_the_locale_has_no_letters_for_are_told(monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    ended = run("hüfte", "--json")
+    assert ended.returncode == 2
+    assert "'h\\xfcfte'" in ended.stderr
+    assert "'hüfte'" in json.loads(ended.stdout)["error"]["faults"][0]
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs a shell and /dev/full")
+@pytest.mark.parametrize(("command", "code"), [("info", 2), ("--help", 0)])
+def test_text_that_cannot_be_printed_ends_with_a_code_of_the_contract(command, code, monkeypatch):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    whole = f'"{sys.executable}" -m prostreg {command} >/dev/full'
+    ended = subprocess.run(whole, shell=True, capture_output=True, text=True, check=False)
+    assert ended.returncode == code
+    assert "Exception ignored" not in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,13 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from types import ModuleType
 from typing import TextIO
 
 from prostreg.cli.arguments import make_parser
+from prostreg.cli.console import say
 from prostreg.cli.outcome import ExitCode, Outcome
 from prostreg.cli.quiet import quieten_third_parties
 from prostreg.errors import MEMORY_IS_FULL, InputError, ProSTError, Stopped, is_out_of_memory, system_refusal
@@ -43,8 +45,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code of the contract (see ExitCode).
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    as_json, debug = "--json" in given, "--debug" in given
     sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: no name shall end a command in a poor locale
+    try:
+        return _exit_code(given)
+    finally:
+        _leave_broken_streams()
+
+
+def _exit_code(given: list[str]) -> int:
+    as_json, debug = "--json" in given, "--debug" in given
     try:
         parsed = make_parser().parse_args(given)
         if not debug:
@@ -58,7 +69,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _report_failure(code, ["Stopped before there was a result to write."], as_json, debug)
     except BrokenPipeError:
         code = ExitCode.DEFECT  # whoever read our output has gone; there is nobody to tell
-        sys.stderr.close()
     except ModuleNotFoundError as error:
         code = ExitCode.BAD_INPUT
         fault = f"The package {error.name} is missing from {sys.executable}: install it there and try again."
@@ -84,9 +94,9 @@ def _run(parsed: argparse.Namespace) -> int:
     with contextlib.redirect_stdout(sys.stderr):
         outcome: Outcome = _module(parsed).run(parsed)
     if parsed.json:
-        _print_json({**outcome.report, "exit_code": int(outcome.exit_code)})
+        _print_report({**outcome.report, "exit_code": int(outcome.exit_code)})
     elif outcome.text:
-        print(outcome.text)
+        print(outcome.text, flush=True)
     return int(outcome.exit_code)
 
 
@@ -102,29 +112,41 @@ def _module(parsed: argparse.Namespace) -> ModuleType:
 
 
 def _report_failure(code: ExitCode, faults: Sequence[str], as_json: bool, debug: bool) -> None:
+    """Tells why there is no result; where nothing can be told any more, the exit code still does."""
     if debug:
-        traceback.print_exc()
+        say(traceback.format_exc().rstrip())
     headline = {
         ExitCode.BAD_INPUT: "Cannot start:" if len(faults) == 1 else f"Cannot start, {len(faults)} faults:",
         ExitCode.STOPPED: "Stopped:",
         ExitCode.DEFECT: "Error:",
     }[code]
-    print(headline, file=sys.stderr)
-    for fault in faults:
-        print(f"- {fault}", file=sys.stderr)
+    say("\n".join([headline, *(f"- {fault}" for fault in faults)]))
     if as_json:
-        _print_json({"error": {"kind": code.name.lower(), "faults": list(faults)}, "exit_code": int(code)})
+        with contextlib.suppress(OSError):
+            _print_json({"error": {"kind": code.name.lower(), "faults": list(faults)}, "exit_code": int(code)})
 
 
-def _print_json(content: dict[str, object]) -> None:
+def _print_report(report: dict[str, object]) -> None:
     try:
-        print(json.dumps(content, allow_nan=False, ensure_ascii=False), flush=True)
+        _print_json(report)
     except BrokenPipeError:
         raise
     except OSError as error:
-        sys.stdout = _nowhere()
         fault = f"The report cannot be printed ({error.strerror}); files that were written are complete."
         raise InputError(fault) from error
+
+
+def _print_json(content: dict[str, object]) -> None:
+    print(json.dumps(content, allow_nan=False), flush=True)
+
+
+def _leave_broken_streams() -> None:
+    """Forgets what could not be printed: Python tries it again at its end, and would end with a code of its own."""
+    for name in ("stdout", "stderr"):
+        try:
+            getattr(sys, name).flush()
+        except OSError:
+            setattr(sys, name, _nowhere())
 
 
 def _nowhere() -> TextIO:
