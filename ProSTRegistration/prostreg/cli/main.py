@@ -143,10 +143,16 @@ def _print_json(content: dict[str, object]) -> None:
 def _leave_broken_streams() -> None:
     """Forgets what could not be printed: Python tries it again at its end, and would end with a code of its own."""
     for name in ("stdout", "stderr"):
-        try:
-            getattr(sys, name).flush()
-        except OSError:
+        if not _takes_all(getattr(sys, name)):
             setattr(sys, name, _nowhere())
+
+
+def _takes_all(stream: TextIO) -> bool:
+    try:
+        stream.flush()
+    except OSError:
+        return False
+    return True
 
 
 def _nowhere() -> TextIO:
