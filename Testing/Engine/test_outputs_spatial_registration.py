@@ -16,7 +16,8 @@ from scipy.spatial.transform import Rotation
 from DicomFiles import write_ct, write_xray
 from prostreg.geometry.frames import transform_points
 from prostreg.outputs.case_outputs import write_case_outputs
-from prostreg.outputs.spatial_registration import spatial_registration, write_spatial_registration
+from prostreg.outputs.dicom_object import write_object
+from prostreg.outputs.spatial_registration import spatial_registration
 from prostreg.registration.case import Case, CaseFiles
 from prostreg.registration.case_file import read_case
 from prostreg.registration.result import Result
@@ -60,7 +61,7 @@ def two_views(tmp_path: Path) -> Case:
 def written(case: Case, path: Path, result: Result = RESULT) -> pydicom.Dataset:
     content = spatial_registration(case, result)
     assert content is not None
-    write_spatial_registration(path, content)
+    write_object(path, content)
     return pydicom.dcmread(path)
 
 

@@ -142,7 +142,8 @@ def _add_drr(commands: argparse._SubParsersAction[Parser], common: Parser) -> No
         parents=[common],
         help="render a DRR for one of a case's views",
         description="Renders the case's CT as one of its views would see it: line integrals of the attenuation,"
-        " float32 (.nrrd, .mha, .nii.gz, .tif), or 8-bit grey, bone bright (.png).",
+        " float32 (.nrrd, .mha, .nii.gz, .tif), 8-bit grey, bone bright (.png), or of a DICOM CT a Secondary Capture"
+        " in its study (.dcm).",
     )
     parser.add_argument("case", type=Path, metavar="CASE", help="case.json, or the folder it is in")
     parser.add_argument(

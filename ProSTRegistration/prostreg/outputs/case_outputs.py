@@ -14,6 +14,7 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import Matrix
 from prostreg.images.attenuation import moving_volume
 from prostreg.images.image_file import write_with_spacing
+from prostreg.outputs.dicom_object import write_object
 from prostreg.outputs.overlay import OverlayView, draw_overlay, panel_size
 from prostreg.outputs.report import write_report
 from prostreg.outputs.result_file import (
@@ -26,7 +27,7 @@ from prostreg.outputs.result_file import (
     write_result_json,
     write_together,
 )
-from prostreg.outputs.spatial_registration import spatial_registration, write_spatial_registration
+from prostreg.outputs.spatial_registration import spatial_registration
 from prostreg.outputs.transform_file import write_transform
 from prostreg.projector.selection import Projector, make_projector
 from prostreg.registration.case import Case, View
@@ -55,7 +56,7 @@ def write_case_outputs(folder: Path, case: Case, result: Result) -> list[str]:
         draw_overlay(result, views).save(scratch / OVERLAY_FILE, optimize=False)
         write_report(scratch / REPORT_FILE, case, result, scratch / OVERLAY_FILE)
         if registration is not None:
-            write_spatial_registration(scratch / REGISTRATION_FILE, registration)
+            write_object(scratch / REGISTRATION_FILE, registration)
         write_transform(scratch / TRANSFORM_FILE, result.world_from_volume)
         write_result_json(scratch / RESULT_FILE, result)
 
