@@ -1,5 +1,6 @@
 """The table of attempts: every registration of a CT, with its pose, through saving and people's edits."""
 
+import csv
 import re
 
 import numpy as np
@@ -7,12 +8,14 @@ import pytest
 
 from prostreg.errors import InputError
 from ProSTRegistrationLib.Nodes.Attempts import COLUMNS, addAttempt, attempt, attempts, decide
+from ProSTRegistrationLib.Nodes.AttemptsFile import writeAttempts
 from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
 from ProSTRegistrationLib.Nodes.Scene import Scene
 
 RESULT = {
     "status": "accepted", "confidence": 0.976, "seconds": 12.345, "world_from_volume": None,
     "reasons": ['the "starts" agree', "the score has one peak"],
+    "stages": [{"name": "cmaes", "score": 0.5}, {"name": "polish", "score": 0.625}],
     "expected_error": {"across_mm": 0.31, "along_mm": 1.9, "rotation_deg": [0.2, 0.25, 0.1]},
 }  # fmt: skip
 
@@ -147,3 +150,52 @@ class TestRefusals:
         with pytest.raises(InputError, match="'maybe' is no decision"):
             decide(scene, ctNode, 1, "maybe")
         check(scene, ctNode, poses)
+
+
+class TestFile:
+    @pytest.fixture
+    def read(self, scene, ctNode, tmp_path):
+        """Writes the attempts, and reads the file as a spreadsheet does: rows as dicts of texts."""
+
+        def written():
+            writeAttempts(tmp_path / "attempts.csv", attempts(scene, ctNode))
+            with (tmp_path / "attempts.csv").open(encoding="utf-8-sig", newline="") as file:
+                return list(csv.DictReader(file))
+
+        return written
+
+    def test_it_holds_every_pose_with_all_digits(self, filled, poses, read):
+        rows = read()
+        assert [row["Attempt"] for row in rows] == ["1", "2", "3"]
+        for row, pose in zip(rows, poses, strict=True):
+            for name, expected in (("world_from_volume", pose), ("start world_from_volume", START)):
+                for place in np.ndindex(3, 4):
+                    unit = " (mm)" if place[1] == 3 else ""
+                    told = row[f"{name} {place[0] + 1},{place[1] + 1}{unit}"]
+                    assert float(told) == expected[place]
+
+    def test_scores_words_and_errors_stand_under_headings_with_their_units(self, filled, read):
+        first, second, _third = read()
+        assert (first["Status"], first["Decision"], first["Method"]) == ("accepted", "none", "cmaes")
+        assert (first["Confidence (%)"], first["Similarity"], first["Duration (s)"]) == ("97.6", "0.625", "12.35")
+        assert first["Expected error across the beam (mm)"] == "0.31"
+        assert first["Expected error of turn about v (deg)"] == "0.25"
+        assert first["Reasons"] == "the 'starts' agree; the score has one peak"
+        assert first["Landmark error (mm)"] == first["mTRE (mm)"] == ""
+        assert (second["Landmark error (mm)"], second["mTRE (mm)"]) == ("3.21", "4.5")
+        assert second["Expected error along the beam (mm)"] == second["Expected error of turn about u (deg)"] == ""
+
+    def test_cells_that_people_have_changed_stay_in_their_columns(self, scene, ctNode, filled, read):
+        table = scene.ownedNodes(ctNode)[0].GetTable()
+        for column, text in (("Pose", "[[1, 2], [3]]"), ("Turn error deg", "1 2"), ("Start", "by hand, ü\nin two")):
+            table.GetColumnByName(column).SetValue(0, text)
+        row = read()[0]
+        assert row["Start"] == "by hand, ü\nin two"
+        assert row["world_from_volume 1,1"] == row["Expected error of turn about u (deg)"] == ""
+        assert float(row["start world_from_volume 1,4 (mm)"]) == START[0, 3]
+
+    def test_what_cannot_be_written_is_said_and_leaves_the_older_file(self, scene, ctNode, filled, tmp_path):
+        (tmp_path / "attempts.csv").mkdir()
+        with pytest.raises(InputError, match=r"The attempts could not be saved\. The system refused"):
+            writeAttempts(tmp_path / "attempts.csv", attempts(scene, ctNode))
+        assert [path.name for path in tmp_path.iterdir()] == ["attempts.csv"]

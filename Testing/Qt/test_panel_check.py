@@ -1,5 +1,7 @@
 """Step 5: what is shown belongs to where the CT is, or says that it does not."""
 
+import csv
+
 import numpy as np
 import slicer
 from PySide6 import QtCore, QtGui, QtWidgets
@@ -27,6 +29,24 @@ def test_a_ct_that_was_moved_is_not_called_trusted(driver, registered):
     driver.pump()
     assert np.allclose(panel.scene.ct(ct)[1], found)
     assert "Trusted" in panel.ui.verdictLabel.text
+
+
+def test_the_attempts_are_saved_as_a_file_of_ones_choice(driver, facade, registered, tmp_path):
+    panel, ct, _ = registered
+    driver.needReachable(panel.ui.saveAttemptsButton)
+    facade.dialogs.answerNext(str(tmp_path / "mine"))
+    driver.click(panel.ui.saveAttemptsButton)
+    with (tmp_path / "mine.csv").open(encoding="utf-8-sig", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["Status"], row["Attempt"]) == ("accepted", "1")
+    assert float(row["world_from_volume 2,4 (mm)"]) == panel.scene.ct(ct)[1][1, 3]
+    assert 0 < float(row["Similarity"]) <= 1
+    facade.dialogs.answerNext(str(tmp_path / "mine.csv" / "no folder.csv"))
+    driver.click(panel.ui.saveAttemptsButton)
+    assert "The attempts could not be saved" in panel.ui.checkStatusLabel.text
+    facade.dialogs.answerNext("")
+    driver.click(panel.ui.saveAttemptsButton)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.csv"]
 
 
 def test_the_overlay_follows_whoever_makes_the_drr(driver, registered):

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 ROLE = "attempts"
 COLUMNS = (
-    "Attempt", "Time", "Start", "Method", "Quality", "C-arm", "Status", "Confidence %", "Error across mm",
-    "Error along mm", "Turn error deg", "Landmark error mm", "mTRE mm", "Seconds", "Decision", "Reasons", "Inputs",
-    "Pose", "Start pose",
+    "Attempt", "Time", "Start", "Method", "Quality", "C-arm", "Status", "Confidence %", "Similarity",
+    "Error across mm", "Error along mm", "Turn error deg", "Landmark error mm", "mTRE mm", "Seconds", "Decision",
+    "Reasons", "Inputs", "Pose", "Start pose",
 )  # fmt: skip
 DECISIONS = ("none", "accepted", "rejected")
 NOT_KNOWN = "not known"
@@ -65,7 +65,8 @@ def addAttempt(
     expected = result.get("expected_error") or {}
     texts = (
         str(number), time.strftime("%H:%M:%S"), start, method, quality, carm, result["status"],
-        _text(100 * result["confidence"]), _text(expected.get("across_mm")), _text(expected.get("along_mm")),
+        _text(100 * result["confidence"]), _text(_similarity(result)),
+        *(_text(expected.get(direction)) for direction in ("across_mm", "along_mm")),
         _texts(expected.get("rotation_deg")), _text(landmarkErrorMm), _text(mtreMm), _text(result["seconds"]),
         DECISIONS[0], REASONS_BORDER.join(result.get("reasons", [])), inputs,
         *(json.dumps(np.asarray(pose).tolist()) for pose in (result["world_from_volume"], startWorldFromVolume)),
@@ -152,6 +153,12 @@ def _row(rows: Rows, ctNode: vtkMRMLScalarVolumeNode, number: int) -> dict[str, 
 def _write(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, rows: Rows) -> None:
     node = scene.ownedNode(ctNode, ROLE, "vtkMRMLTableNode", f"{ctNode.GetName()} attempts")
     setCells(node, COLUMNS, [[row[name] for name in COLUMNS] for row in rows])
+
+
+def _similarity(result: dict[str, Any]) -> float | None:
+    """The score of the pose at the last stage; None where no stage came to its end."""
+    stages = result.get("stages") or []
+    return stages[-1]["score"] if stages else None
 
 
 def _pose(row: dict[str, str], column: str) -> Matrix:

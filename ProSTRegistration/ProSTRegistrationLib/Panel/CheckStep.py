@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from prostreg.errors import InputError
 from ProSTRegistrationLib.AttemptUnderWay import AttemptUnderWay
 from ProSTRegistrationLib.Nodes.Attempts import attempt, attempts
+from ProSTRegistrationLib.Nodes.AttemptsFile import writeAttempts
 from ProSTRegistrationLib.Nodes.DrrOrigin import isMadeOf
 from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE
 from ProSTRegistrationLib.Panel.AttemptsTable import AttemptsTable
 from ProSTRegistrationLib.Panel.CheckViews import CheckViews
 from ProSTRegistrationLib.Panel.DecisionGroup import DecisionGroup
-from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, reveal, showStatus
+from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, reveal, setVisible, showStatus
 from ProSTRegistrationLib.ParameterNode import Method, OverlayChoice, Quality
 from ProSTRegistrationLib.Validity import validityOf
 from ProSTRegistrationLib.VerdictWords import placeWords
@@ -46,6 +49,7 @@ class CheckStep:
         self._isWanted = False
         self._decision = DecisionGroup(panel, self)
         self._table = AttemptsTable(panel.ui.attemptsTable, self._chosenInTable)
+        panel.ui.saveAttemptsButton.connect("clicked(bool)", lambda checked: self._saveAttempts())
 
     def refresh(self, situation: Situation) -> None:
         """Brings widgets up to date."""
@@ -57,6 +61,7 @@ class CheckStep:
         self._renewDrr(situation)
         self._decision.refresh(situation)
         self._table.fill(known, self._current, situation)
+        setVisible(ui.saveAttemptsButton, bool(known))
         shown = self.shown()
         startedBy = panel.parameters.startedBy or _("as loaded")
         self._views.refresh(situation, placeWords(shown, validityOf(shown, situation), startedBy))
@@ -177,6 +182,17 @@ class CheckStep:
             return
         self._current = int(known[row]["Attempt"])
         self.show(self.shown())
+
+    def _saveAttempts(self) -> None:
+        panel = self._panel
+        name = qt.QFileDialog.getSaveFileName(
+            slicer.util.mainWindow(), _("Save the table of attempts"), "attempts.csv", "CSV (*.csv)"
+        )
+        if name:
+            path = Path(name) if Path(name).suffix else Path(name).with_suffix(".csv")
+            self._fault = ""
+            panel.attempt(lambda: writeAttempts(path, attempts(panel.scene, panel.ctNode)), self.sayFault)
+            panel.refreshSoon()
 
     def show(self, shown: dict[str, Any] | None) -> None:
         """Puts the CT where an attempt found it, and the method back that found it."""
