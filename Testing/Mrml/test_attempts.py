@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from prostreg.errors import InputError
+from ProSTRegistrationLib.AttemptsFile import writeAttempts
 from ProSTRegistrationLib.Nodes.Attempts import COLUMNS, addAttempt, attempt, attempts, decide
-from ProSTRegistrationLib.Nodes.AttemptsFile import writeAttempts
 from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
 from ProSTRegistrationLib.Nodes.Scene import Scene
 

@@ -12,9 +12,9 @@ import slicer
 from slicer.i18n import tr as _
 
 from prostreg.errors import InputError
+from ProSTRegistrationLib.AttemptsFile import writeAttempts
 from ProSTRegistrationLib.AttemptUnderWay import AttemptUnderWay
 from ProSTRegistrationLib.Nodes.Attempts import attempt, attempts
-from ProSTRegistrationLib.Nodes.AttemptsFile import writeAttempts
 from ProSTRegistrationLib.Nodes.DrrOrigin import isMadeOf
 from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE
 from ProSTRegistrationLib.Panel.AttemptsTable import AttemptsTable
