@@ -7,23 +7,26 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
-from prostreg.geometry.carm_accuracy import CALIBRATED, FROM_DICOM, GUESSED
+from prostreg.outputs.verdict_words import (
+    INK,
+    VERDICT_COLOURS,
+    accuracy_word,
+    length_words,
+    verdict_colour,
+    verdict_sentences,
+    verdict_word,
+)
 from prostreg.spoken_numbers import percent, tenths
 from ProSTRegistrationLib.Nodes.Attempts import cellNumber
 from ProSTRegistrationLib.Validity import NOTHING_TO_JUDGE, Validity
 
-VERDICTS = {
-    "accepted": ("#1b7f4d", "#ffffff"),
-    "uncertain": ("#8f5d00", "#ffffff"),
-    "failed": ("#b3261e", "#ffffff"),
-}
-
-OUTDATED_COLORS = ("#6b7078", "#ffffff")
+VERDICTS = {status: (colour, INK) for status, colour in VERDICT_COLOURS.items()}
+OUTDATED_COLORS = ("#6b7078", INK)
 
 
 def verdictWord(status: str) -> str:
     """A result's status as a word for the panel."""
-    return {"accepted": _("Trusted"), "uncertain": _("Uncertain"), "failed": _("Failed")}.get(status, status)
+    return verdict_word(status, _)
 
 
 def verdictText(attempt: dict[str, Any] | None, validity: Validity) -> str:
@@ -41,8 +44,10 @@ def verdictText(attempt: dict[str, Any] | None, validity: Validity) -> str:
         return _bar(OUTDATED_COLORS, _("Rejected"), text.format(number=attempt["number"]))
     if not validity.isValid:
         return _bar(OUTDATED_COLORS, _("Not judged"), _whyOutdated(attempt["number"], validity))
-    colors = VERDICTS.get(attempt["status"], VERDICTS["failed"])
-    return _bar(colors, verdictWord(attempt["status"]), " ".join(_statements(attempt)))
+    said = verdict_sentences(
+        attempt["status"], attempt["confidence"] or 0.0, attempt["acrossMm"], attempt["alongMm"], attempt["carm"], _
+    )
+    return _bar((verdict_colour(attempt["status"]), INK), verdictWord(attempt["status"]), " ".join(said))
 
 
 def detailsText(attempt: dict[str, Any] | None, validity: Validity) -> str:
@@ -51,9 +56,9 @@ def detailsText(attempt: dict[str, Any] | None, validity: Validity) -> str:
         return ""
     lines = [html.escape(reason[:1].upper() + reason[1:]) + "." for reason in attempt["reasons"]]
     if attempt["mtreMm"] is not None:
-        lines.append(_("The sample's own pose is {error} away.").format(error=_lengthText(attempt["mtreMm"])))
+        lines.append(_("The sample's own pose is {error} away.").format(error=length_words(attempt["mtreMm"], _)))
     if attempt["landmarkErrorMm"] is not None:
-        error = _lengthText(attempt["landmarkErrorMm"])
+        error = length_words(attempt["landmarkErrorMm"], _)
         lines.append(_("Landmarks lie {error} from their rays on average.").format(error=error))
     return "<br>".join(lines)
 
@@ -81,8 +86,7 @@ def questionBeforeKeeping(status: str) -> str:
 
 def accuracyWord(accuracy: str) -> str:
     """A word for where a C-arm's values come from; "" for one that is not known."""
-    words = {CALIBRATED: _("as told"), FROM_DICOM: _("from DICOM"), GUESSED: _("guessed")}
-    return words.get(accuracy, "")
+    return accuracy_word(accuracy, _)
 
 
 def attemptHeadings() -> list[str]:
@@ -126,22 +130,6 @@ def _isTakenBack(attempt: dict[str, Any], validity: Validity) -> bool:
     return isAtStart and attempt["decision"] == "rejected"
 
 
-def _statements(attempt: dict[str, Any]) -> list[str]:
-    if attempt["status"] not in ("accepted", "uncertain"):
-        said = [_("No place was found that fits.")]
-    else:
-        said = [_("{percent} likely the right place.").format(percent=percent(attempt["confidence"] or 0.0))]
-        if attempt["acrossMm"] is not None and attempt["alongMm"] is not None:
-            text = _("Expected error there: {across} across the beam, {along} along it.")
-            across, along = _lengthText(attempt["acrossMm"]), _lengthText(attempt["alongMm"])
-            said.append(text.format(across=across, along=along))
-    if attempt["carm"] == GUESSED:
-        said.append(_("The C-arm's values are guessed, not confirmed."))
-    elif attempt["carm"] == FROM_DICOM:
-        said.append(_("C-arm's values from DICOM."))
-    return said
-
-
 def _whyOutdated(number: int, validity: Validity) -> str:
     if not validity.isKnown:
         text = _("What attempt {number} judged is not known: the scene is of an earlier version. Register again.")
@@ -176,10 +164,3 @@ def _tenths(text: str) -> str:
     """A cell's length for people; "" where it is not known or was edited into something else."""
     value = cellNumber(text)
     return "" if value is None else tenths(value)
-
-
-def _lengthText(length: float) -> str:
-    told = tenths(length)
-    if told.startswith("< "):
-        return _("less than {number} mm").format(number=told[2:])
-    return _("{number} mm").format(number=told)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,6 +112,16 @@ def test_a_failure_promises_nothing(tmp_path: Path) -> None:
     assert "Failed No place was found that fits." in words
     assert "likely the right place" not in words
     assert "Expected error" not in words
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "colour"),
+    [("accepted", "Trusted", "#1b7f4d"), ("uncertain", "Uncertain", "#8f5d00"), ("failed", "Failed", "#b3261e")],
+)
+def test_each_verdict_has_the_panels_word_and_colour(tmp_path: Path, status: Any, word: str, colour: str) -> None:
+    page = page_of(tmp_path, case_of(), replace(RESULT, status=status))
+    assert f'style="background: {colour}"><b>{word}</b>' in page
+    assert f"<title>case: {word}</title>" in page
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import html
 import re
-from types import SimpleNamespace
 
 import pytest
 
@@ -194,20 +193,3 @@ def test_durations_are_told_in_seconds_up_to_a_minute_and_a_half(facade):
 
     spoken = {seconds: secondsText(seconds) for seconds in (None, 0.4, 59.6, 89.4, 90, 149, 151)}
     assert list(spoken.values()) == ["", "0 s", "60 s", "89 s", "2 min", "2 min", "3 min"]
-
-
-@pytest.mark.parametrize("accuracy", ["calibrated", "dicom", "preset"])
-@pytest.mark.parametrize("status", WORDS)
-@pytest.mark.parametrize("error", [None, (2.4, 0.04)])
-def test_the_report_says_what_the_panel_says(verdict, status, accuracy, error):
-    from prostreg.outputs.report import VERDICT_COLOURS, VERDICT_WORDS, verdict_sentences
-
-    across, along = error or (None, None)
-    shown = {**RESULT, "status": status, "carm": accuracy, "acrossMm": across, "alongMm": along}
-    result = SimpleNamespace(
-        status=status, confidence=0.93, expected_error=error and SimpleNamespace(across_mm=across, along_mm=along)
-    )
-    case = SimpleNamespace(views=[SimpleNamespace(carm=SimpleNamespace(accuracy=accuracy))])
-    said = " ".join([VERDICT_WORDS[status], *verdict_sentences(case, result)])
-    assert said == plainText(verdict.verdictText(shown, VALID))
-    assert VERDICT_COLOURS == COLORS

@@ -9,14 +9,11 @@ from html import escape
 from pathlib import Path
 
 from prostreg.geometry.carm import CArm
-from prostreg.geometry.carm_accuracy import CARM_ACCURACIES, FROM_DICOM, GUESSED, least_known
+from prostreg.geometry.carm_accuracy import CARM_ACCURACIES, least_known
+from prostreg.outputs.verdict_words import accuracy_word, verdict_colour, verdict_sentences, verdict_word
 from prostreg.registration.case import Case, View
 from prostreg.registration.result import Result
 from prostreg.spoken_numbers import percent, tenths
-
-VERDICT_WORDS = {"accepted": "Trusted", "uncertain": "Uncertain", "failed": "Failed"}
-VERDICT_COLOURS = {"accepted": "#1b7f4d", "uncertain": "#8f5d00", "failed": "#b3261e"}
-"""The panel's."""
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, "Segoe UI", Roboto, sans-serif; color: #1c2024; background: #fff; max-width: 80rem;
@@ -40,24 +37,6 @@ footer { margin-top: 2.5rem; color: #5c6670; font-size: .9rem; }
 """
 
 
-def verdict_sentences(case: Case, result: Result) -> list[str]:
-    """The verdict in the words of Slicer's panel."""
-    if result.status == "failed":
-        said = ["No place was found that fits."]
-    else:
-        said = [f"{percent(result.confidence)} likely the right place."]
-        expected = result.expected_error
-        if expected is not None:
-            across, along = _length(expected.across_mm), _length(expected.along_mm)
-            said.append(f"Expected error there: {across} across the beam, {along} along it.")
-    accuracy = least_known(view.carm.accuracy for view in case.views)
-    if accuracy == GUESSED:
-        said.append("The C-arm's values are guessed, not confirmed.")
-    elif accuracy == FROM_DICOM:
-        said.append("C-arm's values from DICOM.")
-    return said
-
-
 def write_report(path: Path, case: Case, result: Result, picture: Path) -> None:
     """Writes the page.
 
@@ -71,11 +50,11 @@ def write_report(path: Path, case: Case, result: Result, picture: Path) -> None:
 def _page(case: Case, result: Result, picture: bytes) -> str:
     title = escape(case.name)
     image = base64.b64encode(picture).decode("ascii")
+    word, said = verdict_word(result.status), " ".join(_verdict(case, result))
     reasons = "".join(f"<p>{escape(reason[:1].upper() + reason[1:])}.</p>" for reason in result.reasons)
     body = [
         f"<h1>{title}</h1>",
-        f'<div class="verdict" style="background: {VERDICT_COLOURS[result.status]}">'
-        f"<b>{VERDICT_WORDS[result.status]}</b> {escape(' '.join(verdict_sentences(case, result)))}</div>",
+        f'<div class="verdict" style="background: {verdict_colour(result.status)}"><b>{word}</b> {escape(said)}</div>',
         reasons,
         f'<img alt="X-ray and CT at the pose, drawn over each other" src="data:image/png;base64,{image}">',
         _section("Result", _facts(_numbers(result))),
@@ -87,8 +66,14 @@ def _page(case: Case, result: Result, picture: bytes) -> str:
         "<footer>Look at the picture before you rely on the pose. This page holds no name or number of a patient beyond"
         " what the case was called.</footer>",
     ]
-    head = f'<meta charset="utf-8"><title>{title}: {VERDICT_WORDS[result.status]}</title><style>{_STYLE}</style>'
+    head = f'<meta charset="utf-8"><title>{title}: {word}</title><style>{_STYLE}</style>'
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n' + "\n".join(body) + "\n</body></html>\n"
+
+
+def _verdict(case: Case, result: Result) -> list[str]:
+    accuracy, expected = least_known(view.carm.accuracy for view in case.views), result.expected_error
+    across_mm, along_mm = (None, None) if expected is None else (expected.across_mm, expected.along_mm)
+    return verdict_sentences(result.status, result.confidence, across_mm, along_mm, accuracy)
 
 
 def _numbers(result: Result) -> list[tuple[str, str]]:
@@ -129,7 +114,7 @@ def _view_section(view: View, number: int, count: int) -> str:
         ("focal length", f"{carm.intrinsics[0, 0]:.1f} x {carm.intrinsics[1, 1]:.1f} pixels"),
         ("principal point", f"{cx:.1f}, {cy:.1f} pixels, ± {off_px:.0f}"),
         ("image", f"{carm.width} x {carm.height} pixels"),
-        ("values are", {FROM_DICOM: "from DICOM", GUESSED: "guessed"}.get(carm.accuracy, "as told")),
+        ("values are", accuracy_word(carm.accuracy)),
     ]
     return _section(title, _facts(facts))
 
@@ -185,8 +170,3 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], style: str = 
 
 def _items(sentences: Iterable[str]) -> str:
     return "<ul>" + "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences) + "</ul>"
-
-
-def _length(length_mm: float) -> str:
-    told = tenths(length_mm)
-    return f"less than {told[2:]} mm" if told.startswith("< ") else f"{told} mm"
