@@ -16,7 +16,7 @@ from prostreg.registration.acceptance import Verdict
 from prostreg.registration.carm.carm_check import carm_checked
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.everywhere import LIKELY, _trials, merit, register_everywhere
+from prostreg.registration.everywhere import LIKELY, _Everywhere, _trials, merit, register_everywhere
 from prostreg.registration.result import Result
 
 QUICK = RegistrationConfig(
@@ -143,3 +143,16 @@ def test_a_cancelled_search_ends_with_the_view_it_was_at(seen_from):
     assert result.stopped == "cancelled"
     assert result.status != "accepted"
     assert {stage.name.split(":")[0] for stage in result.stages} <= {"AP"}
+
+
+def test_a_slow_computer_gives_a_screening_half_of_the_time(seen_from, count_looks_as_seconds):
+    """A sixth, the share of one start, would end it before it has found anything."""
+    case = seen_from("AP")
+    shown = replace(
+        case.views[0], xray=XRay(case.views[0].xray.line_integrals[16:-16, 16:-16], np.ones((64, 64), dtype=bool)),
+        carm=case.views[0].carm.cropped(16, 16, (64, 64)),
+    )  # fmt: skip
+    search = _Everywhere(replace(case, views=(shown,)), RegistrationConfig(time_limit_s=900.0), None, None)
+    starts = search._starts(0, search._trials[0])
+    assert np.trace(starts[0][:3, :3].T @ case.truth_world_from_volume[:3, :3]) > 2.9
+    assert 900 / 6 < search._elapsed < 900 / 2

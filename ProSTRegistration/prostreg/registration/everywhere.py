@@ -28,6 +28,9 @@ LIKELY = "likely views"
 LIKELY_TRIED = 2
 """A round begins with two screenings of views turned by any angle; the best places of each are registered."""
 
+LIKELY_SHARE = 0.5
+"""Of the time that is left, which a screening may take: on a slow computer it is worth more than what comes after."""
+
 PARALLEL = 0.99
 """Central rays of two views whose directions have a larger cosine do not tell where they meet."""
 
@@ -98,17 +101,18 @@ class _Everywhere:
             ahead = sum(other.round == trial.round for other in self._trials[number:])
             if self._done and self._share(ahead) < LEAST_SECONDS:
                 return self._report("time limit")
-            for start in self._starts(number, trial, self._elapsed + max(self._share(ahead), LEAST_SECONDS)):
+            for start in self._starts(number, trial):
                 result = self._tried(number, trial, start, max(self._share(ahead), LEAST_SECONDS))
                 self._done.append((trial, result))
                 if result.status == "accepted" or result.is_settled or result.stopped == "cancelled":
                     return self._report(result.stopped)
         return self._report("time limit" if self._elapsed > self._config.time_limit_s else None)
 
-    def _starts(self, number: int, trial: _Trial, until: float) -> list[Matrix]:
+    def _starts(self, number: int, trial: _Trial) -> list[Matrix]:
         """A standard view, or the views that a screening finds likely; none where it was ended."""
         if trial.view != LIKELY:
             return [self._start(trial.view)]
+        until = self._elapsed + max(LEAST_SECONDS, LIKELY_SHARE * (self._config.time_limit_s - self._elapsed))
 
         def on_step() -> None:
             if self._elapsed > until:

@@ -1,8 +1,10 @@
-"""Starts for a search without one: thousands of views, judged cheaply; the best of them climb a little and compete."""
+"""Starts for a search without one: thousands of views, judged cheaply; the best are varied, climb and compete."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,6 @@ from numpy.typing import NDArray
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
 from prostreg.geometry.rotations import rotation_from_vector
-from prostreg.geometry.standard_views import standard_view
 from prostreg.images.attenuation import moving_volume
 from prostreg.images.pyramid import reduced_volume, reduced_xray
 from prostreg.projector.selection import make_projector
@@ -20,29 +21,31 @@ from prostreg.registration.levels import SURROUNDINGS_HU, Levels
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 from prostreg.search.cmaes import cmaes_search
 from prostreg.search.objective import Objective
-from prostreg.search.view_match import ViewMatch, match_views
+from prostreg.search.view_match import ViewMatch, ViewMatcher, Views
 
-VIEW_SHARES = {"AP": 0.4, "PA": 0.2, "left lateral": 0.2, "right lateral": 0.2}
-"""How often C-arms look about so."""
+DIRECTIONS, TURNS = 500, 48
+"""Directions of the beam through the patient, and turns in the picture of each: 8 degrees apart."""
 
-TURN_DEG = 35.0
+STEEPEST_DEG = 65.0
+"""Between the beam and the patient's axial planes; C-arms do not look along a patient."""
+
 DEPTH_SPREAD_MM = 40.0
-"""Standard deviations about each axis, in the picture too, and along the beam."""
+"""Standard deviation along the beam."""
 
-VIEWS = 3000
-MATCH_PIXELS = 32
-"""Over the anatomy's diameter."""
+VIEWS_AROUND = 2000
+"""Turns that are drawn around a start."""
 
-VIEWS_AROUND, PIXELS_AROUND = 2000, 40
-"""Turns that are drawn around a start, and pixels over the anatomy's diameter, or over the image if that is less."""
+PIXELS = 40
+"""Over the anatomy's diameter, or over the image if that is less: with twenty, the true view is one among thousands."""
+
+MOST_PIXELS = 96
+"""Of an image in which all turns are tried: a small bone in a large one would take a minute."""
 
 LEAST_DEPTH = 0.5
 """Of the usual depth: nothing lies nearer to the source."""
 
 VOXELS_PER_PIXEL = 1.5
 
-CLIMBERS = 48
-FINALISTS = 6
 APART_DEG = 15.0
 APART_SHARE = 0.1
 """Views that are turned less against each other, and shifted by less of the anatomy's size, are one."""
@@ -50,11 +53,37 @@ APART_SHARE = 0.1
 APART_MM = 20.0
 """Finalists whose anatomies lie nearer to each other are one."""
 
+
+@dataclass(frozen=True)
+class Refinement:
+    """The best views, so many, with some tries about each of them: standard deviations of turns and of depths."""
+
+    views: int
+    tries: int
+    turn_deg: float
+    depth_mm: float
+
+
+REFINEMENTS = (Refinement(150, 8, 7.0, 20.0), Refinement(40, 10, 4.0, 12.0))
+"""From views that lie 8 degrees apart to errors that a climb mends."""
+
 CLIMB_SPREAD = np.array([np.deg2rad(8.0)] * 3 + [8.0, 8.0, 30.0])
 """Errors of a view that fits, rad and mm."""
-FIRST_CLIMB = (12, 8)
-SECOND_CLIMB = (24, 25)
-"""Population and generations."""
+
+
+@dataclass(frozen=True)
+class Climb:
+    """Short CMA-ES runs from the best views: how many, and the population and generations of each."""
+
+    runs: int
+    population: int
+    generations: int
+
+
+CLIMBS_ANYWHERE = (Climb(12, 16, 15),)
+CLIMBS_AROUND = (Climb(48, 12, 8), Climb(6, 24, 25))
+
+FINALISTS = 6
 
 
 def screened_starts(
@@ -76,16 +105,19 @@ def screened_starts(
     size_mm = _size_mm(points_mm, centre_mm)
     camera_from_world = case.views[0].carm.camera_from_world
     depth_mm = float(transform_points(camera_from_world, place_mm)[2])
-    rotations, depths_mm = _any_views(centre_mm, depth_mm, rng)
-    size_px = size_mm / depth_mm * float(case.views[0].carm.intrinsics[0, 0])
-    factor = round(size_px / MATCH_PIXELS)
-    match = _matched(case, config, centre_mm, size_mm, depth_mm, factor, rotations, depths_mm, on_step)
-    poses = invert_rigid(camera_from_world) @ match.camera_from_volume[_distinct(match, centre_mm, size_mm)]
+    matcher = _matcher(case, config, centre_mm, size_mm, depth_mm, MOST_PIXELS)
+    match = matcher.match(views_from_all_sides(depth_mm, rng), np.arange(TURNS) * 2 * np.pi / TURNS, on_step)
+    matcher = _matcher(case, config, centre_mm, size_mm, depth_mm)
+    for step in REFINEMENTS:
+        best = match.views.chosen(_distinct(match, centre_mm, size_mm, step.views))
+        match = matcher.match(_varied(best, step, depth_mm, rng), np.zeros(1), on_step)
+    likely = _distinct(match, centre_mm, size_mm, CLIMBS_ANYWHERE[0].runs)
+    poses = invert_rigid(camera_from_world) @ match.camera_from_volume[likely]
     if len(case.views) > 1:
         poses[:, :3, 3] = place_mm - poses[:, :3, :3] @ centre_mm
     levels = Levels(case, poses[0], points_mm, centre_mm, size_mm, config)
 
-    finalists = _climbed(levels.coarse, poses, camera_from_world, centre_mm, rng, on_step)
+    finalists = _climbed(levels.coarse, poses, CLIMBS_ANYWHERE, camera_from_world, centre_mm, rng, on_step)
     return _at_different_places(finalists, points_mm)
 
 
@@ -115,13 +147,42 @@ def screened_around(
     start = camera_from_world @ chart.world_from_volume_at(np.zeros(6))[0]
     depth_mm = float(transform_points(start, centre_mm)[2])
     turns = rotation_from_vector(rng.standard_normal((VIEWS_AROUND, 3)) * spread[:3])
-    depths_mm = np.maximum(depth_mm + rng.normal(0, spread[5], VIEWS_AROUND), LEAST_DEPTH * depth_mm)
-    carm = case.views[0].carm
-    size_px = min(size_mm / depth_mm * float(carm.intrinsics[0, 0]), max(carm.size))
-    factor = round(size_px / PIXELS_AROUND)
-    match = _matched(case, config, centre_mm, size_mm, depth_mm, factor, turns @ start[:3, :3], depths_mm, on_step)
-    poses = invert_rigid(camera_from_world) @ match.camera_from_volume[_distinct(match, centre_mm, size_mm)]
-    return _at_different_places(_climbed(coarse, poses, camera_from_world, chart.centre_mm, rng, on_step), points_mm)
+    depths_mm = _depths_mm(depth_mm, rng.normal(0, spread[5], VIEWS_AROUND))
+    matcher = _matcher(case, config, centre_mm, size_mm, depth_mm)
+    match = matcher.match(Views(turns @ start[:3, :3], depths_mm), np.zeros(1), on_step)
+    likely = _distinct(match, centre_mm, size_mm, CLIMBS_AROUND[0].runs)
+    poses = invert_rigid(camera_from_world) @ match.camera_from_volume[likely]
+    finalists = _climbed(coarse, poses, CLIMBS_AROUND, camera_from_world, chart.centre_mm, rng, on_step)
+    return _at_different_places(finalists, points_mm)
+
+
+def views_from_all_sides(depth_mm: float, rng: np.random.Generator) -> Views:
+    """Views along directions that are spread evenly, the patient's head up, at depths about one.
+
+    The directions are those of a Fibonacci lattice (Gonzalez, "Measurement of areas on a sphere using Fibonacci and
+    latitude-longitude lattices", Mathematical Geosciences, 2010).
+    """
+    numbers = np.arange(DIRECTIONS)
+    towards_head = ((2 * numbers + 1) / DIRECTIONS - 1) * np.sin(np.deg2rad(STEEPEST_DEG))
+    around, across = numbers * np.pi * (3 - np.sqrt(5)), np.sqrt(1 - towards_head**2)
+    beams = np.column_stack([across * np.cos(around), across * np.sin(around), towards_head])
+    down = np.array([0.0, 0.0, -1.0]) + towards_head[:, None] * beams
+    down /= np.linalg.norm(down, axis=1, keepdims=True)
+    rotations = np.stack([np.cross(down, beams), down, beams], axis=1)
+    return Views(rotations, _depths_mm(depth_mm, rng.normal(0, DEPTH_SPREAD_MM, DIRECTIONS)))
+
+
+def _varied(views: Views, step: Refinement, depth_mm: float, rng: np.random.Generator) -> Views:
+    """Views as they are, and each with some others near it."""
+    shape = (len(views), step.tries)
+    turns = rotation_from_vector(rng.normal(0, np.deg2rad(step.turn_deg), (*shape, 3)))
+    depths_mm = _depths_mm(depth_mm, (views.depths_mm - depth_mm)[:, None] + rng.normal(0, step.depth_mm, shape))
+    near = (turns @ views.rotations[:, None]).reshape(-1, 3, 3)
+    return Views(np.concatenate([views.rotations, near]), np.concatenate([views.depths_mm, depths_mm.ravel()]))
+
+
+def _depths_mm(depth_mm: float, errors_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.maximum(depth_mm + errors_mm, LEAST_DEPTH * depth_mm)
 
 
 def _size_mm(points_mm: NDArray[np.float64], centre_mm: NDArray[np.float64]) -> float:
@@ -131,6 +192,7 @@ def _size_mm(points_mm: NDArray[np.float64], centre_mm: NDArray[np.float64]) -> 
 def _climbed(
     coarse: Objective,
     poses: NDArray[np.float64],
+    climbs: Sequence[Climb],
     camera_from_world: Matrix,
     centre_mm: NDArray[np.float64],
     rng: np.random.Generator,
@@ -138,18 +200,19 @@ def _climbed(
 ) -> list[Matrix]:
     """The finalists among the ends of short CMA-ES runs from poses (n, 4, 4), best first."""
 
-    def highest(starts: Iterable[Matrix], population: int, generations: int) -> list[Matrix]:
-        ends = []
-        for start in starts:
-            chart = PoseChart(start, camera_from_world, centre_mm)
-            (end,) = cmaes_search(
-                coarse, chart, np.zeros((1, 6)), CLIMB_SPREAD, population, generations, rng,
-                lambda _, best: on_step(),
-            )  # fmt: skip
-            ends.append((end.score, chart.world_from_volume_at(end.parameters)[0]))
-        return [pose for _, pose in sorted(ends, key=lambda scored: -scored[0])[:FINALISTS]]
+    def end_of(start: Matrix, climb: Climb) -> tuple[float, Matrix]:
+        chart = PoseChart(start, camera_from_world, centre_mm)
+        (end,) = cmaes_search(
+            coarse, chart, np.zeros((1, 6)), CLIMB_SPREAD, climb.population, climb.generations, rng,
+            lambda _, best: on_step(),
+        )  # fmt: skip
+        return end.score, chart.world_from_volume_at(end.parameters)[0]
 
-    return highest(highest(poses, *FIRST_CLIMB), *SECOND_CLIMB)
+    best = list(poses)
+    for climb in climbs:
+        ends = [end_of(start, climb) for start in best[: climb.runs]]
+        best = [pose for _, pose in sorted(ends, key=lambda scored: -scored[0])]
+    return best[:FINALISTS]
 
 
 def _at_different_places(poses: Sequence[Matrix], points_mm: NDArray[np.float64]) -> list[Matrix]:
@@ -163,41 +226,30 @@ def _at_different_places(poses: Sequence[Matrix], points_mm: NDArray[np.float64]
     return kept
 
 
-def _any_views(
-    centre_mm: NDArray[np.float64], depth_mm: float, rng: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rotations (n, 3, 3) drawn around the standard views, and depths (n,) of the centre."""
-    names = rng.choice(list(VIEW_SHARES), VIEWS, p=list(VIEW_SHARES.values()))
-    standard = np.array([standard_view(name, centre_mm, depth_mm)[:3, :3] for name in names])
-    turns = rotation_from_vector(rng.normal(0, np.deg2rad(TURN_DEG), (VIEWS, 3)))
-    depths_mm = np.maximum(depth_mm + rng.normal(0, DEPTH_SPREAD_MM, VIEWS), LEAST_DEPTH * depth_mm)
-    return turns @ standard, depths_mm
-
-
-def _matched(
+def _matcher(
     case: Case,
     config: RegistrationConfig,
     centre_mm: NDArray[np.float64],
     size_mm: float,
     depth_mm: float,
-    factor: int,
-    rotations: NDArray[np.float64],
-    depths_mm: NDArray[np.float64],
-    on_step: Callable[[], None],
-) -> ViewMatch:
-    """Views, each where it fits the first X-ray, reduced by a factor, best."""
+    most_pixels: float = np.inf,
+) -> ViewMatcher:
+    """Of the first X-ray, reduced as far as views can be told apart, or further to have no more pixels on a side."""
     view = case.views[0]
-    xray, carm = reduced_xray(view.xray, view.carm, max(1, factor))
+    image_px = max(view.carm.size)
+    size_px = min(size_mm / depth_mm * float(view.carm.intrinsics[0, 0]), image_px)
+    factor = max(1, round(size_px / PIXELS), math.ceil(image_px / most_pixels))
+    xray, carm = reduced_xray(view.xray, view.carm, factor)
     volume = moving_volume(case.ct, case.anatomy, surroundings_hu=SURROUNDINGS_HU)
     projector = make_projector(
         reduced_volume(volume, VOXELS_PER_PIXEL * depth_mm / float(carm.intrinsics[0, 0])), config.projector,
         config.device,
     )  # fmt: skip
-    return match_views(projector, xray, carm, centre_mm, size_mm, rotations, depths_mm, on_step)
+    return ViewMatcher(projector, xray, carm, centre_mm, size_mm, depth_mm)
 
 
-def _distinct(match: ViewMatch, centre_mm: NDArray[np.float64], size_mm: float) -> list[int]:
-    """The best of the views that are not nearly the same, best first."""
+def _distinct(match: ViewMatch, centre_mm: NDArray[np.float64], size_mm: float, most: int) -> list[int]:
+    """The best of the views that are not nearly the same, best first, and not more than so many."""
     rotations = match.camera_from_volume[:, :3, :3]
     centres = rotations @ centre_mm + match.camera_from_volume[:, :3, 3]
     least_trace = 1 + 2 * np.cos(np.deg2rad(APART_DEG))
@@ -207,6 +259,6 @@ def _distinct(match: ViewMatch, centre_mm: NDArray[np.float64], size_mm: float) 
         shifts = np.linalg.norm((centres[kept] - centres[index])[:, :2], axis=1)
         if not ((traces > least_trace) & (shifts < APART_SHARE * size_mm)).any():
             kept.append(int(index))
-        if len(kept) == CLIMBERS:
+        if len(kept) == most:
             break
     return kept

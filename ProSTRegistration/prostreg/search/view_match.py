@@ -1,13 +1,15 @@
 """The best place in an X-ray for each of many turns of the anatomy: one correlation tries all places at once.
 
 Images are small and compared as the patch similarity compares them, but with patches that are normalised once: then
-all shifts of a DRR are one convolution, and the inverted X-ray is the same with the opposite sign.
+all shifts of a DRR are one convolution, and the inverted X-ray is the same with the opposite sign. Turns in the
+picture cost no DRR: the X-ray is turned, once for all views.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +20,7 @@ from torch.nn import functional
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import centres_and_axes
 from prostreg.geometry.frames import Matrix
+from prostreg.geometry.rotations import rotation_from_vector
 from prostreg.images.xray import XRay
 from prostreg.parallel import run_all, single_threaded_torch
 from prostreg.projector.selection import Projector
@@ -27,33 +30,44 @@ PATCH_EDGE = 9
 DAMPING = 0.05
 UNSEEN_WEIGHT = 0.15
 """What structure outside of the image weighs beside that inside: a DRR that is nearly all outside fits by chance."""
-MARGIN = 1.25
+MARGIN = 1.1
 """Side of the DRRs over the anatomy's size."""
-BATCH = 250
-SOME = 25
-FAST_SIZES = 16
+SOME, SOME_FITS = 25, 240
+"""DRRs that one core looks at together, and how many times all turns of them may be fitted then."""
+PARTS = 10
+"""A batch is so many times as large."""
+FAST_SIZES = 32
 """Sides of convolved images are multiples of this, which are quick to transform."""
+WHOLE = 0.999
+"""A turned pixel counts as seen where so much of it is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """The anatomy straight ahead: rotations camera_from_volume (n, 3, 3), its centre's depths (n,) along the beam."""
+
+    rotations: NDArray[np.float64]
+    depths_mm: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.depths_mm)
+
+    def chosen(self, numbers: list[int]) -> Views:
+        """The views of some numbers, in their order."""
+        return Views(self.rotations[numbers], self.depths_mm[numbers])
 
 
 @dataclass(frozen=True, eq=False)
 class ViewMatch:
-    """The best fits: scores (n,), and the poses camera_from_volume (n, 4, 4) that put the DRRs where they fit."""
+    """The best fits of views (n): scores (n,), and poses camera_from_volume (n, 4, 4) that show them where they fit."""
 
+    views: Views
     scores: NDArray[np.float64]
     camera_from_volume: NDArray[np.float64]
 
 
-def match_views(
-    projector: Projector,
-    xray: XRay,
-    carm: CArm,
-    centre_mm: NDArray[np.float64],
-    size_mm: float,
-    rotations: NDArray[np.float64],
-    depths_mm: NDArray[np.float64],
-    on_batch: Callable[[], None],
-) -> ViewMatch:
-    """Fits DRRs of rotations (n, 3, 3) with the anatomy's centre at depths (n,) along the beam, anywhere in an image.
+class ViewMatcher:
+    """Fits DRRs of views anywhere in an image.
 
     Args:
         projector: of the anatomy.
@@ -61,68 +75,138 @@ def match_views(
         carm: of that image.
         centre_mm: the anatomy's centre in the volume frame (3,).
         size_mm: its diameter.
-        on_batch: called between batches; may raise to end the matching.
+        depth_mm: about which the views' depths lie.
     """
-    focal_px = float(carm.intrinsics[0, 0])
-    side = int(MARGIN * size_mm * focal_px / float(np.median(depths_mm))) | 1
-    middle = np.array([[focal_px, 0, (side - 1) / 2], [0, float(carm.intrinsics[1, 1]), (side - 1) / 2], [0, 0, 1]])
-    poses = np.tile(np.eye(4), (len(rotations), 1, 1))
-    poses[:, :3, :3], poses[:, 2, 3] = rotations, depths_mm
-    poses[:, :3, 3] -= rotations @ centre_mm
-    image = _Image(xray, side, projector.device)
-    scores, pixels = np.zeros(len(poses)), np.zeros((len(poses), 2))
-    for first in range(0, len(poses), BATCH):
-        batch = slice(first, first + BATCH)
-        image.fit(projector.project(poses[batch], CArm(middle, (side, side))), scores[batch], pixels[batch])
-        on_batch()
-    return ViewMatch(scores, _moved_to(pixels, carm, centre_mm, rotations, depths_mm))
+
+    def __init__(
+        self,
+        projector: Projector,
+        xray: XRay,
+        carm: CArm,
+        centre_mm: NDArray[np.float64],
+        size_mm: float,
+        depth_mm: float,
+    ) -> None:
+        self._projector, self._xray, self._carm, self._centre_mm = projector, xray, carm, centre_mm
+        focal_px = np.diag(carm.intrinsics)[:2]
+        side = int(MARGIN * size_mm * float(focal_px[0]) / depth_mm) | 1
+        middle = np.array([[focal_px[0], 0, (side - 1) / 2], [0, focal_px[1], (side - 1) / 2], [0, 0, 1]])
+        self._ahead = CArm(middle, (side, side))
+
+    def match(self, views: Views, turns_rad: NDArray[np.float64], on_batch: Callable[[], None]) -> ViewMatch:
+        """The best fits of views (n), each turned in the picture by every angle (t,): n times t, a view's one by one.
+
+        Args:
+            views: at depths about that of the matcher.
+            turns_rad: about the beam; positive ones turn the image's right to its bottom.
+            on_batch: called every fraction of a second; may raise to end the matching.
+        """
+        image = _TurnedImage(self._xray, self._carm, turns_rad, self._ahead.width, self._projector.device)
+        poses = np.tile(np.eye(4), (len(views), 1, 1))
+        poses[:, :3, :3], poses[:, 2, 3] = views.rotations, views.depths_mm
+        poses[:, :3, 3] -= views.rotations @ self._centre_mm
+        scores, pixels = np.zeros((len(views), len(turns_rad))), np.zeros((len(views), len(turns_rad), 2))
+        some = max(1, min(SOME, SOME_FITS // len(turns_rad)))
+        for first in range(0, len(views), PARTS * some):
+            batch = slice(first, first + PARTS * some)
+            image.fit(self._projector.project(poses[batch], self._ahead), some, scores[batch], pixels[batch])
+            on_batch()
+        about_beam = rotation_from_vector(np.array([0.0, 0.0, 1.0]) * turns_rad[:, None])
+        rotations = about_beam[None] @ views.rotations[:, None]
+        turned = Views(rotations.reshape(-1, 3, 3), np.repeat(views.depths_mm, len(turns_rad)))
+        return ViewMatch(turned, scores.ravel(), _moved_to(pixels.reshape(-1, 2), self._carm, self._centre_mm, turned))
 
 
-class _Image:
-    """The X-ray's part of the correlation, for DRRs of one size on one device."""
+class _TurnedImage:
+    """The X-ray's part of the correlations, turned by each of some angles, for DRRs of one size on one device.
 
-    def __init__(self, xray: XRay, side: int, device: torch.device) -> None:
-        self._shape, self._side = xray.line_integrals.shape, side
-        self._size = tuple(-(-(length + side - 1) // FAST_SIZES) * FAST_SIZES for length in self._shape)
-        weight = eroded_mask(torch.from_numpy(xray.mask).to(device)).to(torch.float32)[None, None]
-        gradients = sobel_gradients(torch.from_numpy(xray.line_integrals).to(device)[None])
+    What lies about the middle of the turned image as in a DRR lies in the X-ray as in a DRR that is turned.
+    """
+
+    def __init__(self, xray: XRay, carm: CArm, turns_rad: NDArray[np.float64], side: int, device: torch.device) -> None:
+        shape = xray.line_integrals.shape
+        self._middle_px = (np.array(shape[::-1]) - 1) / 2
+        focal_px = np.diag(carm.intrinsics)[:2]
+        about_beam = rotation_from_vector(np.array([0.0, 0.0, 1.0]) * turns_rad[:, None])[:, :2, :2]
+        self._image_from_turned = about_beam * focal_px[:, None] / focal_px
+        corners_px = self._middle_px * np.array([[1, 1], [1, -1]])
+        reach_px = np.abs(np.linalg.inv(self._image_from_turned)[:, None] @ corners_px[..., None]).max((0, 1))[:, 0]
+        self._width, self._height = (int(np.ceil(2 * reach + 1 - 1e-6)) for reach in reach_px)
+        self._side = side
+        self._size = tuple(
+            -(-(length + side // 2) // FAST_SIZES) * FAST_SIZES for length in (self._height, self._width)
+        )
+        rows, columns = np.indices((self._height, self._width), dtype=np.float64).reshape(2, -1)
+        places_px = self.in_image(np.column_stack([columns, rows])[None])
+        offsets_px = (places_px - self._middle_px).reshape(len(turns_rad), self._height, self._width, 2)
+        self._is_inside = torch.from_numpy((np.abs(offsets_px) <= self._middle_px + 1e-6).all(-1)).to(device)
+        grid = torch.from_numpy(offsets_px / self._middle_px).to(device)
+        values = _sampled(xray.line_integrals, grid, "border").to(torch.float32)
+        masks = _sampled(xray.mask, grid, "zeros") > WHOLE
+        weight = torch.stack([eroded_mask(mask) for mask in masks]).to(torch.float32)[:, None]
+        self._fixed = self._about_middle(_normalised(sobel_gradients(values), weight))
+        self._mask = self._about_middle(weight[:, 0])
+        self._lengths = (2 * weight.sum((1, 2, 3))).sqrt().clamp(min=1)
         self._whole = torch.ones(1, 1, side, side, device=device)
-        self._fixed = torch.fft.rfft2(_normalised(gradients, weight), self._size)
-        self._mask = torch.fft.rfft2(weight[:, 0], self._size)
-        self._length = float((2 * weight.sum()).sqrt().clamp(min=1))
         self._is_open = xray.other is not None
 
-    def fit(self, drrs: Tensor, scores: NDArray[np.float64], pixels: NDArray[np.float64]) -> None:
-        """Fills in the best fits of DRRs; on the CPU some at a time on each core, so that they stay in its cache."""
-        some = SOME if drrs.device.type == "cpu" else len(drrs)
+    def in_image(self, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Pixels (t, n, 2) of the X-ray, column and row, from those (1 or t, n, 2) of what is turned by each angle."""
+        middle_px = (np.array([self._width, self._height]) - 1) / 2
+        return np.asarray((pixels - middle_px) @ np.swapaxes(self._image_from_turned, -1, -2) + self._middle_px)
+
+    def fit(self, drrs: Tensor, some: int, scores: NDArray[np.float64], pixels: NDArray[np.float64]) -> None:
+        """Fills in the best fits of DRRs (n): scores (n, t) and the pixels (n, t, 2) of the X-ray that they lie on.
+
+        On the CPU some at a time on each core, so that they stay in its cache.
+        """
+        some = some if drrs.device.type == "cpu" else len(drrs)
         parts = [slice(first, first + some) for first in range(0, len(drrs), some)]
 
         @torch.no_grad()
         def fill(part: slice) -> None:
-            scores[part], pixels[part] = self._best_fits(drrs[part])
+            scores[part], turned = self._best_fits(drrs[part])
+            pixels[part] = np.swapaxes(self.in_image(turned), 0, 1)
 
         with single_threaded_torch():
             run_all(fill, parts)
 
     def _best_fits(self, drrs: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Scores (n,) and the pixels (n, 2), column and row, that the middles of DRRs (n, side, side) fall on."""
+        """Scores (n, t), and pixels (t, n, 2) of the turned images for the middles of DRRs (n, side, side)."""
         gradients = _normalised(sobel_gradients(drrs), self._whole)
         structure = (gradients**2).sum(1)
-        agreement = self._everywhere((self._fixed * torch.fft.rfft2(gradients, self._size).conj()).sum(1))
-        seen = self._everywhere(self._mask * torch.fft.rfft2(structure, self._size).conj()).clamp(min=0)
-        whole = structure.sum((1, 2))[:, None, None]
-        scores = agreement / ((seen + UNSEEN_WEIGHT * whole).sqrt() * self._length + 1e-6)
-        flat = (scores.abs() if self._is_open else scores).flatten(1)
-        best, index = flat.max(1)
-        columns = self._shape[1]
-        pixels = torch.stack([index % columns, index // columns], 1)
+        whole = UNSEEN_WEIGHT * structure.sum((1, 2))[:, None, None] + 1e-12
+        gradients_there = torch.fft.rfft2(gradients, self._size).conj()
+        structure_there = torch.fft.rfft2(structure, self._size).conj()
+        found = []
+        for fixed, mask, is_inside in zip(self._fixed, self._mask, self._is_inside, strict=True):
+            agreement = self._everywhere((fixed * gradients_there).sum(1))
+            structure_seen = self._everywhere(mask * structure_there).clamp_(min=0).add_(whole)
+            squared = agreement.mul_(agreement if self._is_open else agreement.abs()).div_(structure_seen)
+            found.append(squared.mul_(is_inside).flatten(1).max(1))
+        best = torch.stack([values for values, _ in found], 1).clamp(min=0).sqrt() / self._lengths
+        index = torch.stack([indices for _, indices in found])
+        pixels = torch.stack([index % self._width, index // self._width], -1)
         return best.double().cpu().numpy(), pixels.double().cpu().numpy()
 
+    def _about_middle(self, images: Tensor) -> Tensor:
+        """Transforms of turned images, so that correlations with a DRR stand at its middle and not at its corner."""
+        room = (0, self._size[1] - self._width, 0, self._size[0] - self._height)
+        half = self._side // 2
+        transforms: Tensor = torch.fft.rfft2(functional.pad(images, room).roll((half, half), (-2, -1)))
+        return transforms
+
     def _everywhere(self, product: Tensor) -> Tensor:
-        """A correlation for the DRR's middle on each pixel of the image."""
-        half = (self._side - 1) // 2
-        shifted: Tensor = torch.fft.irfft2(product, self._size).roll((half, half), (-2, -1))
-        return shifted[:, : self._shape[0], : self._shape[1]]
+        """A correlation for the DRR's middle on each pixel of the turned image."""
+        correlation: Tensor = torch.fft.irfft2(product, self._size)
+        return correlation[:, : self._height, : self._width]
+
+
+def _sampled(pixels: NDArray[Any], grid: Tensor, padding: str) -> Tensor:
+    """Pixels (h, w) at places (t, height, width, 2) of which the image's corners have coordinates of one: float64."""
+    images = torch.from_numpy(pixels.astype(np.float64)).to(grid.device).expand(len(grid), 1, -1, -1)
+    sampled: Tensor = functional.grid_sample(images, grid, padding_mode=padding, align_corners=True)
+    return sampled[:, 0]
 
 
 def _normalised(gradients: Tensor, weight: Tensor) -> Tensor:
@@ -136,23 +220,23 @@ def _normalised(gradients: Tensor, weight: Tensor) -> Tensor:
 
 
 def _patch_means(images: Tensor) -> Tensor:
-    half = PATCH_EDGE // 2
-    rows = functional.avg_pool2d(images, (PATCH_EDGE, 1), 1, (half, 0))
-    return functional.avg_pool2d(rows, (1, PATCH_EDGE), 1, (0, half))
+    """Means over the patches around all pixels of images (..., h, w), beyond which there is nothing."""
+    over_rows, over_columns = (_band(length, images.device) for length in images.shape[-2:])
+    return over_rows @ images @ over_columns
 
 
-def _moved_to(
-    pixels: NDArray[np.float64],
-    carm: CArm,
-    centre_mm: NDArray[np.float64],
-    rotations: NDArray[np.float64],
-    depths_mm: NDArray[np.float64],
-) -> Matrix:
-    """Poses (n, 4, 4) that show on pixels (n, 2) what the rotations show straight ahead."""
+def _band(length: int, device: torch.device) -> Tensor:
+    """Matrix (length, length) that averages over a patch's edge: as products of matrices, means are quickest."""
+    places = torch.arange(length, device=device)
+    return ((places[:, None] - places).abs() <= PATCH_EDGE // 2).to(torch.float32) / PATCH_EDGE
+
+
+def _moved_to(pixels: NDArray[np.float64], carm: CArm, centre_mm: NDArray[np.float64], views: Views) -> Matrix:
+    """Poses (n, 4, 4) that show on pixels (n, 2) what the views show straight ahead."""
     rays = np.linalg.solve(carm.intrinsics, np.column_stack([pixels, np.ones(len(pixels))]).T).T
     poses = np.tile(np.eye(4), (len(pixels), 1, 1))
-    poses[:, :3, 3] = rays * depths_mm[:, None]
+    poses[:, :3, 3] = rays * views.depths_mm[:, None]
     _, axes = centres_and_axes(poses, np.zeros(3))
-    poses[:, :3, :3] = axes @ rotations
+    poses[:, :3, :3] = axes @ views.rotations
     poses[:, :3, 3] -= poses[:, :3, :3] @ centre_mm
     return poses
