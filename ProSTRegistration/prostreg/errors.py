@@ -31,8 +31,11 @@ _ADVICE = {
     errno.EMFILE: "close other files and programs",
 }
 
-_OUT_OF_MEMORY_WORDS = ("out of memory", "allocate memory", "not enough memory", "failed to allocate")
-"""torch and SimpleITK raise a RuntimeError where numpy raises a MemoryError."""
+_OUT_OF_MEMORY_WORDS = (
+    "out of memory", "allocate memory", "not enough memory", "failed to allocate",
+    "failed to map segment", "start new thread", "unable to create a thread", "unable to join thread",
+)  # fmt: skip
+"""torch, SimpleITK, Python's threads and a library that has no room to be loaded, where numpy raises a MemoryError."""
 
 
 class ProSTError(Exception):
@@ -100,7 +103,7 @@ def is_out_of_memory(error: BaseException) -> bool:
         return error.errno == errno.ENOMEM
     text = str(error).lower()
     return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(words in text for words in _OUT_OF_MEMORY_WORDS)
+        isinstance(error, RuntimeError | ImportError) and any(words in text for words in _OUT_OF_MEMORY_WORDS)
     )
 
 

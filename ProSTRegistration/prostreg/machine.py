@@ -1,4 +1,4 @@
-"""Facts about this machine in words: its processor, its free memory, and the versions of what is installed."""
+"""Facts about this machine in words: its processor, its memory and cores, and the versions of what is installed."""
 
 from __future__ import annotations
 
@@ -28,6 +28,15 @@ PACKAGES = {
 }
 """What the engine computes with: names of installation, and the names by which they are imported."""
 
+_BYTES_PER_THREAD = 72 << 20
+"""Of addresses: a stack, and a heap of its own, which Linux sets aside in whole."""
+
+_THREADS_PER_CORE = 2
+"""The engine's own, and OpenMP's."""
+
+_BYTES_TO_COME = 300 << 20
+"""Of addresses: libraries that are loaded, and kernels that are compiled, when they are needed."""
+
 SLOWER = "no numba: DRRs take 100 times as long"
 """Measured: see docs/measurements.md."""
 
@@ -54,6 +63,13 @@ def versions(names: tuple[str, ...] = tuple(PACKAGES)) -> dict[str, str]:
     return found
 
 
+def usable_cores() -> int:
+    """Cores that the system lets this process use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def available_bytes() -> int | None:
     """Free memory in bytes; total memory if only that is known; None otherwise."""
     if sys.platform == "win32":
@@ -73,6 +89,41 @@ def refuse_too_large(needed_bytes: int, what: str) -> None:
             f"{what} needs about {needed_bytes / GIB:.1f} GiB of memory, and {available / GIB:.1f} GiB are free: crop"
             " the CT to the anatomy and some centimetres around it, or close other programs."
         )
+
+
+def refuse_tight_limit(needed_bytes: int, what: str) -> None:
+    """Refuses ``what`` with an InputError if it needs more addresses than a limit of this process leaves.
+
+    A limit is looked at before the work: Python itself may run in circles once not even an integer has room, and then
+    hears no signal either.
+
+    Args:
+        needed_bytes: beyond what threads and libraries need, which are counted here.
+    """
+    limit = _address_limit()
+    if limit is None:
+        return
+    needed = needed_bytes + _BYTES_TO_COME + usable_cores() * _THREADS_PER_CORE * _BYTES_PER_THREAD
+    left = max(limit - _addresses_taken(), 0)
+    if needed > left:
+        raise InputError(
+            f"{what} needs about {needed / GIB:.2f} GiB of address space, and the limit of this process leaves"
+            f" {left / GIB:.2f} GiB: raise it (ulimit -v is {limit >> 10} here)."
+        )
+
+
+def _address_limit() -> int | None:
+    """The most bytes of addresses that this process may have; None without a limit, and where nobody keeps one."""
+    if sys.platform != "linux":
+        return None
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
+
+
+def _addresses_taken() -> int:
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _built_in_bytes() -> int | None:

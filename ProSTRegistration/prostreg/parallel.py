@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,6 +10,8 @@ from typing import TypeVar
 
 import SimpleITK
 import torch
+
+from prostreg.machine import usable_cores
 
 Task = TypeVar("Task")
 
@@ -33,11 +34,7 @@ def limit_cores(count: int) -> None:
 
 def cores() -> int:
     """Cores that this process may use."""
-    if _core_limit is not None:
-        return _core_limit
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return usable_cores() if _core_limit is None else _core_limit
 
 
 @cache

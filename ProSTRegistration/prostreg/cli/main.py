@@ -21,6 +21,10 @@ from prostreg.cli.console import say
 from prostreg.cli.outcome import ExitCode, Outcome
 from prostreg.cli.quiet import quieten_third_parties
 from prostreg.errors import MEMORY_IS_FULL, InputError, ProSTError, Stopped, is_out_of_memory, system_refusal
+from prostreg.machine import refuse_tight_limit
+
+BYTES_OF_LIBRARIES = 5 << 28
+"""Of addresses: Python with torch, SimpleITK and the like, before they do anything."""
 
 COMMAND_MODULES = {
     "register": "prostreg.cli.register",
@@ -58,6 +62,8 @@ def _exit_code(given: list[str]) -> int:
     as_json, debug = "--json" in given, "--debug" in given
     try:
         parsed = make_parser().parse_args(given)
+        if parsed.command != "info":
+            refuse_tight_limit(BYTES_OF_LIBRARIES, "The program with its libraries")
         if not debug:
             quieten_third_parties()
         return _run(parsed)

@@ -104,7 +104,7 @@ def register_and_write(
         say(f"  Drawing {len(case.views)} views")
     try:
         write_case_outputs(folder, case, result)
-    except InputError:
+    except Exception:
         say("  It cannot be written. The pose, world_from_volume:")
         for row in result.world_from_volume:
             say("  " + " ".join(f"{number:.9g}" for number in row))

@@ -1,4 +1,4 @@
-"""The memory that a registration needs beyond what is loaded: an estimate from below."""
+"""The memory that a registration needs beyond what is loaded, an estimate from below; and no where there is less."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from math import prod
 
 from prostreg.choices import METHODS
 from prostreg.images.anatomy import anatomy_bounds
+from prostreg.machine import refuse_tight_limit, refuse_too_large
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 
@@ -26,6 +27,13 @@ BYTES_PER_SEARCH_PIXEL = 4
 
 BYTES_PER_POLISH_PIXEL = 100
 """The DRR and its derivative by six parameters, and the same of the similarity."""
+
+
+def refuse_without_memory(case: Case, config: RegistrationConfig) -> None:
+    """Refuses with an InputError a registration for which the memory, or what a limit leaves of it, is too little."""
+    needed = registration_bytes(case, config)
+    refuse_too_large(needed, "The registration")
+    refuse_tight_limit(needed, "The registration")
 
 
 def registration_bytes(case: Case, config: RegistrationConfig) -> int:

@@ -11,6 +11,7 @@ from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.device.device_choice import run_on_device
 from prostreg.registration.everywhere import merit, register_everywhere
+from prostreg.registration.memory_need import refuse_without_memory
 from prostreg.registration.monitor import LEAST_SECONDS
 from prostreg.registration.neighbours.told_apart import register_told_apart
 from prostreg.registration.pipeline import check_method
@@ -45,14 +46,14 @@ def register(
         The result; if the run was cancelled or out of time, the best pose so far with ``stopped`` set.
 
     Raises:
-        InputError: the case cannot be registered, for example for its start pose.
+        InputError: the case cannot be registered, for example for its start pose, or for want of memory.
         WeightsError: the method needs network weights that are not there.
         DeviceError: a projector that has a name cannot be used here.
     """
+    config = config or RegistrationConfig()
+    refuse_without_memory(case, config)
     case = without_metal(case)
-    return run_on_device(
-        config or RegistrationConfig(), lambda settings: _registered(case, settings, on_progress, is_cancelled)
-    )
+    return run_on_device(config, lambda settings: _registered(case, settings, on_progress, is_cancelled))
 
 
 def _registered(

@@ -24,12 +24,10 @@ from prostreg.images.ct_units import unit_faults
 from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.images.xray_reading import pixel_faults
-from prostreg.machine import refuse_too_large
 from prostreg.outputs.result_file import result_to_dict
 from prostreg.projector.selection import Projector, make_projector
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.memory_need import registration_bytes
 from prostreg.registration.registering import register
 from prostreg.registration.result import Progress
 from prostreg.samples.sample_files import KINDS, make_sample
@@ -172,7 +170,6 @@ class Commands:
         config = RegistrationConfig.from_dict(settings)
         views = tuple(self._views.get(view_id, "view") for view_id in view_ids)
         case = Case(name, ct, anatomy, views, initial)
-        refuse_too_large(registration_bytes(case, config), "The registration")
 
         def on_progress(progress: Progress) -> None:
             tell({**progress.__dict__, "world_from_volume": progress.world_from_volume.tolist()})

@@ -1,0 +1,87 @@
+"""Limits of a process's addresses, as ``ulimit -v`` sets them: told before the work, in which Python would hang."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from prostreg.errors import InputError, is_out_of_memory
+from prostreg.geometry.carm import CArm
+from prostreg.geometry.standard_views import standard_view
+from prostreg.images.xray import XRay
+from prostreg.machine import refuse_tight_limit
+from prostreg.registration.case import Case, View
+from prostreg.registration.registering import register
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps this limit")
+
+CARM = CArm.from_sdd(1000.0, (4.0, 4.0), (72, 64))
+
+
+@contextlib.contextmanager
+def addresses_left(count):
+    """This process may map so many bytes more."""
+    import resource
+
+    status = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    taken = next(int(line.split()[1]) << 10 for line in status if line.startswith("VmSize:"))
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (taken + count, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@pytest.mark.parametrize("kib", [300_000, 1_000_000, 1_500_000])
+@pytest.mark.parametrize("command", ["register", "drr --pose pose.txt"])
+def test_a_command_whose_libraries_have_no_room_says_so_at_once(kib, command, tmp_path):
+    words = f"{command} case.json --out {tmp_path / 'out'}"
+    whole = f'ulimit -v {kib} && exec "{sys.executable}" -m prostreg {words}'
+    ended = subprocess.run(whole, shell=True, capture_output=True, text=True, timeout=100, check=False)
+    assert ended.returncode == 2, ended.stderr
+    assert f"raise it (ulimit -v is {kib} here)" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_does_not_register_needs_no_more_than_it_takes():
+    whole = f'ulimit -v 100000 && exec "{sys.executable}" -m prostreg --version'
+    assert subprocess.run(whole, shell=True, capture_output=True, timeout=100, check=False).returncode == 0
+
+
+def test_a_registration_that_would_fill_its_limit_is_not_begun(body):
+    xray = XRay(np.zeros((64, 72), np.float32), np.ones((64, 72), bool))
+    start = standard_view("AP", body.centre_mm, 620.0)
+    case = Case("body", body, body.values > 300, (View(xray, CARM),), start)
+    begun = []
+    with addresses_left(300 << 20), pytest.raises(InputError) as refusal:
+        register(case, on_progress=begun.append)
+    (fault,) = refusal.value.faults
+    assert "The registration needs about" in fault
+    assert "raise it (ulimit -v is" in fault
+    assert begun == []
+
+
+def test_enough_room_is_enough():
+    with addresses_left(200 << 30):
+        refuse_tight_limit(1 << 30, "It")
+    refuse_tight_limit(1 << 60, "It")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+        RuntimeError("can't start new thread"),
+        RuntimeError("ITK ERROR: PlatformMultiThreader(0x55): Unable to join thread."),
+    ],
+)
+def test_threads_and_libraries_without_room_mean_the_memory(error):
+    assert is_out_of_memory(error)
+    assert not is_out_of_memory(ImportError("cannot import name 'a'"))
