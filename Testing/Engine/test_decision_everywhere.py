@@ -128,14 +128,18 @@ def test_without_an_accepted_view_all_are_tried_and_the_most_convincing_is_kept(
     assert f"views tried as starts: {', '.join(MAIN_VIEWS)}" in result.reasons[-1]
     assert result.confidence <= max(attempt.confidence for attempt in result.attempts) + 1e-9
     assert {stage.name.split(":")[0] for stage in result.stages} == set(MAIN_VIEWS)
+    # Of every view there is an attempt that a person may look at.
+    tried = {view for attempt in result.attempts for view in beside(attempt.world_from_volume)}
+    assert tried == set(MAIN_VIEWS)
     # The view that is named is the one beside which the pose lies, and here it is not the last one tried.
-    beside = [
-        name
-        for name in MAIN_VIEWS
-        if np.trace(result.world_from_volume[:3, :3].T @ standard_view(name, CENTRE, 610.0)[:3, :3]) > 2
-    ]
-    assert beside != [list(MAIN_VIEWS)[-1]]
-    assert [result.reasons[-1].rpartition(" from ")[2]] == beside
+    assert beside(result.world_from_volume) != [list(MAIN_VIEWS)[-1]]
+    assert [result.reasons[-1].rpartition(" from ")[2]] == beside(result.world_from_volume)
+
+
+def beside(pose: np.ndarray) -> list[str]:
+    """The standard views beside which a pose lies."""
+    turns = {name: standard_view(name, CENTRE, 610.0)[:3, :3] for name in MAIN_VIEWS}
+    return [name for name, turn in turns.items() if np.trace(pose[:3, :3].T @ turn) > 2]
 
 
 def test_a_cancelled_search_ends_with_the_view_it_was_at(seen_from):

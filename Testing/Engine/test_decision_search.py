@@ -19,6 +19,7 @@ from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.levels import Levels
 from prostreg.registration.monitor import Monitor
 from prostreg.registration.pose_search import PoseSearch
+from prostreg.registration.registering import register
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 from prostreg.search.candidate import Candidate
 from prostreg.search.cmaes import PRIOR_WEIGHT, cmaes_search
@@ -212,6 +213,32 @@ def test_the_search_takes_off_two_hundredths_for_one_spread_in_every_parameter(c
         loss = 0.02 * np.mean((candidate.parameters / SPREAD) ** 2)
         assert candidate.score == pytest.approx(plain - loss, abs=1e-9)
         assert loss > 1e-4
+
+
+def test_of_all_poses_that_a_run_looks_at_the_best_is_kept(ct, images, monkeypatch):
+    objective, seen = objective_of(case_of(ct, images)), []
+    chart = PoseChart(np.eye(4), carm_of("AP").camera_from_world, CENTRE)
+    plain = objective.scores
+
+    def noted(poses):
+        seen.append(plain(poses))
+        return seen[-1]
+
+    monkeypatch.setattr(objective, "scores", noted)
+    starts = np.array([np.zeros(6), 0.5 * SPREAD])
+    found = cmaes_search(objective, chart, starts, SPREAD, 8, 3, np.random.default_rng(0), lambda *_: None)
+    for candidate, scores in zip(found, np.concatenate([part.reshape(2, -1) for part in seen], axis=1), strict=True):
+        assert np.ptp(scores) > 0.1
+        assert candidate.score == pytest.approx(scores.max(), abs=0.05)
+
+
+def test_a_search_that_is_stopped_gives_no_worse_pose_than_its_start(ct, images):
+    """Placed by hand, and right: the first poses that CMA-ES draws around it are all worse."""
+    config, told = RegistrationConfig(method="cmaes", search_pixels=32, judge_pixels=48), []
+    result = register(case_of(ct, images), config, told.append, lambda: bool(told))
+    assert result.stopped == "cancelled"
+    assert [progress.stage for progress in told] == ["cmaes"]
+    np.testing.assert_allclose(result.world_from_volume, np.eye(4), atol=1e-9)
 
 
 def test_a_run_ends_when_it_is_cancelled_or_out_of_time_and_says_which():

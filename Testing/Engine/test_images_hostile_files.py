@@ -189,6 +189,30 @@ def test_geometry_is_refused_with_its_field_and_value(hostile_folder: Path, name
         assert word in raised.value.faults[0]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        nrrd(zlib.compress(bytes(1440)), sizes="20000 20000 20000", encoding="gzip"),
+        nrrd(b"1 " * 720, sizes="20000 20000 20000", encoding="text"),
+        nrrd(b"00" * 1440, sizes="20000 20000 20000", encoding="hex"),
+        nrrd(sizes="20000 20000 20000"),
+    ],
+    ids=["gzip", "text", "hex", "raw"],
+)
+def test_voxels_that_cannot_be_there_are_no_want_of_memory(tmp_path: Path, content: bytes) -> None:
+    """ "Crop the CT" would be the wrong advice for a file that was cut off."""
+    (tmp_path / "a.nrrd").write_bytes(content)
+    with pytest.raises(InputError, match="is damaged, it ends before its last voxel"):
+        read_ct(tmp_path / "a.nrrd")
+
+
+def test_a_picture_larger_than_any_detector_is_refused_though_it_is_sound(tmp_path: Path) -> None:
+    rows, columns = 10_000, 10_001
+    (tmp_path / "a.tif").write_bytes(tiff([zlib.compress(bytes(2 * rows * columns), 1)], (rows, columns), t259=8))
+    with pytest.raises(InputError, match="has 10001 x 10000 pixels, from 1 to 100 million are read"):
+        read_xray_image(tmp_path / "a.tif")
+
+
 @pytest.mark.parametrize("content", [nifti2(), gzip.compress(nifti2())])
 def test_nifti_2(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.nii.gz").write_bytes(content)

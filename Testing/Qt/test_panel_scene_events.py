@@ -14,7 +14,7 @@ from ProSTRegistrationLib.Nodes.CArmNode import cameraFromPixel, carmOf
 from ProSTRegistrationLib.Nodes.Landmarks import prepareLandmarkLists
 from ProSTRegistrationLib.Nodes.Scene import Scene
 from ProSTRegistrationLib.Views.CheckLayout import CARM_VIEW, DRR_VIEW, FLUOROSCOPY_VIEW, LAYOUT_ID, viewNode
-from ProSTRegistrationLib.Views.SourceView import PICTURE_ROLE, cameraOf
+from ProSTRegistrationLib.Views.SourceView import OPACITY_OF_HU, PICTURE_ROLE, cameraOf
 from SlicerFacade.Profiles import EACH_SLICER
 
 
@@ -133,10 +133,12 @@ def test_nothing_looks_into_a_scene_that_is_half_loaded(driver, facade, otherSce
 
 
 def test_what_changed_in_a_batch_is_shown_when_it_has_ended(driver, facade, patient):
+    """Another module may work on many nodes at once: what it has not finished is no fault of the user's."""
     panel, ct, _xray = patient
     facade.scene.StartState(facade.scene.BatchProcessState)
     panel.parameters.ct = None
     driver.pump(0.1)
+    assert panel.ui.imagesStatusLabel.text == ""
     facade.scene.EndState(facade.scene.BatchProcessState)
     driver.pump()
     assert "No CT is chosen" in panel.ui.imagesStatusLabel.text
@@ -276,6 +278,7 @@ def test_pictures_have_their_colours_after_the_save_dialog(driver, facade, check
         return vtk_to_numpy(table).copy(), [bone.GetValue(hu) for hu in (200, 330, 600, 1200)]
 
     colors, opacities = contents()
+    assert opacities == pytest.approx(np.interp((200, 330, 600, 1200), *zip(*OPACITY_OF_HU, strict=True)))
     facade.ioManager.saveByDialog(tmp_path / "scene.mrml")
     facade.scene.Clear(False)
     driver.pump()
