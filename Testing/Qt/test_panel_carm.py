@@ -7,6 +7,7 @@ from PySide6 import QtCore, QtGui, QtWidgets
 from Patience import PATIENCE_S
 from ProSTRegistrationLib.Nodes.Attempts import attempts
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
+from ProSTRegistrationLib.Nodes.CArmSettings import isPlaced
 from ProSTRegistrationLib.Views.CheckLayout import DRR_VIEW, FLUOROSCOPY_VIEW
 
 
@@ -97,6 +98,83 @@ def test_the_preset_box_names_the_device_whose_values_stand_there(driver, fresh,
     other = addVolume(np.zeros((1, 90, 90), dtype=np.uint16), "Other")
     driver.choose(ui.fluoroscopySelector, other)
     assert ui.presetComboBox.currentText == "Mobile C-arm, 9 inch intensifier, 1024 px"
+
+
+class TestFile:
+    """A calibration of another program, for an image of 112 x 112 pixels."""
+
+    PROJECTION = np.array([[600.0, 0, 50.3], [0, 590.0, 60.7], [0, 0, 1]]) @ [
+        [0.6, 0, 0.8, 10], [0, -1, 0, -20], [0.8, 0, -0.6, 700.0]
+    ]  # fmt: skip
+    FROM_A_FILE = "From a file..."
+
+    @pytest.fixture
+    def chosen(self, driver, facade, fresh, tmp_path):
+        """Chooses a text as a file in the list of presets."""
+
+        def choose(text, name="c.csv"):
+            (tmp_path / name).write_text(text, encoding="utf-8")
+            facade.dialogs.answerNext(str(tmp_path / name))
+            driver.choose(fresh[0].ui.presetComboBox, self.FROM_A_FILE)
+            fresh[0].headings.fold(0)
+
+        return choose
+
+    @staticmethod
+    def rows(matrix):
+        return "\n".join(" ".join(map(repr, row)) for row in matrix.tolist())
+
+    def test_it_is_used_with_all_of_its_digits(self, fresh, chosen):
+        panel, xray = fresh
+        chosen(self.rows(self.PROJECTION))
+        points = np.random.default_rng(1).uniform(-60, 60, (20, 3))
+        seen = np.column_stack([points, np.ones(20)]) @ self.PROJECTION.T
+        carm = carmOf(xray)
+        assert np.allclose(carm.project_world(points), seen[:, :2] / seen[:, 2:], atol=1e-6)
+        assert carm.accuracy == "calibrated"
+        assert not panel.carm.isDraft
+        assert "No angles describe this camera" in panel.ui.carmStatusLabel.text
+
+    def test_its_principal_point_is_that_of_the_image_as_it_is_stored(self, driver, fresh, chosen):
+        panel, xray = fresh
+        driver.click(panel.ui.flipCheckBox)
+        chosen(self.rows(self.PROJECTION))
+        assert np.allclose(carmOf(xray).principal_point, (111 - 50.3, 60.7))
+
+    def test_one_without_a_place_leaves_the_c_arm_where_it_stood(self, driver, fresh, chosen):
+        panel, xray = fresh
+        driver.type(panel.ui.primaryAngleSpinBox, "30")
+        driver.click(panel.ui.placeButton)
+        panel.headings.fold(0)
+        before = carmOf(xray).camera_from_world
+        chosen('{"K": [[600, 0, 50], [0, 600, 60], [0, 0, 1]], "size": [112, 112]}', "c.json")
+        carm = carmOf(xray)
+        assert np.allclose(carm.intrinsics, [[600, 0, 50], [0, 600, 60], [0, 0, 1]])
+        assert np.allclose(carm.camera_from_world[:3, :3], before[:3, :3])
+        assert panel.ui.primaryAngleSpinBox.value == 30
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ('{"K": [[600, 0, 50], [0, 600, 60], [0, 0, 1]], "size": [100, 112]}', "an image of 100 x 112 pixels, and"),
+            ('{"K": [[600, 9, 50], [0, 600, 60], [0, 0, 1]], "size": [112, 112]}', "stand askew, by 0.9 pixels"),
+            ("1 2 3", "none that is read here"),
+        ],
+    )
+    def test_what_does_not_fit_is_said_and_changes_nothing(self, fresh, chosen, text, said):
+        panel, xray = fresh
+        chosen(text, "c.json" if text.startswith("{") else "c.txt")
+        assert said in panel.ui.carmStatusLabel.text
+        assert not isPlaced(xray)
+        assert panel.ui.presetComboBox.currentText != self.FROM_A_FILE
+
+    def test_nothing_happens_where_no_file_is_chosen(self, driver, facade, fresh):
+        panel, xray = fresh
+        shown = panel.ui.presetComboBox.currentText
+        facade.dialogs.answerNext("")
+        driver.choose(panel.ui.presetComboBox, self.FROM_A_FILE)
+        assert panel.ui.presetComboBox.currentText == shown
+        assert not isPlaced(xray)
 
 
 def test_the_height_of_a_pixel_follows_its_width(driver, fresh):

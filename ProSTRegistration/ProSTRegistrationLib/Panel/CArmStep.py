@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import qt
 import slicer
 from slicer.i18n import tr as _
 
 from prostreg.errors import InputError
 from prostreg.geometry.carm_accuracy import CALIBRATED, FROM_DICOM, GUESSED
 from prostreg.geometry.carm_devices import PRESETS
+from ProSTRegistrationLib.CArmFile import settingsInFile
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, pixelsOf
 from ProSTRegistrationLib.Nodes.CArmPresets import presetSettings, presetsFor
 from ProSTRegistrationLib.Nodes.CArmSettings import (
@@ -64,7 +67,7 @@ class CArmStep:
         self._isFilling = False
         self._inUse: object = None
         ui = self._ui
-        for name in (_("Own values"), *PRESETS):
+        for name in (_("Own values"), *PRESETS, _("From a file...")):
             ui.presetComboBox.addItem(name)
         own, tagged, usual = _("Told or measured"), _("From DICOM"), _("Guessed")
         for words in (own, tagged, usual):
@@ -109,9 +112,12 @@ class CArmStep:
 
     def place(self) -> None:
         """Places the image by the values in the fields; asks before strange ones are used."""
-        if self._isMeant() and self._panel.attempt(
-            lambda: applySettings(self._panel.scene, self._node(), self._settings()), self._setFault
-        ):
+        if self._isMeant():
+            self._placeBy(self._settings)
+
+    def _placeBy(self, settings: Callable[[], CArmSettings]) -> None:
+        node = self._node()
+        if self._panel.attempt(lambda: applySettings(self._panel.scene, node, settings()), self._setFault):
             self._shown = None
             self._panel.start.startWhereThePatientLies()
             self._panel.check.showViews()
@@ -262,9 +268,20 @@ class CArmStep:
 
     def _presetChosen(self, index: int) -> None:
         node = self._node()
-        if node is not None and index > 0:
+        if node is not None and index > len(PRESETS):
+            self._namePreset()
+            self._chooseFile(node)
+        elif node is not None and index > 0:
             self._show(presetSettings(list(PRESETS)[index - 1], self._size(node)))
             self._panel.refreshSoon()
+
+    def _chooseFile(self, node: vtkMRMLScalarVolumeNode) -> None:
+        """Takes a calibration as it is: the fields would round it."""
+        kinds = _("Calibrations ({endings})").format(endings="*.json *.txt *.csv *.yml *.yaml")
+        title = _("The C-arm of '{name}'").format(name=node.GetName())
+        path = qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), title, "", kinds)
+        if path:
+            self._placeBy(lambda: settingsInFile(Path(path), node, self._settings()))
 
     def _flip(self) -> None:
         node = self._node()
