@@ -201,14 +201,15 @@ class TestMostConvincing:
         assert search.best.score == 2.0
 
 
-def test_the_search_takes_off_two_hundredths_for_one_spread_in_every_parameter(ct, images):
+def test_each_run_is_in_its_own_chart_and_loses_two_hundredths_for_one_spread_in_every_parameter(ct, images):
     assert PRIOR_WEIGHT == 0.02
     objective = objective_of(case_of(ct, images))
     chart = PoseChart(np.eye(4), carm_of("AP").camera_from_world, CENTRE)
-    starts = np.array([np.zeros(6), 0.5 * SPREAD])
-    found = cmaes_search(objective, chart, starts, SPREAD, 6, 1, np.random.default_rng(0), lambda *_: None)
+    beside = PoseChart(chart.world_from_volume_at(-0.5 * SPREAD)[0], chart.camera_from_world, CENTRE)
+    charts, starts = [chart, beside], np.array([np.zeros(6), 0.5 * SPREAD])
+    found = cmaes_search(objective, charts, starts, SPREAD, 6, 1, np.random.default_rng(0), lambda *_: None)
     assert len(found) == 2
-    for candidate in found:
+    for candidate, chart in zip(found, charts, strict=True):
         plain = objective.scores(chart.world_from_volume_at(candidate.parameters))[0]
         loss = 0.02 * np.mean((candidate.parameters / SPREAD) ** 2)
         assert candidate.score == pytest.approx(plain - loss, abs=1e-9)

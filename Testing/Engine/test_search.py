@@ -77,7 +77,9 @@ def test_cmaes_finds_the_truth_and_repeats_itself(scene):
 
     def search() -> list:
         starts = np.array([[0.3, -0.2, 0.2, 10.0, -10.0, 20.0], [-0.2, 0.2, 0.3, -12.0, 8.0, -15.0]])
-        return cmaes_search(objective, chart, starts, SPREAD, 40, 40, np.random.default_rng(1), lambda *_: None)
+        return cmaes_search(
+            objective, [chart] * len(starts), starts, SPREAD, 40, 40, np.random.default_rng(1), lambda *_: None
+        )
 
     first, second = search(), search()
     truth = objective.scores(chart.world_from_volume[None])[0]
@@ -93,7 +95,7 @@ def test_cmaes_leaves_numpys_global_random_numbers_alone(scene):
     np.random.seed(12)  # noqa: NPY002
     expected = np.random.random()  # noqa: NPY002
     np.random.seed(12)  # noqa: NPY002
-    cmaes_search(objective, chart, np.zeros((1, 6)), SPREAD, 10, 2, np.random.default_rng(1), lambda *_: None)
+    cmaes_search(objective, [chart], np.zeros((1, 6)), SPREAD, 10, 2, np.random.default_rng(1), lambda *_: None)
     assert np.random.random() == expected  # noqa: NPY002
 
 
@@ -107,7 +109,7 @@ def test_a_search_can_be_stopped_between_generations(scene):
             raise Stopped("cancelled")
 
     with pytest.raises(Stopped):
-        cmaes_search(objective, chart, np.zeros((1, 6)), SPREAD, 10, 40, np.random.default_rng(1), stop_at_third)
+        cmaes_search(objective, [chart], np.zeros((1, 6)), SPREAD, 10, 40, np.random.default_rng(1), stop_at_third)
     assert seen == [0, 1, 2]
 
 

@@ -60,7 +60,7 @@ def mirror_fit(
     chart = PoseChart(start, view.carm.camera_from_world, centre_mm)
     levels = Levels(replace(case, views=(view,)), start, points_mm, centre_mm, float(SPREAD[3]), config)
     (found,) = cmaes_search(
-        levels.coarse, chart, np.zeros((1, 6)), SPREAD, POPULATION, GENERATIONS, np.random.default_rng(config.seed),
+        levels.coarse, [chart], np.zeros((1, 6)), SPREAD, POPULATION, GENERATIONS, np.random.default_rng(config.seed),
         lambda _, best: on_step(best),
     )  # fmt: skip
     refined = polish(levels.middle, chart, found.parameters, POLISH_STEPS, on_step)

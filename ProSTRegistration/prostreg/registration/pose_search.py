@@ -211,7 +211,14 @@ class PoseSearch:
             self._monitor.check("cmaes", SEARCH_SHARE * (generation + 1) / config.generations, self._leader)
 
         found = cmaes_search(
-            coarse, chart, starts, spread, config.population, config.generations, self._rng(), on_generation
+            coarse,
+            [chart] * len(starts),
+            starts,
+            spread,
+            config.population,
+            config.generations,
+            self._rng(),
+            on_generation,
         )
         found = sorted(map(in_own_chart, found), key=lambda candidate: -candidate.score)
         self.add_stage("cmaes", coarse.evaluations - before, began, found[0].score, runs)

@@ -200,18 +200,15 @@ def _climbed(
 ) -> list[Matrix]:
     """The finalists among the ends of short CMA-ES runs from poses (n, 4, 4), best first."""
 
-    def end_of(start: Matrix, climb: Climb) -> tuple[float, Matrix]:
-        chart = PoseChart(start, camera_from_world, centre_mm)
-        (end,) = cmaes_search(
-            coarse, chart, np.zeros((1, 6)), CLIMB_SPREAD, climb.population, climb.generations, rng,
-            lambda _, best: on_step(),
-        )  # fmt: skip
-        return end.score, chart.world_from_volume_at(end.parameters)[0]
-
     best = list(poses)
     for climb in climbs:
-        ends = [end_of(start, climb) for start in best[: climb.runs]]
-        best = [pose for _, pose in sorted(ends, key=lambda scored: -scored[0])]
+        charts = [PoseChart(start, camera_from_world, centre_mm) for start in best[: climb.runs]]
+        ends = cmaes_search(
+            coarse, charts, np.zeros((len(charts), 6)), CLIMB_SPREAD, climb.population, climb.generations, rng,
+            lambda *_: on_step(),
+        )  # fmt: skip
+        ended = sorted(zip(ends, charts, strict=True), key=lambda run: -run[0].score)
+        best = [chart.world_from_volume_at(end.parameters)[0] for end, chart in ended]
     return best[:FINALISTS]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +29,7 @@ they cover more of the image."""
 
 def cmaes_search(
     objective: Objective,
-    chart: PoseChart,
+    charts: Sequence[PoseChart],
     starts: NDArray[np.float64],
     spread: NDArray[np.float64],
     population: int,
@@ -40,9 +40,9 @@ def cmaes_search(
     """Runs one CMA-ES (N. Hansen, "The CMA evolution strategy: a tutorial", 2016) from each start.
 
     Args:
-        chart: the parameters' meaning.
+        charts: the parameters' meaning in each run.
         starts: (runs, 6) parameters.
-        spread: (6,) standard deviations of the pose around the chart's origin; the search is scaled by them.
+        spread: (6,) standard deviations of the pose around a chart's origin; the search is scaled by them.
         population: poses per run and generation.
         generations: most generations.
         rng: source of every random number.
@@ -61,8 +61,9 @@ def cmaes_search(
         populations = [np.array(runs[index].ask()) for index in active]
         parameters = np.concatenate(populations) * spread
         improbability = PRIOR_WEIGHT * np.mean(np.square(parameters / spread), axis=1)
-        scores = objective.scores(chart.world_from_volume_at(parameters)) - improbability
-        scores = scores.reshape(len(active), -1)
+        of_runs = zip(active, np.split(parameters, len(active)), strict=True)
+        poses = np.concatenate([charts[index].world_from_volume_at(of_run) for index, of_run in of_runs])
+        scores = (objective.scores(poses) - improbability).reshape(len(active), -1)
         for index, scaled, run_scores in zip(active, populations, scores, strict=True):
             runs[index].tell(list(scaled), (-run_scores).tolist())
             top = int(run_scores.argmax())

@@ -146,7 +146,7 @@ class RivalSearch:
         parameters = np.zeros(6)
         if is_searched:
             (best,) = cmaes_search(
-                levels.coarse, chart, np.zeros((1, 6)), SPREAD, POPULATION, GENERATIONS,
+                levels.coarse, [chart], np.zeros((1, 6)), SPREAD, POPULATION, GENERATIONS,
                 np.random.default_rng(self._config.seed), lambda _, candidate: check(candidate),
             )  # fmt: skip
             parameters = best.parameters
