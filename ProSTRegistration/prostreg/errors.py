@@ -2,6 +2,7 @@
 
 ProSTError
 ├── InputError      the caller gave something that cannot be used; lists every fault
+│   └── NotWritten  output that was computed cannot be written where it was asked for
 ├── DeviceError     the requested device or accelerator is not usable here
 ├── WeightsError    network weights are missing, damaged or made for something else
 └── Stopped         the user or the time limit ended the work
@@ -69,6 +70,10 @@ class InputError(ProSTError):
     def faults(self) -> list[str]:
         """All that is wrong, a sentence or more each."""
         return self._faults
+
+
+class NotWritten(InputError):
+    """Output that was computed and cannot be written where it was asked for."""
 
 
 class DeviceError(ProSTError):

@@ -20,7 +20,15 @@ from prostreg.cli.arguments import make_parser
 from prostreg.cli.console import say
 from prostreg.cli.outcome import ExitCode, Outcome
 from prostreg.cli.quiet import quieten_third_parties
-from prostreg.errors import MEMORY_IS_FULL, InputError, ProSTError, Stopped, is_out_of_memory, system_refusal
+from prostreg.errors import (
+    MEMORY_IS_FULL,
+    InputError,
+    NotWritten,
+    ProSTError,
+    Stopped,
+    is_out_of_memory,
+    system_refusal,
+)
 from prostreg.machine import refuse_tight_limit
 
 BYTES_OF_LIBRARIES = 5 << 28
@@ -67,6 +75,9 @@ def _exit_code(given: list[str]) -> int:
         if not debug:
             quieten_third_parties()
         return _run(parsed)
+    except NotWritten as error:
+        code = ExitCode.BAD_INPUT
+        _report_failure(code, error.faults, as_json, debug, "Not written:")
     except ProSTError as error:
         code = ExitCode.STOPPED if isinstance(error, Stopped) else ExitCode.BAD_INPUT
         _report_failure(code, error.faults, as_json, debug)
@@ -117,15 +128,18 @@ def _module(parsed: argparse.Namespace) -> ModuleType:
     return importlib.import_module(f"prostreg_bench.{parsed.benchmark}")
 
 
-def _report_failure(code: ExitCode, faults: Sequence[str], as_json: bool, debug: bool) -> None:
+def _report_failure(code: ExitCode, faults: Sequence[str], as_json: bool, debug: bool, headline: str = "") -> None:
     """Tells why there is no result; where nothing can be told any more, the exit code still does."""
     if debug:
         say(traceback.format_exc().rstrip())
-    headline = {
-        ExitCode.BAD_INPUT: "Cannot start:" if len(faults) == 1 else f"Cannot start, {len(faults)} faults:",
-        ExitCode.STOPPED: "Stopped:",
-        ExitCode.DEFECT: "Error:",
-    }[code]
+    headline = (
+        headline
+        or {
+            ExitCode.BAD_INPUT: "Cannot start:" if len(faults) == 1 else f"Cannot start, {len(faults)} faults:",
+            ExitCode.STOPPED: "Stopped:",
+            ExitCode.DEFECT: "Error:",
+        }[code]
+    )
     say("\n".join([headline, *(f"- {fault}" for fault in faults)]))
     if as_json:
         with contextlib.suppress(OSError):

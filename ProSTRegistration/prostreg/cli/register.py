@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,7 +14,7 @@ from prostreg.cli.case_words import is_told, told_case, told_content, write_case
 from prostreg.cli.console import progress_display, say, say_notes
 from prostreg.cli.interruption import stop_requests
 from prostreg.cli.outcome import ANOTHER_OUT, ExitCode, Outcome
-from prostreg.errors import FaultList, InputError
+from prostreg.errors import FaultList, InputError, NotWritten
 from prostreg.files import output_folder_faults
 from prostreg.geometry.camera_files.reading import CASE_FILE
 from prostreg.outputs.case_outputs import write_case_outputs
@@ -104,13 +106,28 @@ def register_and_write(
         say(f"  Drawing {len(case.views)} views")
     try:
         write_case_outputs(folder, case, result)
-    except Exception:
+    except Exception as error:
         say("  It cannot be written. The pose, world_from_volume:")
         for row in result.world_from_volume:
             say("  " + " ".join(f"{number:.9g}" for number in row))
+        if isinstance(error, NotWritten):
+            raise NotWritten(f"{' '.join(error.faults)} {_written_elsewhere(case, result)}") from error
         raise
     say(f"  -> {folder}")
     return result
+
+
+def _written_elsewhere(case: Case, result: Result) -> str:
+    """Writes the result into a temporary folder of this user alone that stays; a sentence on how that went."""
+    folder = None
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="prostreg-result-"))
+        write_case_outputs(folder / case.name, case, result)
+    except (InputError, OSError):
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        return "Nor could they be written among the temporary files: the pose is printed above."
+    return f"They were written into {folder / case.name} instead: move them from there."
 
 
 def summary(result: Result) -> str:

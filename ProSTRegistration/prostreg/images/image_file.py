@@ -41,6 +41,9 @@ def write_image(path: Path, image: sitk.Image, is_compressed: bool = False, comp
             free = shutil.disk_usage(scratch).free
             raise InputError(
                 f"The image {path} cannot be written: make room for it in {tempfile.gettempdir()} ({free >> 20} MB are"
-                f" free there), or choose another format."
+                f" free there), raise the limit for the size of files, or choose another format."
             ) from error
-        shutil.move(plain, path)
+        try:
+            shutil.move(plain, path)
+        except OSError as error:  # it may name the file in the scratch folder, of which nobody knows
+            raise OSError(error.errno, error.strerror, str(path)) from error

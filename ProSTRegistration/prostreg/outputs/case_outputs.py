@@ -41,7 +41,7 @@ def write_case_outputs(folder: Path, case: Case, result: Result) -> list[str]:
     The DRRs show the registered anatomy at the found pose, in the size of each X-ray image.
 
     Raises:
-        InputError: where the folder cannot be written.
+        NotWritten: where the folder cannot be written.
     """
     case = case_read_as(case, reading_of(case, result.polarities))
     anatomy = make_projector(moving_volume(case.ct, case.anatomy), result.config.get("projector", AUTO))

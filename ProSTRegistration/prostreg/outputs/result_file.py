@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from prostreg.errors import InputError, system_refusal
+from prostreg.errors import NotWritten, system_refusal
 from prostreg.files import output_folder_faults
 from prostreg.registration.result import Result
 from prostreg.scratch import scratch_folder
@@ -89,14 +89,14 @@ def write_together(folder: Path, write_files: Callable[[Path], None]) -> None:
         write_files: is given the scratch folder.
 
     Raises:
-        InputError: where the folder cannot be written.
+        NotWritten: where the folder cannot be written.
     """
     with ExitStack() as stack:
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             scratch = stack.enter_context(scratch_folder(folder.parent))
         except OSError as error:
-            raise InputError(
+            raise NotWritten(
                 f"The output folder {folder} is not writable ({error.strerror}). Choose another."
             ) from error
         _write_and_move(folder, scratch, write_files)
@@ -109,7 +109,7 @@ def _write_and_move(folder: Path, scratch: Path, write_files: Callable[[Path], N
         new = sorted(scratch.iterdir(), key=lambda file: file.name == RESULT_FILE)
         in_the_way = [folder / file.name for file in new if (folder / file.name).is_dir()]
         if in_the_way:
-            raise InputError(f"The results cannot be written: {in_the_way[0]} is a folder. Remove or rename it.")
+            raise NotWritten(f"The results cannot be written: {in_the_way[0]} is a folder. Remove or rename it.")
         stale = _stale(folder, {file.name for file in new})
         (folder / RESULT_FILE).unlink(missing_ok=True)
         for file in stale:
@@ -117,7 +117,7 @@ def _write_and_move(folder: Path, scratch: Path, write_files: Callable[[Path], N
         for file in new:
             file.replace(folder / file.name)
     except OSError as error:
-        raise InputError(f"The results cannot be written into {folder}. {system_refusal(error)}") from error
+        raise NotWritten(f"The results cannot be written into {folder}. {system_refusal(error)}") from error
 
 
 def result_folder_faults(folder: Path, advice: str) -> list[str]:
