@@ -182,9 +182,12 @@ def _intrinsics_faults(intrinsics: ArrayLike) -> list[str]:
         faults.append(f"K has the last row {values[2].tolist()}: it must be 0 0 1.")
     for name, focal_length in (("fx", values[0, 0]), ("fy", values[1, 1])):
         if focal_length <= 0:
+            advice = (
+                "A mirrored image has to be flipped before it is registered." if focal_length else "Give K in pixels."
+            )
             faults.append(
-                f"K is singular or flipped: its focal length {name} is {focal_length:g} pixels and must be"
-                " positive. A mirrored image has to be flipped before it is registered."
+                f"K is singular or flipped: its focal length {name} is {focal_length:g} pixels and must be positive."
+                f" {flipped if focal_length else 'Give K in pixels.'}"
             )
     if abs(values[1, 0]) > 1e-9:
         faults.append(f"K is not upper triangular: its second row starts with {values[1, 0]:g} instead of 0.")
