@@ -245,9 +245,7 @@ def test_faults_of_a_view(folder: Path, change: dict[str, Any], fault: str) -> N
     assert fault in only_fault_of(folder, given)
 
 
-@pytest.mark.parametrize(
-    ("focal_length", "advice"), [(0.0, "Give K in pixels."), (-800.0, "A mirrored image has to be")]
-)
+@pytest.mark.parametrize(("focal_length", "advice"), [(0.0, "Give K in pixels."), (-800.0, "A mirrored image")])
 def test_singular_or_negative_intrinsics(folder: Path, focal_length: float, advice: str) -> None:
     given = content()
     given["views"][0]["camera"]["K"] = [[focal_length, 0, 31.5], [0, 790, 23.5], [0, 0, 1]]

@@ -187,7 +187,7 @@ def _intrinsics_faults(intrinsics: ArrayLike) -> list[str]:
             )
             faults.append(
                 f"K is singular or flipped: its focal length {name} is {focal_length:g} pixels and must be positive."
-                f" {flipped if focal_length else 'Give K in pixels.'}"
+                f" {advice}"
             )
     if abs(values[1, 0]) > 1e-9:
         faults.append(f"K is not upper triangular: its second row starts with {values[1, 0]:g} instead of 0.")
