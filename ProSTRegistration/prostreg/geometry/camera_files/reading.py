@@ -42,7 +42,7 @@ def read_camera(path: Path, view: int = 1, image_size: Callable[[], Size] | None
     """
     where = f"The camera in {path}"
     values = camera_values(path, view, image_size)
-    if "size" in values:
+    if "size" not in values or values["size"] is not None:
         return carm_from_values(values, where)
     faults = FaultList()
     faults.add(
@@ -54,7 +54,7 @@ def read_camera(path: Path, view: int = 1, image_size: Callable[[], Size] | None
 
 
 def camera_values(path: Path, view: int = 1, image_size: Callable[[], Size] | None = None) -> dict[str, Any]:
-    """The "camera" of a case that a file describes, unjudged; without "size" where nobody tells it.
+    """The "camera" of a case that a file describes, unjudged; "size" is None where a text could not tell it.
 
     Args:
         path, view, image_size: as for `read_camera`.
@@ -69,8 +69,8 @@ def camera_values(path: Path, view: int = 1, image_size: Callable[[], Size] | No
     if path.suffix.lower() in SUFFIXES:
         return opencv_camera(text, where)
     values = _camera_of_rows(_labelled_rows(text, where), where, image_size)
-    if "size" not in values and image_size is not None:
-        values["size"] = list(image_size())
+    if "size" not in values:
+        values["size"] = None if image_size is None else list(image_size())
     return values
 
 
