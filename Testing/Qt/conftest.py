@@ -1,5 +1,6 @@
 """The panel in real Qt on real MRML, outside Slicer: see Testing/SlicerFacade/README.md."""
 
+import gc
 import os
 import sys
 import warnings
@@ -39,6 +40,23 @@ from SlicerFacade.Installation import installed
 from SlicerFacade.Profiles import SLICER_5_12
 
 LIBRARY = ("ProSTRegistrationLib", "prostreg")
+
+gc.freeze()  # what is imported is never garbage, and would be looked at after every test
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    """Garbage of widgets and views is collected by this thread alone: in one of the engine's it hung until the limit.
+
+    No other thread does so in Slicer, where the engine is in a process of its own.
+    """
+    gc.disable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown():
+    gc.collect()
+    gc.enable()
 
 
 @pytest.fixture
