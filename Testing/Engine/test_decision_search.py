@@ -227,7 +227,7 @@ def test_of_all_poses_that_a_run_looks_at_the_best_is_kept(ct, images, monkeypat
 
     monkeypatch.setattr(objective, "scores", noted)
     starts = np.array([np.zeros(6), 0.5 * SPREAD])
-    found = cmaes_search(objective, chart, starts, SPREAD, 8, 3, np.random.default_rng(0), lambda *_: None)
+    found = cmaes_search(objective, [chart] * 2, starts, SPREAD, 8, 3, np.random.default_rng(0), lambda *_: None)
     for candidate, scores in zip(found, np.concatenate([part.reshape(2, -1) for part in seen], axis=1), strict=True):
         assert np.ptp(scores) > 0.1
         assert candidate.score == pytest.approx(scores.max(), abs=0.05)

@@ -64,7 +64,8 @@ def test_with_a_gpu_both_are_compared_and_timed(tmp_path: Path, monkeypatch: pyt
     assert code == 0
     parity = {row["what"]: row["difference"] for row in rows if row["part"] == "parity"}
     assert len(parity) == 2 * 7 + 8
-    assert parity["image of noise"] == parity["derivative 3 of blobs"] == 0
+    assert parity["derivative 3 of blobs"] == 0
+    assert parity["image of noise"] < 1e-6  # from two kernels, which a processor may round differently
     assert 0 < parity["gradient 1 of blobs"] < 1e-3
     assert [row["ran_on"] for row in rows if "ran_on" in row] == ["cpu", "cuda"]
     assert next(row["apart_mm"] for row in rows if "apart_mm" in row) == pytest.approx(2.5)
