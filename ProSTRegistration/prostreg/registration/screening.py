@@ -105,9 +105,12 @@ def screened_starts(
     size_mm = _size_mm(points_mm, centre_mm)
     camera_from_world = case.views[0].carm.camera_from_world
     depth_mm = float(transform_points(camera_from_world, place_mm)[2])
-    matcher = _matcher(case, config, centre_mm, size_mm, depth_mm, MOST_PIXELS)
+    factor = _reduction(case, size_mm, depth_mm)
+    factor_of_turns = max(factor, math.ceil(max(case.views[0].carm.size) / MOST_PIXELS))
+    matcher = _matcher(case, config, centre_mm, size_mm, depth_mm, factor_of_turns)
     match = matcher.match(views_from_all_sides(depth_mm, rng), np.arange(TURNS) * 2 * np.pi / TURNS, on_step)
-    matcher = _matcher(case, config, centre_mm, size_mm, depth_mm)
+    if factor < factor_of_turns:
+        matcher = _matcher(case, config, centre_mm, size_mm, depth_mm, factor)
     for step in REFINEMENTS:
         best = match.views.chosen(_distinct(match, centre_mm, size_mm, step.views))
         match = matcher.match(_varied(best, step, depth_mm, rng), np.zeros(1), on_step)
@@ -148,7 +151,7 @@ def screened_around(
     depth_mm = float(transform_points(start, centre_mm)[2])
     turns = rotation_from_vector(rng.standard_normal((VIEWS_AROUND, 3)) * spread[:3])
     depths_mm = _depths_mm(depth_mm, rng.normal(0, spread[5], VIEWS_AROUND))
-    matcher = _matcher(case, config, centre_mm, size_mm, depth_mm)
+    matcher = _matcher(case, config, centre_mm, size_mm, depth_mm, _reduction(case, size_mm, depth_mm))
     match = matcher.match(Views(turns @ start[:3, :3], depths_mm), np.zeros(1), on_step)
     likely = _distinct(match, centre_mm, size_mm, CLIMBS_AROUND[0].runs)
     poses = invert_rigid(camera_from_world) @ match.camera_from_volume[likely]
@@ -223,19 +226,23 @@ def _at_different_places(poses: Sequence[Matrix], points_mm: NDArray[np.float64]
     return kept
 
 
+def _reduction(case: Case, size_mm: float, depth_mm: float) -> int:
+    """The factor by which the first X-ray is reduced, as far as views can be told apart."""
+    carm = case.views[0].carm
+    size_px = min(size_mm / depth_mm * float(carm.intrinsics[0, 0]), max(carm.size))
+    return max(1, round(size_px / PIXELS))
+
+
 def _matcher(
     case: Case,
     config: RegistrationConfig,
     centre_mm: NDArray[np.float64],
     size_mm: float,
     depth_mm: float,
-    most_pixels: float = np.inf,
+    factor: int,
 ) -> ViewMatcher:
-    """Of the first X-ray, reduced as far as views can be told apart, or further to have no more pixels on a side."""
+    """Of the first X-ray, reduced by a factor."""
     view = case.views[0]
-    image_px = max(view.carm.size)
-    size_px = min(size_mm / depth_mm * float(view.carm.intrinsics[0, 0]), image_px)
-    factor = max(1, round(size_px / PIXELS), math.ceil(image_px / most_pixels))
     xray, carm = reduced_xray(view.xray, view.carm, factor)
     volume = moving_volume(case.ct, case.anatomy, surroundings_hu=SURROUNDINGS_HU)
     projector = make_projector(
