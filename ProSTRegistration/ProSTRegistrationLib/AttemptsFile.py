@@ -5,12 +5,10 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import numpy as np
-
 from prostreg.errors import InputError, system_refusal
 from prostreg.files import complete_file
 from ProSTRegistrationLib.Nodes.Attempts import NOT_KNOWN, Rows
-from ProSTRegistrationLib.Nodes.KeptTexts import keptJson
+from ProSTRegistrationLib.Nodes.KeptTexts import keptPose
 
 HEADINGS = {
     "Attempt": "Attempt",
@@ -76,8 +74,5 @@ def _cells(row: dict[str, str]) -> list[str]:
 
 def _numbers(text: str) -> list[str]:
     """The first three rows of a pose with all of their digits; empty cells where a person made it something else."""
-    try:
-        pose = np.array(keptJson(text), dtype=np.float64)
-    except (TypeError, ValueError):
-        pose = np.zeros(0)
-    return [repr(float(number)) for number in pose[:3].ravel()] if pose.shape == (4, 4) else [""] * 12
+    pose = keptPose(text)
+    return [""] * 12 if pose is None else [repr(float(number)) for number in pose[:3].ravel()]

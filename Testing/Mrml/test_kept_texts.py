@@ -9,7 +9,7 @@ from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, carmOf, placeOnD
 from ProSTRegistrationLib.Nodes.CArmSettings import SETTINGS_ATTRIBUTE, settingsOf
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import SHUTTER_ATTRIBUTE, openPartOf
 from ProSTRegistrationLib.Nodes.ImageMarks import FRAME_ATTRIBUTE
-from ProSTRegistrationLib.Nodes.KeptTexts import cells, keptJson, keptWhole, setCells
+from ProSTRegistrationLib.Nodes.KeptTexts import cells, keptJson, keptPose, keptWhole, setCells
 from ProSTRegistrationLib.Nodes.RunFrames import frameOf, runOf
 from ProSTRegistrationLib.Selection import anatomyChoice
 from ProSTRegistrationLib.StartPose import keptReference, referenceText
@@ -95,3 +95,8 @@ def test_sound_texts_are_read():
     assert keptJson('{"a": [1, 2.5]}') == {"a": [1, 2.5]}
     assert keptJson(None) is None
     assert (keptWhole(" 12 "), keptWhole("-2", -5), keptWhole("-2"), keptWhole(None)) == (12, -2, None, None)
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[1, 2]", "[[1, 2], [3]]", '"pose"'])
+def test_a_kept_pose_that_is_none_is_none(text):
+    assert keptPose(text) is None

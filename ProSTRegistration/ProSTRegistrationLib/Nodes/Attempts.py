@@ -11,7 +11,7 @@ import numpy as np
 
 from prostreg.errors import InputError
 from prostreg.geometry.frames import Matrix, rigid_faults
-from ProSTRegistrationLib.Nodes.KeptTexts import cells, keptJson, keptWhole, setCells
+from ProSTRegistrationLib.Nodes.KeptTexts import cells, keptPose, keptWhole, setCells
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
@@ -162,10 +162,7 @@ def _similarity(result: dict[str, Any]) -> float | None:
 
 
 def _pose(row: dict[str, str], column: str) -> Matrix:
-    try:
-        pose = np.array(keptJson(row[column]), dtype=np.float64)
-    except (ValueError, TypeError):
-        pose = None
+    pose = keptPose(row[column])
     if pose is None or rigid_faults(pose, "pose"):
         raise InputError(f"The pose of attempt {row['Attempt']} is damaged in the table: register again.")
     return pose

@@ -9,8 +9,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import vtk
 
+from prostreg.geometry.frames import Matrix
 from prostreg.json_fields import parsed_json
 
 if TYPE_CHECKING:
@@ -26,6 +28,15 @@ def keptJson(text: str | None) -> Any:
         return parsed_json(text or "null")
     except (ValueError, RecursionError):
         return None
+
+
+def keptPose(text: str | None) -> Matrix | None:
+    """The numbers (4, 4) that a text of JSON holds, rigid or not; None for anything else."""
+    try:
+        pose = np.array(keptJson(text), dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
+    return pose if pose.shape == (4, 4) else None
 
 
 def keptWhole(text: str | None, low: int = 0) -> int | None:
