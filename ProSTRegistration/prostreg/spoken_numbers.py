@@ -10,6 +10,12 @@ def percent(probability: float) -> str:
     return "< 1 %" if probability < 0.01 else f"{100 * probability:.0f} %"
 
 
+def most(share: float) -> str:
+    """A share (0 to 1) in words, "about half": in percent it would be taken for a probability beside one."""
+    words = ((0.85, "nearly all"), (0.6, "most"), (0.4, "about half"), (0.15, "a small part"))
+    return next((word for least, word in words if share >= least), "hardly anything")
+
+
 def tenths(length: float) -> str:
     """A length or distance, not negative, with one digit behind the point below 10; "< 0.1" instead of 0.0."""
     if length < 0.1:

@@ -53,7 +53,8 @@ class TestOrder:
         assert steps(judge(replace(GOOD, seen=0.3)))[0] == "start"
 
     def test_a_stopped_run_needs_more_time(self, steps):
-        assert steps(judge(GOOD, is_checked=False))[0] == "longer"
+        for evidence in (GOOD, POOR):
+            assert steps(judge(evidence, is_checked=False))[0] == "longer"
 
     def test_a_failure_without_a_sign_begins_with_a_guessed_carm_and_the_start(self, steps):
         assert steps(judge(POOR), "preset")[:4] == ["carm", "start", "everywhere", "flip"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from prostreg.registration.confidence import SUCCESS_MM, confidence_model
 from prostreg.registration.evidence import Evidence, MirrorFit
 from prostreg.registration.result import Status
+from prostreg.spoken_numbers import most
 
 MOST_IF_MIRRORED = 0.2
 MOST_IF_DOUBTED = 0.5
@@ -46,8 +47,8 @@ def side_doubt(mirror: MirrorFit) -> str | None:
     if mirror.margin <= NOT_MIRRORED_TO:
         return None
     return (
-        f"left and right cannot be told apart here, the mirror image is explained as well ({mirror.score:.0%}): right"
-        " only if the X-ray is not mirrored; look, or add a view from another direction"
+        "left and right cannot be told apart here, the mirror image is explained as well: right only if"
+        " the X-ray is not mirrored; look, or add a view from another direction"
     )
 
 
@@ -66,31 +67,28 @@ def judge(
         return Verdict("failed", 0.0, ("the anatomy does not appear in the image",))
     model = confidence_model()
     confidence = model.probability(evidence)
-    reasons = (*doubts, *_reasons(evidence))
+    unchecked = () if is_checked else ("the run was stopped before its result was refined and checked",)
+    reasons = (*doubts, *unchecked, *_reasons(evidence))
     if doubts:
         confidence = min(confidence, MOST_IF_DOUBTED)
     if mirror is not None and mirror.margin >= MIRRORED_FROM and mirror.score > evidence.confirmed:
-        flip = (
-            f"the X-ray looks mirrored: turned over left to right it fits clearly better ({mirror.score:.0%}); flip it"
-            " and register again"
-        )
+        flip = "the X-ray looks mirrored: turned over left to right it fits clearly better; flip it and register again"
         return Verdict("uncertain", min(confidence, MOST_IF_MIRRORED), (flip, *reasons))
     if confidence >= model.accepted_from:
         if is_checked:
             return Verdict("accepted", confidence, reasons)
-        unchecked = "the run was stopped before its result was refined and checked"
-        return Verdict("uncertain", min(confidence, model.accepted_from), (unchecked, *reasons))
+        return Verdict("uncertain", min(confidence, model.accepted_from), reasons)
     return Verdict("failed" if confidence < model.failed_below else "uncertain", confidence, reasons)
 
 
 def _reasons(evidence: Evidence) -> tuple[str, ...]:
     """The main fact, and what else weighs, in the words of a user.
 
-    Probability and expected error stand in the result, once.
+    Probability and expected error stand in the result, once; no other number here looks like one of them.
     """
-    reasons = [f"{evidence.confirmed:.0%} of the projected bone's structure is confirmed by the image"]
+    reasons = [f"{most(evidence.confirmed)} of the projected bone's structure is confirmed by the image"]
     if evidence.runner_up > 0.6 * evidence.confirmed:
-        reasons.append(f"another place explains the image nearly as well ({evidence.runner_up:.0%} confirmed)")
+        reasons.append("another place explains the image nearly as well")
     if evidence.seen < 0.5:
         reasons.append(f"only {evidence.seen:.0%} of the anatomy lies inside the image")
     if evidence.expected_mtre_mm > OPEN_MM:

@@ -85,8 +85,7 @@ class Comparison:
         fits = "better" if rival.confirmed > self.here.confirmed / NEARLY else "as well"
         return (
             f"may be one level off: a place {offset_in_words(rival.across_mm)} of this one looks alike, and the bones"
-            f" around fit the image {fits} there ({rival.confirmed:.0%} of their structure confirmed,"
-            f" {self.here.confirmed:.0%} here)"
+            f" around fit the image {fits} there"
         )
 
     def _is_beside(self, rival: Rival) -> bool:
