@@ -70,7 +70,7 @@ $(READY): pyproject.toml Makefile
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments: on Debian and Ubuntu, apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -c '' 2>/dev/null || { echo "Making the virtual environment .venv"; $(PYTHON) -m venv --clear .venv; }
 	@echo "Installing $(TORCH)"
-	@$(PIP_INSTALL) "$(TORCH)" || { echo "Installing torch failed; pip's message above says why. It needs the network and, with torch's CUDA build, 8 GB of disk: see Troubleshooting in README.md"; exit 1; }
+	@$(PIP_INSTALL) "$(TORCH)" || { echo "Installing torch failed; pip's message above says why. It needs the network and, with torch's CUDA build, 8 GB of disk: see docs/troubleshooting.md"; exit 1; }
 	@echo "Installing the engine and what its tests and the scene need"
-	@$(PIP_INSTALL) --editable ".[scene,test,figures,evaluation,training]" || { echo "Installing failed; pip's message above says why: see Troubleshooting in README.md"; exit 1; }
+	@$(PIP_INSTALL) --editable ".[scene,test,figures,evaluation,training]" || { echo "Installing failed; pip's message above says why: see docs/troubleshooting.md"; exit 1; }
 	@touch $(READY)
