@@ -5,6 +5,7 @@
 #   make lint      style and types alone
 #   make screenshots  makes the pictures of the Slicer module again
 #   make figures   draws the icon, the figures of the documentation and the README's screenshot again
+#   make site      builds the documents as a site in build/site
 #   make manifest lists the files that Slicer installs in ProSTRegistration/CMakeLists.txt
 #   make repository URL=https://github.com/OWNER/SlicerNAME  writes the repository's address wherever it stands
 #   make clean     removes the environment and everything that was generated
@@ -19,7 +20,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore
 
-.PHONY: help setup demo test lint figures screenshots manifest repository clean
+.PHONY: help setup demo test lint figures screenshots site manifest repository clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -52,6 +53,10 @@ figures: $(READY)
 
 screenshots: $(READY)
 	$(BIN)/python docs/figures/slicer_screenshots.py Resources/Screenshots
+
+site: $(READY)
+	@$(BIN)/python -c 'import mkdocs, material, mkdocstrings_handlers.python' 2>/dev/null || $(PIP_INSTALL) --editable ".[docs]"
+	$(BIN)/python -m mkdocs build --strict
 
 manifest:
 	$(PYTHON) Testing/Packaging/write_manifest.py

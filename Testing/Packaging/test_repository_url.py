@@ -30,6 +30,7 @@ def test_each_place_that_is_read_has_the_same_address(repository: Path) -> None:
         "ProSTRegistration.s4ext": r"^(?:scmurl|homepage) (\S+)$",
         "ProSTRegistration/ProSTRegistration.py": r'<a href="([^"]+)">documentation',
         "README.md": r"^<(https://github\.com/\S+)>",
+        "mkdocs.yml": r"^repo_url: (\S+)$",
         "pyproject.toml": r'^Homepage = "([^"]+)"',
     }
     for name, pattern in patterns.items():

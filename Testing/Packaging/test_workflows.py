@@ -87,6 +87,6 @@ def test_windows_runs_what_make_runs(repository: Path, workflows: list[Path]) ->
     assert len(commands) == 5
     for command in commands:
         assert re.search(rf"^ +{re.escape(command)}$", text, flags=re.M), command
-    editable = re.search(r'--editable "[^"]+"', makefile)
+    editable = re.search(r'--editable "\.\[scene[^"]+"', makefile)
     assert editable is not None
     assert editable[0] in text

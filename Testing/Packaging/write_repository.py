@@ -1,7 +1,7 @@
 """Writes the repository's address wherever it stands: ``make repository URL=https://github.com/OWNER/SlicerNAME``.
 
 CMakeLists.txt is the source. The catalogue reads its addresses as plain text, so that no CMake variable can stand for
-them; neither can JSON, the s4ext, TOML and the module's help text have one.
+them; neither can JSON, the s4ext, TOML, YAML and the module's help text have one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ PLACES = (
     "ProSTRegistration.s4ext",
     "ProSTRegistration/ProSTRegistration.py",
     "README.md",
+    "mkdocs.yml",
     "pyproject.toml",
 )
 """Every file that names the repository."""
