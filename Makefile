@@ -1,6 +1,7 @@
 # Everything below runs in a virtual environment that make builds by itself and keeps up to date: .venv
 #
 #   make demo      registers a real CT to a simulated fluoroscopy; pictures and scene land in demo-output/
+#   make setup     installs the engine and what its tests need, and nothing else
 #   make test      style, types, and all tests
 #   make lint      style and types alone
 #   make screenshots  makes the pictures of the Slicer module again
