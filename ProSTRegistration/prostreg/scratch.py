@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from prostreg.folder_lock import LOCK_FILE, held
+from prostreg.undisturbed import undisturbed
 
 PREFIX = ".prostreg-"
 _CONTENT = "content"
@@ -32,14 +33,18 @@ def scratch_folder(beside: Path | None = None) -> Iterator[Path]:
     """
     parent = Path(tempfile.gettempdir()) if beside is None else beside
     _remove_abandoned(parent)
+    folder: Path | None = None
     with ExitStack() as stack:
-        folder = _made_and_held(parent, stack)
         try:
+            with undisturbed():
+                folder = _made_and_held(parent, stack)
             yield folder / _CONTENT
         finally:
-            # Windows removes no folder in which a file is open.
-            stack.close()
-            shutil.rmtree(folder, ignore_errors=True)
+            with undisturbed():
+                # Windows removes no folder in which a file is open.
+                stack.close()
+                if folder is not None:
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _made_and_held(parent: Path, stack: ExitStack) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from MissingPackages import without
 
-from prostreg.cli import main as main_module
+from prostreg.cli import command
 from prostreg.cli.main import main
 from prostreg.errors import Stopped
 
@@ -113,7 +113,7 @@ class TestUnexpected:
                     print("chatter of a library")
                     raise error
 
-            monkeypatch.setattr(main_module.importlib, "import_module", lambda name: Module)
+            monkeypatch.setattr(command.importlib, "import_module", lambda name: Module)
 
         return install
 
@@ -200,10 +200,10 @@ def test_text_that_cannot_be_printed_ends_with_a_code_of_the_contract(command, c
     ],
 )
 def test_what_the_machine_refuses_is_no_defect(monkeypatch, capsys, error, words):
-    def refuse(parsed):
+    def refuse(*_):
         raise error
 
-    monkeypatch.setattr(main_module, "_run", refuse)
+    monkeypatch.setattr(command, "_run", refuse)
     assert main(["info"]) == 2
     said = capsys.readouterr().err
     assert words in said

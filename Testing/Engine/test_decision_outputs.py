@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from prostreg.cli import register as cli_register
-from prostreg.cli.outcome import ExitCode
+from prostreg.cli.exit_code import ExitCode
 from prostreg.cli.register import exit_code_of, register_and_write, summary
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm

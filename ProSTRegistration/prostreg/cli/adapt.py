@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 
 from prostreg.cli.console import progress_display, say
+from prostreg.cli.exit_code import ExitCode
 from prostreg.cli.interruption import stop_requests
-from prostreg.cli.outcome import ANOTHER_OUT, ExitCode, Outcome
+from prostreg.cli.outcome import ANOTHER_OUT, Outcome
 from prostreg.errors import FaultList
 from prostreg.files import output_folder_faults
 from prostreg.prost.card import card_path, read_card

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from prostreg.cli.case_words import told_case, told_content, write_case
-from prostreg.cli.outcome import ANOTHER_OUT, ExitCode, Outcome
+from prostreg.cli.exit_code import ExitCode
+from prostreg.cli.outcome import ANOTHER_OUT, Outcome
 from prostreg.errors import FaultList
 from prostreg.files import complete_file, output_folder_faults
 from prostreg.geometry.camera_files.reading import CASE_FILE

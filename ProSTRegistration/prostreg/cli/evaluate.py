@@ -11,8 +11,9 @@ from pathlib import Path
 
 from prostreg.cli.console import say
 from prostreg.cli.evaluation_progress import ProgressOfRows
+from prostreg.cli.exit_code import ExitCode
 from prostreg.cli.interruption import stop_requests
-from prostreg.cli.outcome import ANOTHER_OUT, ExitCode, Outcome
+from prostreg.cli.outcome import ANOTHER_OUT, Outcome
 from prostreg.errors import FaultList, InputError
 from prostreg.evaluation.dask_runner import dask_client, run_on_dask
 from prostreg.evaluation.engine_digest import engine_digest
@@ -25,7 +26,7 @@ from prostreg.evaluation.rows import Key, Row
 from prostreg.evaluation.runner import run_here
 from prostreg.evaluation.sources.case_folders import case_files
 from prostreg.evaluation.sources.case_source import CaseSource, make_case_source
-from prostreg.files import output_folder_faults
+from prostreg.files import complete_file, output_folder_faults
 from prostreg.folder_lock import only_writer
 from prostreg.parallel import cores
 
@@ -177,4 +178,5 @@ def _make_rows(
 
 def _write_protocol(folder: Path, protocol: Protocol) -> None:
     text = json.dumps(protocol.content, indent=1, ensure_ascii=False)
-    (folder / PROTOCOL_FILE).write_text(text + "\n", encoding="utf-8")
+    with complete_file(folder / PROTOCOL_FILE) as unfinished:
+        unfinished.write_text(text + "\n", encoding="utf-8")

@@ -8,7 +8,8 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from prostreg.cli.outcome import ExitCode, Outcome
+from prostreg.cli.exit_code import ExitCode
+from prostreg.cli.outcome import Outcome
 from prostreg.errors import WeightsError
 from prostreg.machine import PACKAGES, SLOWER, processor_name, versions
 

@@ -1,187 +1,40 @@
-"""The command ``prostreg``: chooses the command, keeps stdout clean, and turns errors into exit codes."""
+"""The program ``prostreg``: a command, and an ear for whoever stops it from its first moment to its last."""
 
 from __future__ import annotations
 
-import argparse
-import contextlib
-import importlib
-import importlib.util
-import json
-import os
 import sys
-import traceback
 from collections.abc import Sequence
-from io import TextIOWrapper
-from pathlib import Path
-from types import ModuleType
-from typing import TextIO
 
-from prostreg.cli.arguments import make_parser
-from prostreg.cli.console import say
-from prostreg.cli.outcome import ExitCode, Outcome
-from prostreg.cli.quiet import quieten_third_parties
-from prostreg.errors import (
-    MEMORY_IS_FULL,
-    InputError,
-    NotWritten,
-    ProSTError,
-    Stopped,
-    is_out_of_memory,
-    system_refusal,
-)
-from prostreg.machine import refuse_tight_limit
-
-BYTES_OF_LIBRARIES = 5 << 28
-"""Of addresses: Python with torch, SimpleITK and the like, before they do anything."""
-
-COMMAND_MODULES = {
-    "register": "prostreg.cli.register",
-    "case": "prostreg.cli.case",
-    "drr": "prostreg.cli.drr",
-    "simulate": "prostreg.cli.simulate",
-    "demo": "prostreg.cli.demo",
-    "info": "prostreg.cli.info",
-    "adapt": "prostreg.cli.adapt",
-    "evaluate": "prostreg.cli.evaluate",
-    "train": "prostreg.cli.train",
-}
+from prostreg.cli.interruption import Listener, be_deaf
+from prostreg.cli.process_rank import process_rank
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command.
 
     Args:
-        arguments: as on the command line, without the program's name; those of the process if None.
+        arguments: as on the command line, without the program's name; those of the process if None. Only then do
+            signals, which are the whole process's, mean this command.
 
     Returns:
         The exit code of the contract (see ExitCode).
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: no name shall end a command in a poor locale
+    listener = Listener("--json" in given)
+    if arguments is None:
+        if given[:1] == ["train"] and process_rank() != 0:
+            be_deaf()
+        else:
+            listener.hear()
+    # What takes a while to import comes after that.
+    from prostreg.cli.command import run_command
+
     try:
-        return _exit_code(given)
-    finally:
-        _leave_broken_streams()
-
-
-def _exit_code(given: list[str]) -> int:
-    as_json, debug = "--json" in given, "--debug" in given
-    try:
-        parsed = make_parser().parse_args(given)
-        if parsed.command != "info":
-            refuse_tight_limit(BYTES_OF_LIBRARIES, "The program with its libraries")
-        if not debug:
-            quieten_third_parties()
-        return _run(parsed)
-    except NotWritten as error:
-        code = ExitCode.BAD_INPUT
-        _report_failure(code, error.faults, as_json, debug, "Not written:")
-    except ProSTError as error:
-        code = ExitCode.STOPPED if isinstance(error, Stopped) else ExitCode.BAD_INPUT
-        _report_failure(code, error.faults, as_json, debug)
-    except KeyboardInterrupt:
-        code = ExitCode.STOPPED
-        _report_failure(code, ["Stopped before there was a result to write."], as_json, debug)
-    except BrokenPipeError:
-        code = ExitCode.DEFECT  # whoever read our output has gone; there is nobody to tell
-    except ModuleNotFoundError as error:
-        code = ExitCode.BAD_INPUT
-        fault = f"The package {error.name} is missing from {sys.executable}: install it there and try again."
-        _report_failure(code, [fault], as_json, debug)
-    except OSError as error:
-        code = ExitCode.BAD_INPUT
-        _report_failure(code, [system_refusal(error)], as_json, debug)
-    except Exception as error:
-        if is_out_of_memory(error):
-            code = ExitCode.BAD_INPUT
-            _report_failure(code, [f"{MEMORY_IS_FULL} ({_in_words(error)})."], as_json, debug)
-            return int(code)
-        code = ExitCode.DEFECT
-        hint = "" if debug else " Run the same command with --debug for the traceback, and please report it."
-        _report_failure(code, [f"This is a defect in prostreg: {_in_words(error)}.{hint}"], as_json, debug)
-    return int(code)
-
-
-def _run(parsed: argparse.Namespace) -> int:
-    if parsed.command == "worker":
-        worker = importlib.import_module("prostreg.worker.server")
-        return int(worker.main(parsed.connect, parsed.listen))
-    with contextlib.redirect_stdout(sys.stderr):
-        outcome: Outcome = _module(parsed).run(parsed)
-    if parsed.json:
-        _print_report({**outcome.report, "exit_code": int(outcome.exit_code)})
-    elif outcome.text:
-        print(outcome.text, flush=True)
-    return int(outcome.exit_code)
-
-
-def _module(parsed: argparse.Namespace) -> ModuleType:
-    if parsed.command != "bench":
-        return importlib.import_module(COMMAND_MODULES[parsed.command])
-    if importlib.util.find_spec("prostreg_bench") is None:
-        raise InputError(
-            "The benchmarks are not part of the Slicer extension. Clone the project and install it from there: "
-            'pip install -e ".[bench]".'
-        )
-    return importlib.import_module(f"prostreg_bench.{parsed.benchmark}")
-
-
-def _report_failure(code: ExitCode, faults: Sequence[str], as_json: bool, debug: bool, headline: str = "") -> None:
-    """Tells why there is no result; where nothing can be told any more, the exit code still does."""
-    if debug:
-        say(traceback.format_exc().rstrip())
-    headline = (
-        headline
-        or {
-            ExitCode.BAD_INPUT: "Cannot start:" if len(faults) == 1 else f"Cannot start, {len(faults)} faults:",
-            ExitCode.STOPPED: "Stopped:",
-            ExitCode.DEFECT: "Error:",
-        }[code]
-    )
-    say("\n".join([headline, *(f"- {fault}" for fault in faults)]))
-    if as_json:
-        with contextlib.suppress(OSError):
-            _print_json({"error": {"kind": code.name.lower(), "faults": list(faults)}, "exit_code": int(code)})
-
-
-def _print_report(report: dict[str, object]) -> None:
-    try:
-        _print_json(report)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        fault = f"The report cannot be printed ({error.strerror}); files that were written are complete."
-        raise InputError(fault) from error
-
-
-def _print_json(content: dict[str, object]) -> None:
-    print(json.dumps(content, allow_nan=False), flush=True)
-
-
-def _leave_broken_streams() -> None:
-    """Forgets what could not be printed: Python tries it again at its end, and would end with a code of its own."""
-    for name in ("stdout", "stderr"):
-        if not _takes_all(getattr(sys, name)):
-            setattr(sys, name, _nowhere())
-
-
-def _takes_all(stream: TextIO) -> bool:
-    try:
-        stream.flush()
-    except OSError:
-        return False
-    return True
-
-
-def _nowhere() -> TextIO:
-    return Path(os.devnull).open("w", encoding="utf-8")
-
-
-def _in_words(error: Exception) -> str:
-    text = " ".join(str(error).split()) or "no message"
-    return f"{type(error).__name__}, {text.rstrip('.')}"
+        code = run_command(given, listener)
+    except KeyboardInterrupt:  # told between the end of the work and the answer to it
+        listener.leave()
+    listener.end_with(code)
+    return code
 
 
 if __name__ == "__main__":

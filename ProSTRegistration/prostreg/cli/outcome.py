@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any
+
+from prostreg.cli.exit_code import ExitCode
 
 ANOTHER_OUT = "Choose another --out."
 """Advice of the command line where a file cannot be written."""
-
-
-class ExitCode(IntEnum):
-    """Exit codes of every command."""
-
-    DONE = 0
-    DEFECT = 1
-    BAD_INPUT = 2
-    NOT_ACCEPTED = 3
-    STOPPED = 4
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from typing import Any
 
 from prostreg.cli.case_words import is_told, told_case, told_content, write_case
 from prostreg.cli.console import progress_display, say, say_notes
+from prostreg.cli.exit_code import ExitCode
 from prostreg.cli.interruption import stop_requests
-from prostreg.cli.outcome import ANOTHER_OUT, ExitCode, Outcome
+from prostreg.cli.outcome import ANOTHER_OUT, Outcome
 from prostreg.errors import FaultList, InputError, NotWritten
 from prostreg.files import output_folder_faults
 from prostreg.geometry.camera_files.reading import CASE_FILE

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from prostreg.cli.console import say, say_notes
+from prostreg.cli.exit_code import ExitCode
 from prostreg.cli.image_output import image_faults
-from prostreg.cli.outcome import ExitCode, Outcome
+from prostreg.cli.outcome import Outcome
 from prostreg.errors import FaultList, InputError
 from prostreg.files import complete_file
 from prostreg.geometry.camera_files.reading import read_camera

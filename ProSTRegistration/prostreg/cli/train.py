@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,8 +14,10 @@ from typing import Any, TypeVar
 import torch
 
 from prostreg.cli.console import duration, say
+from prostreg.cli.exit_code import ExitCode
 from prostreg.cli.interruption import stop_requests
-from prostreg.cli.outcome import ANOTHER_OUT, ExitCode, Outcome
+from prostreg.cli.outcome import ANOTHER_OUT, Outcome
+from prostreg.cli.process_rank import process_rank
 from prostreg.cli.training_progress import TrainingProgress
 from prostreg.errors import FaultList
 from prostreg.files import cache_folder, output_folder_faults
@@ -34,7 +34,6 @@ from prostreg.training.fabric_hardware import (
     fabric_faults,
     launch,
     leave,
-    process_rank,
 )
 from prostreg.training.finished_weights import training_of
 from prostreg.training.patients import (
@@ -122,12 +121,11 @@ def _finished(
 def _help(arguments: argparse.Namespace, plan: _Plan) -> Outcome:
     """A further process: it shares the work in silence, and stops when the first one does."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    with _deaf_to_signals():
-        hardware = launch(plan.device, arguments.devices, plan.config.precision)
-        folder = RunFolder(arguments.out, plan.description)
-        network = plan.network.to(hardware.device)
-        training = TrainingRun(network, plan.config, plan.entries, folder, hardware.execution, lambda line: None)
-        training.go_on(lambda: hardware.any_of(False))
+    hardware = launch(plan.device, arguments.devices, plan.config.precision)
+    folder = RunFolder(arguments.out, plan.description)
+    network = plan.network.to(hardware.device)
+    training = TrainingRun(network, plan.config, plan.entries, folder, hardware.execution, lambda line: None)
+    training.go_on(lambda: hardware.any_of(False))
     return Outcome(ExitCode.DONE)
 
 
@@ -181,14 +179,3 @@ def _network(config: TrainingConfig) -> ProSTNetwork:
     """The network with the fresh weights that belong to the seed."""
     torch.manual_seed(config.seed)
     return make_network(config.network, config.options)
-
-
-@contextmanager
-def _deaf_to_signals() -> Iterator[None]:
-    """Ctrl-C reaches all processes of a terminal; what is to be done about it, the first one decides."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

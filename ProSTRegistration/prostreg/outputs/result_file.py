@@ -17,6 +17,7 @@ from prostreg.errors import NotWritten, system_refusal
 from prostreg.files import output_folder_faults
 from prostreg.registration.result import Result
 from prostreg.scratch import scratch_folder
+from prostreg.undisturbed import undisturbed
 
 RESULT_FILE = "result.json"
 TRANSFORM_FILE = "world_from_volume.tfm"
@@ -105,19 +106,25 @@ def write_together(folder: Path, write_files: Callable[[Path], None]) -> None:
 def _write_and_move(folder: Path, scratch: Path, write_files: Callable[[Path], None]) -> None:
     try:
         write_files(scratch)
-        folder.mkdir(exist_ok=True)
-        new = sorted(scratch.iterdir(), key=lambda file: file.name == RESULT_FILE)
-        in_the_way = [folder / file.name for file in new if (folder / file.name).is_dir()]
-        if in_the_way:
-            raise NotWritten(f"The results cannot be written: {in_the_way[0]} is a folder. Remove or rename it.")
-        stale = _stale(folder, {file.name for file in new})
-        (folder / RESULT_FILE).unlink(missing_ok=True)
-        for file in stale:
-            file.unlink()
-        for file in new:
-            file.replace(folder / file.name)
+        with undisturbed():
+            _move(scratch, folder)
     except OSError as error:
         raise NotWritten(f"The results cannot be written into {folder}. {system_refusal(error)}") from error
+
+
+def _move(scratch: Path, folder: Path) -> None:
+    """Moves all files of a folder into another in place of those of an earlier result."""
+    folder.mkdir(exist_ok=True)
+    new = sorted(scratch.iterdir(), key=lambda file: file.name == RESULT_FILE)
+    in_the_way = [folder / file.name for file in new if (folder / file.name).is_dir()]
+    if in_the_way:
+        raise NotWritten(f"The results cannot be written: {in_the_way[0]} is a folder. Remove or rename it.")
+    stale = _stale(folder, {file.name for file in new})
+    (folder / RESULT_FILE).unlink(missing_ok=True)
+    for file in stale:
+        file.unlink()
+    for file in new:
+        file.replace(folder / file.name)
 
 
 def result_folder_faults(folder: Path, advice: str) -> list[str]:

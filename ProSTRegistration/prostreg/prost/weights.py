@@ -26,6 +26,7 @@ from prostreg.prost.network import ProSTNetwork
 from prostreg.prost.networks import NETWORKS, NetworkMaker, make_network
 from prostreg.prost.safetensors_header import read_metadata
 from prostreg.scratch import scratch_folder
+from prostreg.undisturbed import undisturbed
 
 SUFFIX = ".safetensors"
 METADATA_KEY = "prostreg"
@@ -268,8 +269,9 @@ def _write_both(path: Path, content: bytes, text: str) -> None:
             unfinished = folder / path.name
             for file, data in ((unfinished, content), (card_path(unfinished), text.encode())):
                 _write_to_disk(file, data)
-            unfinished.replace(path)
-            card_path(unfinished).replace(card_path(path))
+            with undisturbed():
+                unfinished.replace(path)
+                card_path(unfinished).replace(card_path(path))
     except OSError as error:
         raise WeightsError(
             f"The weights {path} cannot be saved ({error.strerror or error}): choose another folder, or make room."

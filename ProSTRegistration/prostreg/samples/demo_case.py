@@ -12,6 +12,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
+from prostreg.files import complete_file
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_values import carm_to_values
 from prostreg.geometry.frames import Matrix, ras_from_lps, transform_points
@@ -124,7 +125,8 @@ def _write_case(folder: Path, scene: _Scene, seed: int) -> Path:
         "truth": {"world_from_volume": truth.tolist(), "landmarks": scene.landmarks_mm.tolist()},
     }
     path = folder / "case.json"
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    with complete_file(path) as unfinished:
+        unfinished.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return path
 
 

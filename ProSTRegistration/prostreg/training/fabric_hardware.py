@@ -50,11 +50,6 @@ def fabric_faults() -> list[str]:
     return [f"Training needs Lightning Fabric: install it with pip install 'prostreg[{EXTRA}]'."]
 
 
-def process_rank() -> int:
-    """Of this process among those that Fabric or torchrun started; 0 is the one that people talk to."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")))
-
-
 def chosen_device(name: str, processes: int | None) -> str:
     """``cpu`` or ``cuda`` for the device that was asked for.
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from prostreg.files import complete_file
 from prostreg.geometry.chart import PARAMETERS
 from prostreg.outputs.figure_style import DPI
 from prostreg.prost.card import Card, Training, card_path
@@ -46,10 +47,12 @@ def write_report(
     around = convexity(run.network, config.scene.spread, patients, banks)
     weights = folder.path / f"{config.network}{SUFFIX}"
     card = save_finished_weights(weights, run.network, config, entries, training, run.validation, _shares(around))
-    (folder.path / CONVEXITY_FILE).write_text(json.dumps(around.to_dict(), indent=1) + "\n", encoding="utf-8")
+    with complete_file(folder.path / CONVEXITY_FILE) as unfinished:
+        unfinished.write_text(json.dumps(around.to_dict(), indent=1) + "\n", encoding="utf-8")
     curves = draw_curves(folder.rows(TRAINING_CURVE), folder.rows(VALIDATION_CURVE), card.title)
-    curves.savefig(folder.path / CURVES_FIGURE, dpi=DPI)
-    draw_convexity(around, card.title).savefig(folder.path / CONVEXITY_FIGURE, dpi=DPI)
+    for name, figure in ((CURVES_FIGURE, curves), (CONVEXITY_FIGURE, draw_convexity(around, card.title))):
+        with complete_file(folder.path / name) as unfinished:
+            figure.savefig(unfinished, dpi=DPI)
     return card, [weights.name, card_path(weights).name, CURVES_FIGURE, CONVEXITY_FIGURE, CONVEXITY_FILE]
 
 

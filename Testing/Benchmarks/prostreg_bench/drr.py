@@ -16,7 +16,8 @@ import numpy as np
 
 from prostreg.cli import info
 from prostreg.cli.console import say
-from prostreg.cli.outcome import ExitCode, Outcome
+from prostreg.cli.exit_code import ExitCode
+from prostreg.cli.outcome import Outcome
 from prostreg.errors import InputError
 from prostreg.files import output_folder_faults
 from prostreg_bench.agreement import Agreement, Judge

@@ -18,6 +18,7 @@ from prostreg.evaluation.report.error_figure import draw_expected_errors
 from prostreg.evaluation.report.statistics import Share, shares_in_bins
 from prostreg.evaluation.report.summary import is_success
 from prostreg.evaluation.rows import Row
+from prostreg.files import complete_file
 from prostreg.outputs.figure_style import DPI, EDGE, INK, MethodStyle, method_style, new_figure, polish_axes
 
 CASES_PER_BIN = 10
@@ -40,7 +41,8 @@ def write_figures(folder: Path, protocol: Protocol, methods: Sequence[str], rows
         if figure is None:
             (folder / name).unlink(missing_ok=True)
             continue
-        figure.savefig(folder / name, dpi=DPI)
+        with complete_file(folder / name) as unfinished:
+            figure.savefig(unfinished, dpi=DPI)
         written.append(name)
     return written
 

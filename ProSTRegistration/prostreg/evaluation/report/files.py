@@ -10,6 +10,7 @@ from prostreg.evaluation.report.summary import summarise
 from prostreg.evaluation.report.table import table_text
 from prostreg.evaluation.rows import Row
 from prostreg.evaluation.sources.case_source import CaseSource
+from prostreg.files import complete_file
 
 TABLE_FILE = "table.md"
 
@@ -30,7 +31,8 @@ def write_report(
         source: to draw the worst cases from; None leaves them out.
     """
     summaries = [summarise(rows, method, protocol.success_mm) for method in methods]
-    (folder / TABLE_FILE).write_text(table_text(protocol, summaries, rows, planned), encoding="utf-8")
+    with complete_file(folder / TABLE_FILE) as unfinished:
+        unfinished.write_text(table_text(protocol, summaries, rows, planned), encoding="utf-8")
     files = [TABLE_FILE]
     if rows:
         from prostreg.evaluation.report.figures import write_figures

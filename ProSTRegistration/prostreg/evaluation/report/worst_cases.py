@@ -14,6 +14,7 @@ from prostreg.evaluation.protocol import Protocol
 from prostreg.evaluation.report.cases_to_look_at import DANGEROUS, MISSED, Notable, notable_rows
 from prostreg.evaluation.rows import Row
 from prostreg.evaluation.sources.case_source import CaseSource
+from prostreg.files import complete_file
 from prostreg.geometry.frames import Matrix
 from prostreg.images.attenuation import moving_volume
 from prostreg.outputs.bone_lines import bone_lines
@@ -60,7 +61,8 @@ def write_worst_cases(folder: Path, protocol: Protocol, rows: Sequence[Row], sou
         (folder / WORST_FILE).unlink(missing_ok=True)
         return []
     sheet = _sheet(f"{protocol.name}: the results to look at", cards)
-    sheet.quantize(PALETTE_COLOURS).save(folder / WORST_FILE, optimize=True)
+    with complete_file(folder / WORST_FILE) as unfinished:
+        sheet.quantize(PALETTE_COLOURS).save(unfinished, optimize=True)
     return [WORST_FILE]
 
 
