@@ -194,7 +194,7 @@ def test_no_camera_and_no_tags(folder: Path) -> None:
         ({"anatomy": [25]}, '"anatomy" must be an object'),
         ({"anatomy": {"labels": "labels.nrrd", "values": []}}, '"values"'),
         ({"anatomy": {"labels": "labels.nrrd", "values": [25.5]}}, '"values"'),
-        ({"anatomy": {"labels": "labels.nrrd", "values": [3]}}, "The labels contain 0, 25, 77"),
+        ({"anatomy": {"labels": "labels.nrrd", "values": [3]}}, "The labels contain 25, 77"),
         ({"views": []}, '"views" of the case is []: give a list of one or more'),
         ({"views": ["x.tif"]}, "View 1 must be an object, {...}"),
         ({"initial": START}, '"initial" must be an object'),

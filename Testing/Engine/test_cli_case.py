@@ -37,6 +37,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         sitk.WriteImage(image, name)
     sitk.WriteImage(sitk.GetImageFromArray(rng.integers(0, 4000, (60, 80)).astype(np.uint16)), "hip left.tif")
     np.savetxt("pose.txt", POSE)
+    Path("folder").mkdir()
     Path("camera.json").write_text(json.dumps({"K": [[900, 0, 40], [0, 900, 30], [0, 0, 1]], "size": [80, 60]}))
 
 
@@ -101,8 +102,14 @@ def test_labels_start_side_and_name_are_kept_also_where_the_file_is_moved(tmp_pa
         ([*TOLD], ["Here that is --sdd MM with --pixel-mm MM, --preset NAME, or --camera FILE"]),
         ([*TOLD, "--sdd", "1000"], ["one is missing: give --pixel-mm MM"]),
         ([*TOLD, "--pixel-mm", "0.3"], ["one is missing: give --sdd MM"]),
-        ([*TOLD, "--preset", "inch"], ["9 inch intensifier, 1024 px or Mobile C-arm, 12 inch"]),
-        ([*TOLD, "--preset", "Siemens"], ['There is no --preset "Siemens"']),
+        ([*TOLD, "--preset", "inch"], ['9 inch intensifier, 1024 px" or "Mobile C-arm, 12 inch']),
+        (
+            [*TOLD, "--preset", "Siemens"],
+            ['no --preset "Siemens": give a part of "Mobile C-arm, 9 inch intensifier, 1024 px", "'],
+        ),
+        ([*TOLD, "--labels", "labels.nii.gz"], ["the values of the bone in it. The labels contain 25, 77."]),
+        ([*TOLD, "--labels", "no.nii.gz"], ["no.nii.gz does not exist", "the values of the bone in it."]),
+        (["--ct", "ct.nii.gz", "--xray", "folder"], ["folder is a folder: give the file in it"]),
         ([*TOLD, "--preset", "9 inch", "--sdd", "1000"], ["give one of the three"]),
         ([*TOLD, "--camera", "camera.json", "camera.json"], ["There are 1 X-rays and 2 cameras"]),
         ([*TOLD, "--values", "25", "--initial", "no.tfm"], ["--labels and --values belong together", "no.tfm"]),

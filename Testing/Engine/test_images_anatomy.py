@@ -62,7 +62,7 @@ def test_labels_in_an_oblique_left_handed_grid_land_where_they_lie() -> None:
 def test_no_such_value_lists_those_present() -> None:
     where = grid((1, 1, 1), (0, 0, 0))
     values = np.array([0, 3, 12, 12, 3, 0, 0, 25], np.int32).reshape(2, 2, 2)
-    with pytest.raises(InputError, match=r"\(7, 8\).*contain 0, 3, 12, 25"):
+    with pytest.raises(InputError, match=r"\(7, 8\).*contain 3, 12, 25"):
         anatomy_from_labels(ct_in((2, 2, 2), where), label_volume(values, where), [7, 8])
 
 

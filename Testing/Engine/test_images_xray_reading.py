@@ -129,7 +129,7 @@ def test_cut_short(tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str])
 def test_missing_and_folder(tmp_path: Path) -> None:
     assert "does not exist" in only_fault(tmp_path / "none.tif")
     (tmp_path / "x.tif").mkdir()
-    assert "no file" in only_fault(tmp_path / "x.tif")
+    assert "is a folder: give the file in it" in only_fault(tmp_path / "x.tif")
 
 
 def test_no_warning_of_a_library_is_shown(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_accuracy import CALIBRATED, GUESSED
 from prostreg.geometry.carm_devices import PRESETS
 from prostreg.geometry.carm_values import carm_to_values
+from prostreg.images.anatomy import contained_values
 from prostreg.images.frames import Frames
+from prostreg.images.reading import read_labels
 from prostreg.images.xray_reading import read_xray_image
-from prostreg.json_fields import likely_meant
 from prostreg.outputs.result_file import plain
 from prostreg.outputs.transform_file import read_pose
 from prostreg.registration.case import Case
@@ -46,7 +47,8 @@ def told_content(arguments: argparse.Namespace) -> dict[str, Any]:
     named = [path for path in (arguments.ct, *arguments.xray, arguments.labels) if path is not None]
     faults.extend(f"{path} does not exist: check the path." for path in named if not path.exists())
     if (arguments.labels is None) != (not arguments.values):
-        faults.add("--labels and --values belong together: the label map, and the values of the bone in it.")
+        together = "--labels and --values belong together: the label map, and the values of the bone in it."
+        faults.add(together + _values_to_choose(arguments.labels))
     if len(arguments.frame) not in (0, 1, len(arguments.xray)):
         faults.add(
             f"There are {len(arguments.xray)} X-rays and {len(arguments.frame)} frames: give one --frame, or one"
@@ -87,6 +89,14 @@ def told_case(content: dict[str, Any]) -> Case:
         raise InputError(
             [f"{fault} Here that is {ways}." if 'no "camera"' in fault else fault for fault in error.faults]
         ) from error
+
+
+def _values_to_choose(labels: Path | None) -> str:
+    """The end of a sentence on values that nobody gave: those that there are, where the labels can be read."""
+    try:
+        return "" if labels is None else f" {contained_values(read_labels(labels))}."
+    except InputError:
+        return ""
 
 
 def _found(path: Path) -> str:
@@ -167,5 +177,10 @@ def _preset(words: str) -> str:
     if len(matching) == 1 or words in matching:
         return words if words in matching else matching[0]
     if matching:
-        raise InputError(f'--preset "{words}" may be {" or ".join(matching)}: give more of the name.')
-    raise InputError(f'There is no --preset "{words}": {likely_meant(words, PRESETS)}')
+        raise InputError(f'--preset "{words}" may be {_quoted(matching, " or ")}: give more of the name.')
+    raise InputError(f'There is no --preset "{words}": give a part of {_quoted(PRESETS, ", ")}.')
+
+
+def _quoted(names: Iterable[str], between: str) -> str:
+    """Names that have commas in them."""
+    return between.join(f'"{name}"' for name in names)

@@ -84,9 +84,14 @@ def chosen_voxels(labels: Volume, values: Sequence[int]) -> NDArray[np.bool_]:
     if not chosen.any():
         raise InputError(
             f"No voxel of the labels has a value of the anatomy ({_listed(values)}). "
-            f"The labels contain {_listed(np.unique(labels.values))}: choose from these."
+            f"{contained_values(labels)}: choose from these."
         )
     return chosen
+
+
+def contained_values(labels: Volume) -> str:
+    """The beginning of a sentence that lists the values of a label map, without the 0 of what is no part."""
+    return f"The labels contain {_listed(np.unique(labels.values[labels.values != 0])) or 'nothing but 0'}"
 
 
 def anatomy_by_threshold(ct: Volume, threshold_hu: float = BONE_THRESHOLD_HU) -> NDArray[np.bool_]:

@@ -97,6 +97,8 @@ def pixel_faults(pixels: NDArray[np.float32], name: str) -> list[str]:
 
 
 def _stored_image(path: Path, what: str, wanted: Frames | None = None) -> XRayImage:
+    if path.is_dir():
+        raise InputError(f"{what} {path} is a folder: give the file in it that shows the view.")
     if not path.is_file():
         raise InputError(f"{what} {path} does not exist or is no file: check the path.")
     if is_dicom(path):
