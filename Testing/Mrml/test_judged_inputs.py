@@ -87,6 +87,10 @@ def test_each_part_tells_its_own_change(scene, nodes, addVolume):
     assert before.differences(now()) == []
     scene.placeFluoroscopy(xray, CArm.from_sdd(1001.0, (1.0, 1.0), (24, 20)))
     assert before.differences(now()) == ["carms"]
+    assert now() == inputs(ct, xray, AnatomyChoice(segmentation)), "what a digester remembers is what another one finds"
+    before = now(anatomy=labelNode)
+    labelNode.SetOrigin(1.0, 0.0, 0.0)
+    assert before.differences(now(anatomy=labelNode)) == ["anatomy"]
 
 
 def test_a_painted_segment_and_a_moved_segmentation_are_other_inputs(scene, nodes):

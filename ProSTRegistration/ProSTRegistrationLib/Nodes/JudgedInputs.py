@@ -98,8 +98,10 @@ class InputDigester:
     def _anatomy(self, ctNode: vtkMRMLScalarVolumeNode, anatomy: AnatomyChoice) -> list[object]:
         if anatomy.node is None:
             return [anatomy.thresholdHu]
-        place = roundedRows(ctFromNode(ctNode, anatomy.node))
-        return [self._content(anatomy.node), anatomy.segmentIds, anatomy.labelValues, place]
+        place = ctFromNode(ctNode, anatomy.node)
+        if anatomy.node.IsA("vtkMRMLVolumeNode"):
+            place = place @ ijkToRas(anatomy.node)
+        return [self._content(anatomy.node), anatomy.segmentIds, anatomy.labelValues, roundedRows(place)]
 
     def _image(self, node: vtkMRMLScalarVolumeNode) -> list[object]:
         told = [node.GetAttribute(name) for name in (FRAME_ATTRIBUTE, SHUTTER_ATTRIBUTE)]
@@ -125,7 +127,8 @@ def _contentDigest(node: vtkMRMLNode) -> str:
         return _digest([[(*segment[:2], places.get(segment[2])) for segment in segments], list(map(_drawn, images))])
     image = node.GetImageData()
     scalars = image.GetPointData().GetScalars() if image is not None else None
-    return _digest(["" if scalars is None else _valuesDigest(vtk_to_numpy(scalars)), roundedRows(ijkToRas(node))])
+    # Where it lies is no content: that of an X-ray changes with its C-arm.
+    return "" if scalars is None else _valuesDigest(vtk_to_numpy(scalars))
 
 
 def _drawn(image: vtk.vtkImageData) -> object:
