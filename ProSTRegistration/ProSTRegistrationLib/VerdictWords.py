@@ -92,7 +92,7 @@ def accuracyWord(accuracy: str) -> str:
 def attemptHeadings() -> list[str]:
     """Headings of the table of attempts."""
     return [
-        _("#"), _("Verdict"), _("Decision"), _("Likely"), _("Error, mm"), _("C-arm"), _("Start"), _("Method"),
+        _("#"), _("Verdict"), _("Decision"), _("Likely"), _("Error, mm"), _("Start"), _("Method"), _("C-arm"),
         _("Time"),
     ]  # fmt: skip
 
@@ -114,9 +114,9 @@ def attemptCells(row: dict[str, str], isOutdated: bool = False) -> list[str]:
         _decisionWord(row["Decision"]),
         percent(probability / 100) if isPlace and probability is not None else "",
         _(" / ").join(errors) if isPlace and all(errors) else "",
-        accuracyWord(row["C-arm"]),
         row["Start"],
-        f"{row['Method']}, {row['Quality']}",
+        f"{row['Method'].replace('+', ' + ')}, {row['Quality']}",
+        accuracyWord(row["C-arm"]),
         "" if seconds is None else _("{count} s").format(count=round(seconds)),
     ]
 

@@ -1,75 +1,12 @@
-"""The panel on everybody's desktop: dark or light, narrow, by keyboard alone."""
+"""The panel on everybody's desktop: narrow, by keyboard alone."""
 
 import itertools
 
-import pytest
-from PySide6 import QtCore, QtGui, QtWidgets
+from PySide6 import QtCore, QtWidgets
 
-LEAST_CONTRAST = 4.5
-"""WCAG 2.1, level AA, for text of usual size."""
+from ProSTRegistrationLib.Nodes.Attempts import addAttempt
 
 NARROW_PX = 350
-LIGHT, DARK = ("#efefef", "#000000"), ("#353535", "#ffffff")
-
-
-def luminance(color):
-    def linear(value):
-        return value / 12.92 if value <= 0.03928 else ((value + 0.055) / 1.055) ** 2.4
-
-    red, green, blue = (linear(part / 255) for part in (color.red(), color.green(), color.blue()))
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(first, second):
-    dark, light = sorted(luminance(QtGui.QColor(color)) for color in (first, second))
-    return (light + 0.05) / (dark + 0.05)
-
-
-@pytest.fixture(params=[LIGHT, DARK], ids=["light", "dark"])
-def desktop(request, facade):
-    """Colours (window, text) of a desktop, while it has them."""
-    application = QtWidgets.QApplication.instance()
-    before = application.palette()
-    palette = QtGui.QPalette(QtGui.QColor(request.param[0]))
-    for role in (QtGui.QPalette.Window, QtGui.QPalette.Button):
-        palette.setColor(role, QtGui.QColor(request.param[0]))
-    for role in (QtGui.QPalette.WindowText, QtGui.QPalette.ButtonText, QtGui.QPalette.Text):
-        palette.setColor(role, QtGui.QColor(request.param[1]))
-    application.setPalette(palette)
-    yield request.param
-    application.setPalette(before)
-
-
-def test_status_lines_can_be_read_in_every_state(desktop, panelWidget):
-    from ProSTRegistrationLib.Panel import Messages
-
-    label, window = panelWidget.ui.carmStatusLabel, desktop[0]
-    for style in (Messages.MISSING_STYLE, Messages.FAULT_STYLE):
-        Messages.showStatus(label, "words", style)
-        ink = label.styleSheet.removeprefix("color: ").removesuffix(";")
-        assert contrast(ink, window) >= LEAST_CONTRAST, (ink, window)
-        label.setAttribute(QtCore.Qt.WA_UnderMouse, True)
-        label.ensurePolished()
-        assert contrast(label.palette.color(QtGui.QPalette.WindowText), window) >= LEAST_CONTRAST
-    Messages.showStatus(label, "words", Messages.PLAIN_STYLE)
-    assert label.styleSheet == ""
-
-
-def test_verdicts_can_be_read_and_colour_is_never_the_only_sign(facade):
-    from ProSTRegistrationLib import VerdictWords
-
-    bars = [*VerdictWords.VERDICTS.values(), VerdictWords.OUTDATED_COLORS]
-    assert [bar for bar in bars if contrast(*bar) < LEAST_CONTRAST] == []
-    assert len({VerdictWords.verdictWord(status) for status in VerdictWords.VERDICTS}) == len(VerdictWords.VERDICTS)
-
-
-def test_the_highlighted_button_can_be_read_while_hovering_too(facade):
-    from ProSTRegistrationLib.Panel import NextThing
-
-    inks = [part.split(";")[0].strip() for part in NextThing.STYLE.split("color:")[1:]]
-    pairs = list(zip(inks[::2], inks[1::2], strict=True))
-    assert len(pairs) == 2
-    assert [pair for pair in pairs if contrast(*pair) < LEAST_CONTRAST] == []
 
 
 def cutOff(area):
@@ -96,6 +33,42 @@ def test_nothing_is_cut_in_a_narrow_panel(driver, facade, patient):
     panel.headings.fold(3)
     driver.pump(0.2)
     assert cutOff(area) == {}
+    words = f"/clinic/patients/{'a_folder_of_a_long_name_' * 3}/attempts.csv cannot be written."
+    panel.check.sayFault(words)
+    panel.register.say(words)
+    panel.register._showInstallation(words.replace("_", ""))
+    driver.pump(0.2)
+    assert cutOff(area) == {}, "by a path in a message"
+    label = panel.ui.checkStatusLabel
+    needed = label.fontMetrics().boundingRect(label.rect, QtCore.Qt.TextWordWrap, label.text)
+    assert needed.width() <= label.width
+
+
+def test_the_table_of_attempts_can_be_read_in_a_narrow_panel(driver, facade, patient):
+    panel, ct, _ = patient
+    table, area = panel.ui.attemptsTable, facade.mainWindow.panel()
+    pose = panel.scene.ct(ct)[1]
+    result = {"status": "uncertain", "confidence": 0.999, "seconds": 237.0, "world_from_volume": pose}
+    errors = {"across_mm": 0.7, "along_mm": 13.2, "rotation_deg": (0.1, 0.2, 0.3)}
+    inputs = panel.situation().judged.text()
+    addAttempt(
+        panel.scene, ct, {**result, "expected_error": errors}, "right posterior oblique", "prost+cmaes", "thorough",
+        pose, carm="dicom", inputs=inputs,
+    )  # fmt: skip
+    area.setMinimumWidth(NARROW_PX)
+    area.setMaximumWidth(NARROW_PX)
+    panel.refresh()
+    driver.pump(0.2)
+    assert table.horizontalHeader().length() <= table.viewport().width
+    for column in range(table.columnCount):
+        shown, text = table.visualItemRect(table.item(0, column)), table.item(0, column).text()
+        needed = table.fontMetrics().boundingRect(shown, QtCore.Qt.TextWordWrap, text)
+        assert needed.width() <= shown.width(), text
+        assert needed.height() <= shown.height(), text
+    told = " ".join(table.item(0, column).text() for column in range(table.columnCount)).split()
+    for word in ("Uncertain", ">", "99", "0.7", "13", "oblique,", "cmaes,", "thorough", "DICOM", "237"):
+        assert word in told
+    assert table.height < 2.5 * table.rowHeight(0), "one attempt has no empty room below"
 
 
 def test_a_newcomer_sees_first_what_can_be_tried_without_data(panelWidget):

@@ -117,6 +117,30 @@ def test_an_accepted_pose_says_where_it_is_and_a_rejected_one_what_is_shown(driv
     assert "Trusted" in ui.verdictLabel.text
 
 
+def test_accept_and_reject_are_live_only_while_there_is_something_to_keep_or_to_take_back(driver, registered):
+    panel, ct, _ = registered
+    ui = panel.ui
+
+    def live():
+        return [button.text for button in (ui.acceptButton, ui.rejectButton, ui.redoButton) if button.enabled]
+
+    assert live() == ["Accept", "Reject", "Again"]
+    driver.click(ui.acceptButton)
+    assert live() == ["Reject", "Again"], "it is kept already"
+    driver.click(ui.rejectButton)
+    assert live() == ["Show this pose", "Again"], "it is taken back already"
+    driver.click(ui.flipCheckBox)
+    assert live() == ["Again"], "it is about another image"
+    driver.click(ui.flipCheckBox)
+    table = panel.scene.findOwned(ct, "attempts")
+    for column, text in (("Status", "failed"), ("Decision", "none")):
+        table.SetCellText(0, COLUMNS.index(column), text)
+    panel.refresh()
+    assert live() == ["Show this pose", "Again"], "a failure has not moved the CT"
+    driver.click(ui.acceptButton)
+    assert live() == ["Accept", "Reject", "Again"]
+
+
 def test_what_to_try_next_goes_there(driver, facade, registered):
     panel, ct, _ = registered
     ui = panel.ui

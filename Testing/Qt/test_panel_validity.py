@@ -154,7 +154,7 @@ def test_the_table_greys_what_judged_other_images_and_compares_methods(driver, r
     assert "Trusted" in panel.ui.verdictLabel.text
     voxel(xray)(panel)
     driver.pump(0.05)
-    assert [panel.ui.attemptsTable.item(0, column).text() for column in (1, 2, 3)] == ["Not judged", "", ""]
+    assert [panel.ui.attemptsTable.item(0, column).text() for column in (1, 2)] == ["Not judged", ""]
 
 
 def test_a_pose_that_was_not_accepted_is_shown_first_and_then_asked_about(driver, facade, registered):

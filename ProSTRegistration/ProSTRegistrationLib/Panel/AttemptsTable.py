@@ -13,6 +13,9 @@ from ProSTRegistrationLib.Situation import Situation
 from ProSTRegistrationLib.Validity import isRowOutdated
 from ProSTRegistrationLib.VerdictWords import attemptCells, attemptHeadings
 
+WIDE_COLUMN = 3
+"""How an attempt came about, whose words are the longest: it takes the room that is left, and breaks its lines."""
+
 
 class AttemptsTable:
     """The table of attempts: rows, the current one selected.
@@ -24,14 +27,16 @@ class AttemptsTable:
 
     def __init__(self, table: Any, onClicked: Callable[[int], object]) -> None:
         self._table = table
-        headings = attemptHeadings()
+        headings = _stacked(attemptHeadings())
         table.setColumnCount(len(headings))
         table.setHorizontalHeaderLabels(headings)
         table.horizontalHeader().toolTip = _(
             "Error: expected, across / along the beam. Point at a row to see all of it"
         )
+        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        table.horizontalHeader().setSectionResizeMode(WIDE_COLUMN, qt.QHeaderView.Stretch)
+        table.verticalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         table.verticalHeader().setVisible(False)
-        table.horizontalHeader().setStretchLastSection(True)
         table.connect("cellClicked(int,int)", lambda row, column: onClicked(row))
 
     def fill(self, known: list[dict[str, str]], current: int | None, situation: Situation) -> None:
@@ -41,7 +46,7 @@ class AttemptsTable:
         for row, cells in enumerate(known):
             texts = attemptCells(cells, isRowOutdated(cells, situation))
             whole = "\n".join(f"{name}: {text}" for name, text in zip(attemptHeadings(), texts, strict=True) if text)
-            for column, text in enumerate(texts):
+            for column, text in enumerate(_stacked(texts)):
                 item = table.item(row, column)
                 if item is None or (item.text(), item.toolTip()) != (text, whole):
                     item = qt.QTableWidgetItem(text)
@@ -49,5 +54,11 @@ class AttemptsTable:
                     table.setItem(row, column, item)
             if int(cells["Attempt"]) == current:
                 table.selectRow(row)
-        table.resizeColumnsToContents()
         setVisible(table, bool(known))
+
+
+def _stacked(texts: list[str]) -> list[str]:
+    """The texts of an attempt in four columns of two lines, for which a narrow panel has room."""
+    number, verdict, decision, likely, error, start, method, carm, seconds = texts
+    came = [", ".join(filter(None, words)) for words in ((start, method), (seconds, carm))]
+    return [number, *("\n".join(filter(None, lines)) for lines in ((verdict, decision), (likely, error), came))]

@@ -8,7 +8,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ProSTRegistrationLib.Nodes.Attempts import decide
-from ProSTRegistrationLib.Panel.Messages import setVisible
+from ProSTRegistrationLib.Panel.Messages import PLAIN_STYLE, setVisible, showStatus
 from ProSTRegistrationLib.Panel.NextThing import NextSteps, NextThing
 from ProSTRegistrationLib.Validity import validityOf
 from ProSTRegistrationLib.VerdictWords import detailsText, questionBeforeKeeping, verdictText
@@ -46,13 +46,15 @@ class DecisionGroup:
         validity = validityOf(shown, situation)
         isFree = shown is not None and not situation.isBusy
         canBeShown = validity.isOfTheseInputs and not validity.isOnScreen
-        for button in (ui.acceptButton, ui.rejectButton, ui.redoButton):
-            setVisible(button, shown is not None)
-            button.enabled = isFree
-        ui.redoButton.enabled = isFree and not self._panel.carm.isDraft
-        ui.acceptButton.enabled = isFree and validity.isOfTheseInputs
-        ui.acceptButton.text = _("Show this pose") if canBeShown else _("Accept")
         isKept = shown is not None and shown["decision"] == "accepted" and validity.isOnScreen and validity.isValid
+        for button, isOfUse in (
+            (ui.acceptButton, validity.isOfTheseInputs and not isKept),
+            (ui.rejectButton, validity.isOfTheseInputs and validity.isOnScreen),
+            (ui.redoButton, not self._panel.carm.isDraft),
+        ):
+            setVisible(button, shown is not None)
+            button.enabled = isFree and isOfUse
+        ui.acceptButton.text = _("Show this pose") if canBeShown else _("Accept")
         # While the next search runs, the last result is none to go on from.
         isCurrent = validity.isValid and not situation.isBusy
         for label, text in (
@@ -60,8 +62,7 @@ class DecisionGroup:
             (ui.detailsLabel, detailsText(shown, validity)),
             (ui.keptLabel, self._keptText(situation) if isKept else ""),
         ):
-            label.text = text
-            setVisible(label, bool(text))
+            showStatus(label, text, PLAIN_STYLE)
         setVisible(ui.saveButton, isKept)
         isDraft, isMissed = self._panel.carm.isDraft, self._panel.start.isMissed
         self._nextThing.show(nextThing(situation, isDraft, isMissed, shown, validity))

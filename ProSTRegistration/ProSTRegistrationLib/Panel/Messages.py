@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import qt
@@ -14,6 +15,10 @@ FAULT_STYLE: Style = ("#b3261e", "#ff8a80")
 PLAIN_STYLE: Style = ()
 """Inks on light and on dark desktops; none is the desktop's own."""
 
+BREAKABLE = re.compile(r"(?<=[_.-])(?=\w)")
+"""Where long names have no room on one line, Qt breaks them at slashes by itself."""
+
+LONGEST_WORD = 30
 WANTED_PROPERTY = "ProSTRegistration.isVisible"
 
 
@@ -21,6 +26,7 @@ def showStatus(label: Any, text: str, style: Style = MISSING_STYLE) -> None:
     """Shows a text in a status line, which takes no room without one."""
     isDark = slicer.app.palette().color(qt.QPalette.Window).lightness() < 128
     css = f"color: {style[isDark]};" if style else ""
+    text = " ".join(BREAKABLE.sub("\u200b", word) if len(word) > LONGEST_WORD else word for word in text.split(" "))
     if label.text != text:
         label.text = text
     if label.styleSheet != css:
