@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -214,3 +216,29 @@ def test_a_picture_shows_what_is_taken_of_each_x_ray(capsys: pytest.CaptureFixtu
     with Image.open(told["picture"]) as picture:
         assert picture.width > 2 * picture.height * 0.8  # both polarities
     assert Path(told["picture"]) == Path("case/readings.png")
+
+
+def test_the_next_command_is_told_as_a_shell_here_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a virtual environment that is not activated, the name alone is not found."""
+    program = tmp_path / "bin" / "prostreg"
+    program.parent.mkdir()
+    program.write_text("")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "argv", [str(program)])
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    written("--preset", "9 inch")
+    assert f"Register it with: {program} register" in capsys.readouterr().out
+    monkeypatch.setattr("shutil.which", lambda name: str(program))
+    written("--preset", "9 inch")
+    assert "Register it with: prostreg register" in capsys.readouterr().out
+
+
+def test_the_next_command_holds_a_path_with_a_space(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["case", *TOLD, "--preset", "9 inch", "--out", "left hip"]) == 0
+    told = capsys.readouterr().out.partition("Register it with: ")[2].strip()
+    if sys.platform == "win32":
+        assert '"left hip' in told
+    else:
+        assert shlex.split(told)[1:] == ["register", "left hip/case.json", "--out", "DIR"]

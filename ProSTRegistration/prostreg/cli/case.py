@@ -9,6 +9,7 @@ from dataclasses import asdict
 from prostreg.cli.case_words import told_case, told_content, write_case
 from prostreg.cli.exit_code import ExitCode
 from prostreg.cli.outcome import ANOTHER_OUT, Outcome
+from prostreg.cli.typed import typed
 from prostreg.errors import FaultList
 from prostreg.files import complete_file, output_folder_faults
 from prostreg.geometry.camera_files.reading import CASE_FILE
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
         *case.notes,
         f"{picture} shows what is taken of each X-ray: its polarity, what is left out, and metal.",
         str(path),
-        f"Register it with: prostreg register {path} --out DIR",
+        f"Register it with: {typed('register', path, '--out', 'DIR')}",
     ]
     return Outcome(ExitCode.DONE, {"case": str(path), "picture": str(picture), "carms": told}, "\n".join(lines))
 

@@ -15,6 +15,7 @@ from prostreg.cli.console import say
 from prostreg.cli.interruption import stop_requests
 from prostreg.cli.outcome import ANOTHER_OUT, Outcome
 from prostreg.cli.register import exit_code_of, register_and_write, summary
+from prostreg.cli.typed import typed
 from prostreg.errors import InputError
 from prostreg.files import output_folder_faults
 from prostreg.outputs.result_file import OVERLAY_FILE, result_to_dict
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
         result = register_and_write(case, RegistrationConfig(seed=arguments.seed), out / case.name, is_cancelled)
     scene = _write_scene(out, case_file, case.name)
     say(f"Done in {time.perf_counter() - started:.0f} s: {summary(result)}")
-    say(f"Look at {out / case.name / OVERLAY_FILE}; repeat it with: prostreg register {case_file} --out {out}")
+    say(f"Look at {out / case.name / OVERLAY_FILE}; repeat it with: {typed('register', case_file, '--out', out)}")
     report = {
         "result": result_to_dict(result),
         "case": str(case_file),

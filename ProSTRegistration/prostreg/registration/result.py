@@ -134,6 +134,20 @@ class Result:
     """The outcome of a registration; fields as in result.json.
 
     Attributes:
+        name: of the case.
+        status: the verdict: "accepted", "uncertain" or "failed".
+        confidence: probability that the mTRE is below 10 mm, 0 to 1.
+        world_from_volume: the pose, rigid (4, 4): from the CT's RAS to the C-arms' world, mm.
+        camera_from_volume: the same for each view, into its camera's frame.
+        stages: what was done, in order.
+        seconds: from images in memory to the pose.
+        device: where it was computed.
+        projector: which one rendered.
+        mtre_mm: the error, where the case knows the truth; None elsewhere.
+        config: the settings, as `RegistrationConfig.to_dict` gives them.
+        versions: of the engine and what it computes with.
+        warnings: sentences on files and devices that have to be known beside the result.
+        reasons: for the verdict, in words, the weightiest first.
         evidence: what the confidence was made from; see `prostreg.registration.evidence.Evidence`.
         expected_error: None where the pose explains nothing.
         carm_fit: None where the result is not one that could be accepted.
