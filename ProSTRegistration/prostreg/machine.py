@@ -37,6 +37,9 @@ _THREADS_PER_CORE = 2
 _BYTES_TO_COME = 300 << 20
 """Of addresses: libraries that are loaded, and kernels that are compiled, when they are needed."""
 
+BYTES_OF_LIBRARIES = 5 << 28
+"""Of addresses: Python with torch, SimpleITK and the like, before they do anything."""
+
 SLOWER = "no numba: DRRs take 100 times as long"
 """Measured: see docs/measurements.md."""
 

@@ -112,11 +112,11 @@ def test_what_may_be_left_out(folder: Path) -> None:
 def test_several_views_and_pixel_spacing(folder: Path) -> None:
     given = content()
     for pose in (np.eye(4).tolist(), SIDE_VIEW):
-        camera = {"K": INTRINSICS, "size": [64, 48], "camera_from_world": pose, "spacing_mm": [0.5, 0.6]}
+        camera = {"K": INTRINSICS, "size": [64, 48], "camera_from_world": pose, "spacing_mm": [0.5, 0.51]}
         given["views"].append({"image": "images/xray 1.tif", "camera": camera})
     case = read_case(written(folder, given | {"views": given["views"][1:]}))
     np.testing.assert_array_equal(case.views[1].carm.camera_from_world, SIDE_VIEW)
-    assert case.views[1].carm.spacing_mm == (0.5, 0.6)
+    assert case.views[1].carm.spacing_mm == (0.5, 0.51)
     assert "View 1" in only_fault_of(folder, given)  # it does not say where it stands
 
 

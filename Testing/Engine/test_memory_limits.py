@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from WorkerDriving import ask
 
 from prostreg.errors import InputError, is_out_of_memory
 from prostreg.geometry.carm import CArm
@@ -17,6 +19,9 @@ from prostreg.images.xray import XRay
 from prostreg.machine import refuse_tight_limit
 from prostreg.registration.case import Case, View
 from prostreg.registration.registering import register
+from ProSTRegistrationLib.Worker.Interpreter import Interpreter
+from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
+from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps this limit")
 
@@ -53,6 +58,19 @@ def test_a_command_whose_libraries_have_no_room_says_so_at_once(kib, command, tm
 def test_what_does_not_register_needs_no_more_than_it_takes():
     whole = f'ulimit -v 100000 && exec "{sys.executable}" -m prostreg --version'
     assert subprocess.run(whole, shell=True, capture_output=True, timeout=100, check=False).returncode == 0
+
+
+def test_a_worker_whose_libraries_have_no_room_says_so_to_whoever_asks(tmp_path):
+    """It answered nobody, and the application waited for it."""
+    shell = ("/bin/sh", "-c", f'ulimit -v 1500000 && exec "{sys.executable}" "$@"', "sh")
+    client = WorkerClient(LocalWorker(lambda: Interpreter(shell, dict(os.environ)), str(tmp_path)))
+    try:
+        error = ask(client, "check", device="cpu").error
+        assert error.kind == "input"
+        assert "The engine with its libraries needs about" in error.faults[0]
+        assert "raise it (ulimit -v is 1500000 here)" in error.faults[0]
+    finally:
+        client.stop()
 
 
 def test_a_registration_that_would_fill_its_limit_is_not_begun(body):

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prostreg.errors import FaultList, InputError
-from prostreg.geometry.carm import LARGEST_PIXEL_MM, LARGEST_SDD_MM, SMALLEST_PIXEL_MM, SMALLEST_SDD_MM, CArm
+from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_accuracy import CALIBRATED, CARM_ACCURACIES
+from prostreg.geometry.carm_limits import LARGEST_PIXEL_MM, SMALLEST_PIXEL_MM, SMALLEST_SDD_MM, sdd_faults
 from prostreg.geometry.frames import Matrix, invert_rigid, rigid_faults
 from prostreg.geometry.standard_views import standard_view
 from prostreg.json_fields import is_number
@@ -258,12 +259,9 @@ def _isSameCarm(first: CArm, second: CArm) -> bool:
 
 
 def _distanceFaults(sddMm: float, sodMm: float) -> Iterator[str]:
-    if not _isBetween(sddMm, SMALLEST_SDD_MM, LARGEST_SDD_MM):
-        yield (
-            f"The distance from source to detector (SDD) is {_shown(sddMm)} mm: give one from {SMALLEST_SDD_MM:g} to"
-            f" {LARGEST_SDD_MM:g}. Mobile C-arms have about 1000, wall stands up to 2000."
-        )
-    elif not (is_number(sodMm) and 0 < sodMm < sddMm):
+    faults = list(sdd_faults(sddMm))
+    yield from faults
+    if not faults and not (is_number(sodMm) and 0 < sodMm < sddMm):
         yield (
             f"The distance from source to isocentre (SOD) is {_shown(sodMm)} mm: it must be above 0 and below the SDD"
             f" of {sddMm:g} mm, since the patient is between source and detector."

@@ -31,10 +31,7 @@ from prostreg.errors import (
     is_out_of_memory,
     system_refusal,
 )
-from prostreg.machine import refuse_tight_limit
-
-BYTES_OF_LIBRARIES = 5 << 28
-"""Of addresses: Python with torch, SimpleITK and the like, before they do anything."""
+from prostreg.machine import BYTES_OF_LIBRARIES, refuse_tight_limit
 
 COMMAND_MODULES = {
     "register": "prostreg.cli.register",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -9,20 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from prostreg.errors import FaultList
 from prostreg.geometry.carm_accuracy import CALIBRATED, CARM_ACCURACIES
+from prostreg.geometry.carm_limits import LARGEST_SIDE_PX, camera_faults, pixel_faults, sdd_faults
 from prostreg.geometry.frames import Matrix, rigid_faults, transform_points
 
 NOMINAL_SDD_MM = 1000.0
-SMALLEST_SDD_MM, LARGEST_SDD_MM = 300.0, 3000.0
-SMALLEST_PIXEL_MM, LARGEST_PIXEL_MM = 0.01, 5.0
-LARGEST_SIDE_PX = 100_000
-"""No X-ray device has other distances from source to detector, or other pixels on it, or as many."""
 
 
 def _identity() -> Matrix:
     return np.eye(4)
-
-
-WIDEST_BEAM_DEG = 150.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +49,9 @@ class CArm:
         faults.extend(_intrinsics_faults(self.intrinsics))
         faults.extend(_size_faults(self.size))
         if not faults:
-            faults.extend(_beam_faults(self.intrinsics, self.size))
+            faults.extend(camera_faults(np.asarray(self.intrinsics, dtype=np.float64), self.size))
         faults.extend(rigid_faults(self.camera_from_world, "camera_from_world"))
-        if self.spacing_mm is not None and not all(np.isfinite(s) and s > 0 for s in self.spacing_mm):
-            faults.add(f"The pixel spacing {tuple(self.spacing_mm)} mm must be positive.")
+        faults.extend(_spacing_faults(self.spacing_mm))
         if self.accuracy not in CARM_ACCURACIES:
             faults.add(f"The C-arm's accuracy '{self.accuracy}' is none of {', '.join(CARM_ACCURACIES)}.")
         faults.raise_if_any()
@@ -90,15 +84,25 @@ class CArm:
             InputError: for values that make no C-arm.
         """
         faults = FaultList()
-        if not (np.isfinite(sdd_mm) and sdd_mm > 0):
-            faults.add(f"The source-detector distance {sdd_mm} mm must be positive.")
-        if not all(np.isfinite(s) and s > 0 for s in spacing_mm):
-            faults.add(f"The pixel spacing {tuple(spacing_mm)} mm must be positive.")
+        faults.extend(sdd_faults(sdd_mm))
+        faults.extend(_spacing_faults(spacing_mm))
         faults.raise_if_any()
         cx, cy = principal_point or ((size[0] - 1) / 2, (size[1] - 1) / 2)
         intrinsics = np.array([[sdd_mm / spacing_mm[0], 0, cx], [0, sdd_mm / spacing_mm[1], cy], [0, 0, 1.0]])
         pose = np.eye(4) if camera_from_world is None else np.asarray(camera_from_world, dtype=np.float64)
-        return cls(intrinsics, size, pose, (float(spacing_mm[0]), float(spacing_mm[1])), accuracy)
+        carm = cls(intrinsics, size, pose, (float(spacing_mm[0]), float(spacing_mm[1])), accuracy)
+        carm.check_pixels()
+        return carm
+
+    def check_pixels(self) -> None:
+        """Asks of a C-arm that somebody tells, if not of each that is derived from one, that its detector can exist.
+
+        Raises:
+            InputError: distance, shape or number of pixels are no device's.
+        """
+        faults = FaultList()
+        faults.extend(pixel_faults(self.intrinsics, self.size, self.spacing_mm))
+        faults.raise_if_any()
 
     @property
     def width(self) -> int:
@@ -194,16 +198,10 @@ def _intrinsics_faults(intrinsics: ArrayLike) -> list[str]:
     return faults
 
 
-def _beam_faults(intrinsics: Matrix, size: tuple[int, int]) -> list[str]:
-    """Says in words where the beam would open by nearly half of the room."""
-    focal_lengths = np.diag(np.asarray(intrinsics, dtype=np.float64))[:2]
-    opening_deg = 2 * np.rad2deg(np.arctan(np.array(size) / 2 / focal_lengths))
-    if (opening_deg <= WIDEST_BEAM_DEG).all():
+def _spacing_faults(spacing_mm: Sequence[float] | None) -> list[str]:
+    if spacing_mm is None or all(np.isfinite(s) and s > 0 for s in spacing_mm):
         return []
-    return [
-        f"An image of {size[0]} x {size[1]} pixels with focal lengths of {focal_lengths[0]:.3g} and"
-        f" {focal_lengths[1]:.3g} opens by {opening_deg.max():.0f} degrees, as no C-arm does: give K in pixels."
-    ]
+    return [f"The pixel spacing {tuple(spacing_mm)} mm must be positive; most detectors have 0.1 to 0.5."]
 
 
 def _size_faults(size: tuple[int, int]) -> list[str]:

@@ -55,6 +55,8 @@ def read_carm(camera: JsonFields, prefix: str) -> CArm | None:
     width, height = (1, 1) if size is None else (int(size[0]), int(size[1]))
     pitch = None if spacing is None else (float(spacing[0]), float(spacing[1]))
     carm = camera.faults.collect(lambda: CArm(intrinsics, (width, height), pose, pitch, accuracy), prefix)
+    if carm is not None:
+        camera.faults.collect(carm.check_pixels, prefix)
     return None if size is None else carm
 
 

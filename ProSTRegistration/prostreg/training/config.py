@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from prostreg.geometry.carm_limits import LARGEST_SDD_MM, SMALLEST_SDD_MM
 from prostreg.geometry.standard_views import MAIN_VIEWS
 from prostreg.json_fields import JsonFields, json_object
 from prostreg.prost.networks import NETWORKS
@@ -172,7 +173,7 @@ def training_config(content: Mapping[str, Any], where: str) -> TrainingConfig:
 
 def _read_scene(fields: JsonFields) -> ImagingSetup:
     scene = ImagingSetup(
-        sdd_mm=fields.span("sdd_mm", 1.0, 10000.0),
+        sdd_mm=fields.span("sdd_mm", SMALLEST_SDD_MM, LARGEST_SDD_MM),
         isocentre_share=fields.span("isocentre_share", 0.05, 0.95),
         field_mm=fields.span("field_mm", 1.0, 2000.0),
         view=fields.choice("view", MAIN_VIEWS, "AP"),

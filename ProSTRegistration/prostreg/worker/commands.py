@@ -231,7 +231,7 @@ def _warm_up() -> None:
     block = Volume(np.full((4, 4, 4), 0.02, dtype=np.float32), np.eye(4))
     far_away = np.eye(4)
     far_away[2, 3] = 100.0
-    make_projector(block).render(far_away[np.newaxis], CArm.from_sdd(200.0, (1.0, 1.0), (8, 8)))
+    make_projector(block).render(far_away[np.newaxis], CArm.from_sdd(1000.0, (5.0, 5.0), (8, 8)))
 
 
 def _refuse_unusable_ct(hu: NDArray[np.float32]) -> None:

@@ -14,7 +14,7 @@ import threading
 import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from prostreg.machine import versions
+from prostreg.machine import BYTES_OF_LIBRARIES, refuse_tight_limit, versions
 from prostreg.worker.connection import Connection
 from prostreg.worker.error_messages import BrokenEnvironmentError, content_of, error_content
 from prostreg.worker.jobs import Job, JobQueue
@@ -162,6 +162,7 @@ class Worker:
 
     def _make_commands(self) -> Commands:
         if self._commands is None:
+            refuse_tight_limit(BYTES_OF_LIBRARIES, "The engine with its libraries")
             # Importing the engine takes seconds (torch); status is answered meanwhile.
             try:
                 from prostreg.worker.commands import Commands

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.geometry.carm import CArm
+from prostreg.geometry.carm_limits import LARGEST_SDD_MM, SMALLEST_SDD_MM
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, invert_rigid
 from prostreg.geometry.standard_views import STANDARD_VIEWS, standard_view
@@ -80,11 +81,11 @@ class ImagingSetup:
 def read_imaging_setup(fields: JsonFields) -> ImagingSetup:
     """Reads the parts of a simulated "source" that describe C-arm, views, truth and simulator."""
     carm = fields.inner("carm")
-    sdd_mm = carm.number("sdd_mm", 1.0, 10000.0)
+    sdd_mm = carm.number("sdd_mm", SMALLEST_SDD_MM, LARGEST_SDD_MM)
     isocentre_mm = carm.number("isocentre_to_detector_mm", 0.0, 10000.0)
     field_mm, pixels = carm.number("field_mm", 1.0, 2000.0), carm.whole("pixels", 16, 4096)
     carm.end()
-    if isocentre_mm >= sdd_mm > 1.0:
+    if isocentre_mm >= sdd_mm > SMALLEST_SDD_MM:
         fields.faults.add('"isocentre_to_detector_mm" must be smaller than "sdd_mm": the isocentre is in between.')
     return ImagingSetup(
         sdd_mm=sdd_mm,

@@ -8,14 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from prostreg.errors import FaultList, InputError
-from prostreg.geometry.carm import LARGEST_SDD_MM, SMALLEST_PIXEL_MM
+from prostreg.geometry.carm_limits import LARGEST_FOCAL_LENGTH_PX, MOST_SKEW
 from prostreg.geometry.frames import Matrix
 
 LARGEST_NUMBER = 1e12
 LEAST_INDEPENDENCE = 1e-9
-LARGEST_FOCAL_LENGTH_PX = LARGEST_SDD_MM / SMALLEST_PIXEL_MM
-MOST_SKEW = 0.02
-"""Skew as a share of the focal length: a degree between the axes of the image. No detector's are so oblique."""
 
 
 def camera_of_projection(projection: ArrayLike, where: str) -> dict[str, Any]:

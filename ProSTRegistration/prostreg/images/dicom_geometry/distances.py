@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prostreg.geometry.carm import LARGEST_PIXEL_MM, LARGEST_SDD_MM, SMALLEST_PIXEL_MM, SMALLEST_SDD_MM
+from prostreg.geometry.carm_limits import LARGEST_PIXEL_MM, LARGEST_SDD_MM, SMALLEST_PIXEL_MM, SMALLEST_SDD_MM
 from prostreg.images.dicom_tags import Tags, number_within, numbers_of, whole_number_of
 
 _UNITS = ((1.0, "mm"), (10.0, "cm"), (1000.0, "m"))
