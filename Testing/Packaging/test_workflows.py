@@ -90,3 +90,16 @@ def test_windows_runs_what_make_runs(repository: Path, workflows: list[Path]) ->
     editable = re.search(r'--editable "\.\[scene[^"]+"', makefile)
     assert editable is not None
     assert editable[0] in text
+
+
+def test_only_what_publishes_may_write_and_only_for_the_repository_itself(workflows: list[Path]) -> None:
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed: make setup")
+    for file in workflows:
+        workflow = yaml.safe_load(file.read_text(encoding="utf-8"))
+        assert workflow["permissions"] == {"contents": "read"}, file.name
+        writing = {name: job for name, job in workflow["jobs"].items() if "permissions" in job}
+        assert set(writing) <= {"publish"}, file.name
+        for job in writing.values():
+            assert "default_branch" in job["if"] or "github.ref_type == 'tag'" in job["if"]
+            # What is published was built by a job that may not write.
+            assert not any("run" in step and "mkdocs" in step["run"] for step in job["steps"])
