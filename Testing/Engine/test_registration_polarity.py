@@ -144,7 +144,7 @@ def test_certainty_is_that_of_the_pose_or_else_that_of_the_signs(case_of):
     failed = polarity_reasons((other,), is_accepted=False)
     assert failed == (
         f"both polarities were tried, and the image does not tell for sure: the pose was found with {other.used};"
-        ' "polarity" decides it, and "mask" leaves out what is drawn or lies in the way',
+        " mask or crop what is drawn on the image or lies in the way, or tell the polarity",
     )
     assert polarity_reasons((likelier,), is_accepted=True) == ()
 

@@ -123,9 +123,12 @@ class TestFile:
     def rows(matrix):
         return "\n".join(" ".join(map(repr, row)) for row in matrix.tolist())
 
-    def test_it_is_used_with_all_of_its_digits(self, fresh, chosen):
+    def test_it_is_used_with_all_of_its_digits(self, facade, fresh, chosen):
         panel, xray = fresh
         chosen(self.rows(self.PROJECTION))
+        told = facade.mainWindow.statusBar().currentMessage()
+        assert told.startswith(f"'{xray.GetName()}' uses the C-arm in ")
+        assert told.endswith("c.csv")
         points = np.random.default_rng(1).uniform(-60, 60, (20, 3))
         seen = np.column_stack([points, np.ones(20)]) @ self.PROJECTION.T
         carm = carmOf(xray)

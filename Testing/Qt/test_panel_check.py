@@ -36,6 +36,7 @@ def test_the_attempts_are_saved_as_a_file_of_ones_choice(driver, facade, registe
     driver.needReachable(panel.ui.saveAttemptsButton)
     facade.dialogs.answerNext(str(tmp_path / "mine"))
     driver.click(panel.ui.saveAttemptsButton)
+    assert facade.mainWindow.statusBar().currentMessage() == f"Saved: {tmp_path / 'mine.csv'}"
     with (tmp_path / "mine.csv").open(encoding="utf-8-sig", newline="") as file:
         (row,) = csv.DictReader(file)
     assert (row["Status"], row["Attempt"]) == ("accepted", "1")

@@ -31,6 +31,7 @@ from ProSTRegistrationLib.Panel.Messages import (
     FAULT_STYLE,
     MISSING_STYLE,
     PLAIN_STYLE,
+    TOLD_MS,
     Style,
     setVisible,
     showStatus,
@@ -115,15 +116,17 @@ class CArmStep:
         if self._isMeant():
             self._placeBy(self._settings)
 
-    def _placeBy(self, settings: Callable[[], CArmSettings]) -> None:
+    def _placeBy(self, settings: Callable[[], CArmSettings]) -> bool:
         node = self._node()
-        if self._panel.attempt(lambda: applySettings(self._panel.scene, node, settings()), self._setFault):
+        isPlacedNow = self._panel.attempt(lambda: applySettings(self._panel.scene, node, settings()), self._setFault)
+        if isPlacedNow:
             self._shown = None
             self._panel.start.startWhereThePatientLies()
             self._panel.check.showViews()
             if self._panel.situation().isReady:
                 self._panel.headings.fold(UP_TO_CARM)
         self._panel.refreshSoon()
+        return isPlacedNow
 
     def closeScene(self) -> None:
         """Forgets what the scene held: the images of another one can have the same names and ids."""
@@ -280,8 +283,9 @@ class CArmStep:
         kinds = _("Calibrations ({endings})").format(endings="*.json *.txt *.csv *.yml *.yaml")
         title = _("The C-arm of '{name}'").format(name=node.GetName())
         path = qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), title, "", kinds)
-        if path:
-            self._placeBy(lambda: settingsInFile(Path(path), node, self._settings()))
+        if path and self._placeBy(lambda: settingsInFile(Path(path), node, self._settings())):
+            told = _("'{name}' uses the C-arm in {file}")
+            slicer.util.showStatusMessage(told.format(name=node.GetName(), file=path), TOLD_MS)
 
     def _flip(self) -> None:
         node = self._node()

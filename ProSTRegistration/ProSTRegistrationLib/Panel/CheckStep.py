@@ -20,7 +20,7 @@ from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE
 from ProSTRegistrationLib.Panel.AttemptsTable import AttemptsTable
 from ProSTRegistrationLib.Panel.CheckViews import CheckViews
 from ProSTRegistrationLib.Panel.DecisionGroup import DecisionGroup
-from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, reveal, setVisible, showStatus
+from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, TOLD_MS, reveal, setVisible, showStatus
 from ProSTRegistrationLib.ParameterNode import Method, OverlayChoice, Quality
 from ProSTRegistrationLib.Validity import validityOf
 from ProSTRegistrationLib.VerdictWords import placeWords
@@ -191,7 +191,8 @@ class CheckStep:
         if name:
             path = Path(name) if Path(name).suffix else Path(name).with_suffix(".csv")
             self._fault = ""
-            panel.attempt(lambda: writeAttempts(path, attempts(panel.scene, panel.ctNode)), self.sayFault)
+            if panel.attempt(lambda: writeAttempts(path, attempts(panel.scene, panel.ctNode)), self.sayFault):
+                slicer.util.showStatusMessage(_("Saved: {path}").format(path=path), TOLD_MS)
             panel.refreshSoon()
 
     def show(self, shown: dict[str, Any] | None) -> None:

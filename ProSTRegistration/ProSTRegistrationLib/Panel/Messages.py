@@ -15,6 +15,9 @@ FAULT_STYLE: Style = ("#b3261e", "#ff8a80")
 PLAIN_STYLE: Style = ()
 """Inks on light and on dark desktops; none is the desktop's own."""
 
+TOLD_MS = 8000
+"""How long Slicer's status bar tells what was done."""
+
 BREAKABLE = re.compile(r"(?<=[_.-])(?=\w)")
 """Where long names have no room on one line, Qt breaks them at slashes by itself."""
 

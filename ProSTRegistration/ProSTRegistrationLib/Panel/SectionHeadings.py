@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ProSTRegistrationLib.ParameterNode import ProSTRegistrationParameterNode
     from ProSTRegistrationLib.Situation import Situation
 
-LONGEST_NAME = 11
+LONGEST_NAME = 13
 UP_TO_CARM, UP_TO_START = 2, 3
 """Steps that are finished when the start can be set, and when a search begins."""
 
@@ -62,4 +62,6 @@ def _values(situation: Situation, parameters: ProSTRegistrationParameterNode) ->
 
 
 def _shortened(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    """Both ends of a long name: those of CT and X-ray often begin alike."""
+    half = LONGEST_NAME // 2
+    return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[-half:]}"

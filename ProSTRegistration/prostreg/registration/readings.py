@@ -95,7 +95,7 @@ def _reason(polarity: PolarityUsed, where: str, is_accepted: bool) -> str:
         )
     return (
         f"both polarities{where} were tried, and the image does not tell for sure: the pose was found with"
-        f' {polarity.used}; "polarity" decides it, and "mask" leaves out what is drawn or lies in the way'
+        f" {polarity.used}; mask or crop what is drawn on the image or lies in the way, or tell the polarity"
     )
 
 
