@@ -11,6 +11,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 import prostreg
+from prostreg import control_groups
 from prostreg.errors import InputError
 
 GIB = 2**30
@@ -74,7 +75,12 @@ def usable_cores() -> int:
 
 
 def available_bytes() -> int | None:
-    """Free memory in bytes; total memory if only that is known; None otherwise."""
+    """Free memory in bytes, within a container's limit; total memory if only that is known; None otherwise."""
+    known = [count for count in (_system_bytes(), control_groups.bytes_left()) if count is not None]
+    return min(known, default=None)
+
+
+def _system_bytes() -> int | None:
     if sys.platform == "win32":
         return _windows_bytes()
     try:

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from WorkerDriving import ask
 
+from prostreg import control_groups
 from prostreg.errors import InputError, is_out_of_memory
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.standard_views import standard_view
 from prostreg.images.xray import XRay
-from prostreg.machine import refuse_tight_limit
+from prostreg.machine import available_bytes, refuse_tight_limit, refuse_too_large
 from prostreg.registration.case import Case, View
 from prostreg.registration.registering import register
 from ProSTRegistrationLib.Worker.Interpreter import Interpreter
@@ -84,6 +85,63 @@ def test_a_registration_that_would_fill_its_limit_is_not_begun(body):
     assert "The registration needs about" in fault
     assert "raise it (ulimit -v is" in fault
     assert begun == []
+
+
+@pytest.fixture
+def container(tmp_path, monkeypatch):
+    """Files as the system shows them to a container: its group's limit, its use, and what of that gives way."""
+    monkeypatch.setattr(control_groups, "GROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(control_groups, "HIERARCHY", tmp_path)
+
+    def make(groups, **folders):
+        (tmp_path / "cgroup").write_text(groups, encoding="ascii")
+        for folder, files in folders.items():
+            group = tmp_path / folder.replace("__", "/").replace("top", "")
+            group.mkdir(parents=True, exist_ok=True)
+            for name, content in files.items():
+                (group / name).write_text(content, encoding="ascii")
+
+    return make
+
+
+def newer(limit, used=300, cached=100):
+    stat = f"anon 5\ninactive_file {cached}\n"
+    return {"memory.max": f"{limit}\n", "memory.current": f"{used}\n", "memory.stat": stat}
+
+
+def older(limit):
+    stat = "cache 7\ntotal_inactive_file 100\n"
+    return {"memory.limit_in_bytes": f"{limit}\n", "memory.usage_in_bytes": "300\n", "memory.stat": stat}
+
+
+class TestContainers:
+    def test_its_limit_counts_and_cached_files_give_way(self, container):
+        container("0::/\n", top=newer(1000))
+        assert available_bytes() == control_groups.bytes_left() == 800
+        with pytest.raises(InputError, match=r"0\.0 GiB are free"):
+            refuse_too_large(801, "It")
+        refuse_too_large(800, "It")
+
+    def test_the_tightest_of_the_groups_around_it_counts(self, container):
+        container("0::/jobs/this\n", jobs__this=newer("max"), jobs=newer(700), top=newer(5000))
+        assert available_bytes() == 500
+
+    def test_the_older_version_is_understood(self, container):
+        groups = "5:cpu:/\n4:memory:/docker/abc\n0::/\n"
+        container(groups, memory=older(900))
+        assert available_bytes() == 700
+        container(groups, memory__docker__abc=older(600))
+        assert available_bytes() == 400
+
+    def test_what_is_full_leaves_nothing(self, container):
+        container("0::/\n", top=newer(1000, used=1500, cached=0))
+        assert available_bytes() == 0
+
+    @pytest.mark.parametrize("files", [newer("max"), newer("rubbish"), {"memory.max": "1000"}, {}, older(2**63 - 4096)])
+    def test_without_a_limit_the_systems_memory_counts(self, container, files):
+        container("4:memory:/\n0::/\nrubbish", top=files, memory=files)
+        assert control_groups.bytes_left() is None
+        assert available_bytes() > 1 << 20
 
 
 def test_enough_room_is_enough():

@@ -278,10 +278,19 @@ class TestLostWorkers:
         pending.append(begin(client, "status"))
         pump(client, *(lambda a=a: a.done for a in pending))
         assert {answers.error.kind for answers in pending} == {"lost"}
-        assert "exit code -9" in str(pending[0].error)
+        assert "exit code -9; so ends what the system kills when its memory is full" in str(pending[0].error)
         assert ask(client, "status").reply["process"] != first
         assert client.generation == generation + 1
         assert load(client, ct, drr)
+        client.stop()
+
+    @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs POSIX signals")
+    def test_one_that_had_to_be_killed_here_says_nothing_of_memory(self, tmp_path):
+        client = WorkerClient(LocalWorker(sys.executable, tmp_path))
+        os.kill(ask(client, "status").reply["process"], signal.SIGSTOP)
+        pending = begin(client, "status")
+        client.restart()
+        assert "ended to start anew (exit code -9)." in str(pending.error)
         client.stop()
 
     def test_damaged_bytes_are_refused_in_words_and_the_next_request_starts_a_worker(self, tmp_path):

@@ -24,6 +24,9 @@ END_LIMIT_S = 0.2
 LOG_LINES = 20
 LOG_PREFIX = "prostreg-worker-"
 LOG_LIFE_S = 7 * 24 * 3600.0
+KILLED = (-9, 137)
+"""Exit codes of what SIGKILL ended, as Python and as shells tell them."""
+
 BELOW_APPLICATION = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
 """On Windows, the application that a person looks at comes first; elsewhere the worker sees to that."""
 
@@ -46,11 +49,13 @@ class LocalWorker:
         self._listener: socket.socket | None = None
         self._candidates: list[WorkerChannel] = []
         self._workerPid: int | None = None
+        self._isEnded = False
         self.logPath: Path | None = None
 
     def start(self) -> None:
         """Starts the process and returns at once."""
         self._workerPid = None
+        self._isEnded = False
         self._token = secrets.token_hex(32)
         self._deadline = time.monotonic() + STARTUP_LIMIT_S
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -102,6 +107,7 @@ class LocalWorker:
         try:
             self._process.wait(END_LIMIT_S)
         except subprocess.TimeoutExpired:
+            self._isEnded = True
             self._killWorker()
             self._process.kill()
             self._process.wait()
@@ -111,7 +117,9 @@ class LocalWorker:
         if self._process is None or self._process.poll() is None:
             return ""
         code = self._process.returncode
-        return f" (its launcher ended with code {code})" if self._hasLauncher else f" (exit code {code})"
+        who = "its launcher ended with code" if self._hasLauncher else "exit code"
+        why = "; so ends what the system kills when its memory is full" if code in KILLED and not self._isEnded else ""
+        return f" ({who} {code}{why})"
 
     @property
     def _hasLauncher(self) -> bool:
