@@ -53,15 +53,29 @@ def test_a_result_that_convinced_the_search_wins_over_one_that_was_not_checked()
 def test_likely_views_come_first_then_frontal_ones_in_three_rounds_of_4_16_and_64_restarts_with_other_random_numbers():
     trials = list(_trials(RegistrationConfig(seed=7)))
     assert list(MAIN_VIEWS) == ["AP", "PA", "left lateral", "right lateral"]
-    assert [trial.view for trial in trials] == [LIKELY, LIKELY, *MAIN_VIEWS] * 3
-    assert [trial.round for trial in trials] == [0] * 6 + [1] * 6 + [2] * 6
-    assert [trial.config.most_restarts for trial in trials] == [1, 1, *[4] * 4, 1, 1, *[16] * 4, 1, 1, *[64] * 4]
-    assert [trial.config.seed for trial in trials] == [7] * 6 + [8] * 6 + [9] * 6
+    assert [trial.view for trial in trials] == [LIKELY, LIKELY, LIKELY, *MAIN_VIEWS] * 3
+    assert [trial.has_bones_around for trial in trials] == [True, False, True, *[False] * 4] * 3
+    assert [trial.round for trial in trials] == [0] * 7 + [1] * 7 + [2] * 7
+    assert [trial.config.most_restarts for trial in trials] == [
+        1,
+        1,
+        1,
+        *[4] * 4,
+        1,
+        1,
+        1,
+        *[16] * 4,
+        1,
+        1,
+        1,
+        *[64] * 4,
+    ]
+    assert [trial.config.seed for trial in trials] == [7] * 7 + [8] * 7 + [9] * 7
 
 
 def test_a_user_who_wants_fewer_restarts_gets_fewer_and_a_seed_stays_in_its_range():
     trials = list(_trials(RegistrationConfig(most_restarts=10, seed=2**32 - 1)))
-    assert [trial.config.most_restarts for trial in trials] == [1, 1, *[4] * 4, *[1, 1, *[10] * 4] * 2]
+    assert [trial.config.most_restarts for trial in trials] == [1, 1, 1, *[4] * 4, *[1, 1, 1, *[10] * 4] * 2]
     assert trials[-1].config.seed == 1
 
 

@@ -16,7 +16,17 @@ from prostreg.projector.selection import make_projector
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.levels import Levels
-from prostreg.registration.screening import Refinement, _varied, screened_around, screened_starts, views_from_all_sides
+from prostreg.registration.neighbours.rivals import with_bones_around
+from prostreg.registration.screening import (
+    ANYWHERE_MM,
+    CLEARLY_CONFIRMED,
+    Refinement,
+    _judged,
+    _varied,
+    screened_around,
+    screened_starts,
+    views_from_all_sides,
+)
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 from prostreg.search.view_match import ViewMatcher, Views
 
@@ -49,6 +59,49 @@ def test_the_best_of_the_likely_views_is_the_true_one_though_the_image_is_read_t
     assert turn_deg < 10
     assert np.linalg.norm((first @ [*CENTRE, 1] - turned @ [*CENTRE, 1])[:2]) < 5
     assert len(others) < 6
+
+
+def test_bones_around_tell_how_a_ball_is_turned(body, projector, turned):
+    """Alone it looks the same from all sides."""
+    k, j, i = np.indices(body.values.shape)
+    away_mm = 2.0 * np.sqrt((i - CENTRE[0] / 2) ** 2 + (j - CENTRE[1] / 2) ** 2 + (k - CENTRE[2] / 2) ** 2)
+    ball = away_mm < 8
+    ct = body.with_values(np.where(ball, 900.0, body.values).astype(np.float32))
+    bone = ct.with_values(np.where(ct.values > 500, 0.02, 0).astype(np.float32))
+    image = make_projector(bone).render(turned[None], CARM)[0]
+    case = Case("ball", ct, ball, (View(XRay(image, np.ones(image.shape, dtype=bool)), CARM),))
+    place, rng = np.array([0.0, 0.0, DEPTH_MM]), np.random.default_rng(0)
+    first, *_ = screened_starts(with_bones_around(case), RegistrationConfig(), place, rng, lambda: None)
+    turn_deg = np.rad2deg(np.linalg.norm(vector_from_rotation(first[:3, :3] @ turned[:3, :3].T)))
+    assert turn_deg < 10
+    assert np.linalg.norm((first @ [*CENTRE, 1] - turned @ [*CENTRE, 1])[:2]) < 5
+
+
+@pytest.fixture(scope="module")
+def two_finalists(body, projector, turned):
+    """Levels for an image of the turned body, and charts beside its true pose and about one turned by two radians."""
+    image = projector.render(turned[None], CARM)[0]
+    case = Case("body", body, body.values > 500, (View(XRay(image, np.ones(image.shape, dtype=bool)), CARM),))
+    points_mm = anatomy_points_mm(case)
+    centre_mm = anatomy_centre_mm(points_mm)
+    about = PoseChart(turned, np.eye(4), centre_mm)
+    right, wrong = about.world_from_volume_at([[0.03, -0.03, 0.02, 2.0, -2.0, 5.0], [0.0, 2.0, 0.0, 0.0, 0.0, 0.0]])
+    levels = Levels(case, turned, points_mm, centre_mm, ANYWHERE_MM, RegistrationConfig())
+    return levels, PoseChart(right, np.eye(4), centre_mm), PoseChart(wrong, np.eye(4), centre_mm)
+
+
+def test_of_the_finalists_the_one_that_the_image_confirms_comes_first_and_is_polished(two_finalists, turned):
+    levels, right, wrong = two_finalists
+    first, second = _judged(levels, [wrong, right], lambda: None)
+    assert np.rad2deg(np.linalg.norm(vector_from_rotation(first[:3, :3] @ turned[:3, :3].T))) < 0.3
+    assert levels.middle.footprint_score(second).score < CLEARLY_CONFIRMED
+
+
+def test_finalists_after_one_that_is_clearly_confirmed_stay_behind_it_as_they_are(two_finalists):
+    levels, right, wrong = two_finalists
+    first, second = _judged(levels, [right, wrong], lambda: None)
+    assert levels.middle.footprint_score(first).score > CLEARLY_CONFIRMED
+    np.testing.assert_allclose(second, wrong.world_from_volume_at(np.zeros(6))[0])
 
 
 def test_a_start_far_off_is_mended_by_a_screening_around_it(body, projector, turned):

@@ -15,6 +15,7 @@ from prostreg.geometry.standard_views import MAIN_VIEWS, standard_view
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.monitor import LEAST_SECONDS
+from prostreg.registration.neighbours.rivals import with_bones_around
 from prostreg.registration.neighbours.told_apart import register_told_apart
 from prostreg.registration.pipeline import check_method
 from prostreg.registration.result import Progress, Result
@@ -26,7 +27,11 @@ RESTARTS_OF_ROUNDS = (4, 16, 64)
 
 LIKELY = "likely views"
 LIKELY_TRIED = 2
-"""A round begins with two screenings of views turned by any angle; the best places of each are registered."""
+"""A round begins with three screenings of views turned by any angle; the best places of each are registered.
+
+Two match all bone around the anatomy as one body, for in the image it lies over and beside it; one the anatomy alone,
+for bones move against each other.
+"""
 
 LIKELY_SHARE = 0.5
 """Of the time that is left, which a screening may take: on a slow computer it is worth more than what comes after."""
@@ -69,11 +74,12 @@ def register_everywhere(
 
 @dataclass(frozen=True)
 class _Trial:
-    """One start: round and view, and how many CMA-ES runs it is given."""
+    """One start: round and view, how many CMA-ES runs it is given, and what a screening matches."""
 
     round: int
     view: str
     config: RegistrationConfig
+    has_bones_around: bool = False
 
 
 class _Everywhere:
@@ -122,7 +128,8 @@ class _Everywhere:
 
         rng = np.random.default_rng([self._config.seed, number])
         try:
-            return screened_starts(self._case, self._config, self._place_mm, rng, on_step)[:LIKELY_TRIED]
+            body = with_bones_around(self._case) if trial.has_bones_around else self._case
+            return screened_starts(body, self._config, self._place_mm, rng, on_step)[:LIKELY_TRIED]
         except Stopped:
             return []
 
@@ -184,8 +191,11 @@ def _trials(config: RegistrationConfig) -> Iterator[_Trial]:
         return
     for number, restarts in enumerate(RESTARTS_OF_ROUNDS):
         seed = (config.seed + number) % 2**32
-        for view, most in ((LIKELY, 1), (LIKELY, 1), *((view, restarts) for view in MAIN_VIEWS)):
-            yield _Trial(number, view, replace(config, most_restarts=min(most, config.most_restarts), seed=seed))
+        once = replace(config, most_restarts=1, seed=seed)
+        for has_bones_around in (True, False, True):
+            yield _Trial(number, LIKELY, once, has_bones_around)
+        for view in MAIN_VIEWS:
+            yield _Trial(number, view, replace(once, most_restarts=min(restarts, config.most_restarts)))
 
 
 def merit(result: Result) -> tuple[bool, bool, float, float]:

@@ -21,6 +21,7 @@ from prostreg.registration.levels import SURROUNDINGS_HU, Levels
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 from prostreg.search.cmaes import cmaes_search
 from prostreg.search.objective import Objective
+from prostreg.search.polish import polish
 from prostreg.search.view_match import ViewMatch, ViewMatcher, Views
 
 DIRECTIONS, TURNS = 500, 48
@@ -49,6 +50,9 @@ VOXELS_PER_PIXEL = 1.5
 APART_DEG = 15.0
 APART_SHARE = 0.1
 """Views that are turned less against each other, and shifted by less of the anatomy's size, are one."""
+
+CLIMBS_APART_DEG = 8.0
+"""The same for climbs anywhere: of two beside the true view one may end on a lower top."""
 
 APART_MM = 20.0
 """Finalists whose anatomies lie nearer to each other are one."""
@@ -80,10 +84,17 @@ class Climb:
     generations: int
 
 
-CLIMBS_ANYWHERE = (Climb(12, 16, 15),)
+ANYWHERE_MM = np.inf
+"""Uncertainty of a start in the image plane where finalists may lie in all of the image."""
+
+CLIMBS_ANYWHERE = (Climb(30, 12, 8), Climb(6, 24, 12))
 CLIMBS_AROUND = (Climb(48, 12, 8), Climb(6, 24, 25))
 
 FINALISTS = 6
+
+POLISH_STEPS = 30
+CLEARLY_CONFIRMED = 0.5
+"""Share of a finalist's structure that the image confirms; of wrong pelves it is 0.2."""
 
 
 def screened_starts(
@@ -96,6 +107,7 @@ def screened_starts(
     """The most promising poses world_from_volume, best first.
 
     Args:
+        case: with what is matched as its anatomy.
         place_mm: where in the world (3,) the anatomy is looked for; only the depth of the first view is taken from it.
         rng: source of every random number.
         on_step: called between steps; may raise to end the screening.
@@ -114,14 +126,14 @@ def screened_starts(
     for step in REFINEMENTS:
         best = match.views.chosen(_distinct(match, centre_mm, size_mm, step.views))
         match = matcher.match(_varied(best, step, depth_mm, rng), np.zeros(1), on_step)
-    likely = _distinct(match, centre_mm, size_mm, CLIMBS_ANYWHERE[0].runs)
+    likely = _distinct(match, centre_mm, size_mm, CLIMBS_ANYWHERE[0].runs, CLIMBS_APART_DEG)
     poses = invert_rigid(camera_from_world) @ match.camera_from_volume[likely]
     if len(case.views) > 1:
         poses[:, :3, 3] = place_mm - poses[:, :3, :3] @ centre_mm
-    levels = Levels(case, poses[0], points_mm, centre_mm, size_mm, config)
-
+    levels = Levels(case, poses[0], points_mm, centre_mm, ANYWHERE_MM, config)
     finalists = _climbed(levels.coarse, poses, CLIMBS_ANYWHERE, camera_from_world, centre_mm, rng, on_step)
-    return _at_different_places(finalists, points_mm)
+    charts = [PoseChart(pose, camera_from_world, centre_mm) for pose in _at_different_places(finalists, points_mm)]
+    return _judged(levels, charts, on_step)
 
 
 def screened_around(
@@ -215,6 +227,23 @@ def _climbed(
     return best[:FINALISTS]
 
 
+def _judged(levels: Levels, finalists: Sequence[PoseChart], on_step: Callable[[], None]) -> list[Matrix]:
+    """Finalists at the charts' origins, polished where poses are judged, the best confirmed first.
+
+    After one that is clearly confirmed, the others keep their places behind it.
+    """
+    poses = [chart.world_from_volume_at(np.zeros(6))[0] for chart in finalists]
+    confirmed = np.zeros(len(poses))
+    for number, chart in enumerate(finalists):
+        middle = levels.read_as(levels.reading_at(poses[number])).middle
+        polished = polish(middle, chart, np.zeros(6), POLISH_STEPS, lambda _: on_step())
+        poses[number] = chart.world_from_volume_at(polished.parameters)[0]
+        confirmed[number] = middle.footprint_score(poses[number]).score
+        if confirmed[number] > CLEARLY_CONFIRMED:
+            break
+    return [poses[number] for number in np.argsort(-confirmed, kind="stable")]
+
+
 def _at_different_places(poses: Sequence[Matrix], points_mm: NDArray[np.float64]) -> list[Matrix]:
     """The poses without those that nearly repeat a better one."""
     kept: list[Matrix] = []
@@ -252,11 +281,13 @@ def _matcher(
     return ViewMatcher(projector, xray, carm, centre_mm, size_mm, depth_mm)
 
 
-def _distinct(match: ViewMatch, centre_mm: NDArray[np.float64], size_mm: float, most: int) -> list[int]:
+def _distinct(
+    match: ViewMatch, centre_mm: NDArray[np.float64], size_mm: float, most: int, apart_deg: float = APART_DEG
+) -> list[int]:
     """The best of the views that are not nearly the same, best first, and not more than so many."""
     rotations = match.camera_from_volume[:, :3, :3]
     centres = rotations @ centre_mm + match.camera_from_volume[:, :3, 3]
-    least_trace = 1 + 2 * np.cos(np.deg2rad(APART_DEG))
+    least_trace = 1 + 2 * np.cos(np.deg2rad(apart_deg))
     kept: list[int] = []
     for index in np.argsort(-match.scores):
         traces = np.einsum("nij,ij->n", rotations[kept], rotations[index])
