@@ -57,7 +57,7 @@ screenshots: $(READY)
 
 site: $(READY)
 	@$(BIN)/python -c 'import mkdocs, material, mkdocstrings_handlers.python' 2>/dev/null || $(PIP_INSTALL) --editable ".[docs]"
-	$(BIN)/python -m mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 manifest:
 	$(PYTHON) Testing/Packaging/write_manifest.py
