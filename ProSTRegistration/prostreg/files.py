@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import sys
@@ -40,6 +41,8 @@ def output_folder_faults(folder: Path, advice: str = "Choose another folder.") -
 def complete_file(path: Path) -> Iterator[Path]:
     """A scratch path of the same name; what was written there moves to ``path`` if all went well."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     with scratch_folder(path.parent) as scratch:
         unfinished = scratch / path.name
         yield unfinished

@@ -15,6 +15,7 @@ import pytest
 from Patience import PATIENCE_S
 from prostreg import folder_lock
 from prostreg.errors import InputError
+from prostreg.files import complete_file
 from prostreg.folder_lock import LOCK_FILE, only_writer
 from prostreg.outputs.result_file import write_together
 from prostreg.scratch import PREFIX, scratch_folder
@@ -56,6 +57,13 @@ def test_nothing_stays_however_it_ends(tmp_path: Path) -> None:
     with pytest.raises(KeyError), scratch_folder(tmp_path) as folder:
         raise KeyError(folder)
     assert hidden(tmp_path) == []
+
+
+def test_a_folder_in_the_place_of_a_file_is_named_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "table.md").mkdir()
+    with pytest.raises(IsADirectoryError) as refusal, complete_file(tmp_path / "table.md"):
+        raise AssertionError("nothing is to be written")
+    assert refusal.value.filename == str(tmp_path / "table.md")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such bits")

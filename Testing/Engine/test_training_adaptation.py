@@ -184,6 +184,9 @@ def test_a_folder_that_cannot_be_is_named_before_the_work(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["adapt", str(tmp_path / "no.json"), "--out", str(tmp_path / "file" / "x.safetensors")]) == 2
     assert "cannot be made" in capsys.readouterr().err
+    (tmp_path / "folder.safetensors").mkdir()
+    assert main(["adapt", str(tmp_path / "no.json"), "--out", str(tmp_path / "folder.safetensors")]) == 2
+    assert "which is a folder: give the name of a file" in capsys.readouterr().err
 
 
 def test_a_case_may_have_no_x_rays_yet(patient, model, few_xrays, tmp_path, capsys):

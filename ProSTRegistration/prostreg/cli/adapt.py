@@ -59,6 +59,8 @@ def _checked(arguments: argparse.Namespace, faults: FaultList) -> tuple[Case, Le
 def _target_faults(path: Path) -> list[str]:
     """Why weights and their card cannot be written there, or would replace something else."""
     card = card_path(path)
+    if path.is_dir():
+        return [f"--out is {path}, which is a folder: give the name of a file."]
     if card.exists() and read_card(card, FaultList()) is None:
         return [f"--out is {path}: its card would replace {card}, which is none. Choose another name."]
     return output_folder_faults(path.parent, ANOTHER_OUT)

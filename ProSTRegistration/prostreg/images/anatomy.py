@@ -80,7 +80,8 @@ def chosen_voxels(labels: Volume, values: Sequence[int]) -> NDArray[np.bool_]:
     Raises:
         InputError: there is none.
     """
-    chosen = np.isin(labels.values, np.asarray(values, dtype=np.int64))
+    possible = [value for value in values if abs(value) <= np.iinfo(np.int64).max]
+    chosen = np.isin(labels.values, np.asarray(possible, dtype=np.int64))
     if not chosen.any():
         raise InputError(
             f"No voxel of the labels has a value of the anatomy ({_listed(values)}). "
