@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,6 +115,10 @@ class _Everywhere:
                     return self._report(result.stopped)
         return self._report("time limit" if self._elapsed > self._config.time_limit_s else None)
 
+    @cached_property
+    def _bones_around(self) -> Case:
+        return with_bones_around(self._case)
+
     def _starts(self, number: int, trial: _Trial) -> list[Matrix]:
         """A standard view, or the views that a screening finds likely; none where it was ended."""
         if trial.view != LIKELY:
@@ -128,7 +133,7 @@ class _Everywhere:
 
         rng = np.random.default_rng([self._config.seed, number])
         try:
-            body = with_bones_around(self._case) if trial.has_bones_around else self._case
+            body = self._bones_around if trial.has_bones_around else self._case
             return screened_starts(body, self._config, self._place_mm, rng, on_step)[:LIKELY_TRIED]
         except Stopped:
             return []
