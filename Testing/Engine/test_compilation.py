@@ -46,6 +46,44 @@ def render(cache: Path) -> tuple[str, int]:
     return digests, int(compiled_anew)
 
 
+REGISTER = """
+import os
+from pathlib import Path
+import numpy as np
+from prostreg.geometry.carm import CArm
+from prostreg.geometry.standard_views import standard_view
+from prostreg.images.volume import Volume
+from prostreg.images.xray import XRay
+from prostreg.registration.case import Case, View
+from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.registering import register
+
+hu = np.zeros((24, 24, 24), np.float32)
+hu[4:14, 6:12, 5:20] = hu[12:20, 8:16, 10:13] = 900
+ct = Volume(hu, np.diag([3.0, 3.0, 3.0, 1.0]))
+carm, pose = CArm.from_sdd(1000.0, (3.0, 3.0), (64, 64)), standard_view("AP", ct.centre_mm, 600.0)
+image = np.random.default_rng(0).random((64, 64), dtype=np.float32)
+case = Case("box", ct, hu > 500, (View(XRay(image, np.ones((64, 64), bool)), carm),), pose)
+kept = []
+def count(progress):
+    kept.append(sum(file.is_file() for file in Path(os.environ["NUMBA_CACHE_DIR"]).rglob("*")))
+settings = RegistrationConfig(
+    method="cmaes", restarts=1, population=8, generations=2, search_pixels=24, judge_pixels=32, polish_pixels=48
+)
+register(case, settings, count)
+count(None)
+print(kept[0], kept[-1])
+"""
+
+
+def test_kernels_are_compiled_before_a_registration_begins(tmp_path: Path) -> None:
+    """Not within its time limit: a first registration on a busy computer would find nothing."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", REGISTER], env=environment, check=True, capture_output=True, text=True)
+    at_first, at_last = map(int, done.stdout.split())
+    assert at_first == at_last > 4
+
+
 def files(cache: Path) -> list[Path]:
     return sorted(file for file in cache.rglob("*") if file.is_file())
 

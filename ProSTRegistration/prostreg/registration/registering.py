@@ -18,6 +18,7 @@ from prostreg.registration.pipeline import check_method
 from prostreg.registration.readings import without_metal
 from prostreg.registration.result import Progress, Result
 from prostreg.registration.start import start_in_sight
+from prostreg.search.rehearsal import rehearse
 
 WIDER = 2.0
 NEARBY_SHARE = 0.4
@@ -52,6 +53,7 @@ def register(
     """
     config = config or RegistrationConfig()
     refuse_without_memory(case, config)
+    rehearse()  # an installation compiles its kernels once, which is not taken from the search's time
     case = without_metal(case)
     return run_on_device(config, lambda settings: _registered(case, settings, on_progress, is_cancelled))
 
