@@ -39,6 +39,9 @@ VIEWS_AROUND = 2000
 PIXELS = 40
 """Over the anatomy's diameter, or over the image if that is less: with twenty, the true view is one among thousands."""
 
+PIXELS_ANYWHERE = 36
+"""The same for twenty thousand views: all bone needs no more, and this decides how long they take."""
+
 MOST_PIXELS = 96
 """Of an image in which all turns are tried: a small bone in a large one would take a minute."""
 
@@ -117,7 +120,7 @@ def screened_starts(
     size_mm = _size_mm(points_mm, centre_mm)
     camera_from_world = case.views[0].carm.camera_from_world
     depth_mm = float(transform_points(camera_from_world, place_mm)[2])
-    factor = _reduction(case, size_mm, depth_mm)
+    factor = _reduction(case, size_mm, depth_mm, PIXELS_ANYWHERE)
     factor_of_turns = max(factor, math.ceil(max(case.views[0].carm.size) / MOST_PIXELS))
     matcher = _matcher(case, config, centre_mm, size_mm, depth_mm, factor_of_turns)
     match = matcher.match(views_from_all_sides(depth_mm, rng), np.arange(TURNS) * 2 * np.pi / TURNS, on_step)
@@ -163,7 +166,7 @@ def screened_around(
     depth_mm = float(transform_points(start, centre_mm)[2])
     turns = rotation_from_vector(rng.standard_normal((VIEWS_AROUND, 3)) * spread[:3])
     depths_mm = _depths_mm(depth_mm, rng.normal(0, spread[5], VIEWS_AROUND))
-    matcher = _matcher(case, config, centre_mm, size_mm, depth_mm, _reduction(case, size_mm, depth_mm))
+    matcher = _matcher(case, config, centre_mm, size_mm, depth_mm, _reduction(case, size_mm, depth_mm, PIXELS))
     match = matcher.match(Views(turns @ start[:3, :3], depths_mm), np.zeros(1), on_step)
     likely = _distinct(match, centre_mm, size_mm, CLIMBS_AROUND[0].runs)
     poses = invert_rigid(camera_from_world) @ match.camera_from_volume[likely]
@@ -255,11 +258,11 @@ def _at_different_places(poses: Sequence[Matrix], points_mm: NDArray[np.float64]
     return kept
 
 
-def _reduction(case: Case, size_mm: float, depth_mm: float) -> int:
+def _reduction(case: Case, size_mm: float, depth_mm: float, pixels: int) -> int:
     """The factor by which the first X-ray is reduced, as far as views can be told apart."""
     carm = case.views[0].carm
     size_px = min(size_mm / depth_mm * float(carm.intrinsics[0, 0]), max(carm.size))
-    return max(1, round(size_px / PIXELS))
+    return max(1, round(size_px / pixels))
 
 
 def _matcher(
