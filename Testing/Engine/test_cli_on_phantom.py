@@ -54,9 +54,6 @@ class TestDemo:
         assert answer["out"] == str(out / "phantom-demo")
         assert "mTRE" in outcome.stderr
 
-    def test_a_fresh_clone_on_a_busy_computer_has_the_time_to_compile(self, demo):
-        assert json.loads(demo[0].stdout)["result"]["config"]["time_limit_s"] >= 300
-
     def test_no_warning_reaches_the_user(self, demo):
         assert "Warning" not in demo[0].stderr
         assert "warning" not in demo[0].stderr

@@ -107,13 +107,13 @@ def test_cancel_ends_all_of_it_at_once(seen_from):
 
 
 def test_the_time_limit_is_that_of_all_views_together(seen_from, count_looks_as_seconds):
-    config = RegistrationConfig(**{**QUICK, "time_limit_s": 40.0})
+    config = RegistrationConfig(**{**QUICK, "time_limit_s": 120.0})
     result = register_everywhere(of_noise(seen_from("AP")), config)
     assert result.stopped == "time limit"
     assert result.status != "accepted"
     assert "AP, PA" in result.reasons[-1]
-    assert result.config["time_limit_s"] == 40.0
-    assert 40 <= result.seconds < 60
+    assert result.config["time_limit_s"] == 120.0
+    assert 120 <= result.seconds < 140
 
 
 def test_several_views_meet_where_their_middle_rays_do():
