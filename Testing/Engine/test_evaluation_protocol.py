@@ -62,6 +62,14 @@ def test_what_is_no_protocol_is_refused_in_words(changed: object) -> None:
     assert faults_of(changed)
 
 
+@pytest.mark.parametrize(("sdd_mm", "isocentre_mm"), [(300.0, 300.0), (1000.0, 1200.0)])
+def test_an_isocentre_lies_between_source_and_detector(sdd_mm: float, isocentre_mm: float) -> None:
+    changed = content()
+    changed["source"]["carm"].update(sdd_mm=sdd_mm, isocentre_to_detector_mm=isocentre_mm)
+    (fault,) = faults_of(changed)
+    assert "isocentre_to_detector_mm" in fault
+
+
 def test_bins_must_rise() -> None:
     changed = content()
     changed["starts"].update(kind="bins", edges_mm=[0, 20, 10])

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from prostreg.choices import AUTO
 from prostreg.geometry.frames import Matrix
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
@@ -54,8 +53,8 @@ def register(
     """
     config = config or RegistrationConfig()
     refuse_without_memory(case, config)
-    if config.projector == AUTO and config.similarity == RegistrationConfig.similarity:
-        rehearse()  # an installation compiles its kernels once, which is not taken from the search's time
+    if config.similarity == RegistrationConfig.similarity:
+        rehearse(config.projector)  # an installation compiles its kernels once, not within the search's time
     case = without_metal(case)
     return run_on_device(config, lambda settings: _registered(case, settings, on_progress, is_cancelled))
 

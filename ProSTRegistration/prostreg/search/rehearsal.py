@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from prostreg.choices import AUTO
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.standard_views import standard_view
@@ -17,14 +18,18 @@ from prostreg.similarity.likelihood import PatchLikelihood
 PIXELS = 32
 
 
-def rehearse() -> None:
-    """Scores of a small cube, with derivatives and without, by each similarity: half a minute once, then a moment."""
+def rehearse(projector: str = AUTO) -> None:
+    """Scores of a small cube, with derivatives and without, by each similarity: half a minute once, then a moment.
+
+    Args:
+        projector: as for `make_projector`, with the errors that it raises.
+    """
     carm = CArm.from_sdd(1000.0, (4.0, 4.0), (PIXELS, PIXELS))
     volume = Volume(np.full((16, 16, 16), 0.01, np.float32), np.diag([2.0, 2.0, 2.0, 1.0]))
     chart = PoseChart(standard_view("AP", volume.centre_mm, 600.0), np.eye(4), volume.centre_mm)
     image = np.zeros((PIXELS, PIXELS), np.float32)
     views = [(XRay(image, np.ones(image.shape, dtype=bool)), carm)]
     for similarity in (PatchGradNcc, PatchLikelihood):
-        objective = Objective(make_projector(volume), views, volume.centre_mm, 3, 2, similarity)
+        objective = Objective(make_projector(volume, projector), views, volume.centre_mm, 3, 2, similarity)
         objective.scores(chart.world_from_volume[None])
         objective.scores_and_gradients(chart, np.zeros((1, 6)))

@@ -81,11 +81,13 @@ class ImagingSetup:
 def read_imaging_setup(fields: JsonFields) -> ImagingSetup:
     """Reads the parts of a simulated "source" that describe C-arm, views, truth and simulator."""
     carm = fields.inner("carm")
+    faults_before = len(carm.faults.faults)
     sdd_mm = carm.number("sdd_mm", SMALLEST_SDD_MM, LARGEST_SDD_MM)
+    is_sdd_known = len(carm.faults.faults) == faults_before
     isocentre_mm = carm.number("isocentre_to_detector_mm", 0.0, 10000.0)
     field_mm, pixels = carm.number("field_mm", 1.0, 2000.0), carm.whole("pixels", 16, 4096)
     carm.end()
-    if isocentre_mm >= sdd_mm > SMALLEST_SDD_MM:
+    if is_sdd_known and isocentre_mm >= sdd_mm:
         fields.faults.add('"isocentre_to_detector_mm" must be smaller than "sdd_mm": the isocentre is in between.')
     return ImagingSetup(
         sdd_mm=sdd_mm,
