@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
+BLOCK = re.compile(r"^ *```.*?^ *```", flags=re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 ELSEWHERE = ("https://", "http://", "mailto:")
 
 
 def without_code(text: str) -> str:
     """A page without its blocks and spans of code, where brackets are no links."""
-    return re.sub(r"`[^`\n]*`", "", re.sub(r"^ *```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE))
+    return re.sub(r"`[^`\n]*`", "", BLOCK.sub("", text))
 
 
 def anchors(text: str) -> set[str]:
     """Names of a page's headings: lower case, spaces as hyphens, punctuation left out, repeated ones counted."""
-    blocks_out = re.sub(r"^ *```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE)
     found: set[str] = set()
-    for heading in re.findall(r"^#+ +(.+?) *$", blocks_out, flags=re.MULTILINE):
+    for heading in re.findall(r"^#+ +(.+?) *$", BLOCK.sub("", text), flags=re.MULTILINE):
         shown = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
         name = re.sub(r"[^\w\- ]", "", shown.lower()).replace(" ", "-")
         number = 0

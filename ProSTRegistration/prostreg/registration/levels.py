@@ -79,6 +79,10 @@ class Levels:
             return (False,) * len(self._regions)
         return self.coarse.reading_at(world_from_volume)
 
+    def judging(self, world_from_volume: Matrix) -> Objective:
+        """The level at which a pose (4, 4) is judged, its views read as fits it best."""
+        return self.read_as(self.reading_at(world_from_volume)).middle
+
     def read_as(self, reading: Reading) -> Levels:
         """The same with the polarity of every view decided."""
         if reading not in self._read:

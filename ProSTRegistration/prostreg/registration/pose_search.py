@@ -230,7 +230,7 @@ class PoseSearch:
         """The tops above candidates by other levels than those of the anatomy alone."""
         began, evaluations, tops = self._monitor.seconds, 0, []
         for candidate in candidates:
-            middle = levels.read_as(levels.reading_at(self._pose(candidate))).middle
+            middle = levels.judging(self._pose(candidate))
             before = middle.evaluations
             tops.append(
                 polish(

@@ -238,7 +238,7 @@ def _judged(levels: Levels, finalists: Sequence[PoseChart], on_step: Callable[[]
     poses = [chart.world_from_volume_at(np.zeros(6))[0] for chart in finalists]
     confirmed = np.zeros(len(poses))
     for number, chart in enumerate(finalists):
-        middle = levels.read_as(levels.reading_at(poses[number])).middle
+        middle = levels.judging(poses[number])
         polished = polish(middle, chart, np.zeros(6), POLISH_STEPS, lambda _: on_step())
         poses[number] = chart.world_from_volume_at(polished.parameters)[0]
         confirmed[number] = middle.footprint_score(poses[number]).score
