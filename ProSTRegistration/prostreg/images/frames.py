@@ -35,6 +35,10 @@ class Frames:
         return self.first if self.count == 1 else [self.first, self.last]
 
 
+ONE_FRAME = Frames(1, 1)
+"""Of an image that is no run."""
+
+
 def is_frame_choice(value: Any) -> bool:
     """True for what a case file may give as "frame"."""
     numbers = value if isinstance(value, list) and len(value) == 2 else [value]

@@ -16,14 +16,19 @@ from prostreg.images.volume import Volume
 from prostreg.images.xray import XRay
 
 
+def reduction_factors(volume: Volume, target_spacing_mm: float) -> tuple[int, ...]:
+    """Voxels that `reduced_volume` averages along i, j and k."""
+    return tuple(max(1, round(target_spacing_mm / float(s))) for s in volume.spacing_mm)
+
+
 def reduced_volume(volume: Volume, target_spacing_mm: float) -> Volume:
     """Averages blocks of voxels so that the spacing comes as near to the target as whole factors allow.
 
     The last block of an axis is filled up with zeros: give attenuation, not HU. So no
     attenuation is lost, and the sum of values times voxel volume stays as it was.
     """
-    factors = [max(1, round(target_spacing_mm / float(s))) for s in volume.spacing_mm]
-    if factors == [1, 1, 1]:
+    factors = reduction_factors(volume, target_spacing_mm)
+    if factors == (1, 1, 1):
         return volume
     volume_from_index = volume.volume_from_index.copy()
     volume_from_index[:3, :3] *= factors

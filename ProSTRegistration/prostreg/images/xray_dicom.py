@@ -15,14 +15,15 @@ from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.images.dicom.pixels import frame_count, pixel_layout, stored_values
 from prostreg.images.dicom.polarity import polarity_by_tags
+from prostreg.images.dicom.run import by_channels, samples_of
 from prostreg.images.dicom.shutter import open_part
 from prostreg.images.dicom.subtraction import subtraction_note
 from prostreg.images.dicom_geometry.carm_from_dicom import carm_from_dicom, said_of_carm
 from prostreg.images.dicom_geometry.carm_numbers import CArmNumber, carm_numbers
 from prostreg.images.dicom_geometry.frame_tags import FrameTags
 from prostreg.images.dicom_geometry.viewing_side import ViewingSide, viewing_side
-from prostreg.images.dicom_tags import Tags, read_dataset, whole_number_of, words_of
-from prostreg.images.frames import Frames, chosen_frames
+from prostreg.images.dicom_tags import Tags, read_dataset, whole_number_of
+from prostreg.images.frames import ONE_FRAME, Frames, chosen_frames
 from prostreg.images.library_messages import quiet_libraries
 
 
@@ -39,6 +40,7 @@ class DicomXRay:
         open_part: (height, width) True where no shutter covers it; None where none does.
         notes: what has to be said of frame, shutter and subtraction.
         numbers: each number of the C-arm that the tags tell.
+        frames: that were read.
     """
 
     pixels: NDArray[np.float32]
@@ -50,6 +52,7 @@ class DicomXRay:
     open_part: NDArray[np.bool_] | None
     notes: tuple[str, ...]
     numbers: tuple[CArmNumber, ...]
+    frames: Frames = ONE_FRAME
 
 
 def read_dicom_xray(path: Path, wanted: Frames | None = None) -> DicomXRay:
@@ -69,7 +72,7 @@ def read_dicom_xray(path: Path, wanted: Frames | None = None) -> DicomXRay:
         frames, frame_note = _frames(dataset, name, wanted)
         tags = FrameTags(dataset, frames.first - 1, frame_count(dataset))
         _refuse_moving(dataset, frames, name)
-        samples = _samples(dataset, name)
+        samples = samples_of(dataset, name)
         layout = pixel_layout(dataset, name, (frames.first - 1, frames.count), samples)
         polarity, polarity_note = polarity_by_tags(tags)
         carm, note, side = carm_from_dicom(tags), said_of_carm(tags), viewing_side(tags)
@@ -77,9 +80,9 @@ def read_dicom_xray(path: Path, wanted: Frames | None = None) -> DicomXRay:
         notes = (frame_note, tags.said, subtraction_note(tags), shutter_note)
         numbers = carm_numbers(tags)
     values = stored_values({name: (dataset, layout)})[name]
-    pixels = _mean(values) if samples == 1 else _channels(_mean(values), dataset, samples)
+    pixels = _mean(values) if samples == 1 else by_channels(_mean(values), dataset, samples)
     said = tuple(sentence for sentence in notes if sentence is not None)
-    return DicomXRay(pixels, carm, polarity, note, polarity_note, side, inside, said, numbers)
+    return DicomXRay(pixels, carm, polarity, note, polarity_note, side, inside, said, numbers, frames)
 
 
 def _frames(dataset: pydicom.Dataset, name: str, wanted: Frames | None) -> tuple[Frames, str | None]:
@@ -100,25 +103,6 @@ def _place(tags: Tags) -> tuple[str, ...]:
     return tuple(number.value for number in carm_numbers(tags))
 
 
-def _samples(dataset: pydicom.Dataset, name: str) -> int:
-    """Values per pixel: 1, or 3 of an uncompressed picture, as frame grabbers store greys."""
-    samples = whole_number_of(dataset, "SamplesPerPixel", 1)
-    if samples == 1:
-        return 1
-    is_plain = not pixel_layout(dataset, name, (0, 1)).is_compressed
-    if samples != 3 or not is_plain or words_of(dataset, "PhotometricInterpretation") != ["RGB"]:
-        raise InputError(f"{name} is a colour (RGB) image: give the grey-value image.")
-    return samples
-
-
 def _mean(values: NDArray[Any]) -> NDArray[np.float32]:
     mean = values[0] if len(values) == 1 else values.mean(axis=0, dtype=np.float64)
     return np.asarray(mean, dtype=np.float32)
-
-
-def _channels(values: NDArray[np.float32], dataset: pydicom.Dataset, samples: int) -> NDArray[np.float32]:
-    """Rows of colours (height, width, channels), stored pixel by pixel or plane by plane."""
-    rows, width = values.shape
-    if whole_number_of(dataset, "PlanarConfiguration", 0) == 1:
-        return np.ascontiguousarray(np.moveaxis(values.reshape(samples, rows, width // samples), 0, -1))
-    return values.reshape(rows, width // samples, samples)

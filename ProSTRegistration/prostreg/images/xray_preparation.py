@@ -69,6 +69,22 @@ def prepare_xray(
     return other
 
 
+def prepared_like(pixels: NDArray[np.float32], other: XRay) -> XRay:
+    """Line integrals of another frame of a run, read as one that was prepared: nothing is looked for anew.
+
+    Args:
+        pixels: (height, width) grey values as stored.
+        other: of the same size; its mask and its polarity count.
+
+    Raises:
+        InputError: the frame shows nothing.
+    """
+    if not np.isfinite(pixels).all() or np.ptp(pixels[other.mask]) == 0:
+        raise InputError("The frame shows nothing: all pixels that count are equal, or no numbers.")
+    line_integrals = _log_attenuation(pixels, other.mask) if other.polarity == "bone-dark" else pixels
+    return XRay(_normalised(line_integrals, other.mask), other.mask, other.polarity)
+
+
 def _read_as(pixels: NDArray[np.float32], field: RadiationField, allowed: NDArray[np.bool_], known: Polarity) -> XRay:
     valid = allowed & ~fine_mask(_with_seam(_without_air(field, known)), field.factor, pixels.shape)
     if np.count_nonzero(valid) < _FEWEST_VALID_PIXELS or np.ptp(pixels[valid]) == 0:

@@ -21,7 +21,7 @@ from prostreg.images.formats.stored_image import count_of, unreadable
 from prostreg.images.formats.tiff import read_tiff
 from prostreg.images.formats.value_reading import as_float32, read_values
 from prostreg.images.formats.volume_files import SUFFIXES, image_suffix, read_image_header
-from prostreg.images.frames import Frames, chosen_frames
+from prostreg.images.frames import ONE_FRAME, Frames, chosen_frames
 from prostreg.images.library_messages import quiet_libraries
 from prostreg.images.xray_dicom import read_dicom_xray
 from prostreg.machine import refuse_too_large
@@ -43,6 +43,7 @@ class XRayImage:
         open_part: (height, width) from DICOM tags, True where no shutter covers the image; None where none does.
         notes: sentences on the frame that is read, on shutters and subtraction.
         numbers: each number of the C-arm that DICOM tags tell.
+        frames: of a run, which of them are shown.
     """
 
     pixels: NDArray[np.float32]
@@ -54,6 +55,7 @@ class XRayImage:
     open_part: NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = ()
     numbers: tuple[CArmNumber, ...] = ()
+    frames: Frames = ONE_FRAME
 
 
 def read_xray_image(path: Path, frames: Frames | None = None) -> XRayImage:
@@ -127,6 +129,7 @@ def _from_dicom(path: Path, wanted: Frames | None) -> XRayImage:
         found.open_part,
         found.notes,
         found.numbers,
+        found.frames,
     )
 
 

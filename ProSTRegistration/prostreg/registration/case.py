@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import Matrix
 from prostreg.images.dicom_geometry.carm_numbers import CArmNumber
+from prostreg.images.frames import ONE_FRAME, Frames
 from prostreg.images.volume import Volume
 from prostreg.images.xray import XRay
 
@@ -23,6 +24,8 @@ class View:
         notes: sentences that the result shall repeat as warnings.
         is_side_known: True where the user or the image's tags say from which side it is seen.
         told: each number of the C-arm by the image's DICOM tags, where it comes from these.
+        frames: of a run, which of them are shown.
+        is_flipped: True where the file's pixels were turned over left to right.
     """
 
     xray: XRay
@@ -30,6 +33,8 @@ class View:
     notes: tuple[str, ...] = ()
     is_side_known: bool = False
     told: tuple[CArmNumber, ...] = ()
+    frames: Frames = ONE_FRAME
+    is_flipped: bool = False
 
 
 @dataclass(frozen=True)

@@ -40,18 +40,20 @@ _NEGATIVE = (
 Read = TypeVar("Read")
 
 
-def read_case(path: Path, needs_views: bool = True) -> Case:
+def read_case(path: Path, needs_views: bool = True, frame: int | None = None) -> Case:
     """Reads a case file and every file it names.
 
     Args:
         path: case.json, or the folder it is in; paths inside it are relative to that folder.
         needs_views: False where the X-rays may be still to come; ``views`` may then be missing or empty.
+        frame: of its runs; None for the one that the case names, if any.
 
     Raises:
         InputError: lists every fault of the case file and of all its files.
     """
     path = _case_path(path)
-    return case_of(json_object(path, "case file"), path.parent, needs_views)
+    content = json_object(path, "case file")
+    return case_of(content if frame is None else _with_frame(content, frame), path.parent, needs_views)
 
 
 def case_of(content: Mapping[str, Any], folder: Path, needs_views: bool = True) -> Case:
@@ -66,6 +68,14 @@ def case_of(content: Mapping[str, Any], folder: Path, needs_views: bool = True) 
         InputError: lists every fault of the content and of all its files.
     """
     return _CaseReader(folder, JsonFields(content, "The case"), needs_views).case()
+
+
+def _with_frame(content: Mapping[str, Any], frame: int) -> dict[str, Any]:
+    """The content with another frame in each view; what is no view stays, to be told as a fault."""
+    views = content.get("views")
+    if not isinstance(views, list):
+        return dict(content)
+    return {**content, "views": [{**view, "frame": frame} if isinstance(view, dict) else view for view in views]}
 
 
 class _CaseReader:
@@ -175,7 +185,8 @@ class _CaseReader:
             notes.append(_NEGATIVE)
         said = tuple(f"{fields.where}: {note}" for note in notes)
         self.xrays.append(self.folder / fields.text("image"))
-        return View(xray, carm, said, is_side_known, () if is_told else image.numbers)
+        told = () if is_told else image.numbers
+        return View(xray, carm, said, is_side_known, told, image.frames, bool(is_flipped))
 
     def _camera(self, fields: JsonFields, image: XRayImage | None, number: int) -> JsonFields | None:
         """The content of a view's "camera", or of the file that it names; None without one, or with faults."""

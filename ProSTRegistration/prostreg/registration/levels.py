@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import Matrix, transform_points
 from prostreg.images.attenuation import moving_volume
-from prostreg.images.pyramid import reduced_volume, reduced_xray
+from prostreg.images.pyramid import reduced_volume, reduced_xray, reduction_factors
 from prostreg.images.xray import XRay
-from prostreg.projector.selection import make_projector
+from prostreg.projector.selection import Projector, make_projector
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.readings import xray_read_as
@@ -66,11 +67,12 @@ class Levels:
         spread_mm: float,
         config: RegistrationConfig,
     ) -> None:
-        self._centre_mm = centre_mm
+        self._points_mm, self._centre_mm = points_mm, centre_mm
         self._config = config
         self._volume = moving_volume(case.ct, case.anatomy, surroundings_hu=SURROUNDINGS_HU)
         points_world = transform_points(world_from_volume, points_mm)
         self._read: dict[Reading, Levels] = {}
+        self._projectors: dict[tuple[tuple[int, ...], str], Projector] = {}
         self._regions = [_region(view, points_world, spread_mm) for view in case.views]
 
     def reading_at(self, world_from_volume: Matrix) -> Reading:
@@ -94,6 +96,19 @@ class Levels:
             levels._forget_objectives()
             self._read[reading] = levels
         return self._read[reading]
+
+    def with_views(self, views: Sequence[View], world_from_volume: Matrix, spread_mm: float) -> Levels:
+        """The same anatomy in other X-rays, about another pose (4, 4); what was made of the CT is shared.
+
+        Args:
+            views: as many as before, each with its polarity decided.
+            world_from_volume: about which the anatomy is looked for.
+            spread_mm: uncertainty of that in the image plane.
+        """
+        levels, points_world = copy(self), transform_points(world_from_volume, self._points_mm)
+        levels._read, levels._regions = {}, [_region(view, points_world, spread_mm) for view in views]
+        levels._forget_objectives()
+        return levels
 
     def on_cpu(self) -> Levels:
         """The same, computed on the CPU."""
@@ -135,10 +150,17 @@ class Levels:
             factor = max(1, round(region.extent_px / pixels))
             views.append(reduced_xray(region.xray, region.carm, factor))
             footprints_mm.append(region.pixel_mm * factor)
-        volume = reduced_volume(self._volume, voxels_per_pixel * min(footprints_mm))
-        projector = make_projector(volume, self._config.projector, self._config.device)
+        projector = self._projector(voxels_per_pixel * min(footprints_mm))
         similarity = similarity_called(self._config.similarity)
         return Objective(projector, views, self._centre_mm, patch_radius_px, patch_stride_px, similarity)
+
+    def _projector(self, spacing_mm: float) -> Projector:
+        """The projector of the volume at about a spacing, made once."""
+        key = (reduction_factors(self._volume, spacing_mm), self._config.device)
+        if key not in self._projectors:
+            volume = reduced_volume(self._volume, spacing_mm)
+            self._projectors[key] = make_projector(volume, self._config.projector, self._config.device)
+        return self._projectors[key]
 
 
 def _region(view: View, points_world_mm: NDArray[np.float64], spread_mm: float) -> _Region:

@@ -1,0 +1,138 @@
+"""The search for the anatomy in one frame: a climb from where it is expected, and wider ones where that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prostreg.geometry.chart import PoseChart
+from prostreg.geometry.frames import Matrix, transform_points
+from prostreg.registration.acceptance import Verdict, judge
+from prostreg.registration.attempts import AttemptLog
+from prostreg.registration.case import Case
+from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.evidence import Evidence
+from prostreg.registration.levels import Levels
+from prostreg.registration.pose_search import CANDIDATES_REFINED, CANDIDATES_SCREENED, POLISH_STEPS
+from prostreg.registration.result import Result
+from prostreg.registration.screening import screened_around
+from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_spread
+from prostreg.search.candidate import Candidate
+from prostreg.search.cmaes import cmaes_search
+from prostreg.search.polish import polish
+
+NEAR_MM = 10.0
+"""How far in the image plane a climb is thought to end from where it begins."""
+
+AROUND_SPREAD = np.array([np.deg2rad(6.0)] * 3 + [10.0, 10.0, 20.0])
+AROUND_RUNS, AROUND_POPULATION, AROUND_GENERATIONS = 2, 24, 15
+"""The search around: what a patient does who coughs, rad and mm, by short runs of CMA-ES."""
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A pose world_from_volume (4, 4) that was found in a frame, judged as a registration is."""
+
+    world_from_volume: Matrix
+    verdict: Verdict
+    evidence: Evidence
+
+    def better(self, other: Found) -> Found:
+        """The more convincing of two."""
+        return other if other.verdict.confidence > self.verdict.confidence else self
+
+
+class FrameSearch:
+    """Searches frames of one case; what they share is made once.
+
+    Args:
+        case: the frame that was registered first, its polarity decided.
+        first: its result.
+        config: resolutions, spreads of the widest search, seed.
+        check: called between evaluations; may raise to end a search.
+    """
+
+    def __init__(self, case: Case, first: Result, config: RegistrationConfig, check: Callable[[], None]) -> None:
+        self._config, self._check, self._first = config, check, first
+        self._points_mm = anatomy_points_mm(case)
+        self.centre_mm = anatomy_centre_mm(self._points_mm)
+        self.camera_from_world = case.views[0].carm.camera_from_world
+        self._spread = start_spread(config)
+        pose = first.world_from_volume
+        self._levels = Levels(case, pose, self._points_mm, self.centre_mm, NEAR_MM, config)
+
+    def near(self, case: Case, starts: Sequence[Matrix]) -> Found | None:
+        """Climbs from the best of some poses; None where the frame shows the anatomy at none of them."""
+        seen = [pose for pose in starts if self._shows(case, pose)]
+        if not seen:
+            return None
+        levels = self._levels.with_views(case.views, seen[0], NEAR_MM)
+        scores = levels.middle.scores(np.array(seen)) if len(seen) > 1 else np.zeros(1)
+        return self._climbed(case, levels, seen[int(np.argmax(scores))], seen[0])
+
+    def around(self, case: Case, start: Matrix, number: int) -> Found | None:
+        """Short runs of CMA-ES about a pose, the best of them refined; None where the frame does not show it there."""
+        if not self._shows(case, start):
+            return None
+        levels, chart = self._levels.with_views(case.views, start, AROUND_SPREAD[3]), self._chart(start)
+        ends = cmaes_search(
+            levels.coarse, [chart] * AROUND_RUNS, np.zeros((AROUND_RUNS, 6)), AROUND_SPREAD, AROUND_POPULATION,
+            AROUND_GENERATIONS, self._rng(number), lambda generation, best: self._check(),
+        )  # fmt: skip
+        ends = sorted(ends, key=lambda end: -end.score)[:CANDIDATES_REFINED]
+        return self._best(case, levels, [chart.world_from_volume_at(end.parameters)[0] for end in ends], start)
+
+    def everywhere_about(self, case: Case, start: Matrix, number: int) -> Found | None:
+        """Thousands of turns about a pose, anywhere in the image; None where the frame does not show it there."""
+        if not self._shows(case, start):
+            return None
+        levels = self._levels.with_views(case.views, start, self._config.spread_shift_mm)
+        poses = screened_around(
+            case, self._config, levels.coarse, self._chart(start), self._spread, self._rng(number), self._check
+        )
+        return self._best(case, levels, poses[:CANDIDATES_SCREENED], start)
+
+    def _best(self, case: Case, levels: Levels, poses: Sequence[Matrix], start: Matrix) -> Found | None:
+        found: Found | None = None
+        for pose in poses:
+            climbed = self._climbed(case, levels, pose, start)
+            found = climbed if found is None else found.better(climbed)
+        return found
+
+    def _climbed(self, case: Case, levels: Levels, pose: Matrix, start: Matrix) -> Found:
+        """The top above a pose at the level where poses are judged, with its verdict."""
+        chart = self._chart(pose)
+        top = polish(levels.middle, chart, np.zeros(6), POLISH_STEPS, self._on_evaluation)
+        return self._judged(case, levels, np.asarray(chart.world_from_volume_at(top.parameters)[0]), start)
+
+    def _judged(self, case: Case, levels: Levels, pose: Matrix, start: Matrix) -> Found:
+        """The verdict as a registration from ``start`` has it; its precision is taken to be that of the first frame."""
+        chart = self._chart(start)
+        log = AttemptLog(case, chart, self._points_mm, self._spread)
+        evidence = log.evidence(chart.parameters_of(pose), levels.middle.footprint_score(pose), 0)
+        known = {name: value for name, value in self._first.evidence.items() if name.startswith("expected_")}
+        evidence = replace(evidence, **known)
+        return Found(pose, judge(evidence), evidence)
+
+    def _on_evaluation(self, best: Candidate) -> None:
+        self._check()
+
+    def _shows(self, case: Case, pose: Matrix) -> bool:
+        """True if every view shows the anatomy's centre, and nothing of it lies behind a source."""
+        points, centre = transform_points(pose, self._points_mm), transform_points(pose, self.centre_mm)
+        return all(
+            transform_points(view.carm.camera_from_world, points)[:, 2].min() > 0
+            and bool(view.carm.shows(view.carm.project_world(centre)))
+            for view in case.views
+        )
+
+    def _chart(self, pose: Matrix) -> PoseChart:
+        return PoseChart(pose, self.camera_from_world, self.centre_mm)
+
+    def _rng(self, number: int) -> np.random.Generator:
+        return np.random.default_rng([self._config.seed, number])

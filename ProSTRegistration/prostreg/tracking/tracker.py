@@ -1,0 +1,244 @@
+"""Tracking: from one registered frame forward and backward through a run, over frames in which the anatomy is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from prostreg.errors import InputError, Stopped
+from prostreg.geometry.chart import PoseChart
+from prostreg.geometry.frames import Matrix
+from prostreg.parallel import single_threaded_torch
+from prostreg.registration.acceptance import Verdict
+from prostreg.registration.case import Case
+from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.monitor import Monitor
+from prostreg.registration.readings import case_read_as, reading_of
+from prostreg.registration.result import Progress, Result, Status
+from prostreg.search.candidate import Candidate
+from prostreg.tracking.frame_images import FrameImages, Runs
+from prostreg.tracking.frame_search import Found, FrameSearch
+from prostreg.tracking.motion import expected_poses
+from prostreg.tracking.track import FrameStatus, Track, TrackedFrame
+
+RANKS: dict[Status, int] = {"failed": 0, "uncertain": 1, "accepted": 2}
+STATUSES: tuple[FrameStatus, ...] = ("lost", "uncertain", "tracked")
+
+FIRST_FAILED = "the first frame could not be registered: no other can be tracked from it"
+FIRST_UNCERTAIN = "no frame is surer than the first one, and that is uncertain"
+NOWHERE = "no place was found that fits"
+
+
+def track_run(
+    case: Case,
+    first: Result,
+    runs: Runs,
+    asked: tuple[int, int] | None = None,
+    config: RegistrationConfig | None = None,
+    time_limit_s: float = np.inf,
+    on_progress: Callable[[Progress], None] | None = None,
+    is_cancelled: Callable[[], bool] | None = None,
+) -> Track:
+    """Finds the CT's pose in the frames of a run, from the one that was registered.
+
+    Args:
+        case: the frame that was registered; its C-arms and masks are those of all frames.
+        first: its result.
+        runs: the pixels of all frames.
+        asked: numbers of the first and last frame that are wanted, counted from 1; all if it is not given.
+        config: settings of the registration; defaults if it is not given.
+        time_limit_s: after which the frames found so far are returned.
+        on_progress: told of every frame.
+        is_cancelled: asked between evaluations.
+
+    Returns:
+        The track; if it was cancelled or out of time, the frames so far with ``stopped`` set.
+
+    Raises:
+        InputError: frames were asked for that the run does not have, or the first one is not among them.
+    """
+    asked = asked or (1, runs.count)
+    _refuse_frames(asked, case.views[0].frames.first, runs.count)
+    config = config or RegistrationConfig()
+    tracker = _Tracker(case, first, runs, asked, config, time_limit_s, on_progress, is_cancelled)
+    with single_threaded_torch():
+        return tracker.track()
+
+
+def _refuse_frames(asked: tuple[int, int], first: int, count: int) -> None:
+    if not 1 <= asked[0] <= asked[1] <= count:
+        raise InputError(f"Frames {asked[0]} to {asked[1]} were asked for, and the run has {count}.")
+    if not asked[0] <= first <= asked[1]:
+        raise InputError(
+            f"Frame {first} is to be registered first, and lies outside of frames {asked[0]} to {asked[1]}: choose one"
+            ' of these, by --first-frame or "frame" of the view.'
+        )
+
+
+class _Tracker:
+    """A run that is being tracked."""
+
+    def __init__(
+        self,
+        case: Case,
+        first: Result,
+        runs: Runs,
+        asked: tuple[int, int],
+        config: RegistrationConfig,
+        time_limit_s: float,
+        on_progress: Callable[[Progress], None] | None,
+        is_cancelled: Callable[[], bool] | None,
+    ) -> None:
+        self._first, self._runs, self._asked, self._on_progress = first, runs, asked, on_progress
+        self._number = case.views[0].frames.first
+        self._is_mean = case.views[0].frames.count > 1
+        self._case = case_read_as(case, reading_of(case, first.polarities))
+        settings = replace(config, device="cuda" if first.device.startswith("cuda") else "cpu")
+        self._search = FrameSearch(self._case, first, settings, self._check)
+        self._images = FrameImages(self._case, runs)
+        chart = PoseChart(first.world_from_volume, self._search.camera_from_world, self._search.centre_mm)
+        self._monitor = Monitor(chart, None, time_limit_s, None, is_cancelled)
+        self._poses = {self._number: first.world_from_volume}
+        self._frames: dict[int, TrackedFrame] = {}
+        self._lost_in_a_row = 0
+
+    def track(self) -> Track:
+        stopped: str | None = first_stopped(self._first)
+        if stopped is None:
+            try:
+                self._follow_all()
+            except Stopped as reason:
+                stopped = str(reason)
+        elif not self._is_mean:
+            self._note(self._number, self._of_first())
+        frames = tuple(self._frames[number] for number in sorted(self._frames))
+        return Track(
+            self._case.name, self._first, self._number, self._runs.count, self._asked, frames, self._monitor.seconds,
+            stopped, self._first.warnings,
+        )  # fmt: skip
+
+    def _follow_all(self) -> None:
+        if self._first.status == "failed":
+            for number in range(self._asked[0], self._asked[1] + 1):
+                self._note(number, self._lost(number, FIRST_FAILED, "first"))
+            return
+        if self._is_mean:
+            self._follow([self._number])
+        else:
+            self._note(self._number, self._of_first())
+        self._follow(range(self._number + 1, self._asked[1] + 1))
+        self._follow(range(self._number - 1, self._asked[0] - 1, -1))
+
+    def _follow(self, numbers: Iterable[int]) -> None:
+        """Frames one after the other; those that were lost are looked for again from the one in which it is found."""
+        lost: list[int] = []
+        self._lost_in_a_row = 0
+        for number in numbers:
+            if self._find(number, is_again=False):
+                self._go_back_to(reversed(lost))
+                self._lost_in_a_row, lost = 0, []
+            else:
+                self._lost_in_a_row += 1
+                lost.append(number)
+
+    def _go_back_to(self, numbers: Iterator[int]) -> None:
+        for number in numbers:
+            if not self._find(number, is_again=True):
+                return
+
+    def _find(self, number: int, is_again: bool) -> bool:
+        """Looks for the anatomy in a frame and notes it; True if it is found."""
+        began = self._monitor.seconds
+        try:
+            found, search = self._searched(number, is_again)
+        except InputError as error:
+            frame = self._lost(number, " ".join(error.faults), "near")
+        else:
+            frame = self._lost(number, NOWHERE, search) if found is None else self._frame(number, found, search)
+        self._note(number, replace(frame, seconds=self._monitor.seconds - began))
+        return frame.world_from_volume is not None
+
+    def _searched(self, number: int, is_again: bool) -> tuple[Found | None, str]:
+        """The most convincing pose, and the widest search that it took."""
+        starts = self._starts(number)
+        found = self._search.near(self._images.frame(number), starts)
+        if self._is_enough(found) or is_again:
+            return found, "near"
+        case, nearest = self._images.frame_anew(number), starts[:2][-1]
+        found = _better(found, self._search.around(case, nearest, number))
+        is_time_for_more = (self._lost_in_a_row + 1) & self._lost_in_a_row == 0
+        if RANKS[found.verdict.status if found else "failed"] > 0 or not is_time_for_more:
+            return found, "around"
+        return _better(found, self._search.everywhere_about(case, nearest, number)), "everywhere about"
+
+    def _is_enough(self, found: Found | None) -> bool:
+        """True if a pose is as convincing as that of the first frame: nothing is surer than that."""
+        return found is not None and RANKS[found.verdict.status] >= RANKS[self._first.status]
+
+    def _starts(self, number: int) -> list[Matrix]:
+        search = self._search
+        return expected_poses(self._poses, number, search.camera_from_world, search.centre_mm)
+
+    def _frame(self, number: int, found: Found, search: str) -> TrackedFrame:
+        verdict = found.verdict
+        if verdict.status == "failed":
+            return replace(
+                self._lost(number, verdict.reasons[0] if verdict.reasons else NOWHERE, search),
+                confidence=verdict.confidence,
+                evidence=found.evidence.to_dict(),
+            )
+        rank, own = RANKS[self._first.status], RANKS[verdict.status]
+        reasons = (FIRST_UNCERTAIN, *verdict.reasons) if rank < own else verdict.reasons
+        confidence = min(verdict.confidence, self._first.confidence) if rank < own else verdict.confidence
+        return self._found_frame(
+            number, Verdict(self._first.status if rank < own else verdict.status, confidence, reasons),
+            found.world_from_volume, found.evidence.to_dict(), search,
+        )  # fmt: skip
+
+    def _of_first(self) -> TrackedFrame:
+        first = self._first
+        if first.status == "failed":
+            return self._lost(self._number, FIRST_FAILED, "first")
+        verdict = Verdict(first.status, first.confidence, first.reasons)
+        return self._found_frame(self._number, verdict, first.world_from_volume, dict(first.evidence), "first")
+
+    def _found_frame(
+        self, number: int, verdict: Verdict, pose: Matrix, evidence: dict[str, float], search: str
+    ) -> TrackedFrame:
+        cameras = tuple(view.carm.camera_from_world @ pose for view in self._case.views)
+        return TrackedFrame(
+            number, self._runs.time_s(number), STATUSES[RANKS[verdict.status]], verdict.confidence, pose, cameras,
+            evidence, verdict.reasons, search,
+        )  # fmt: skip
+
+    def _lost(self, number: int, reason: str, search: str) -> TrackedFrame:
+        return TrackedFrame(number, self._runs.time_s(number), "lost", reasons=(reason,), search=search)
+
+    def _note(self, number: int, frame: TrackedFrame) -> None:
+        self._frames[number] = frame
+        if frame.world_from_volume is not None:
+            self._poses[number] = frame.world_from_volume
+        if self._on_progress is None:
+            return
+        share = len(self._frames) / (self._asked[1] - self._asked[0] + 1)
+        confirmed = float(frame.evidence.get("confirmed", 0.0))
+        left = self._monitor.seconds / share * (1 - share)
+        pose = self._poses.get(number, self._first.world_from_volume)
+        message = f"frame {number}: {frame.status}, {confirmed:.0%} of the structure confirmed"
+        self._on_progress(Progress(f"frame {number}", share, confirmed, pose, message, left))
+
+    def _check(self) -> None:
+        self._monitor.check("track", 0.0, Candidate(0.0, np.zeros(6)))
+
+
+def first_stopped(first: Result) -> str | None:
+    """Why the first frame's registration ended before the user's wish was done; its own time limit stops no track."""
+    return first.stopped if first.stopped == "cancelled" else None
+
+
+def _better(one: Found | None, other: Found | None) -> Found | None:
+    if one is None or other is None:
+        return one or other
+    return one.better(other)
