@@ -49,6 +49,7 @@ ENGINE_FLOORS = [
     {"projector"},
     {"search", "prost", "simulation"},
     {"registration"},
+    {"tracking"},
     {"outputs"},
     {"samples"},
     {"people"},

@@ -45,6 +45,7 @@ def make_parser() -> Parser:
     common.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else there")
     common.add_argument("--debug", action="store_true", help="show tracebacks and warnings")
     _add_register(commands, common)
+    _add_track(commands, common)
     _add_case(commands, common)
     _add_drr(commands, common)
     _add_simulate(commands, common)
@@ -84,6 +85,32 @@ def _add_register(commands: argparse._SubParsersAction[Parser], common: Parser) 
         metavar="auto|shipped|adapted|FILE",
         help="of the network (default: auto, adapted to this CT or else the shipped ones)",
     )
+
+
+def _add_track(commands: argparse._SubParsersAction[Parser], common: Parser) -> None:
+    parser = commands.add_parser(
+        "track",
+        parents=[common],
+        help="follow the anatomy through a run of frames",
+        epilog=EXIT_CODES,
+        description="Registers one frame of a DICOM run, then finds the anatomy in the frames before and behind it."
+        " Writes DIR/<name>/ with track.json, track.csv, track.tra (as Autoscoper has it) and track.png, and the first"
+        " frame's result in first_frame/. The C-arm is the same in all frames.",
+    )
+    parser.add_argument(
+        "case", type=Path, metavar="CASE", help="case.json, or the folder it is in; its X-rays are runs"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument("--frames", type=_frames, metavar="N-M", help="to be tracked (default: all)")
+    parser.add_argument(
+        "--first-frame", type=_count, metavar="N", help="to be registered (default: the case's \"frame\", or the run's)"
+    )
+    parser.add_argument("--transforms", action="store_true", help="write each pose as .tfm for 3D Slicer as well")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="JSON with registration settings")
+    parser.add_argument("--time-limit", type=_seconds, metavar="S", help="seconds for the run (default: none)")
+    parser.add_argument("--seed", type=_whole_number, metavar="N", help="equal seeds give equal results")
+    parser.add_argument("--device", choices=DEVICES, help="where to compute (default: auto)")
+    parser.add_argument("--weights", metavar="auto|shipped|adapted|FILE", help="of the network, for the first frame")
 
 
 def _add_case(commands: argparse._SubParsersAction[Parser], common: Parser) -> None:

@@ -35,6 +35,7 @@ from prostreg.machine import BYTES_OF_LIBRARIES, refuse_tight_limit
 
 COMMAND_MODULES = {
     "register": "prostreg.cli.register",
+    "track": "prostreg.cli.track",
     "case": "prostreg.cli.case",
     "drr": "prostreg.cli.drr",
     "simulate": "prostreg.cli.simulate",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -197,8 +197,7 @@ def _configuration(arguments: argparse.Namespace) -> RegistrationConfig:
     Raises:
         InputError: names every invalid field of the file, or of the options.
     """
-    base = RegistrationConfig() if arguments.config is None else RegistrationConfig.from_json_file(arguments.config)
-    options: dict[str, Any] = {
+    options = {
         "method": arguments.method,
         "restarts": arguments.restarts,
         "time_limit_s": arguments.time_limit,
@@ -206,5 +205,15 @@ def _configuration(arguments: argparse.Namespace) -> RegistrationConfig:
         "device": arguments.device,
         "weights": arguments.weights,
     }
+    return configuration(arguments.config, options)
+
+
+def configuration(file: Path | None, options: Mapping[str, Any]) -> RegistrationConfig:
+    """Settings from a file, if any, and from options that win unless they are None.
+
+    Raises:
+        InputError: names every invalid field of the file, or of the options.
+    """
+    base = RegistrationConfig() if file is None else RegistrationConfig.from_json_file(file)
     chosen = {name: value for name, value in options.items() if value is not None}
     return RegistrationConfig.from_dict({**base.to_dict(), **chosen})

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix
 from prostreg.registration.result import Result
 
@@ -50,6 +54,7 @@ class Track:
         first: result of the frame that was registered by itself.
         first_frame: its number.
         frames_in_run: how many the run has.
+        chart: at the first frame's pose; the motion is told in its parameters.
         asked: numbers of the first and the last frame that were asked for.
         frames: those that were looked at, in order.
         seconds: that the frames took, without the first one's registration.
@@ -61,11 +66,19 @@ class Track:
     first: Result
     first_frame: int
     frames_in_run: int
+    chart: PoseChart
     asked: tuple[int, int]
     frames: tuple[TrackedFrame, ...]
     seconds: float
     stopped: str | None = None
     warnings: tuple[str, ...] = ()
+
+    def motion(self, frame: TrackedFrame) -> NDArray[np.float64] | None:
+        """Motion (6,) since the first frame, in degrees and mm, in the order of PARAMETERS; None where it is lost."""
+        if frame.world_from_volume is None:
+            return None
+        parameters = self.chart.parameters_of(frame.world_from_volume)
+        return np.concatenate([np.rad2deg(parameters[:3]), parameters[3:]])
 
     def numbers(self, status: FrameStatus) -> list[int]:
         """The frames that have a status, in order."""

@@ -60,14 +60,25 @@ def track_run(
         InputError: frames were asked for that the run does not have, or the first one is not among them.
     """
     asked = asked or (1, runs.count)
-    _refuse_frames(asked, case.views[0].frames.first, runs.count)
+    refuse_frames(asked, case, runs.count)
     config = config or RegistrationConfig()
     tracker = _Tracker(case, first, runs, asked, config, time_limit_s, on_progress, is_cancelled)
     with single_threaded_torch():
         return tracker.track()
 
 
-def _refuse_frames(asked: tuple[int, int], first: int, count: int) -> None:
+def refuse_frames(asked: tuple[int, int], case: Case, count: int) -> None:
+    """Refuses frames that cannot be tracked.
+
+    Args:
+        asked: numbers of the first and last one.
+        case: the frame that is registered first.
+        count: of frames in the run.
+
+    Raises:
+        InputError: the run does not have them, or the first one is not among them.
+    """
+    first = case.views[0].frames.first
     if not 1 <= asked[0] <= asked[1] <= count:
         raise InputError(f"Frames {asked[0]} to {asked[1]} were asked for, and the run has {count}.")
     if not asked[0] <= first <= asked[1]:
@@ -98,8 +109,8 @@ class _Tracker:
         settings = replace(config, device="cuda" if first.device.startswith("cuda") else "cpu")
         self._search = FrameSearch(self._case, first, settings, self._check)
         self._images = FrameImages(self._case, runs)
-        chart = PoseChart(first.world_from_volume, self._search.camera_from_world, self._search.centre_mm)
-        self._monitor = Monitor(chart, None, time_limit_s, None, is_cancelled)
+        self._chart = PoseChart(first.world_from_volume, self._search.camera_from_world, self._search.centre_mm)
+        self._monitor = Monitor(self._chart, None, time_limit_s, None, is_cancelled)
         self._poses = {self._number: first.world_from_volume}
         self._frames: dict[int, TrackedFrame] = {}
         self._lost_in_a_row = 0
@@ -115,8 +126,8 @@ class _Tracker:
             self._note(self._number, self._of_first())
         frames = tuple(self._frames[number] for number in sorted(self._frames))
         return Track(
-            self._case.name, self._first, self._number, self._runs.count, self._asked, frames, self._monitor.seconds,
-            stopped, self._first.warnings,
+            self._case.name, self._first, self._number, self._runs.count, self._chart, self._asked, frames,
+            self._monitor.seconds, stopped, self._first.warnings,
         )  # fmt: skip
 
     def _follow_all(self) -> None:
