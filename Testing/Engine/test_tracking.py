@@ -103,9 +103,9 @@ def error_px(case: Case, run: Run, track: Track, number: int) -> float:
 
 @pytest.fixture(scope="module")
 def track(case: Case, run: Run) -> Track:
-    """The run with its third frame blank."""
+    """The run with its third frame taken while the beam was off."""
     images = run.images.copy()
-    images[2] = 0.5
+    images[2] = np.random.default_rng(1).normal(0.5, 0.01 * float(np.ptp(images)), images[2].shape)
     return track_run(frame_case(case, run), first_of(run), Run(images, run.truth), config=CONFIG)
 
 
@@ -121,7 +121,7 @@ def test_a_blank_frame_is_lost_and_says_why_and_the_next_is_found(case: Case, tr
     assert track.numbers("lost") == [3]
     lost = track.frames[2]
     assert (lost.world_from_volume, lost.camera_from_volume) == (None, ())
-    assert "shows nothing" in lost.reasons[0]
+    assert lost.reasons == ("Frame 3 shows nothing, or noise alone.",)
     assert track.frames[1].status == "tracked"
     assert not track.is_complete
 
@@ -173,7 +173,7 @@ def test_nothing_is_tracked_from_a_first_frame_that_failed(case: Case, run: Run)
     found = track_run(frame_case(case, run), first_of(run, "failed"), unseen, (3, 5), CONFIG)
     assert found.numbers("lost") == [3, 4, 5]
     assert {frame.reasons for frame in found.frames} == {(FIRST_FAILED,)}
-    assert unseen.looked_at == []
+    assert set(unseen.looked_at) <= {FIRST}
 
 
 def test_the_frames_so_far_are_kept_when_it_is_cancelled(case: Case, run: Run) -> None:

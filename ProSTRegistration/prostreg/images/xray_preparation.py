@@ -77,10 +77,10 @@ def prepared_like(pixels: NDArray[np.float32], other: XRay) -> XRay:
         other: of the same size; its mask and its polarity count.
 
     Raises:
-        InputError: the frame shows nothing.
+        InputError: all pixels that count are equal.
     """
-    if not np.isfinite(pixels).all() or np.ptp(pixels[other.mask]) == 0:
-        raise InputError("The frame shows nothing: all pixels that count are equal, or no numbers.")
+    if np.ptp(pixels[other.mask]) == 0:
+        raise InputError("The frame is constant: it shows nothing.")
     line_integrals = _log_attenuation(pixels, other.mask) if other.polarity == "bone-dark" else pixels
     return XRay(_normalised(line_integrals, other.mask), other.mask, other.polarity)
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
 from prostreg.images.dicom.run import XRayRun
+from prostreg.images.pyramid import block_means
+from prostreg.images.radiation_field import coarse_mask
 from prostreg.images.xray import XRay
 from prostreg.images.xray_preparation import prepare_xray, prepared_like
 from prostreg.images.xray_reading import one_channel
@@ -72,6 +74,13 @@ class DicomRuns:
         return None if times_s is None else times_s[number - 1]
 
 
+LEAST_CONTRAST = 0.02
+"""Of the first frame's: a frame with less shows noise, as while the beam is off."""
+
+_CONTRAST_BLOCKS = 16
+"""Along the longer side of an image: their means have hardly any noise."""
+
+
 class FrameImages:
     """Cases with the X-rays of single frames.
 
@@ -83,6 +92,7 @@ class FrameImages:
     def __init__(self, case: Case, runs: Runs) -> None:
         self._case, self._runs = case, runs
         clean = without_metal(case).views
+        self._contrasts = [_contrast(p, v.xray.mask) for p, v in self._pairs(case.views[0].frames.first)]
         self._has_metal = any(one.xray is not other.xray for one, other in zip(clean, case.views, strict=True))
 
     def frame(self, number: int) -> Case:
@@ -91,7 +101,7 @@ class FrameImages:
         Raises:
             InputError: the frame cannot be read, or shows nothing.
         """
-        case = self._with([prepared_like(p, v.xray) for p, v in self._pairs(number)])
+        case = self._with([prepared_like(p, v.xray) for p, v in self._shown(number)])
         return without_metal(case) if self._has_metal else case
 
     def frame_anew(self, number: int) -> Case:
@@ -100,8 +110,16 @@ class FrameImages:
         Raises:
             InputError: the frame cannot be read, or shows nothing.
         """
-        xrays = [prepare_xray(p, v.xray.polarity or "bone-bright", v.xray.mask) for p, v in self._pairs(number)]
+        xrays = [prepare_xray(p, v.xray.polarity or "bone-bright", v.xray.mask) for p, v in self._shown(number)]
         return without_metal(self._with(xrays))
+
+    def _shown(self, number: int) -> list[tuple[NDArray[np.float32], View]]:
+        """As `_pairs`; refuses a frame that is blank in a view."""
+        pairs = self._pairs(number)
+        for (pixels, view), contrast in zip(pairs, self._contrasts, strict=True):
+            if _contrast(pixels, view.xray.mask) < LEAST_CONTRAST * contrast:
+                raise InputError(f"Frame {number} shows nothing, or noise alone.")
+        return pairs
 
     def _pairs(self, number: int) -> list[tuple[NDArray[np.float32], View]]:
         return list(zip(self._runs.pixels(number), self._case.views, strict=True))
@@ -109,3 +127,12 @@ class FrameImages:
     def _with(self, xrays: Sequence[XRay]) -> Case:
         views = [replace(view, xray=xray) for view, xray in zip(self._case.views, xrays, strict=True)]
         return replace(self._case, views=tuple(views))
+
+
+def _contrast(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
+    """Standard deviation of block means where the image counts; 0 for one that holds no numbers."""
+    if not np.isfinite(pixels).all():
+        return 0.0
+    factor = max(1, max(pixels.shape) // _CONTRAST_BLOCKS)
+    inside = coarse_mask(mask, factor)
+    return float(block_means(pixels.astype(np.float64), factor)[inside].std()) if inside.any() else 0.0
