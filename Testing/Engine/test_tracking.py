@@ -105,7 +105,7 @@ def error_px(case: Case, run: Run, track: Track, number: int) -> float:
 def track(case: Case, run: Run) -> Track:
     """The run with its third frame taken while the beam was off."""
     images = run.images.copy()
-    images[2] = np.random.default_rng(1).normal(0.5, 0.01 * float(np.ptp(images)), images[2].shape)
+    images[2] = np.random.default_rng(1).normal(0.5, 0.005 * float(np.ptp(images)), images[2].shape)
     return track_run(frame_case(case, run), first_of(run), Run(images, run.truth), config=CONFIG)
 
 

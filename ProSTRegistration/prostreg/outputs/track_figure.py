@@ -50,7 +50,7 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def _places(track: Track) -> tuple[NDArray[np.float64], str]:
-    """Where the frames stand on the axis, and what that is."""
+    """Places of the frames on the axis, and its label."""
     times_s = [frame.time_s for frame in track.frames]
     if any(time is None for time in times_s):
         return np.array([frame.number for frame in track.frames], dtype=np.float64), "frame"

@@ -74,10 +74,10 @@ class DicomRuns:
         return None if times_s is None else times_s[number - 1]
 
 
-LEAST_CONTRAST = 0.02
+LEAST_CONTRAST = 0.03
 """Of the first frame's: a frame with less shows noise, as while the beam is off."""
 
-_CONTRAST_BLOCKS = 16
+_CONTRAST_BLOCKS = 12
 """Along the longer side of an image: their means have hardly any noise."""
 
 
