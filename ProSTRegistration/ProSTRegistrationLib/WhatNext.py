@@ -22,6 +22,7 @@ SIGNS = {
     "the anatomy does not follow the edges": "anatomy",
     "may be one level off": "landmarks",
     "correct the C-arm": "carm",
+    "mask or crop what is drawn": "outline",
     "does not appear in the image": "start",
     "of the anatomy lies inside the image": "start",
     "the run was stopped": "longer",

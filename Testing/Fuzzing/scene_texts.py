@@ -28,7 +28,7 @@ else:
     from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, carmOf
     from ProSTRegistrationLib.Nodes.CArmSettings import SETTINGS_ATTRIBUTE, CArmSettings, applySettings, settingsOf
     from ProSTRegistrationLib.Nodes.DicomCArm import tagsOf
-    from ProSTRegistrationLib.Nodes.FluoroscopyImage import SHUTTER_ATTRIBUTE, flipLeftRight, openPartOf
+    from ProSTRegistrationLib.Nodes.FluoroscopyImage import SHUTTER_ATTRIBUTE, comparedPartOf, flipLeftRight
     from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
     from ProSTRegistrationLib.Nodes.ImageMarks import FRAME_ATTRIBUTE
     from ProSTRegistrationLib.Nodes.JudgedInputs import JudgedInputs
@@ -115,7 +115,7 @@ def _readers(nodes: _Nodes, texts: dict[str, str]) -> list[Callable[[], object]]
     return [
         lambda: carmOf(image),
         lambda: settingsOf(image),
-        lambda: openPartOf(image),
+        lambda: comparedPartOf(image),
         lambda: frameOf(image),
         lambda: runOf(image),
         lambda: tagsOf(image),

@@ -7,7 +7,7 @@ from prostreg.errors import InputError
 from ProSTRegistrationLib.Nodes.Attempts import addAttempt, attempts
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE, carmOf, placeOnDetector
 from ProSTRegistrationLib.Nodes.CArmSettings import SETTINGS_ATTRIBUTE, settingsOf
-from ProSTRegistrationLib.Nodes.FluoroscopyImage import SHUTTER_ATTRIBUTE, openPartOf
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import SHUTTER_ATTRIBUTE, comparedPartOf
 from ProSTRegistrationLib.Nodes.ImageMarks import FRAME_ATTRIBUTE
 from ProSTRegistrationLib.Nodes.KeptTexts import cells, keptJson, keptPose, keptWhole, setCells
 from ProSTRegistrationLib.Nodes.RunFrames import frameOf, runOf
@@ -27,7 +27,8 @@ def image(addVolume, obliqueCarm):
 
 @pytest.mark.parametrize("text", DAMAGED)
 @pytest.mark.parametrize(
-    ("attribute", "read"), [(CARM_ATTRIBUTE, carmOf), (SETTINGS_ATTRIBUTE, settingsOf), (SHUTTER_ATTRIBUTE, openPartOf)]
+    ("attribute", "read"),
+    [(CARM_ATTRIBUTE, carmOf), (SETTINGS_ATTRIBUTE, settingsOf), (SHUTTER_ATTRIBUTE, comparedPartOf)],
 )
 def test_what_is_damaged_is_said_with_the_name_of_its_image(image, attribute, read, text):
     image.SetAttribute(attribute, text)

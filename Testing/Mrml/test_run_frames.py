@@ -12,7 +12,7 @@ from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf, pixelsOf
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, applySettings, settingsOf
 from ProSTRegistrationLib.Nodes.DicomCArm import settingsFromTags, tagsOf
-from ProSTRegistrationLib.Nodes.FluoroscopyImage import flipLeftRight, isFlipped, keepShutter, openPartOf
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import comparedPartOf, flipLeftRight, isFlipped, keepShutter
 from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
 from ProSTRegistrationLib.Nodes.JudgedInputs import InputDigester
 from ProSTRegistrationLib.Nodes.RunFrames import (
@@ -165,15 +165,15 @@ SHUTTER = {
 def test_a_shutter_covers_the_same_part_as_on_the_command_line(dicomRun, scene):
     node, path = dicomRun(**SHUTTER)
     image = frameImage(node, 3)
-    assert openPartOf(image) is None
+    assert comparedPartOf(image) is None
     keepShutter(image, tagsOf(image))
     expected = read_xray_image(path).open_part
-    assert np.array_equal(openPartOf(image), expected)
+    assert np.array_equal(comparedPartOf(image), expected)
     flipLeftRight(image)
-    assert np.array_equal(openPartOf(image), expected[:, ::-1])
+    assert np.array_equal(comparedPartOf(image), expected[:, ::-1])
     assert "What its shutter covers is left out." in settingsFromTags(tagsOf(image), (64, 48)).summary
     keepShutter(image, {})
-    assert openPartOf(image) is None
+    assert comparedPartOf(image) is None
 
 
 def test_the_worker_is_told_what_a_shutter_covers(dicomRun, scene, addVolume):

@@ -6,8 +6,11 @@ import numpy as np
 import slicer
 
 from prostreg.geometry.carm import CArm
+from prostreg.geometry.frames import transform_points
 from ProSTRegistrationLib.Nodes.Attempts import COLUMNS, attempts
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import addOutline
+from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
 
 
 def voxel(node):
@@ -23,6 +26,18 @@ def voxel(node):
 def carm(panel, xray, change):
     def apply(_panel):
         panel.scene.placeFluoroscopy(xray, change)
+
+    return apply
+
+
+def outlined(xray):
+    """Leaves out a corner of the X-ray."""
+
+    def apply(panel):
+        outline = addOutline(panel.scene, xray)
+        for u, v in ((1.0, 1.0), (9.0, 1.0), (1.0, 9.0)):
+            outline.AddControlPointWorld(list(transform_points(ijkToRas(xray), (u, v, 0))))
+        panel.refreshSoon()
 
     return apply
 
@@ -76,6 +91,9 @@ def changesOf(panel, ct, xray, addVolume):
             lambda panel: panel.ui.flipCheckBox.click(),
             lambda panel: panel.ui.flipCheckBox.click(),
             "X-ray was changed or flipped",
+        ),
+        "outline": (
+            outlined(xray), lambda panel: panel.ui.removeOutlinesButton.click(), "X-ray was changed or flipped",
         ),
         "SDD": (carm(panel, xray, longer), carm(panel, xray, here), "C-arm was changed"),
         "camera": (carm(panel, xray, shifted), carm(panel, xray, here), "C-arm was changed"),

@@ -1,8 +1,12 @@
-"""Makes an image fit to be registered: grey, turned as seen from the source, without what a shutter covers."""
+"""Makes an image fit to be registered: grey, turned as seen from the source, without what a shutter covers.
+
+What a person has outlined, as an instrument that the CT does not hold, is left out as well.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,26 +15,30 @@ import pydicom
 import slicer
 import vtk
 from numpy.typing import NDArray
-from vtk.util.numpy_support import vtk_to_numpy
+from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from prostreg.errors import InputError
 from prostreg.images.dicom.shutter import SHUTTER_KEYWORDS, open_part
 from prostreg.images.dicom_tags import Tags, value_of
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf, pixelsOf
 from ProSTRegistrationLib.Nodes.CArmSettings import SETTINGS_ATTRIBUTE, isPlaced, settingsOf
-from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE, marksPx, putMarks
+from ProSTRegistrationLib.Nodes.ImageMarks import isMarked, marksPx, putMarks
 from ProSTRegistrationLib.Nodes.KeptTexts import keptJson
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, setIjkToRas
-from ProSTRegistrationLib.Nodes.Scene import Scene
+from ProSTRegistrationLib.Nodes.Scene import ROLE_ATTRIBUTE, Scene
 
 if TYPE_CHECKING:
-    from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSequenceBrowserNode
+    from slicer import vtkMRMLMarkupsClosedCurveNode, vtkMRMLScalarVolumeNode, vtkMRMLSequenceBrowserNode
 
     from prostreg.geometry.frames import Matrix
 
 FLIPPED_ATTRIBUTE = "ProSTRegistration.Flipped"
 SHUTTER_ATTRIBUTE = "ProSTRegistration.Shutter"
 """The DICOM tags that tell what a shutter covers."""
+
+OUTLINE_ROLE = "left out"
+OUTLINE_COLOR = (1.0, 0.4, 0.9)
+LEAST_CORNERS = 3
 
 LARGEST_CHANNEL_DIFFERENCE = 2
 """Grey pictures that went through a lossy colour format differ by as much."""
@@ -58,7 +66,7 @@ def turnAsStored(volumeNode: vtkMRMLScalarVolumeNode, isFromDetector: bool) -> N
 def flipLeftRight(volumeNode: vtkMRMLScalarVolumeNode) -> None:
     """Turns an image stored as seen from the detector into one as seen from the source; a second call turns it back.
 
-    Its columns are reversed in a copy of its own; principal point and landmarks go with them.
+    Its columns are reversed in a copy of its own; principal point and marks go with them.
 
     Raises:
         InputError: the image cannot be used, or its C-arm; nothing is changed then.
@@ -132,12 +140,80 @@ def keepShutter(volumeNode: vtkMRMLScalarVolumeNode, tags: Tags) -> None:
         volumeNode.RemoveAttribute(SHUTTER_ATTRIBUTE)
 
 
-def openPartOf(volumeNode: vtkMRMLScalarVolumeNode) -> NDArray[np.bool_] | None:
-    """True where no shutter covers an image (height, width), as it is shown; None where none does.
+def addOutline(
+    scene: Scene, volumeNode: vtkMRMLScalarVolumeNode, viewIds: Sequence[str] = ()
+) -> vtkMRMLMarkupsClosedCurveNode:
+    """Adds an empty outline of a part of an image that is to be left out; the points that it gets are its corners.
+
+    Args:
+        scene: Scene.
+        viewIds: view nodes that show it; none for all views.
+    """
+    name = f"{volumeNode.GetName()} left out"
+    node = scene.addOwned(volumeNode, OUTLINE_ROLE, "vtkMRMLMarkupsClosedCurveNode", name)
+    node.SetCurveTypeToLinear()  # what is left out is what is drawn
+    node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+    node.CreateDefaultDisplayNodes()
+    display = node.GetDisplayNode()
+    display.SetSelectedColor(*OUTLINE_COLOR)
+    display.SetPropertiesLabelVisibility(False)
+    display.SetViewNodeIDs(list(viewIds))
+    return node
+
+
+def outlinesOf(volumeNode: vtkMRMLScalarVolumeNode) -> list[vtkMRMLMarkupsClosedCurveNode]:
+    """The outlines of what is left out of an image."""
+    owned = Scene(volumeNode.GetScene()).ownedNodes(volumeNode)
+    return [node for node in owned if node.GetAttribute(ROLE_ATTRIBUTE) == OUTLINE_ROLE]
+
+
+def outlineCorners(volumeNode: vtkMRMLScalarVolumeNode) -> tuple[tuple[tuple[float, ...], ...], ...]:
+    """The corners (u, v) in pixels, to a tenth, of each outline of an image that encloses something.
+
+    Raises:
+        InputError: the image has outlines, but no C-arm that can be used.
+    """
+    found = []
+    for node in outlinesOf(volumeNode):
+        marked = [number for number in range(node.GetNumberOfControlPoints()) if isMarked(node, number)]
+        if len(marked) >= LEAST_CORNERS:
+            corners = np.round(marksPx(node, carmOf(volumeNode))[marked], 1) + 0.0
+            found.append(tuple(map(tuple, corners.tolist())))
+    return tuple(found)
+
+
+def comparedPartOf(volumeNode: vtkMRMLScalarVolumeNode) -> NDArray[np.bool_] | None:
+    """True where no shutter covers an image (height, width), as it is shown, and no outline leaves it out.
+
+    Returns:
+        None where that is the whole image.
 
     Raises:
         InputError: the image cannot be used, or what is kept with it is damaged.
     """
+    compared = _openPartOf(volumeNode)
+    for corners in outlineCorners(volumeNode):
+        outside = ~_enclosed(corners, pixelsOf(volumeNode).shape)
+        compared = outside if compared is None else compared & outside
+    return compared
+
+
+def _enclosed(corners: Sequence[tuple[float, ...]], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """True for the pixels (height, width) that a polygon encloses."""
+    points = vtk.vtkPoints()
+    points.SetData(numpy_to_vtk(np.column_stack([corners, np.zeros(len(corners))]), deep=True))
+    lasso, drawn = vtk.vtkLassoStencilSource(), vtk.vtkImageStencilToImage()
+    lasso.SetShapeToPolygon()
+    lasso.SetSliceOrientation(2)
+    lasso.SetPoints(points)
+    lasso.SetOutputWholeExtent(0, shape[1] - 1, 0, shape[0] - 1, 0, 0)
+    drawn.SetInputConnection(lasso.GetOutputPort())
+    drawn.SetOutputScalarTypeToUnsignedChar()
+    drawn.Update()
+    return np.asarray(vtk_to_numpy(drawn.GetOutput().GetPointData().GetScalars()).reshape(shape) != 0)
+
+
+def _openPartOf(volumeNode: vtkMRMLScalarVolumeNode) -> NDArray[np.bool_] | None:
     text = volumeNode.GetAttribute(SHUTTER_ATTRIBUTE)
     if not text:
         return None
@@ -155,10 +231,8 @@ def _flipCarm(volumeNode: vtkMRMLScalarVolumeNode) -> None:
     flippedCarm = carm.mirrored()
     scene = Scene(volumeNode.GetScene())
     scene.placeFluoroscopy(volumeNode, flippedCarm)
-    landmarks = scene.findOwned(volumeNode, LANDMARKS_ROLE)
-    if landmarks is not None:
-        pixels = marksPx(landmarks, flippedCarm)
-        putMarks(landmarks, flippedCarm, pixels * (-1, 1) + (carm.width - 1, 0))
+    for marks in scene.marksOn(volumeNode):
+        putMarks(marks, flippedCarm, marksPx(marks, flippedCarm) * (-1, 1) + (carm.width - 1, 0))
     if settings is not None:
         volumeNode.SetAttribute(SETTINGS_ATTRIBUTE, json.dumps(asdict(settings.mirrored(carm.width))))
 

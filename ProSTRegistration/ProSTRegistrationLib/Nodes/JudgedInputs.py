@@ -14,7 +14,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 from prostreg.errors import InputError
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, contentKey, drawnLabels, segmentImages
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
-from ProSTRegistrationLib.Nodes.FluoroscopyImage import SHUTTER_ATTRIBUTE
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import SHUTTER_ATTRIBUTE, outlineCorners
 from ProSTRegistrationLib.Nodes.ImageMarks import FRAME_ATTRIBUTE
 from ProSTRegistrationLib.Nodes.NodeGeometry import ctFromNode, ijkToRas, roundedRows
 
@@ -34,7 +34,7 @@ class JudgedInputs:
 
     Attributes:
         xrays: names of the X-ray images in their order; they only help to say what is different.
-        pixels: of the X-ray images, which frame of a run each shows, and what a shutter covers.
+        pixels: of the X-ray images, which frame of a run each shows, what a shutter covers, and what is left out.
         carms: of the X-ray images' C-arms.
         ct: its voxels and their spacing.
         anatomy: its labels and their place in the CT, which parts of them are chosen, the threshold.
@@ -105,7 +105,7 @@ class InputDigester:
 
     def _image(self, node: vtkMRMLScalarVolumeNode) -> list[object]:
         told = [node.GetAttribute(name) for name in (FRAME_ATTRIBUTE, SHUTTER_ATTRIBUTE)]
-        return [self._content(node), *filter(None, told)]
+        return [self._content(node), *filter(None, told), *outlineCorners(node)]
 
     def _content(self, node: vtkMRMLNode) -> str:
         key = contentKey(node)

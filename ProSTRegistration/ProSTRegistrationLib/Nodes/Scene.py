@@ -22,6 +22,7 @@ from ProSTRegistrationLib.Nodes.ResultTable import fillResultTable
 if TYPE_CHECKING:
     from slicer import (
         vtkMRMLLinearTransformNode,
+        vtkMRMLMarkupsNode,
         vtkMRMLNode,
         vtkMRMLScalarVolumeNode,
         vtkMRMLScene,
@@ -89,7 +90,7 @@ class Scene:
         return pixels, carm
 
     def placeFluoroscopy(self, fluoroscopyNode: vtkMRMLScalarVolumeNode, carm: CArm) -> None:
-        """Puts a fluoroscopy image onto the detector plane and shows its C-arm; its landmarks stay on their pixels.
+        """Puts a fluoroscopy image onto the detector plane and shows its C-arm; its marks stay on their pixels.
 
         Raises:
             InputError: the image does not fit the C-arm, or cannot be placed.
@@ -100,14 +101,17 @@ class Scene:
                 f"'{fluoroscopyNode.GetName()}' has {pixels.shape[1]} x {pixels.shape[0]} pixels, the C-arm says"
                 f" {carm.width} x {carm.height}: K and size must belong to this very image."
             )
-        landmarks = self.findOwned(fluoroscopyNode, LANDMARKS_ROLE)
-        marks = None
-        if landmarks is not None:
-            marks = FaultList().collect(lambda: marksPx(landmarks, carmOf(fluoroscopyNode)))
+        before = FaultList().collect(lambda: carmOf(fluoroscopyNode))
+        marks = self.marksOn(fluoroscopyNode)
+        marked = [] if before is None else [(node, marksPx(node, before)) for node in marks]
         placeOnDetector(fluoroscopyNode, carm)
-        if marks is not None:
-            putMarks(landmarks, carm, marks)
+        for node, pixels in marked:
+            putMarks(node, carm, pixels)
         self._showCarm(fluoroscopyNode)
+
+    def marksOn(self, fluoroscopyNode: vtkMRMLScalarVolumeNode) -> list[vtkMRMLMarkupsNode]:
+        """Landmarks and outlines that belong to pixels of a fluoroscopy image."""
+        return [node for node in self.ownedNodes(fluoroscopyNode) if node.IsA("vtkMRMLMarkupsNode")]
 
     def poseTransform(self, ctNode: vtkMRMLScalarVolumeNode) -> vtkMRMLLinearTransformNode | None:
         """The transform node that places a CT, None before its first registration."""
@@ -186,9 +190,10 @@ class Scene:
 
     def ownedNode(self, owner: vtkMRMLNode, role: str, className: str, name: str) -> vtkMRMLNode:
         """The node that has a role for a CT or a fluoroscopy image; made and named at the first call."""
-        node = self.findOwned(owner, role)
-        if node is not None:
-            return node
+        return self.findOwned(owner, role) or self.addOwned(owner, role, className, name)
+
+    def addOwned(self, owner: vtkMRMLNode, role: str, className: str, name: str) -> vtkMRMLNode:
+        """A new node that has a role for a CT or a fluoroscopy image, beside any other that has it."""
         node = self.mrmlScene.AddNewNodeByClass(className, name)
         node.SetAttribute(ROLE_ATTRIBUTE, role)
         node.SetNodeReferenceID(OWNER_REFERENCE, owner.GetID())

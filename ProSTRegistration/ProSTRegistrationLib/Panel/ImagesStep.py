@@ -11,6 +11,7 @@ from ProSTRegistrationLib.Nodes.Anatomy import contentKey
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import greyCopy, isColoured
 from ProSTRegistrationLib.Nodes.PartsOfAnatomy import partsOf
 from ProSTRegistrationLib.Panel.FrameChoice import FrameChoice
+from ProSTRegistrationLib.Panel.LeftOutParts import LeftOutParts
 from ProSTRegistrationLib.Panel.Messages import setVisible, showStatus
 from ProSTRegistrationLib.Panel.SampleLoading import SampleLoading
 from ProSTRegistrationLib.Selection import NO_PART
@@ -33,6 +34,7 @@ class ImagesStep:
         self._shownParts: object = None
         self._samples = SampleLoading(panel, self._say)
         self._frames = FrameChoice(panel, self._say)
+        self._leftOut = LeftOutParts(panel)
         self._ui.partsList.connect("itemChanged(QListWidgetItem*)", self._partChanged)
         self._ui.sampleButton.connect("clicked(bool)", lambda checked: self.loadSample("spine"))
         self._ui.phantomButton.connect("clicked(bool)", lambda checked: self.loadSample("phantom"))
@@ -48,6 +50,7 @@ class ImagesStep:
         for widget in (ui.boneThresholdLabel, ui.boneThresholdSpinBox):
             setVisible(widget, not hasAnatomy)
         self._frames.refresh(situation)
+        self._leftOut.refresh(situation)
         setVisible(ui.greyButton, isColoured(parameters.fluoroscopy))
         self._fillParts()
         self._watchChoices(situation)
@@ -60,6 +63,10 @@ class ImagesStep:
         if self._message[1] != self._choice():
             self._message = "", self._choice()
         showStatus(ui.imagesStatusLabel, self._message[0] or "\n".join(situation.faults))
+
+    def leave(self) -> None:
+        """Ends an outline under way; for when another module comes to the front."""
+        self._leftOut.stop()
 
     def loadSample(self, kind: str) -> None:
         """Begins to load a sample, "spine" or "phantom"."""

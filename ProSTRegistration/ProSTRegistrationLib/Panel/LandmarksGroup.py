@@ -19,13 +19,7 @@ from ProSTRegistrationLib.Nodes.Landmarks import (
 )
 from ProSTRegistrationLib.Nodes.Scene import OWNER_REFERENCE
 from ProSTRegistrationLib.Panel.Messages import PLAIN_STYLE, setVisible, showStatus
-from ProSTRegistrationLib.Views.CheckLayout import (
-    CT_VIEWS,
-    DRR_VIEW,
-    FLUOROSCOPY_VIEW,
-    showMarkingLayout,
-    viewNode,
-)
+from ProSTRegistrationLib.Views.CheckLayout import CT_VIEWS, pictureViewIds, showMarkingLayout
 from ProSTRegistrationLib.Views.PlaceMode import PlaceMode
 from ProSTRegistrationLib.Views.SliceView import showSlices
 
@@ -141,8 +135,7 @@ class LandmarksGroup:
         """(list of the CT, list of the X-ray that is shown): those that are chosen; others are made."""
         panel, parameters = self._panel, self._panel.parameters
         image = panel.situation().shownImage
-        views = [viewNode(panel.scene.mrmlScene, name) for name in (FLUOROSCOPY_VIEW, DRR_VIEW)]
-        viewIds = [view.GetID() for view in views if view is not None]
+        viewIds = pictureViewIds(panel.scene.mrmlScene)
         ctList, xrayList = prepareLandmarkLists(panel.scene, panel.ctNode, image, fluoroscopyViewIds=viewIds)
         parameters.ctLandmarks = parameters.ctLandmarks or ctList
         if image is panel.fluoroscopyNodes[0]:

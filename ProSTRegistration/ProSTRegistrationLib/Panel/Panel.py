@@ -144,6 +144,7 @@ class Panel(VTKObservationMixin):
     def leave(self) -> None:
         """Takes handles and place mode out of the views; for when another module comes to the front."""
         self.isEntered = False
+        self.images.leave()
         self.start.leave()
         self.check.leave()
 

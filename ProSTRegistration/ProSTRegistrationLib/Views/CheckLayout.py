@@ -104,6 +104,12 @@ def viewNode(mrmlScene: vtkMRMLScene, name: str) -> vtkMRMLAbstractViewNode | No
     return mrmlScene.GetSingletonNode(name, className)
 
 
+def pictureViewIds(mrmlScene: vtkMRMLScene) -> list[str]:
+    """IDs of the nodes of the views that show X-ray and DRR; none before the layout was shown."""
+    views = [viewNode(mrmlScene, name) for name in (FLUOROSCOPY_VIEW, DRR_VIEW)]
+    return [view.GetID() for view in views if view is not None]
+
+
 def _description() -> str:
     return _LAYOUT.format(
         fluoroscopy=_view("vtkMRMLSliceNode", FLUOROSCOPY_VIEW, "X-ray", "#E8A33D"),

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import slicer
 
 if TYPE_CHECKING:
-    from slicer import vtkMRMLMarkupsFiducialNode
+    from slicer import vtkMRMLMarkupsNode
 
 
 class PlaceMode:
     """One list at a time gets the clicks."""
 
     def __init__(self) -> None:
-        self._list: vtkMRMLMarkupsFiducialNode | None = None
+        self._list: vtkMRMLMarkupsNode | None = None
 
     @property
     def hasEnded(self) -> bool:
@@ -28,7 +28,7 @@ class PlaceMode:
         observe(interaction, "InteractionModeChangedEvent", call)
         observe(selection, "ActivePlaceNodeIDChangedEvent", call)
 
-    def begin(self, listNode: vtkMRMLMarkupsFiducialNode) -> None:
+    def begin(self, listNode: vtkMRMLMarkupsNode) -> None:
         """Lets clicks add points to a list."""
         self._list = listNode
         interaction, selection = _nodes()

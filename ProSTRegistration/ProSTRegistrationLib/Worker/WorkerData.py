@@ -19,7 +19,7 @@ from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm_values import carm_to_values
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels, contentKey
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE
-from ProSTRegistrationLib.Nodes.FluoroscopyImage import SHUTTER_ATTRIBUTE, openPartOf
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import SHUTTER_ATTRIBUTE, comparedPartOf, outlineCorners
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, worldFromNode
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class WorkerData:
         assert anatomyKey is not None  # or it was raised
         seen = [view for view in views if view is not None]
         viewKeys = [_viewKey(node, carm) for node, (_, carm) in zip(load.fluoroscopyNodes, seen, strict=True)]
-        whole = zip(viewKeys, seen, map(openPartOf, load.fluoroscopyNodes), strict=True)
+        whole = zip(viewKeys, seen, map(comparedPartOf, load.fluoroscopyNodes), strict=True)
         missing = [(key, *view, mask) for key, view, mask in whole if key not in self._ids]
         if missing:
             steps.append(_viewStep(missing))
@@ -206,7 +206,8 @@ def _anatomyKey(ctKey: Key, worldFromVolume: Matrix, anatomy: AnatomyChoice) -> 
 
 def _viewKey(node: vtkMRMLNode, carm: CArm) -> Key:
     place = (np.round(carm.camera_from_world, 9) + 0.0).tobytes()
-    return ("view", contentKey(node), node.GetAttribute(CARM_ATTRIBUTE), node.GetAttribute(SHUTTER_ATTRIBUTE), place)
+    told = [node.GetAttribute(name) for name in (CARM_ATTRIBUTE, SHUTTER_ATTRIBUTE)]
+    return ("view", contentKey(node), *told, outlineCorners(node), place)
 
 
 def _viewStep(missing: list[tuple[Key, NDArray[Any], CArm, NDArray[np.bool_] | None]]) -> _Step:
