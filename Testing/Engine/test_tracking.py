@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from prostreg.errors import InputError
+from prostreg.errors import DeviceError, InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, mean_distance_mm, transform_points
@@ -159,6 +159,50 @@ def test_lost_frames_are_looked_for_again_from_the_one_in_which_it_is_found(
     assert found.numbers("lost") == []
     assert [frame.search for frame in found.frames][-2:] == ["near", "around"]
     assert error_px(case, run, found, 8) < 0.3
+
+
+def test_a_gpu_that_fails_in_a_frame_is_given_up_and_the_frame_is_found(
+    case: Case, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near = FrameSearch.near
+    calls: list[int] = []
+
+    def failing_once(self: FrameSearch, frame: Case, starts: Sequence[Matrix]) -> Found | None:
+        calls.append(len(calls))
+        if len(calls) == 1:
+            raise DeviceError("out of memory")
+        return near(self, frame, starts)
+
+    monkeypatch.setattr(FrameSearch, "near", failing_once)
+    with pytest.raises(DeviceError):  # the CPU has nothing to fall back on
+        track_run(frame_case(case, run), first_of(run), run, (4, 5), CONFIG)
+    calls.clear()
+    monkeypatch.setattr(FrameSearch, "give_up_gpu", lambda self: True)
+    found = track_run(frame_case(case, run), first_of(run), run, (4, 5), CONFIG)
+    assert found.numbers("tracked") == [4, 5]
+    assert found.warnings == ("The GPU was given up in frame 5: out of memory",)
+
+
+def test_two_views_are_tracked_together(case: Case, run: Run) -> None:
+    """The same run seen twice, the second time from 80 mm beside: one pose fits both."""
+    begun = frame_case(case, run)
+    beside = np.eye(4)
+    beside[0, 3] = 80.0
+    view = begun.views[0]
+    moved = replace(view, carm=replace(view.carm, camera_from_world=beside))
+    everything = make_projector(moving_volume(case.ct, np.ones(case.ct.values.shape, dtype=bool)))
+    others = everything.render(beside @ np.array(run.truth), view.carm)
+    moved = replace(moved, xray=prepare_xray(others[FIRST - 1], "bone-bright"))
+
+    class Pair(Run):
+        def pixels(self, number: int) -> Sequence[NDArray[np.float32]]:
+            return [run.images[number - 1], others[number - 1]]
+
+    both = replace(begun, views=(view, moved))
+    found = track_run(both, first_of(run), Pair(run.images, run.truth), (4, 6), CONFIG)
+    assert found.numbers("lost") == []
+    assert len(found.frames[-1].camera_from_volume) == 2
+    assert error_px(case, run, found, 6) < 0.3
 
 
 def test_nothing_is_surer_than_the_first_frame(case: Case, run: Run) -> None:

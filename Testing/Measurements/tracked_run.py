@@ -188,7 +188,7 @@ def main() -> int:
     start = PoseChart(run.truth[arguments.first - 1], np.eye(4), centre).world_from_volume_at(START_ERROR)[0]
     case, config = run.at(arguments.first, start), RegistrationConfig(time_limit_s=600)
     first = register(case, config)
-    print(f"first frame: {first.status}, mTRE {first.mtre_mm:.2f} mm, {first.seconds:.1f} s", file=sys.stderr)
+    print(f"first frame: {first.status}, mTRE {first.mtre_mm:.2f} mm, {first.reasons}", file=sys.stderr)
     used, began = time.process_time(), time.perf_counter()
     track = track_run(case, first, run, config=config, on_progress=lambda p: print(p.message, file=sys.stderr))
     used, wall = time.process_time() - used, time.perf_counter() - began

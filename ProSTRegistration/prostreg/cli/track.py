@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from prostreg.cli.console import progress_display, say
+from prostreg.cli.console import progress_display, say, say_notes
 from prostreg.cli.exit_code import ExitCode
 from prostreg.cli.interruption import stop_requests
 from prostreg.cli.outcome import ANOTHER_OUT, Outcome
@@ -56,6 +56,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
         raise AssertionError("what cannot be used is a fault")
     with stop_requests(FRAMES_SO_FAR) as is_cancelled:
         track = _tracked(arguments, case, config, runs, is_cancelled)
+    say_notes(track.warnings[len(track.first.warnings) :], indent="  ")
     for line in summary(track):
         say(f"  {line}")
     files = write_track(folder, track, arguments.transforms)

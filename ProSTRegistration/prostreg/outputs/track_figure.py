@@ -69,7 +69,7 @@ def _draw_panel(
     has_status: dict[str, NDArray[np.bool_]],
 ) -> None:
     axes.axhline(0.0, color=EDGE, linewidth=0.8, zorder=0)
-    axes.plot(places, values, color=TRACKED, linewidth=1.4, marker="o", markersize=2, label="tracked")
+    axes.plot(places, values, color=TRACKED, linewidth=1.4, marker="o", markersize=2, label="found")
     unsure, lost = has_status["uncertain"], has_status["lost"]
     if unsure.any():
         axes.plot(

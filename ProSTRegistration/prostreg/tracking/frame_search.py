@@ -66,6 +66,13 @@ class FrameSearch:
         pose = first.world_from_volume
         self._levels = Levels(case, pose, self._points_mm, self.centre_mm, NEAR_MM, config)
 
+    def give_up_gpu(self) -> bool:
+        """From here on computes on the CPU; False where it did already."""
+        if not self._levels.middle.projector.is_on_gpu:
+            return False
+        self._levels = self._levels.on_cpu()
+        return True
+
     def near(self, case: Case, starts: Sequence[Matrix]) -> Found | None:
         """Climbs from the best of some poses; None where the frame shows the anatomy at none of them."""
         seen = [pose for pose in starts if self._shows(case, pose)]

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from prostreg.errors import InputError, Stopped
+from prostreg.errors import DeviceError, InputError, Stopped
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix
 from prostreg.parallel import single_threaded_torch
 from prostreg.registration.acceptance import Verdict
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.device.gpu import first_line
 from prostreg.registration.monitor import Monitor
 from prostreg.registration.readings import case_read_as, reading_of
 from prostreg.registration.result import Progress, Result, Status
@@ -114,6 +115,7 @@ class _Tracker:
         self._poses = {self._number: first.world_from_volume}
         self._frames: dict[int, TrackedFrame] = {}
         self._lost_in_a_row = 0
+        self._warnings: list[str] = []
 
     def track(self) -> Track:
         stopped: str | None = first_stopped(self._first)
@@ -127,7 +129,7 @@ class _Tracker:
         frames = tuple(self._frames[number] for number in sorted(self._frames))
         return Track(
             self._case.name, self._first, self._number, self._runs.count, self._chart, self._asked, frames,
-            self._monitor.seconds, stopped, self._first.warnings,
+            self._monitor.seconds, stopped, (*self._first.warnings, *self._warnings),
         )  # fmt: skip
 
     def _follow_all(self) -> None:
@@ -163,13 +165,23 @@ class _Tracker:
         """Looks for the anatomy in a frame and notes it; True if it is found."""
         began = self._monitor.seconds
         try:
-            found, search = self._searched(number, is_again)
+            found, search = self._searched_somewhere(number, is_again)
         except InputError as error:
             frame = self._lost(number, " ".join(error.faults), "near")
         else:
             frame = self._lost(number, NOWHERE, search) if found is None else self._frame(number, found, search)
         self._note(number, replace(frame, seconds=self._monitor.seconds - began))
         return frame.world_from_volume is not None
+
+    def _searched_somewhere(self, number: int, is_again: bool) -> tuple[Found | None, str]:
+        """As `_searched`, on the CPU where the GPU cannot end it: torch says with a RuntimeError what that refused."""
+        try:
+            return self._searched(number, is_again)
+        except (DeviceError, RuntimeError) as error:
+            if not self._search.give_up_gpu():
+                raise
+            self._warnings.append(f"The GPU was given up in frame {number}: {first_line(error)}")
+            return self._searched(number, is_again)
 
     def _searched(self, number: int, is_again: bool) -> tuple[Found | None, str]:
         """The most convincing pose, and the widest search that it took."""
