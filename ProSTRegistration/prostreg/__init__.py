@@ -20,18 +20,24 @@ if TYPE_CHECKING:
     from prostreg.registration.everywhere import register_everywhere
     from prostreg.registration.registering import register
     from prostreg.registration.result import Result
+    from prostreg.tracking.frame_images import DicomRuns
+    from prostreg.tracking.track import Track
+    from prostreg.tracking.tracker import track_run
 
 __all__ = [
     "CArm",
     "Case",
+    "DicomRuns",
     "RegistrationConfig",
     "Result",
+    "Track",
     "View",
     "Volume",
     "XRay",
     "read_case",
     "register",
     "register_everywhere",
+    "track_run",
     "write_case_outputs",
 ]
 __version__ = "0.2.0"
@@ -39,14 +45,17 @@ __version__ = "0.2.0"
 _HOMES = {
     "CArm": "geometry.carm",
     "Case": "registration.case",
+    "DicomRuns": "tracking.frame_images",
     "RegistrationConfig": "registration.config",
     "Result": "registration.result",
+    "Track": "tracking.track",
     "View": "registration.case",
     "Volume": "images.volume",
     "XRay": "images.xray",
     "read_case": "registration.case_file",
     "register": "registration.registering",
     "register_everywhere": "registration.everywhere",
+    "track_run": "tracking.tracker",
     "write_case_outputs": "outputs.case_outputs",
 }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import SimpleITK as sitk  # noqa: N813
 from PIL import Image
 
 from DicomFiles import write_xray
+from prostreg.cli import track as cli_track
 from prostreg.cli.main import main
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_values import carm_to_values
@@ -19,9 +22,13 @@ from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import ras_from_lps
 from prostreg.geometry.standard_views import standard_view
 from prostreg.images.attenuation import moving_volume
+from prostreg.images.frames import Frames
+from prostreg.images.xray_reading import read_xray_image
 from prostreg.outputs.transform_file import read_pose
 from prostreg.projector.selection import make_projector
+from prostreg.registration.case_file import read_case
 from prostreg.samples.phantom import VERTEBRA_LABELS, make_phantom
+from prostreg.tracking.frame_images import DicomRuns
 
 PIXELS, COUNT = 96, 6
 STEP = np.array([*np.deg2rad([1.0, -1.0, 1.0]), 2.0, -2.0, 2.0])
@@ -118,6 +125,35 @@ def test_a_run_is_tracked_and_its_files_agree(folder: Path, tmp_path: Path, caps
     with Image.open(out / "track.png") as picture:
         assert picture.width > 500
     assert (out / "first_frame" / "result.json").is_file()
+
+
+def test_a_run_that_is_stored_mirrored(folder: Path, tmp_path: Path) -> None:
+    with_view(folder, tmp_path, flip=True)
+    case = read_case(tmp_path)
+    assert case.views[0].is_flipped
+    assert case.views[0].frames == Frames(3, 3)
+    stored = read_xray_image(folder / "run.dcm", Frames(2, 2)).pixels
+    runs = DicomRuns(case)
+    np.testing.assert_array_equal(runs.pixels(2)[0], stored[:, ::-1])
+    assert runs.time_s(2) == pytest.approx(0.1)
+
+
+def test_the_frames_so_far_are_written_when_it_is_stopped(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped as soon as the first frame's result is there."""
+
+    @contextmanager
+    def stop_requests(answer: str) -> Iterator[Callable[[], bool]]:
+        yield (tmp_path / "moving" / "first_frame" / "result.json").is_file
+
+    monkeypatch.setattr(cli_track, "stop_requests", stop_requests)
+    code, report, said = track(folder, tmp_path, capsys)
+    assert code == 4, said
+    content = json.loads((tmp_path / "moving" / "track.json").read_text(encoding="utf-8"))
+    assert content == report["track"]
+    assert (content["stopped"], [frame["frame"] for frame in content["frames"]]) == ("cancelled", [3])
+    assert "stopped: cancelled" in said
 
 
 def test_only_the_frames_that_are_asked_for_from_another_first_one(

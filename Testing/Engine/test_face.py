@@ -17,8 +17,8 @@ from prostreg.registration.result import Result
 from prostreg.samples.demo_case import write_phantom_case
 
 OFFERED = {
-    "CArm", "Case", "RegistrationConfig", "Result", "View", "Volume", "XRay", "read_case", "register",
-    "register_everywhere", "write_case_outputs",
+    "CArm", "Case", "DicomRuns", "RegistrationConfig", "Result", "Track", "View", "Volume", "XRay", "read_case",
+    "register", "register_everywhere", "track_run", "write_case_outputs",
 }  # fmt: skip
 HEAVY = ["SimpleITK", "cma", "numba", "numpy", "torch"]
 

@@ -1,13 +1,14 @@
 """Simulates a run of frames in which a bone moves, blanks and jumps, tracks it, and compares each frame with the truth.
 
 Usage: python Testing/Measurements/tracked_run.py PROTOCOL --out FOLDER [--cases FOLDER] [--frames 100] [--first 1]
-           [--blank 30-32 ...] [--jump 60 ...] [--single 10] [--sequence 0]
+           [--blank 30-32 ...] [--jump 60 ...] [--jump-times 1] [--single 10] [--sequence 0]
 
 PROTOCOL is one of `prostreg evaluate --list` with a motion, `tracking` for one, or a file like one. Of the motion the
 turns are widened to 2 degrees a frame. All frames show one patient, deformed, lit and instrumented alike; the noise
 of each frame is its own, 1 % of the open field beside the simulator's. In `--blank` frames no radiation came; at a
-`--jump` the anatomy moves by 25 mm and 8 degrees at once, and stays there. `--single` frames are also registered
-alone, each from the truth of the one before, for comparison. The frames are kept in FOLDER and not simulated again.
+`--jump` the anatomy moves by 25 mm and 8 degrees at once, or `--jump-times` that, and stays there. `--single` frames
+are also registered alone, each from the truth of the one before, for comparison. The frames are kept in FOLDER and not
+simulated again.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def simulated_run(arguments: argparse.Namespace, blank: set[int]) -> SimulatedRu
     truth: list[Matrix] = []
     for number in range(1, arguments.frames + 1):
         moved = motion.parameters(number, np.random.default_rng([protocol.seed, arguments.sequence, 3]))
-        moved = moved + JUMP * sum(number >= jump for jump in arguments.jump)
+        moved = moved + arguments.jump_times * JUMP * sum(number >= jump for jump in arguments.jump)
         truth.append(base.world_from_volume_at(moved)[0])
     masks = [anatomy_from_labels(ct, labels, [value]) for value in femora]
     images, polarity = _images(arguments, FluoroscopySimulator(ct, setup.simulator, masks), carm, truth)
@@ -181,6 +182,7 @@ def main() -> int:
     parser.add_argument("--single", type=int, default=0)
     parser.add_argument("--blank", type=frames_of_text, nargs="*", default=[])
     parser.add_argument("--jump", type=int, nargs="*", default=[])
+    parser.add_argument("--jump-times", type=float, default=1.0)
     arguments = parser.parse_args()
     blank = {number for span in arguments.blank for number in range(span.first, span.last + 1)}
     run = simulated_run(arguments, blank)

@@ -16,7 +16,7 @@ from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.evidence import Evidence
 from prostreg.registration.levels import Levels
-from prostreg.registration.pose_search import CANDIDATES_REFINED, CANDIDATES_SCREENED, POLISH_STEPS
+from prostreg.registration.pose_search import CANDIDATES_REFINED, CANDIDATES_SCREENED, LEAST_KEPT, POLISH_STEPS
 from prostreg.registration.result import Result
 from prostreg.registration.screening import screened_around
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_spread
@@ -31,16 +31,29 @@ AROUND_SPREAD = np.array([np.deg2rad(6.0)] * 3 + [10.0, 10.0, 20.0])
 AROUND_RUNS, AROUND_POPULATION, AROUND_GENERATIONS = 2, 24, 15
 """The search around: what a patient does who coughs, rad and mm, by short runs of CMA-ES."""
 
+SHARPENING_STEPS = 6
+"""Of 30 frames of a pelvis, six leave a median error of 0.24 mm, thirty 0.25; none leave 0.29, in half the time."""
+
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A pose world_from_volume (4, 4) that was found in a frame, judged as a registration is."""
+    """A pose that was found in a frame, judged as a registration is.
+
+    Attributes:
+        world_from_volume: rigid (4, 4).
+        start: from where it was searched, rigid (4, 4).
+        case: the frame.
+        levels: its resolutions.
+    """
 
     world_from_volume: Matrix
     verdict: Verdict
     evidence: Evidence
+    start: Matrix
+    case: Case
+    levels: Levels
 
     def better(self, other: Found) -> Found:
         """The more convincing of two."""
@@ -104,6 +117,14 @@ class FrameSearch:
         )
         return self._best(case, levels, poses[:CANDIDATES_SCREENED], start)
 
+    def sharpened(self, found: Found) -> Found:
+        """The last tenths of a millimetre: some steps at the finest level, unless they leave the judged optimum."""
+        levels, chart = found.levels, self._chart(found.world_from_volume)
+        top = polish(levels.fine, chart, np.zeros(6), SHARPENING_STEPS, self._on_evaluation)
+        pose = np.asarray(chart.world_from_volume_at(top.parameters)[0])
+        before, after = levels.middle.scores(np.array([found.world_from_volume, pose]))
+        return self._judged(found.case, levels, pose, found.start) if after > LEAST_KEPT * before else found
+
     def _best(self, case: Case, levels: Levels, poses: Sequence[Matrix], start: Matrix) -> Found | None:
         found: Found | None = None
         for pose in poses:
@@ -124,7 +145,7 @@ class FrameSearch:
         evidence = log.evidence(chart.parameters_of(pose), levels.middle.footprint_score(pose), 0)
         known = {name: value for name, value in self._first.evidence.items() if name.startswith("expected_")}
         evidence = replace(evidence, **known)
-        return Found(pose, judge(evidence), evidence)
+        return Found(pose, judge(evidence), evidence, start, case, levels)
 
     def _on_evaluation(self, best: Candidate) -> None:
         self._check()

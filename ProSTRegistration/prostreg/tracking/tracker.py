@@ -176,12 +176,18 @@ class _Tracker:
     def _searched_somewhere(self, number: int, is_again: bool) -> tuple[Found | None, str]:
         """As `_searched`, on the CPU where the GPU cannot end it: torch says with a RuntimeError what that refused."""
         try:
-            return self._searched(number, is_again)
+            return self._searched_and_sharpened(number, is_again)
         except (DeviceError, RuntimeError) as error:
             if not self._search.give_up_gpu():
                 raise
             self._warnings.append(f"The GPU was given up in frame {number}: {first_line(error)}")
-            return self._searched(number, is_again)
+            return self._searched_and_sharpened(number, is_again)
+
+    def _searched_and_sharpened(self, number: int, is_again: bool) -> tuple[Found | None, str]:
+        found, search = self._searched(number, is_again)
+        if found is None or found.verdict.status == "failed":
+            return found, search
+        return self._search.sharpened(found), search
 
     def _searched(self, number: int, is_again: bool) -> tuple[Found | None, str]:
         """The most convincing pose, and the widest search that it took."""
