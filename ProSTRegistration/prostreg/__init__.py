@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from prostreg.geometry.carm import CArm
     from prostreg.images.volume import Volume
     from prostreg.images.xray import XRay
+    from prostreg.outputs.bones_outputs import write_bones_outputs
     from prostreg.outputs.case_outputs import write_case_outputs
-    from prostreg.registration.case import Case, View
+    from prostreg.registration.bones.found import BonesResult
+    from prostreg.registration.bones.registering_bones import register_bones
+    from prostreg.registration.case import Bone, Case, View
     from prostreg.registration.case_file import read_case
     from prostreg.registration.config import RegistrationConfig
     from prostreg.registration.everywhere import register_everywhere
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from prostreg.tracking.tracker import track_run
 
 __all__ = [
+    "Bone",
+    "BonesResult",
     "CArm",
     "Case",
     "DicomRuns",
@@ -36,13 +41,17 @@ __all__ = [
     "XRay",
     "read_case",
     "register",
+    "register_bones",
     "register_everywhere",
     "track_run",
+    "write_bones_outputs",
     "write_case_outputs",
 ]
 __version__ = "0.2.0"
 
 _HOMES = {
+    "Bone": "registration.case",
+    "BonesResult": "registration.bones.found",
     "CArm": "geometry.carm",
     "Case": "registration.case",
     "DicomRuns": "tracking.frame_images",
@@ -54,8 +63,10 @@ _HOMES = {
     "XRay": "images.xray",
     "read_case": "registration.case_file",
     "register": "registration.registering",
+    "register_bones": "registration.bones.registering_bones",
     "register_everywhere": "registration.everywhere",
     "track_run": "tracking.tracker",
+    "write_bones_outputs": "outputs.bones_outputs",
     "write_case_outputs": "outputs.case_outputs",
 }
 

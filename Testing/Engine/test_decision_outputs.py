@@ -18,8 +18,9 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.standard_views import standard_view
 from prostreg.images.volume import Volume
 from prostreg.images.xray import XRay
-from prostreg.outputs.case_outputs import _resized, _resized_carm, write_case_outputs
+from prostreg.outputs.case_outputs import write_case_outputs
 from prostreg.outputs.overlay import STATUS_COLOURS
+from prostreg.outputs.panel_images import resized_carm, resized_image
 from prostreg.outputs.result_file import result_to_dict
 from prostreg.projector.selection import make_projector
 from prostreg.registration.case import Case, View
@@ -122,10 +123,10 @@ def test_a_resized_image_and_its_camera_stay_on_each_other(size):
     blob = np.exp(-((i - 24) ** 2 + (j - 17) ** 2 + (k - 21) ** 2) / (2 * 5.0**2))
     projector = make_projector(Volume(blob.astype(np.float32), np.diag([2.0, 2.0, 2.0, 1.0])))
     carm = CArm.from_sdd(1000.0, (2.0, 2.0), (120, 96), (55.5, 50.25), standard_view("AP", (40, 40, 40), 600.0))
-    small = _resized_carm(carm, size)
+    small = resized_carm(carm, size)
     assert small.size == size
     drawn = projector.render(small.camera_from_world[None], small)[0]
-    shrunk = _resized(projector.render(carm.camera_from_world[None], carm)[0], size)
+    shrunk = resized_image(projector.render(carm.camera_from_world[None], carm)[0], size)
 
     def centroid(picture: np.ndarray) -> np.ndarray:
         rows, columns = np.indices(picture.shape)

@@ -17,8 +17,9 @@ from prostreg.registration.result import Result
 from prostreg.samples.demo_case import write_phantom_case
 
 OFFERED = {
-    "CArm", "Case", "DicomRuns", "RegistrationConfig", "Result", "Track", "View", "Volume", "XRay", "read_case",
-    "register", "register_everywhere", "track_run", "write_case_outputs",
+    "Bone", "BonesResult", "CArm", "Case", "DicomRuns", "RegistrationConfig", "Result", "Track", "View", "Volume",
+    "XRay", "read_case", "register", "register_bones", "register_everywhere", "track_run", "write_bones_outputs",
+    "write_case_outputs",
 }  # fmt: skip
 HEAVY = ["SimpleITK", "cma", "numba", "numpy", "torch"]
 

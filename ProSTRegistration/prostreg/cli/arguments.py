@@ -67,7 +67,8 @@ def _add_register(commands: argparse._SubParsersAction[Parser], common: Parser) 
         epilog=EXIT_CODES,
         description="Registers each case and writes DIR/<name>/ with result.json, world_from_volume.tfm (for 3D"
         " Slicer), drr.nrrd (drr_2.nrrd ... for further views), overlay.png and report.html, a page of its own; of"
-        " DICOM files also registration.dcm, a Spatial Registration.",
+        " DICOM files also registration.dcm, a Spatial Registration. Several bones of a case get a folder each in it,"
+        " and bones.json with how they moved against each other.",
     )
     parser.add_argument("cases", nargs="*", type=Path, metavar="CASE", help="case.json, or the folder it is in")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
@@ -77,7 +78,7 @@ def _add_register(commands: argparse._SubParsersAction[Parser], common: Parser) 
     parser.add_argument(
         "--restarts", type=_restarts, metavar="N|auto", help="CMA-ES runs; auto: as many as the score asks for"
     )
-    parser.add_argument("--time-limit", type=_seconds, metavar="S", help="seconds per case")
+    parser.add_argument("--time-limit", type=_seconds, metavar="S", help="seconds per case, or bone of a case")
     parser.add_argument("--seed", type=_whole_number, metavar="N", help="equal seeds give equal results")
     parser.add_argument("--device", choices=DEVICES, help="where to compute (default: auto)")
     parser.add_argument(
@@ -140,6 +141,15 @@ def _add_words_of_a_case(parser: Parser, title: str) -> None:
     )
     words.add_argument("--labels", type=Path, metavar="FILE", help="label map of the bone (default: bone by threshold)")
     words.add_argument("--values", type=_whole_number, nargs="+", metavar="VALUE", help="of the bone in the label map")
+    words.add_argument(
+        "--bone",
+        type=_bone,
+        action="append",
+        default=[],
+        dest="bones",
+        metavar="NAME=VALUES",
+        help="instead of --values: a bone that moves against others, such as 'pelvis=25,77,78'; once for each",
+    )
     words.add_argument("--sdd", type=_millimetres, metavar="MM", help="distance from source to detector")
     words.add_argument(
         "--pixel-mm", type=_millimetres, nargs="+", metavar="MM", help="pixel on the detector: along columns [and rows]"
@@ -348,6 +358,13 @@ def _frames(text: str) -> Frames:
     if frames is None:
         raise argparse.ArgumentTypeError(f"'{text}' is no frame: give a number from 1 on, or two as 3-7")
     return frames
+
+
+def _bone(text: str) -> tuple[str, list[int]]:
+    name, _, values = text.rpartition("=")
+    if not name.strip():
+        raise argparse.ArgumentTypeError(f"'{text}' is no bone: give its name and values, as in pelvis=25,77,78")
+    return name, [_whole_number(value) for value in values.split(",")]
 
 
 def _seconds(text: str) -> float:

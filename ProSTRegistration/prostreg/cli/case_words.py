@@ -46,7 +46,11 @@ def told_content(arguments: argparse.Namespace) -> dict[str, Any]:
         faults.add("The X-ray is missing: give --xray FILE.")
     named = [path for path in (arguments.ct, *arguments.xray, arguments.labels) if path is not None]
     faults.extend(f"{path} does not exist: check the path." for path in named if not path.exists())
-    if (arguments.labels is None) != (not arguments.values):
+    if arguments.values and arguments.bones:
+        faults.add("--values and --bone exclude each other: give --values for one bone, --bone for several that move.")
+    elif arguments.bones and arguments.labels is None:
+        faults.add("--bone needs --labels FILE: the label map that has the bones' values.")
+    elif not arguments.bones and (arguments.labels is None) != (not arguments.values):
         together = "--labels and --values belong together: the label map, and the values of the bone in it."
         faults.add(together + _values_to_choose(arguments.labels))
     if len(arguments.frame) not in (0, 1, len(arguments.xray)):
@@ -63,7 +67,9 @@ def told_content(arguments: argparse.Namespace) -> dict[str, Any]:
         "views": [_view(arguments, *v) for v in zip(arguments.xray, cameras or [], _frames(arguments), strict=True)],
     }
     if arguments.labels is not None:
-        content["anatomy"] = {"labels": _found(arguments.labels), "values": arguments.values}
+        bones = [{"name": name, "values": values} for name, values in arguments.bones]
+        chosen = {"bones": bones} if bones else {"values": arguments.values}
+        content["anatomy"] = {"labels": _found(arguments.labels), **chosen}
     if start is not None:
         content["initial"] = {"world_from_volume": start.tolist()}
     return content

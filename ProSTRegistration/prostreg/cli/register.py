@@ -18,8 +18,12 @@ from prostreg.cli.outcome import ANOTHER_OUT, Outcome
 from prostreg.errors import FaultList, InputError, NotWritten
 from prostreg.files import output_folder_faults
 from prostreg.geometry.camera_files.reading import CASE_FILE
+from prostreg.geometry.frames import Matrix
+from prostreg.outputs.bones_outputs import bones_folder_faults, bones_to_dict, write_bones_outputs
 from prostreg.outputs.case_outputs import write_case_outputs
 from prostreg.outputs.result_file import result_folder_faults, result_to_dict
+from prostreg.registration.bones.found import BonesResult
+from prostreg.registration.bones.registering_bones import refuse_starts_behind_source, register_bones
 from prostreg.registration.case import Case
 from prostreg.registration.case_file import read_case
 from prostreg.registration.config import RegistrationConfig
@@ -57,15 +61,16 @@ def run(arguments: argparse.Namespace) -> Outcome:
     _list_what_cannot_be_run(of_cases)
     if told is not None:
         write_case(told, paths[0])
-    results: list[Result] = []
+    results: list[Result | BonesResult] = []
     with stop_requests() as is_cancelled:
         for number, path in enumerate(list(usable), start=1):
             case = usable.pop(path) or read(path)
             say(f"Registering {case.name} ({number} of {number + len(usable)})")
-            results.append(register_and_write(case, config, arguments.out / case.name, is_cancelled))
+            register_one = register_bones_and_write if case.bones else register_and_write
+            results.append(register_one(case, config, arguments.out / case.name, is_cancelled))
             if is_cancelled():
                 break
-    report: dict[str, Any] = {"results": [result_to_dict(result) for result in results], "out": str(arguments.out)}
+    report: dict[str, Any] = {"results": [_to_dict(result) for result in results], "out": str(arguments.out)}
     if not of_cases:
         return Outcome(exit_code_of(results), report)
     _list_what_cannot_be_run(of_cases)
@@ -99,36 +104,79 @@ def register_and_write(
     """Registers one case with a progress display, says how it went, and writes its outputs."""
     with progress_display() as display:
         result = register(case, config, display.show, is_cancelled)
+    _say_result(result)
+    if len(case.views) > 1:
+        say(f"  Drawing {len(case.views)} views")
+    poses = {"": result.world_from_volume}
+    _write(case.name, folder, lambda place: write_case_outputs(place, case, result), poses)
+    return result
+
+
+def register_bones_and_write(
+    case: Case, config: RegistrationConfig, folder: Path, is_cancelled: Callable[[], bool]
+) -> BonesResult:
+    """The same for a case of several bones: a verdict for each, and how they moved against each other."""
+    with progress_display() as display:
+        found = register_bones(case, config, display.show, is_cancelled)
+    for bone in found.bones:
+        say(f"  {bone.bone.name}:")
+        if bone.result is None:
+            say("  not registered: the run was stopped before")
+        else:
+            _say_result(bone.result)
+    for motion in found.motions:
+        say(f"  {motion.sentence()}")
+    for warning in found.warnings:
+        say(f"  Warning: {warning}")
+    say(f"  All bones: {found.status}, {found.seconds:.1f} s")
+    poses = {f" of {b.bone.name}": b.result.world_from_volume for b in found.bones if b.result is not None}
+    _write(case.name, folder, lambda place: write_bones_outputs(place, case, found), poses)
+    return found
+
+
+def _say_result(result: Result) -> None:
     say_notes(result.warnings, indent="  ")
     for reason in result.reasons:
         say(f"  {reason}")
     say(f"  {summary(result)}")
-    if len(case.views) > 1:
-        say(f"  Drawing {len(case.views)} views")
+
+
+def _write(name: str, folder: Path, write: Callable[[Path], object], poses: Mapping[str, Matrix]) -> None:
+    """Writes what was found into a folder, or elsewhere, or prints the poses.
+
+    Args:
+        name: of the case.
+        write: is given the folder.
+        poses: by whose they are, in words.
+    """
     try:
-        write_case_outputs(folder, case, result)
+        write(folder)
     except Exception as error:
-        say("  It cannot be written. The pose, world_from_volume:")
-        for row in result.world_from_volume:
-            say("  " + " ".join(f"{number:.9g}" for number in row))
+        for whose, pose in poses.items():
+            say(f"  It cannot be written. The pose{whose}, world_from_volume:")
+            for row in pose:
+                say("  " + " ".join(f"{number:.9g}" for number in row))
         if isinstance(error, NotWritten):
-            raise NotWritten(f"{' '.join(error.faults)} {_written_elsewhere(case, result)}") from error
+            raise NotWritten(f"{' '.join(error.faults)} {_written_elsewhere(name, write)}") from error
         raise
     say(f"  -> {folder}")
-    return result
 
 
-def _written_elsewhere(case: Case, result: Result) -> str:
+def _written_elsewhere(name: str, write: Callable[[Path], object]) -> str:
     """Writes the result into a temporary folder of this user alone that stays; a sentence on how that went."""
     folder = None
     try:
         folder = Path(tempfile.mkdtemp(prefix="prostreg-result-"))
-        write_case_outputs(folder / case.name, case, result)
+        write(folder / name)
     except (InputError, OSError):
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
         return "Nor could they be written among the temporary files: the pose is printed above."
-    return f"They were written into {folder / case.name} instead: move them from there."
+    return f"They were written into {folder / name} instead: move them from there."
+
+
+def _to_dict(result: Result | BonesResult) -> dict[str, Any]:
+    return bones_to_dict(result) if isinstance(result, BonesResult) else result_to_dict(result)
 
 
 def summary(result: Result) -> str:
@@ -146,7 +194,7 @@ def summary(result: Result) -> str:
     return ", ".join(facts)
 
 
-def exit_code_of(results: Sequence[Result]) -> ExitCode:
+def exit_code_of(results: Sequence[Result | BonesResult]) -> ExitCode:
     """Stopped weighs more than not accepted."""
     if any(result.stopped is not None for result in results):
         return ExitCode.STOPPED
@@ -161,16 +209,19 @@ def _check_cases(
     """Reads every case to find its faults, and those of its weights; gives those without, None beyond the memory."""
     usable: dict[Path, Case | None] = {}
     paths_by_name: dict[str, list[Path]] = {}
+    bones_of: dict[str, list[str]] = {}
     bytes_of: dict[int, int] = {}
     for path in paths:
         case = faults.collect(partial(_checked_case, path, read, config), f"{path}: " if len(paths) > 1 else "")
         if case is None:
             continue
         paths_by_name.setdefault(case.name, []).append(path)
-        bytes_of |= {id(array): array.nbytes for array in (case.ct.values, case.anatomy)}
+        bones_of.setdefault(case.name, []).extend(bone.name for bone in case.bones)
+        arrays = (case.ct.values, case.anatomy, *(bone.anatomy for bone in case.bones))
+        bytes_of |= {id(array): array.nbytes for array in arrays}
         usable[path] = case if sum(bytes_of.values()) <= MEMORY_FOR_CASES else None
     for name, same in paths_by_name.items():
-        folder_faults = result_folder_faults(out / name, ANOTHER_OUT)
+        folder_faults = _folder_faults(out / name, bones_of[name])
         faults.extend(folder_faults)
         if len(same) > 1:
             listed = ", ".join(map(str, same))
@@ -181,11 +232,16 @@ def _check_cases(
     return usable
 
 
+def _folder_faults(folder: Path, bones: Sequence[str]) -> list[str]:
+    return bones_folder_faults(folder, bones, ANOTHER_OUT) if bones else result_folder_faults(folder, ANOTHER_OUT)
+
+
 def _checked_case(path: Path, read: ReadCase, config: RegistrationConfig | None) -> Case:
     """The case, whose start shows something and whose weights are there."""
     case = read(path)
     if case.initial_world_from_volume is not None:
         start_pose(case)
+    refuse_starts_behind_source(case)
     if config is not None:
         model_to_ask(config, case)
     return case

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from prostreg.choices import AUTO
 from prostreg.geometry.carm import CArm
@@ -16,6 +14,7 @@ from prostreg.images.attenuation import moving_volume
 from prostreg.images.image_file import write_with_spacing
 from prostreg.outputs.dicom_object import write_object
 from prostreg.outputs.overlay import OverlayView, draw_overlay, panel_size
+from prostreg.outputs.panel_images import resized_carm, resized_image
 from prostreg.outputs.report import write_report
 from prostreg.outputs.result_file import (
     OVERLAY_FILE,
@@ -73,23 +72,11 @@ def render_view(projector: Projector, carm: CArm, world_from_volume: Matrix) -> 
 
 def _overlay_view(view: View, case: Case, result: Result, anatomy: Projector) -> OverlayView:
     width, height = panel_size(view.carm.width, view.carm.height)
-    carm = _resized_carm(view.carm, (width, height))
+    carm = resized_carm(view.carm, (width, height))
     start = case.initial_world_from_volume
     return OverlayView(
-        fluoroscopy=_resized(view.xray.line_integrals, (width, height)),
-        mask=_resized(view.xray.mask.astype(np.float32), (width, height)) > 0.5,
+        fluoroscopy=resized_image(view.xray.line_integrals, (width, height)),
+        mask=resized_image(view.xray.mask.astype(np.float32), (width, height)) > 0.5,
         start_drr=None if start is None else render_view(anatomy, carm, start),
         found_drr=render_view(anatomy, carm, result.world_from_volume),
     )
-
-
-def _resized_carm(carm: CArm, size: tuple[int, int]) -> CArm:
-    """The C-arm of the image resized to ``size``, also where rounding makes the two scales differ a little."""
-    scale_u, scale_v = size[0] / carm.width, size[1] / carm.height
-    new_from_old = np.array([[scale_u, 0, 0.5 * scale_u - 0.5], [0, scale_v, 0.5 * scale_v - 0.5], [0, 0, 1.0]])
-    return replace(carm, intrinsics=new_from_old @ carm.intrinsics, size=size, spacing_mm=None)
-
-
-def _resized(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    picture = Image.fromarray(np.ascontiguousarray(image, dtype=np.float32))
-    return np.asarray(picture.resize(size, Image.Resampling.BICUBIC), dtype=np.float32)

@@ -51,17 +51,52 @@ class CaseFiles:
 
 
 @dataclass(frozen=True, eq=False)
+class Bone:
+    """One of several bones of a case, with a pose of its own.
+
+    Attributes:
+        name: fit for a folder, and no other bone's.
+        anatomy: bool mask in the CT's grid.
+        initial_world_from_volume: a rough pose of its own, rigid (4, 4); None where it starts with the other bones.
+        truth_world_from_volume: true pose where it is known.
+        landmarks_mm: (n, 3) in the volume frame.
+    """
+
+    name: str
+    anatomy: NDArray[np.bool_]
+    initial_world_from_volume: Matrix | None = None
+    truth_world_from_volume: Matrix | None = None
+    landmarks_mm: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedBone:
+    """Another bone whose pose is known: it lies in every DRR while a bone is looked for.
+
+    Attributes:
+        anatomy: bool mask in the CT's grid.
+        world_from_volume: rigid (4, 4).
+    """
+
+    anatomy: NDArray[np.bool_]
+    world_from_volume: Matrix
+
+
+@dataclass(frozen=True, eq=False)
 class Case:
     """A patient's CT, the anatomy to register, and one or more views of it.
 
     Attributes:
         ct: the CT in HU.
-        anatomy: bool mask in the CT's grid, same shape as ``ct.values``: what is registered.
+        anatomy: bool mask in the CT's grid, same shape as ``ct.values``: what is registered; all bones, where there are
+            several.
         views: one or more for a registration, one pose fits all; none where only the patient counts.
         initial_world_from_volume: rough start pose, rigid (4, 4), or None.
         truth_world_from_volume: true pose where it is known, for measuring the error.
         landmarks_mm: (n, 3) in the volume frame, the points over which the mTRE is taken.
         files: None for a case that was made, and not read.
+        bones: those that move against each other; empty where the anatomy is one body.
+        others: bones around the anatomy whose poses are known.
     """
 
     name: str
@@ -72,6 +107,8 @@ class Case:
     truth_world_from_volume: Matrix | None = None
     landmarks_mm: NDArray[np.float64] | None = None
     files: CaseFiles | None = None
+    bones: tuple[Bone, ...] = ()
+    others: tuple[PlacedBone, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:

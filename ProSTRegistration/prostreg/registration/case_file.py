@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +21,6 @@ from prostreg.geometry.camera_files.reading import (
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_accuracy import CARM_ACCURACIES
 from prostreg.geometry.carm_values import is_image_size, read_carm
-from prostreg.geometry.frames import Matrix, rigid_faults
 from prostreg.images.anatomy import anatomy_by_threshold, chosen_voxels
 from prostreg.images.anatomy_check import anatomy_made_on
 from prostreg.images.frames import FRAME_ADVICE, frames_of_value, is_frame_choice
@@ -29,7 +29,8 @@ from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.images.xray_reading import XRayImage, read_mask_image, read_xray_image
 from prostreg.json_fields import JsonFields, json_object
-from prostreg.registration.case import Case, CaseFiles, View
+from prostreg.registration.bones.bones_of_file import are_label_values, pose_in, read_bones
+from prostreg.registration.case import Bone, Case, CaseFiles, View
 from prostreg.registration.shared_files import file_state, shared_anatomy, shared_ct
 
 _LONGEST_NAME = 100
@@ -85,19 +86,20 @@ class _CaseReader:
         self.folder, self.fields, self.needs_views = folder, fields, needs_views
         self.faults = fields.faults
         self.xrays: list[Path] = []
+        self.bones: list[Bone] = []
 
     def case(self) -> Case:
         name = self._name()
         ct, anatomy = self._ct_and_anatomy()
         views = self._views()
-        initial, _ = self._pose("initial")
-        truth, landmarks = self._pose("truth")
+        initial, _ = pose_in(self.fields, "initial")
+        truth, landmarks = pose_in(self.fields, "truth")
         self.fields.end()
         self.faults.raise_if_any()
         if ct is None or anatomy is None:
             raise AssertionError("a CT or anatomy that is missing is a fault")
         files = CaseFiles(self.folder / self.fields.text("ct"), tuple(self.xrays))
-        return Case(name, ct, anatomy, tuple(views), initial, truth, landmarks, files)
+        return Case(name, ct, anatomy, tuple(views), initial, truth, landmarks, files, tuple(self.bones))
 
     def _name(self) -> str:
         name = self.fields.text("name", advice="give a short text, results are filed under it")
@@ -115,16 +117,38 @@ class _CaseReader:
             )
         inside = self.fields.inner("anatomy")
         labels = self._read(read_labels, inside, "labels")
-        advice = "give a list of one or more whole numbers, for example [25, 77]"
-        values: list[int] = inside.checked("values", _are_label_values, advice, [])
+        mask_of = None if labels is None else partial(self._mask_of, ct, labels, inside)
+        if "bones" in inside:
+            return ct, self._bones(inside, mask_of, is_ct_there=ct is not None)
+        advice = 'give a list of one or more whole numbers, for example [25, 77], or "bones" that move'
+        values: list[int] = inside.checked("values", are_label_values, advice, [])
         inside.end()
-        if labels is None or not values:
+        if mask_of is None or not values:
             return ct, None
+        anatomy = self.faults.collect(lambda: mask_of(values))
+        return ct, None if ct is None else anatomy
+
+    def _bones(
+        self, inside: JsonFields, mask_of: Callable[[list[int]], NDArray[np.bool_]] | None, is_ct_there: bool
+    ) -> NDArray[np.bool_] | None:
+        """Reads the bones; gives all of them as one anatomy."""
+        if "values" in inside:
+            self.faults.add(
+                '"anatomy" has "values" and "bones": give "values" for one bone, "bones" for several that move.'
+            )
+        bones = read_bones(inside, mask_of)
+        inside.end()
+        if not bones or not is_ct_there:
+            return None
+        self.bones = bones
+        return np.asarray(np.any([bone.anatomy for bone in bones], axis=0))
+
+    def _mask_of(self, ct: Volume | None, labels: Volume, inside: JsonFields, values: list[int]) -> NDArray[np.bool_]:
+        """The voxels of the CT with one of some values; those of the labels where there is no CT to judge them by."""
         if ct is None:
-            self.faults.collect(lambda: chosen_voxels(labels, values))  # can be judged without the CT
-            return None, None
+            return chosen_voxels(labels, values)
         origin = file_state(self.folder / inside.text("labels")), tuple(values)
-        return ct, self.faults.collect(lambda: shared_anatomy(ct, origin, lambda: anatomy_made_on(ct, labels, values)))
+        return shared_anatomy(ct, origin, lambda: anatomy_made_on(ct, labels, values))
 
     def _views(self) -> list[View]:
         entries: list[Any] = self.fields.checked(
@@ -237,18 +261,6 @@ class _CaseReader:
         )
         return None
 
-    def _pose(self, key: str) -> tuple[Matrix | None, NDArray[np.float64] | None]:
-        """A pose, with its landmarks where it is the truth."""
-        if key not in self.fields:
-            return None, None
-        inside = self.fields.inner(key)
-        pose = inside.judged("world_from_volume", rigid_faults, "give 4 rows of 4 numbers", np.eye(4))
-        landmarks = None
-        if key == "truth" and "landmarks" in inside:
-            landmarks = np.array(inside.points("landmarks", least=1))
-        inside.end()
-        return np.array(pose, dtype=np.float64), landmarks
-
     def _read(self, reader: Callable[[Path], Read], fields: JsonFields, key: str) -> Read | None:
         name = fields.text(key, advice="give the path of a file, relative to the case file")
         return self.faults.collect(lambda: reader(self.folder / name)) if name else None
@@ -257,10 +269,6 @@ class _CaseReader:
 def _case_path(path: Path) -> Path:
     path = Path(path)
     return path / CASE_FILE if path.is_dir() else path
-
-
-def _are_label_values(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(type(number) is int for number in value)
 
 
 def _in_words(size: tuple[int, ...]) -> str:

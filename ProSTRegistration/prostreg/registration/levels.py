@@ -14,6 +14,7 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import Matrix, transform_points
 from prostreg.images.attenuation import moving_volume
 from prostreg.images.pyramid import reduced_volume, reduced_xray, reduction_factors
+from prostreg.images.volume import Volume
 from prostreg.images.xray import XRay
 from prostreg.projector.selection import Projector, make_projector
 from prostreg.registration.case import Case, View
@@ -50,7 +51,7 @@ class Levels:
     """Builds the objective of a case at each resolution, when it is first needed.
 
     Args:
-        case: what is registered.
+        case: what is registered; the bones around it that have a pose lie in every DRR.
         world_from_volume: the start pose.
         points_mm: points (n, 3) of the anatomy in the volume frame.
         centre_mm: their centre (3,).
@@ -70,9 +71,13 @@ class Levels:
         self._points_mm, self._centre_mm = points_mm, centre_mm
         self._config = config
         self._volume = moving_volume(case.ct, case.anatomy, surroundings_hu=SURROUNDINGS_HU)
+        self._others = [
+            (moving_volume(case.ct, other.anatomy, surroundings_hu=SURROUNDINGS_HU), other.world_from_volume)
+            for other in case.others
+        ]
         points_world = transform_points(world_from_volume, points_mm)
         self._read: dict[Reading, Levels] = {}
-        self._projectors: dict[tuple[tuple[int, ...], str], Projector] = {}
+        self._projectors: dict[tuple[Volume, tuple[int, ...], str], Projector] = {}
         self._regions = [_region(view, points_world, spread_mm) for view in case.views]
 
     def reading_at(self, world_from_volume: Matrix) -> Reading:
@@ -150,16 +155,19 @@ class Levels:
             factor = max(1, round(region.extent_px / pixels))
             views.append(reduced_xray(region.xray, region.carm, factor))
             footprints_mm.append(region.pixel_mm * factor)
-        projector = self._projector(voxels_per_pixel * min(footprints_mm))
-        similarity = similarity_called(self._config.similarity)
-        return Objective(projector, views, self._centre_mm, patch_radius_px, patch_stride_px, similarity)
+        spacing_mm = voxels_per_pixel * min(footprints_mm)
+        projector, similarity = self._projector(self._volume, spacing_mm), similarity_called(self._config.similarity)
+        alone = Objective(projector, views, self._centre_mm, patch_radius_px, patch_stride_px, similarity)
+        if not self._others:
+            return alone
+        return alone.with_others([(self._projector(volume, spacing_mm), pose) for volume, pose in self._others])
 
-    def _projector(self, spacing_mm: float) -> Projector:
-        """The projector of the volume at about a spacing, made once."""
-        key = (reduction_factors(self._volume, spacing_mm), self._config.device)
+    def _projector(self, volume: Volume, spacing_mm: float) -> Projector:
+        """The projector of a volume at about a spacing, made once."""
+        key = (volume, reduction_factors(volume, spacing_mm), self._config.device)
         if key not in self._projectors:
-            volume = reduced_volume(self._volume, spacing_mm)
-            self._projectors[key] = make_projector(volume, self._config.projector, self._config.device)
+            reduced = reduced_volume(volume, spacing_mm)
+            self._projectors[key] = make_projector(reduced, self._config.projector, self._config.device)
         return self._projectors[key]
 
 

@@ -58,7 +58,7 @@ def mirror_fit(
     view = mirrored_view(case.views[0])
     start = reflected_pose(world_from_volume, view.carm, centre_mm)
     chart = PoseChart(start, view.carm.camera_from_world, centre_mm)
-    levels = Levels(replace(case, views=(view,)), start, points_mm, centre_mm, float(SPREAD[3]), config)
+    levels = Levels(replace(case, views=(view,), others=()), start, points_mm, centre_mm, float(SPREAD[3]), config)
     (found,) = cmaes_search(
         levels.coarse, [chart], np.zeros((1, 6)), SPREAD, POPULATION, GENERATIONS, np.random.default_rng(config.seed),
         lambda _, best: on_step(best),

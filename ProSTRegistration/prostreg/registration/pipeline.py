@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from prostreg.registration.mirror_check import mirror_fit
 from prostreg.registration.monitor import Monitor
 from prostreg.registration.neighbours.rivals import with_bones_around
 from prostreg.registration.pose_search import PoseSearch
-from prostreg.registration.readings import case_read_as, polarities_used, polarity_reasons
+from prostreg.registration.readings import case_read_as, polarities_used, polarity_reasons, reading_of
 from prostreg.registration.result import Progress, Result
 from prostreg.registration.stages import search_near_and_far
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose, start_spread
@@ -35,6 +36,9 @@ from prostreg.search.candidate import Candidate
 
 MOSTLY_OTHERS = 2.5
 """How many times more bone there must be within reach than the anatomy has, to screen all of it."""
+
+OF_THE_SEARCH = ("runner_up", "agreement", "restarts", "surprise")
+"""What evidence tells of the search, and not of the pose."""
 
 Judgement = tuple[Verdict, Evidence, Precision | None]
 
@@ -47,6 +51,28 @@ def register_from_start(
 ) -> Result:
     """Finds the pose of a case's CT in its X-rays from the start that it has; see `registering.register`."""
     return _Run(case, config or RegistrationConfig(), on_progress, is_cancelled).result()
+
+
+def judged_at(
+    case: Case,
+    found: Result,
+    world_from_volume: Matrix,
+    config: RegistrationConfig,
+    on_progress: Callable[[Progress], None] | None = None,
+    is_cancelled: Callable[[], bool] | None = None,
+) -> Result:
+    """The verdict on a pose near the one that a registration found: the image's word there, and what the search knew.
+
+    Args:
+        case: that was registered.
+        found: what came of it.
+        world_from_volume: the pose to be judged, rigid (4, 4).
+
+    Raises:
+        Stopped: the run was cancelled or is out of time.
+    """
+    begun = replace(case, initial_world_from_volume=found.world_from_volume)
+    return _Run(begun, config, on_progress, is_cancelled).judged_at(found, world_from_volume)
 
 
 class _Run:
@@ -70,6 +96,7 @@ class _Run:
         self._doubted: Candidate | None = None
         self._is_settled = False
         self._last_judgement: Judgement
+        self._known: dict[str, float] = {}
         self._levels = Levels(case, start, points_mm, centre_mm, config.spread_shift_mm, config)
         self._spread = start_spread(config)
         self._log = AttemptLog(case, self._chart, points_mm, self._spread)
@@ -119,16 +146,28 @@ class _Run:
         """
         if not self._is_at_doubted_place():
             self.search.polish()
-            evidence, precision = self._final_evidence()
-            mirror = self._mirror_check() if self._needs_mirror_check(evidence) else None
-            verdict = judge(evidence, mirror)
-            self._doubted = None if verdict.status == "accepted" else self.search.best
-            doubts = self._doubts(verdict, mirror)  # no search mends labels, or tells sides of what is symmetric
-            self._is_settled = self._doubted is None and self._side_doubt(mirror) is None
-            verdict = judge(evidence, mirror, doubts=doubts)
-            self._last_judgement = verdict, evidence, precision
-            self.search.confidence = verdict.confidence
+            self._judge_by_all()
         return self._doubted is None or not self.until_accepted or self.runs_left <= 0
+
+    def _judge_by_all(self) -> None:
+        evidence, precision = self._final_evidence()
+        mirror = self._mirror_check() if self._needs_mirror_check(evidence) else None
+        verdict = judge(evidence, mirror)
+        self._doubted = None if verdict.status == "accepted" else self.search.best
+        doubts = self._doubts(verdict, mirror)  # no search mends labels, or tells sides of what is symmetric
+        self._is_settled = self._doubted is None and self._side_doubt(mirror) is None
+        verdict = judge(evidence, mirror, doubts=doubts)
+        self._last_judgement = verdict, evidence, precision
+        self.search.confidence = verdict.confidence
+
+    def judged_at(self, found: Result, world_from_volume: Matrix) -> Result:
+        """The result at a pose that another search than this run's came to."""
+        reading = reading_of(self._case, found.polarities)
+        self.search.best = Candidate(-np.inf, self._chart.parameters_of(world_from_volume), reading)
+        self._known = {name: found.evidence[name] for name in OF_THE_SEARCH}
+        self._judge_by_all()
+        result = self._report(*self._last_judgement, stopped=None)
+        return replace(result, stages=(*found.stages, *result.stages), attempts=found.attempts, device=found.device)
 
     def _is_at_doubted_place(self) -> bool:
         """True if the search is where the last judgement was not convinced: then what was judged stands."""
@@ -180,7 +219,8 @@ class _Run:
 
     def _evidence(self) -> Evidence:
         best, footprint = self.search.best, self.search.footprint(self.search.best)
-        return self._log.evidence(best.parameters, footprint, self.search.runs_done, is_kept=True)
+        evidence = self._log.evidence(best.parameters, footprint, self.search.runs_done, is_kept=True)
+        return replace(evidence, **self._known)
 
     def _final_evidence(self) -> tuple[Evidence, Precision | None]:
         """The evidence for the best pose, its precision included; no precision where the anatomy is not seen."""

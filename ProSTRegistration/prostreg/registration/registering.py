@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from prostreg.errors import InputError
 from prostreg.geometry.frames import Matrix
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
@@ -51,6 +52,11 @@ def register(
         WeightsError: the method needs network weights that are not there.
         DeviceError: a projector that has a name cannot be used here.
     """
+    if case.bones:
+        raise InputError(
+            "The case has several bones that move against each other: `prostreg register`, or register_bones in Python,"
+            ' finds the pose of each. To take them as one body, give all "values" in place of "bones".'
+        )
     config = config or RegistrationConfig()
     refuse_without_memory(case, config)
     if config.similarity == RegistrationConfig.similarity:

@@ -16,7 +16,7 @@ from torch.nn import functional
 from prostreg.errors import DeviceError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
-from prostreg.geometry.frames import transform_points
+from prostreg.geometry.frames import Matrix, transform_points
 from prostreg.images.xray import XRay
 from prostreg.parallel import single_threaded_torch
 from prostreg.projector.selection import Projector
@@ -41,6 +41,7 @@ class ScoredView:
 
     Attributes:
         other_scorer: of the X-ray read with the other polarity; None where it is decided.
+        others: line integrals (height, width) of bones around, which are added to every DRR; None without any.
     """
 
     xray: XRay
@@ -48,6 +49,7 @@ class ScoredView:
     similarity: Similarity
     scorer: Scorer
     other_scorer: Scorer | None = None
+    others: Tensor | None = None
 
     def readings(self, images: Tensor) -> NDArray[np.float64]:
         """Scores (1 or 2, n) of DRRs (n, h, w): as the X-ray looks, and where it is open read otherwise.
@@ -58,6 +60,16 @@ class ScoredView:
         if self.other_scorer is not None:
             scores.append(self.other_scorer(images) - LESS_LIKELY)
         return np.array(scores)
+
+    def with_others(self, images: Tensor) -> Tensor:
+        """DRRs (n, h, w) with the bones around in them: line integrals add."""
+        return images if self.others is None else images + self.others
+
+    def with_others_behind(self, images: Tensor) -> Tensor:
+        """The same for DRRs with their derivatives (n, 7, h, w), to which bones that do not move add nothing."""
+        if self.others is not None:
+            images[:, 0] += self.others
+        return images
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,11 +142,22 @@ class Objective:
         other._views = [other._scored_view(view.xray, view.carm) for view in self._views]
         return other
 
+    def with_others(self, others: Sequence[tuple[Projector, Matrix]]) -> Objective:
+        """The same comparison with other bones in every DRR, each with its pose world_from_volume (4, 4).
+
+        They stay where they are in the images, also for other C-arms. Evaluations are counted apart.
+        """
+        other = copy(self)
+        other.evaluations = 0
+        other._views = [replace(view, others=_added_up(others, view.carm)) for view in self._views]
+        return other
+
     def images(self, world_from_volume: NDArray[np.float64]) -> list[Tensor]:
         """The DRRs (n, height, width) of poses (n, 4, 4) in each view."""
-        return [
-            self.projector.project(view.carm.camera_from_world @ world_from_volume, view.carm) for view in self._views
-        ]
+        return [self._drrs(view, view.carm.camera_from_world @ world_from_volume) for view in self._views]
+
+    def _drrs(self, view: ScoredView, camera_from_volume: NDArray[np.float64]) -> Tensor:
+        return view.with_others(self.projector.project(camera_from_volume, view.carm))
 
     def scores(self, world_from_volume: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scores (n,) of poses (n, 4, 4)."""
@@ -155,10 +178,10 @@ class Objective:
         """
         poses = view.carm.camera_from_world @ world_from_volume
         if not self.projector.is_on_gpu:
-            return view.readings(self.projector.project(poses, view.carm))
+            return view.readings(self._drrs(view, poses))
         some = max(1, min(MOST_POSES, MOST_PIXELS // (view.carm.width * view.carm.height)))
         parts = [poses[first : first + some] for first in range(0, len(poses), some)]
-        readings = np.concatenate([view.readings(self.projector.project(part, view.carm)) for part in parts], axis=1)
+        readings = np.concatenate([view.readings(self._drrs(view, part)) for part in parts], axis=1)
         if not np.isfinite(readings).all():
             raise DeviceError("The GPU gave scores that are no numbers.")
         return readings
@@ -189,6 +212,7 @@ class Objective:
         scores, gradients, drrs = np.zeros(len(poses)), np.zeros((len(poses), 6)), []
         for view in self._views:
             images = self.projector.project_with_derivative(view.carm.camera_from_world @ poses, view.carm)
+            images = view.with_others_behind(images)
             found = view.scorer.with_derivatives(images)
             to_twist = chart.twist_from_parameters(parameters, view.carm.camera_from_world)
             scores += found[:, 0]
@@ -248,3 +272,11 @@ class Objective:
     def _there(self, array: NDArray[Any]) -> Tensor:
         """An array where the projector's images are."""
         return torch.from_numpy(array).to(self._device)
+
+
+def _added_up(others: Sequence[tuple[Projector, Matrix]], carm: CArm) -> Tensor | None:
+    """Line integrals (height, width) of bones at their poses; None without any."""
+    if not others:
+        return None
+    images = [projector.project((carm.camera_from_world @ pose)[None], carm)[0] for projector, pose in others]
+    return torch.stack(images).sum(dim=0)

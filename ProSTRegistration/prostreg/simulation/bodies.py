@@ -15,7 +15,7 @@ from prostreg.images.volume import Volume
 from prostreg.projector.selection import make_projector
 from prostreg.simulation.continuation import continued
 from prostreg.simulation.deformation import BONE_HU, SoftTissue
-from prostreg.simulation.femora import joint_centres_mm, turnable_femora, with_turned_femur
+from prostreg.simulation.femora import joint_centres_mm, turn_about, turnable_femora, with_turned_femur
 from prostreg.simulation.fine_grid import FINEST_SPACING_MM, affordable, refined
 from prostreg.simulation.random_streams import drawn, stream
 from prostreg.simulation.settings import SimulatorSettings
@@ -70,6 +70,7 @@ class Bodies:
         self._whole, masks = continued(reduced, masks)
         self._hu = refined(self._whole, finest_mm)
         self._femora = turnable_femora(self._whole, masks, centres_mm)
+        self._centres_mm = list(centres_mm)
         self._soft_tissue: SoftTissue | None = None
         if settings.soft_tissue_shift_mm[1] > 0:
             self._soft_tissue = SoftTissue(self._whole, np.any(masks, axis=0) if masks else None)
@@ -78,9 +79,7 @@ class Bodies:
 
     def body(self, seed: int) -> Body:
         """The body of an image's seed."""
-        number = self._settings.first_body + int(stream(seed, "body").integers(self._settings.bodies))
-        if self._soft_tissue is None and not self._femora:
-            number = self._settings.first_body
+        number = self._number(seed)
         if number not in self._kept:
             if len(self._kept) == MOST_KEPT:
                 self._kept.popitem(last=False)
@@ -94,12 +93,29 @@ class Bodies:
         if self._soft_tissue is not None:
             rng = stream(number, "soft tissue")
             hu = self._soft_tissue.displaced(hu, drawn(rng, self._settings.soft_tissue_shift_mm), rng)
-        rng = stream(number, "femora")
-        for femur in self._femora:
+        for femur, turn_rad in zip(self._femora, self._turns_rad(number), strict=True):
+            hu = with_turned_femur(hu, self._whole, femur, turn_rad)
+        return hu
+
+    def femur_motions(self, seed: int) -> list[Matrix]:
+        """The motion (4, 4) of each femur in the CT's frame in an image of a seed; none for one without a joint."""
+        turns_rad = iter(self._turns_rad(self._number(seed)))
+        return [np.eye(4) if centre is None else turn_about(centre, next(turns_rad)) for centre in self._centres_mm]
+
+    def _number(self, seed: int) -> int:
+        """The body that an image of a seed shows."""
+        if self._soft_tissue is None and not self._femora:
+            return self._settings.first_body
+        return self._settings.first_body + int(stream(seed, "body").integers(self._settings.bodies))
+
+    def _turns_rad(self, number: int) -> list[NDArray[np.float64]]:
+        """Axis times angle (3,) of each femur that has a joint."""
+        rng, turns_rad = stream(number, "femora"), []
+        for _ in self._femora:
             axis = rng.normal(size=3)
             angle = np.deg2rad(drawn(rng, self._settings.femur_turn_deg))
-            hu = with_turned_femur(hu, self._whole, femur, angle * axis / np.linalg.norm(axis))
-        return hu
+            turns_rad.append(np.asarray(angle * axis / np.linalg.norm(axis)))
+        return turns_rad
 
 
 def _bone_points_mm(ct: Volume) -> NDArray[np.float64]:

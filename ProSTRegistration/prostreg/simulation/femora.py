@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
-from prostreg.geometry.frames import invert_rigid, transform_points
+from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
 from prostreg.geometry.rotations import rotation_from_vector
 from prostreg.images.anatomy import anatomy_bounds
 from prostreg.images.grid_resampling import resampled
@@ -87,14 +87,20 @@ def with_turned_femur(hu: Volume, ct: Volume, femur: Femur, rotation_vector_rad:
         return hu
     first, size = anatomy_bounds(around, 2)
     alone = hu.with_values(np.where(around, hu.values, np.float32(AIR_HU))).cropped(first, size)
-    turn = np.eye(4)
-    turn[:3, :3] = rotation_from_vector(rotation_vector_rad)
-    turn[:3, 3] = femur.centre_mm - turn[:3, :3] @ femur.centre_mm
+    turn = turn_about(femur.centre_mm, rotation_vector_rad)
     alone_from_hu = np.linalg.inv(alone.volume_from_index) @ invert_rigid(turn) @ hu.volume_from_index
     turned = resampled(alone.values, hu.size, alone_from_hu, "linear", AIR_HU)
     emptied = np.where(around, np.minimum(hu.values, np.float32(SOFT_TISSUE_HU)), hu.values)
     stays = refined_mask(femur.others, ct, hu) > 0.0
     return hu.with_values(np.where(stays, hu.values, np.maximum(emptied, turned)).astype(np.float32))
+
+
+def turn_about(centre_mm: NDArray[np.float64], rotation_vector_rad: NDArray[np.float64]) -> Matrix:
+    """The motion (4, 4) of a bone that turns by axis times angle (3,) about a centre (3,) in the same frame."""
+    turn = np.eye(4)
+    turn[:3, :3] = rotation_from_vector(rotation_vector_rad)
+    turn[:3, 3] = centre_mm - turn[:3, :3] @ centre_mm
+    return turn
 
 
 def _joint_centre_mm(ct: Volume, mask: Mask, others: Mask) -> NDArray[np.float64] | None:

@@ -107,6 +107,10 @@ class FluoroscopySimulator:
         counted = with_noise(arriving, open_field, settings, seed, carm, detector_sigma_mm(settings, seed))
         return SimulatedXray(*grey_values(counted, open_field, settings, seed, pitch_mm))
 
+    def femur_motions(self, seed: int) -> list[Matrix]:
+        """The motion (4, 4) of each femur against the CT, in its frame, in an image of a seed; none without a joint."""
+        return self._bodies.femur_motions(seed)
+
     def _primary(self, carm: CArm, camera_from_volume: Matrix, seed: int) -> Image:
         """The primary image (height, width), unscattered, blurred by focal spot and detector; 1 in the open."""
         settings, pitch_mm = self._settings, carm.detector_spacing_mm[0]

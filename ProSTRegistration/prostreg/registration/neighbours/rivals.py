@@ -160,7 +160,7 @@ class RivalSearch:
 
 
 def with_bones_around(case: Case) -> Case:
-    """The case with all bone near its anatomy in the anatomy's place, its CT cut to that."""
+    """The case with all bone near its anatomy in the anatomy's place, its CT cut to that; others move with it then."""
     ct = case.ct
     first, size = anatomy_bounds(case.anatomy)
     reach = np.ceil(NEIGHBOURHOOD_MM / ct.spacing_mm).astype(int)
@@ -171,7 +171,7 @@ def with_bones_around(case: Case) -> Case:
     anatomy = case.anatomy[k:slices, j:rows, i:columns]
     if (cut.values >= BONE_THRESHOLD_HU).any():
         anatomy = anatomy | anatomy_by_threshold(cut)
-    return replace(case, ct=cut, anatomy=anatomy)
+    return replace(case, ct=cut, anatomy=anatomy, others=())
 
 
 def moved(world_from_volume: Matrix, offset_mm: NDArray[np.float64]) -> Matrix:

@@ -8,19 +8,24 @@ from dataclasses import replace
 
 from prostreg.errors import Stopped
 from prostreg.geometry.chart import PoseChart
+from prostreg.geometry.frames import Matrix, mean_distance_mm
 from prostreg.images.look_alikes import look_alikes
 from prostreg.registration.acceptance import MOST_IF_DOUBTED
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.monitor import LEAST_SECONDS, Monitor
 from prostreg.registration.neighbours.rivals import Comparison, RivalSearch
-from prostreg.registration.pipeline import register_from_start
+from prostreg.registration.pipeline import judged_at, register_from_start
 from prostreg.registration.readings import case_read_as, reading_of
 from prostreg.registration.result import Progress, Result, StageReport
+from prostreg.registration.start import anatomy_points_mm
 from prostreg.search.candidate import Candidate
 
 MOST_MOVES = 3
 """How often a better place is gone on from: three levels."""
+
+STILL_COMPARED_MM = 2.0
+"""A comparison of a pose holds for those that are nearer to it: it is refined by more than that itself."""
 
 STAGE = "look-alikes"
 UNCHECKED = "the run was stopped before its place was compared with those that look alike"
@@ -42,6 +47,31 @@ def register_told_apart(
     return _ToldApart(case, config, on_progress, is_cancelled).result()
 
 
+def judged_told_apart(
+    case: Case,
+    found: Result,
+    world_from_volume: Matrix,
+    config: RegistrationConfig,
+    on_progress: Callable[[Progress], None] | None = None,
+    is_cancelled: Callable[[], bool] | None = None,
+) -> Result:
+    """The verdict on a pose near the one that a registration found, compared with what looks alike; see `judged_at`.
+
+    The comparison itself is refined from poses that far from each other, so that one of an accepted pose still holds.
+
+    Raises:
+        Stopped: the run was cancelled or is out of time.
+    """
+    judged = judged_at(case, found, world_from_volume, config, on_progress, is_cancelled)
+    moved_mm = mean_distance_mm(world_from_volume, found.world_from_volume, anatomy_points_mm(case))
+    if judged.status == "failed" or (found.status == "accepted" and moved_mm < STILL_COMPARED_MM):
+        return replace(judged, look_alikes=found.look_alikes)
+    compared = _ToldApart(case, config, on_progress, is_cancelled).compared(judged, most_moves=0)
+    if compared.stopped is not None:
+        raise Stopped(compared.stopped)
+    return replace(compared, seconds=found.seconds + compared.seconds)
+
+
 class _ToldApart:
     """One registration with its comparisons under way."""
 
@@ -60,10 +90,14 @@ class _ToldApart:
         result = self._registered(self._case)
         if result.stopped is not None or (result.status == "failed" and not self._config.until_accepted):
             return result
+        return self.compared(result, MOST_MOVES)
+
+    def compared(self, result: Result, most_moves: int) -> Result:
+        """The result after its place was compared with those that look alike, gone on from better ones so often."""
         places = look_alikes(self._case.ct, self._case.anatomy)
         if not places:
             return result
-        for moves in range(MOST_MOVES + 1):
+        for moves in range(most_moves + 1):
             case = case_read_as(self._case, reading_of(self._case, result.polarities))
             search = RivalSearch(case, places, self._config, self._check)
             began = self._elapsed
@@ -73,7 +107,7 @@ class _ToldApart:
                 return replace(doubted(result, UNCHECKED), seconds=self._elapsed, stopped=str(reason))
             result = self._with_comparison(result, comparison, search, began)
             better = comparison.better
-            if better is None or not self._config.until_accepted or moves == MOST_MOVES:
+            if better is None or not self._config.until_accepted or moves == most_moves:
                 break
             again = self._registered(replace(self._case, initial_world_from_volume=better.world_from_volume))
             if again.status == "failed" or again.stopped is not None:
