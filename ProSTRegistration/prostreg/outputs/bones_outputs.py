@@ -110,7 +110,7 @@ def _picture(case: Case, found: BonesResult) -> Image.Image:
 
 
 def _projector(case: Case, bone: FoundBone) -> PlacedProjector | None:
-    """What renders a bone, and its pose; None for one without a result."""
+    """The projector of a bone and its pose; None for one without a result."""
     if bone.result is None:
         return None
     name = bone.result.config.get("projector", AUTO)
