@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,12 +14,14 @@ from prostreg.geometry.standard_views import standard_view
 from prostreg.images.volume import Volume
 from prostreg.images.xray import XRay
 from prostreg.projector.selection import make_projector
+from prostreg.registration import pose_search
 from prostreg.registration.acceptance import judge
 from prostreg.registration.attempts import SAME_PLACE_MM, AttemptLog
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.levels import Levels
 from prostreg.registration.monitor import Monitor
+from prostreg.registration.pipeline import _Run
 from prostreg.registration.pose_search import PoseSearch
 from prostreg.registration.registering import register
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
@@ -276,3 +280,29 @@ def test_a_judged_pose_is_accepted_only_with_the_footprint_of_its_worst_view(ct,
     for views, status in ((pictures, "failed"), (images, "accepted")):
         footprint = objective_of(case_of(ct, views)).footprint_score(np.eye(4))
         assert judge(log.evidence(np.zeros(6), footprint, 1)).status == status
+
+
+SCREENED_BONE = {
+    "all bone": (1.0, (False, False)),
+    "half of it": (0.5, (True, False)),
+    "a sixth": (1 / 6, (True, True)),
+}
+"""Share of the bone that the anatomy has; whether the first and the second screening match more than the anatomy."""
+
+
+@pytest.mark.parametrize(("share", "expected"), SCREENED_BONE.values(), ids=SCREENED_BONE)
+def test_screenings_match_all_bone_and_a_large_anatomy_alone_in_turn(ct, images, monkeypatch, share, expected):
+    case, bone = case_of(ct, {"AP": images["AP"]}), np.flatnonzero(ct.values > 500)
+    part = np.zeros(ct.values.size, dtype=bool)
+    part[bone[: round(share * bone.size)]] = True
+    run = _Run(replace(case, anatomy=part.reshape(ct.values.shape)), RegistrationConfig(), None, None)
+    matched = []
+
+    def screened(body, config, coarse, chart, spread, rng, on_step):
+        matched.append(int(np.count_nonzero(body.anatomy)))
+        return [np.eye(4)]
+
+    monkeypatch.setattr(pose_search, "screened_around", screened)
+    for _ in range(2):
+        run.search.search_from_screening(1)
+    assert tuple(count > part.sum() for count in matched) == expected

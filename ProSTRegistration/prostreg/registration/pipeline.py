@@ -34,8 +34,8 @@ from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, st
 from prostreg.registration.weights_choice import chosen_weights, model_of_file, model_to_ask, weights_used
 from prostreg.search.candidate import Candidate
 
-MOSTLY_OTHERS = 2.5
-"""How many times more bone there must be within reach than the anatomy has, to screen all of it."""
+SOME_OTHERS, MOSTLY_OTHERS = 1.2, 2.5
+"""How many times more bone there must be within reach than the anatomy has, to screen all of it in turn, or always."""
 
 OF_THE_SEARCH = ("runner_up", "agreement", "restarts", "surprise")
 """What evidence tells of the search, and not of the pose."""
@@ -113,10 +113,11 @@ class _Run:
     def until_accepted(self) -> bool:
         return self._config.until_accepted
 
-    def _body(self) -> tuple[Case, Levels]:
-        """The case and its resolutions, with all bone near the anatomy in its place where that is far more."""
+    def _body(self, has_all_bone: bool) -> tuple[Case, Levels]:
+        """The case and its resolutions, with all bone near the anatomy in its place if asked for, or if far more."""
         bones = with_bones_around(self._case)
-        if np.count_nonzero(bones.anatomy) < MOSTLY_OTHERS * np.count_nonzero(self._case.anatomy):
+        least = SOME_OTHERS if has_all_bone else MOSTLY_OTHERS
+        if np.count_nonzero(bones.anatomy) < least * np.count_nonzero(self._case.anatomy):
             return self._case, self._levels
         start, points_mm = start_pose(self._case), anatomy_points_mm(bones)
         return bones, Levels(bones, start, points_mm, self._chart.centre_mm, self._config.spread_shift_mm, self._config)

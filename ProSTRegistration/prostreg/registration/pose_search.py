@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +51,8 @@ class PoseSearch:
         monitor: told of progress; ends the search by raising Stopped.
         config: settings.
         make_learned: makes the learned part when it is first needed; None where there is none.
-        make_body: makes, when it is first needed, the case and the levels by which places far from the start are found.
+        make_body: makes, when they are first needed, the case and the levels by which places far from the start are
+            found: True for those with all bone around the anatomy.
     """
 
     def __init__(
@@ -64,11 +64,12 @@ class PoseSearch:
         monitor: Monitor,
         config: RegistrationConfig,
         make_learned: Callable[[], LearnedSearch] | None,
-        make_body: Callable[[], tuple[Case, Levels]],
+        make_body: Callable[[bool], tuple[Case, Levels]],
     ) -> None:
         self._chart, self._levels, self._spread, self._config = chart, levels, spread, config
         self._log, self._monitor = log, monitor
         self._make_learned, self._make_body = make_learned, make_body
+        self._bodies: dict[bool, tuple[Case, Levels]] = {}
         self._start = Candidate(-np.inf, np.zeros(6))
         self._leader = self._start
         self._learned: LearnedSearch | None = None
@@ -82,9 +83,10 @@ class PoseSearch:
         """True if there is a network to descend on."""
         return self._make_learned is not None
 
-    @cached_property
-    def _body(self) -> tuple[Case, Levels]:
-        return self._make_body()
+    def _body(self, has_all_bone: bool) -> tuple[Case, Levels]:
+        if has_all_bone not in self._bodies:
+            self._bodies[has_all_bone] = self._make_body(has_all_bone)
+        return self._bodies[has_all_bone]
 
     def best_pose(self) -> Matrix:
         """world_from_volume of the best candidate."""
@@ -155,10 +157,11 @@ class PoseSearch:
     def search_from_screening(self, runs: int) -> None:
         """Matches thousands of turns about the start with the image, climbs from the best and refines the highest.
 
-        A small bone fits in many places, and few poses lead to the right one; with the bones around it as one body it
-        is found from afar. Only then it is refined alone, for bones move against each other.
+        In the image other bones lie over and beside the anatomy, and a small bone fits in many places: with the bones
+        around it as one body it is found from afar. Only then it is refined alone. For bones move against each other,
+        every other screening matches a large anatomy alone.
         """
-        case, levels = self._body
+        case, levels = self._body(has_all_bone=self._screenings % 2 == 0)
         coarse, began = levels.coarse, self._monitor.seconds
         before, wider = coarse.evaluations, WIDER_SCREENING if self._screenings else 1.0
         self._screenings += 1
