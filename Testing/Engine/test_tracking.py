@@ -18,6 +18,7 @@ from prostreg.images.attenuation import moving_volume
 from prostreg.images.frames import Frames
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.projector.selection import make_projector
+from prostreg.registration.acceptance import Verdict
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.result import Progress, Result, Status
@@ -159,6 +160,32 @@ def test_lost_frames_are_looked_for_again_from_the_one_in_which_it_is_found(
     assert found.numbers("lost") == []
     assert [frame.search for frame in found.frames][-2:] == ["near", "around"]
     assert error_px(case, run, found, 8) < 0.3
+
+
+def test_a_doubtful_frame_is_looked_at_again_from_the_next_one_that_is_sure(
+    case: Case, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if frame 5 were first found 20 mm beside, and doubted: the frames behind it do not begin from there alone."""
+    seen, near = Run(run.images, run.truth), FrameSearch.near
+    doubted: list[int] = []
+
+    def doubtful(self: FrameSearch, frame: Case, starts: Sequence[Matrix]) -> Found | None:
+        found = near(self, frame, starts)
+        if found is None or seen.looked_at[-1] != 5 or doubted:
+            return found
+        doubted.append(5)
+        beside = found.world_from_volume.copy()
+        beside[0, 3] += 20.0
+        return replace(found, world_from_volume=beside, verdict=Verdict("uncertain", 0.5, ()))
+
+    monkeypatch.setattr(FrameSearch, "near", doubtful)
+    monkeypatch.setattr(FrameSearch, "sharpened", lambda self, found: found)
+    for wider in ("around", "everywhere_about"):
+        monkeypatch.setattr(FrameSearch, wider, lambda *_: None)
+    found = track_run(frame_case(case, run), first_of(run), seen, (4, 6), CONFIG)
+    assert found.numbers("tracked") == [4, 5, 6]
+    for number in (5, 6):
+        assert error_px(case, run, found, number) < 0.3
 
 
 def test_a_gpu_that_fails_in_a_frame_is_given_up_and_the_frame_is_found(

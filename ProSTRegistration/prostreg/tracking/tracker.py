@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -114,7 +114,8 @@ class _Tracker:
         self._monitor = Monitor(self._chart, None, time_limit_s, None, is_cancelled)
         self._poses = {self._number: first.world_from_volume}
         self._frames: dict[int, TrackedFrame] = {}
-        self._lost_in_a_row = 0
+        self._sure = dict(self._poses)
+        self._unsure: list[int] = []
         self._warnings: list[str] = []
 
     def track(self) -> Track:
@@ -145,16 +146,14 @@ class _Tracker:
         self._follow(range(self._number - 1, self._asked[0] - 1, -1))
 
     def _follow(self, numbers: Iterable[int]) -> None:
-        """Frames one after the other; those that were lost are looked for again from the one in which it is found."""
-        lost: list[int] = []
-        self._lost_in_a_row = 0
+        """Frames one after the other; those that left a doubt are looked at again from the next one that is sure."""
+        self._unsure = []
         for number in numbers:
             if self._find(number, is_again=False):
-                self._go_back_to(reversed(lost))
-                self._lost_in_a_row, lost = 0, []
+                self._go_back_to(reversed(self._unsure))
+                self._unsure = []
             else:
-                self._lost_in_a_row += 1
-                lost.append(number)
+                self._unsure.append(number)
 
     def _go_back_to(self, numbers: Iterator[int]) -> None:
         for number in numbers:
@@ -162,16 +161,21 @@ class _Tracker:
                 return
 
     def _find(self, number: int, is_again: bool) -> bool:
-        """Looks for the anatomy in a frame and notes it; True if it is found."""
+        """Looks for the anatomy in a frame and notes what is found; True if that is as sure as the first frame."""
         began = self._monitor.seconds
+        found: Found | None = None
         try:
             found, search = self._searched_somewhere(number, is_again)
         except InputError as error:
             frame = self._lost(number, " ".join(error.faults), "near")
         else:
             frame = self._lost(number, NOWHERE, search) if found is None else self._frame(number, found, search)
-        self._note(number, replace(frame, seconds=self._monitor.seconds - began))
-        return frame.world_from_volume is not None
+        if not is_again or frame.confidence > self._frames[number].confidence:
+            self._note(number, replace(frame, seconds=self._monitor.seconds - began))
+        if found is not None and self._is_enough(found):
+            self._sure[number] = found.world_from_volume
+            return True
+        return False
 
     def _searched_somewhere(self, number: int, is_again: bool) -> tuple[Found | None, str]:
         """As `_searched`, on the CPU where the GPU cannot end it: torch says with a RuntimeError what that refused."""
@@ -190,25 +194,30 @@ class _Tracker:
         return self._search.sharpened(found), search
 
     def _searched(self, number: int, is_again: bool) -> tuple[Found | None, str]:
-        """The most convincing pose, and the widest search that it took."""
-        starts = self._starts(number)
-        found = self._search.near(self._images.frame(number), starts)
+        """The most convincing pose, and the widest search that it took.
+
+        The widest takes seconds: of frames that leave a doubt in a row, the first, second, fourth, eighth have it.
+        """
+        starts, sure = self._expected(self._poses, number), self._expected(self._sure, number)
+        case = self._images.frame(number)
+        found = self._search.near(case, starts)
+        if self._unsure and not self._is_enough(found):
+            found = _better(found, self._search.near(case, sure))
         if self._is_enough(found) or is_again:
             return found, "near"
-        case, nearest = self._images.frame_anew(number), starts[:2][-1]
-        found = _better(found, self._search.around(case, nearest, number))
-        is_time_for_more = (self._lost_in_a_row + 1) & self._lost_in_a_row == 0
-        if RANKS[found.verdict.status if found else "failed"] > 0 or not is_time_for_more:
+        case = self._images.frame_anew(number)
+        found = _better(found, self._search.around(case, starts[:2][-1], number))
+        is_time_for_more = (len(self._unsure) + 1) & len(self._unsure) == 0
+        if self._is_enough(found) or not is_time_for_more:
             return found, "around"
-        return _better(found, self._search.everywhere_about(case, nearest, number)), "everywhere about"
+        return _better(found, self._search.everywhere_about(case, sure[:2][-1], number)), "everywhere about"
 
     def _is_enough(self, found: Found | None) -> bool:
         """True if a pose is as convincing as that of the first frame: nothing is surer than that."""
         return found is not None and RANKS[found.verdict.status] >= RANKS[self._first.status]
 
-    def _starts(self, number: int) -> list[Matrix]:
-        search = self._search
-        return expected_poses(self._poses, number, search.camera_from_world, search.centre_mm)
+    def _expected(self, poses: Mapping[int, Matrix], number: int) -> list[Matrix]:
+        return expected_poses(poses, number, self._search.camera_from_world, self._search.centre_mm)
 
     def _frame(self, number: int, found: Found, search: str) -> TrackedFrame:
         verdict = found.verdict
