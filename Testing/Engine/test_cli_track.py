@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -154,6 +155,19 @@ def test_the_frames_so_far_are_written_when_it_is_stopped(
     assert content == report["track"]
     assert (content["stopped"], [frame["frame"] for frame in content["frames"]]) == ("cancelled", [3])
     assert "stopped: cancelled" in said
+
+
+def test_a_track_that_cannot_be_written_where_it_should_be_is_not_lost(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "out" / "moving" / "track.json").mkdir(parents=True)
+    code, report, said = track(folder, tmp_path / "out", capsys, "--frames", "3-4")
+    assert code == 2, said
+    assert "The track cannot be written into" in report["error"]["faults"][0]
+    assert "They were written into" in report["error"]["faults"][0]
+    (elsewhere,) = tmp_path.glob("prostreg-result-*/moving/track.json")
+    assert json.loads(elsewhere.read_text(encoding="utf-8"))["asked"] == [3, 4]
 
 
 def test_only_the_frames_that_are_asked_for_from_another_first_one(

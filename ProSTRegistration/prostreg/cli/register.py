@@ -108,7 +108,7 @@ def register_and_write(
     if len(case.views) > 1:
         say(f"  Drawing {len(case.views)} views")
     poses = {"": result.world_from_volume}
-    _write(case.name, folder, lambda place: write_case_outputs(place, case, result), poses)
+    write_somewhere(case.name, folder, lambda place: write_case_outputs(place, case, result), poses)
     return result
 
 
@@ -130,7 +130,7 @@ def register_bones_and_write(
         say(f"  Warning: {warning}")
     say(f"  All bones: {found.status}, {found.seconds:.1f} s")
     poses = {f" of {b.bone.name}": b.result.world_from_volume for b in found.bones if b.result is not None}
-    _write(case.name, folder, lambda place: write_bones_outputs(place, case, found), poses)
+    write_somewhere(case.name, folder, lambda place: write_bones_outputs(place, case, found), poses)
     return found
 
 
@@ -141,7 +141,7 @@ def _say_result(result: Result) -> None:
     say(f"  {summary(result)}")
 
 
-def _write(name: str, folder: Path, write: Callable[[Path], object], poses: Mapping[str, Matrix]) -> None:
+def write_somewhere(name: str, folder: Path, write: Callable[[Path], object], poses: Mapping[str, Matrix]) -> None:
     """Writes what was found into a folder, or elsewhere, or prints the poses.
 
     Args:

@@ -13,7 +13,7 @@ from prostreg.cli.console import progress_display, say, say_notes
 from prostreg.cli.exit_code import ExitCode
 from prostreg.cli.interruption import stop_requests
 from prostreg.cli.outcome import ANOTHER_OUT, Outcome
-from prostreg.cli.register import configuration, register_and_write
+from prostreg.cli.register import configuration, register_and_write, write_somewhere
 from prostreg.errors import FaultList, InputError
 from prostreg.files import output_folder_faults
 from prostreg.images.frames import Frames
@@ -59,9 +59,9 @@ def run(arguments: argparse.Namespace) -> Outcome:
     say_notes(track.warnings[len(track.first.warnings) :], indent="  ")
     for line in summary(track):
         say(f"  {line}")
-    files = write_track(folder, track, arguments.transforms)
-    say(f"  -> {folder}")
-    return Outcome(_exit_code(track), {"track": track_to_dict(track), "out": str(arguments.out), "files": files})
+    write = lambda place: write_track(place, track, arguments.transforms)  # noqa: E731
+    write_somewhere(case.name, folder, write, {f" of frame {track.first_frame}": track.first.world_from_volume})
+    return Outcome(_exit_code(track), {"track": track_to_dict(track), "out": str(arguments.out)})
 
 
 def _tracked(
