@@ -23,6 +23,7 @@ SIGNS = {
     "may be one level off": "landmarks",
     "correct the C-arm": "carm",
     "mask or crop what is drawn": "outline",
+    "polarity": "polarity",
     "does not appear in the image": "start",
     "of the anatomy lies inside the image": "start",
     "the run was stopped": "longer",

@@ -81,6 +81,15 @@ def loaded(client, ct, drr):
     return load(client, ct, drr)
 
 
+def test_a_view_whose_carm_is_known_otherwise_or_whose_greys_are_has_an_id_of_its_own(client, drr):
+    """Else who goes back to the first would be answered for the last."""
+    told = ({}, {"accuracy": "preset"}, {"polarity": "bone-dark"}, {})
+    views = [[view_fields() | other] for other in told]
+    ids = [answer(client, "load_views", {"pixels0": drr}, views=entries)["views"][0] for entries in views]
+    assert len(set(ids)) == 3
+    assert ids[0] == ids[-1]
+
+
 def test_start_does_not_block_and_status_comes_before_the_engine_is_there(tmp_path):
     client = WorkerClient(LocalWorker(sys.executable, tmp_path))
     answers = begin(client, "status")

@@ -1,4 +1,4 @@
-"""What a person outlines in an X-ray is left out, on the pixels where it was drawn, whatever becomes of the image."""
+"""What a person outlines in an X-ray is left out on the pixels where it was drawn; the polarity that is told is sent."""
 
 from dataclasses import replace
 
@@ -14,6 +14,7 @@ from ProSTRegistrationLib.Nodes.FluoroscopyImage import (
     comparedPartOf,
     flipLeftRight,
     outlineCorners,
+    tellPolarity,
 )
 from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
@@ -107,3 +108,19 @@ def test_the_worker_is_told_again_when_an_outline_was_drawn_or_moved(scene, xray
     assert np.array_equal(mask, outsideOfBox())
     outline.SetNthControlPointPositionWorld(0, list(transform_points(ijkToRas(xray), (5.0, 5.0, 0))))
     assert planned()[0] != after
+
+
+@pytest.mark.parametrize("polarity", ["auto", "bone-dark", "bone-bright"])
+def test_the_worker_is_told_the_polarity_and_told_again_when_it_changes(scene, xray, addVolume, polarity):
+    ct, data = addVolume(np.zeros((4, 5, 6), np.int16), name="CT"), WorkerData(scene, None)
+
+    def planned():
+        (_, _, keys), steps = data._plan(_Load(ct, [xray], AnatomyChoice(), None, None))
+        return keys, steps[-1].fields()["views"][0]["polarity"]
+
+    before, told = planned()
+    assert told == "auto"
+    tellPolarity(xray, polarity)
+    after, told = planned()
+    assert told == polarity
+    assert (after == before) == (polarity == "auto")

@@ -9,7 +9,7 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import transform_points
 from ProSTRegistrationLib.Nodes.Attempts import COLUMNS, attempts
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
-from ProSTRegistrationLib.Nodes.FluoroscopyImage import addOutline
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import addOutline, tellPolarity
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
 
 
@@ -26,6 +26,14 @@ def voxel(node):
 def carm(panel, xray, change):
     def apply(_panel):
         panel.scene.placeFluoroscopy(xray, change)
+
+    return apply
+
+
+def told(xray, polarity):
+    def apply(panel):
+        tellPolarity(xray, polarity)
+        panel.refreshSoon()
 
     return apply
 
@@ -92,6 +100,7 @@ def changesOf(panel, ct, xray, addVolume):
             lambda panel: panel.ui.flipCheckBox.click(),
             "X-ray was changed or flipped",
         ),
+        "polarity": (told(xray, "bone-dark"), told(xray, "auto"), "X-ray was changed or flipped"),
         "outline": (
             outlined(xray), lambda panel: panel.ui.removeOutlinesButton.click(), "X-ray was changed or flipped",
         ),

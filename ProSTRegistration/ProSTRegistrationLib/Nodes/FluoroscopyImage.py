@@ -1,6 +1,6 @@
 """Makes an image fit to be registered: grey, turned as seen from the source, without what a shutter covers.
 
-What a person has outlined, as an instrument that the CT does not hold, is left out as well.
+What a person has outlined, as an instrument that the CT does not hold, is left out as well; the polarity may be told.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import vtk
 from numpy.typing import NDArray
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
+from prostreg.choices import POLARITIES, PolarityChoice
 from prostreg.errors import InputError
 from prostreg.images.dicom.shutter import SHUTTER_KEYWORDS, open_part
 from prostreg.images.dicom_tags import Tags, value_of
@@ -36,6 +37,7 @@ FLIPPED_ATTRIBUTE = "ProSTRegistration.Flipped"
 SHUTTER_ATTRIBUTE = "ProSTRegistration.Shutter"
 """The DICOM tags that tell what a shutter covers."""
 
+POLARITY_ATTRIBUTE = "ProSTRegistration.Polarity"
 OUTLINE_ROLE = "left out"
 OUTLINE_COLOR = (1.0, 0.4, 0.9)
 LEAST_CORNERS = 3
@@ -138,6 +140,20 @@ def keepShutter(volumeNode: vtkMRMLScalarVolumeNode, tags: Tags) -> None:
         volumeNode.SetAttribute(SHUTTER_ATTRIBUTE, json.dumps(found))
     else:
         volumeNode.RemoveAttribute(SHUTTER_ATTRIBUTE)
+
+
+def polarityOf(volumeNode: vtkMRMLScalarVolumeNode) -> PolarityChoice:
+    """What a person has told of an image's bone, "bone-dark" or "bone-bright"; "auto" where nothing was."""
+    told = volumeNode.GetAttribute(POLARITY_ATTRIBUTE)
+    return next((polarity for polarity in POLARITIES if polarity == told), "auto")
+
+
+def tellPolarity(volumeNode: vtkMRMLScalarVolumeNode, polarity: PolarityChoice) -> None:
+    """Keeps with an image whether its bone is dark or bright; "auto" leaves that to the registration."""
+    if polarity == "auto":
+        volumeNode.RemoveAttribute(POLARITY_ATTRIBUTE)
+    else:
+        volumeNode.SetAttribute(POLARITY_ATTRIBUTE, polarity)
 
 
 def addOutline(

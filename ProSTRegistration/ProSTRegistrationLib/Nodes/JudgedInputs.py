@@ -14,7 +14,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 from prostreg.errors import InputError
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, contentKey, drawnLabels, segmentImages
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
-from ProSTRegistrationLib.Nodes.FluoroscopyImage import SHUTTER_ATTRIBUTE, outlineCorners
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import POLARITY_ATTRIBUTE, SHUTTER_ATTRIBUTE, outlineCorners
 from ProSTRegistrationLib.Nodes.ImageMarks import FRAME_ATTRIBUTE
 from ProSTRegistrationLib.Nodes.NodeGeometry import ctFromNode, ijkToRas, roundedRows
 
@@ -34,7 +34,8 @@ class JudgedInputs:
 
     Attributes:
         xrays: names of the X-ray images in their order; they only help to say what is different.
-        pixels: of the X-ray images, which frame of a run each shows, what a shutter covers, and what is left out.
+        pixels: of the X-ray images, which frame of a run each shows, what a shutter covers, what is
+            left out, and the polarity that was told.
         carms: of the X-ray images' C-arms.
         ct: its voxels and their spacing.
         anatomy: its labels and their place in the CT, which parts of them are chosen, the threshold.
@@ -104,7 +105,7 @@ class InputDigester:
         return [self._content(anatomy.node), anatomy.segmentIds, anatomy.labelValues, roundedRows(place)]
 
     def _image(self, node: vtkMRMLScalarVolumeNode) -> list[object]:
-        told = [node.GetAttribute(name) for name in (FRAME_ATTRIBUTE, SHUTTER_ATTRIBUTE)]
+        told = [node.GetAttribute(name) for name in (FRAME_ATTRIBUTE, SHUTTER_ATTRIBUTE, POLARITY_ATTRIBUTE)]
         return [self._content(node), *filter(None, told), *outlineCorners(node)]
 
     def _content(self, node: vtkMRMLNode) -> str:

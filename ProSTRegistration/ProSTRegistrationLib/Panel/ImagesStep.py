@@ -13,6 +13,7 @@ from ProSTRegistrationLib.Nodes.PartsOfAnatomy import partsOf
 from ProSTRegistrationLib.Panel.FrameChoice import FrameChoice
 from ProSTRegistrationLib.Panel.LeftOutParts import LeftOutParts
 from ProSTRegistrationLib.Panel.Messages import setVisible, showStatus
+from ProSTRegistrationLib.Panel.PolarityChoice import PolarityChoice
 from ProSTRegistrationLib.Panel.SampleLoading import SampleLoading
 from ProSTRegistrationLib.Selection import NO_PART
 
@@ -34,7 +35,7 @@ class ImagesStep:
         self._shownParts: object = None
         self._samples = SampleLoading(panel, self._say)
         self._frames = FrameChoice(panel, self._say)
-        self._leftOut = LeftOutParts(panel)
+        self._polarity, self._leftOut = PolarityChoice(panel), LeftOutParts(panel)
         self._ui.partsList.connect("itemChanged(QListWidgetItem*)", self._partChanged)
         self._ui.sampleButton.connect("clicked(bool)", lambda checked: self.loadSample("spine"))
         self._ui.phantomButton.connect("clicked(bool)", lambda checked: self.loadSample("phantom"))
@@ -50,6 +51,7 @@ class ImagesStep:
         for widget in (ui.boneThresholdLabel, ui.boneThresholdSpinBox):
             setVisible(widget, not hasAnatomy)
         self._frames.refresh(situation)
+        self._polarity.refresh(situation)
         self._leftOut.refresh(situation)
         setVisible(ui.greyButton, isColoured(parameters.fluoroscopy))
         self._fillParts()

@@ -59,6 +59,7 @@ class NextSteps:
             "flip": (_("Flip the X-ray left to right"), ui.flipCheckBox),
             "carm": (_("Check the C-arm's distances and pixels"), ui.sddSpinBox),
             "anatomy": (_("Check the anatomy and its place in the CT"), ui.anatomySelector),
+            "polarity": (_("Tell if bone is dark or bright"), ui.polarityComboBox),
             "outline": (_("Outline instruments in the X-ray"), ui.outlineButton),
             "start": (_("Set another start"), ui.standardViewComboBox),
             "everywhere": (_("Search everywhere, without a start"), ui.searchEverywhereCheckBox),

@@ -14,6 +14,7 @@ from prostreg.images.polarity import decided_polarity
 from prostreg.images.radiation_field import find_radiation_field
 from prostreg.outputs.overlay_drawing import GENTLEST_SPREAD, averaged
 from ProSTRegistrationLib.Nodes.CArmNode import nodeCarmOf
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import polarityOf
 from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE, Scene
 
 if TYPE_CHECKING:
@@ -100,7 +101,9 @@ class ComparedImagesReader:
         return drr, factor
 
     def _isStoredBright(self, fluoroscopyNode: vtkMRMLScalarVolumeNode, pixels: NDArray[Any]) -> bool:
-        key = _version(fluoroscopyNode)
+        told, key = polarityOf(fluoroscopyNode), _version(fluoroscopyNode)
+        if told != "auto":
+            return told == "bone-bright"
         if self._polarity[0] != key:
             step = max(1, max(pixels.shape) // POLARITY_PIXELS)
             grey = pixels[::step, ::step].astype(np.float32)

@@ -19,7 +19,12 @@ from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm_values import carm_to_values
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, anatomyLabels, contentKey
 from ProSTRegistrationLib.Nodes.CArmNode import CARM_ATTRIBUTE
-from ProSTRegistrationLib.Nodes.FluoroscopyImage import SHUTTER_ATTRIBUTE, comparedPartOf, outlineCorners
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import (
+    SHUTTER_ATTRIBUTE,
+    comparedPartOf,
+    outlineCorners,
+    polarityOf,
+)
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, worldFromNode
 
 if TYPE_CHECKING:
@@ -173,8 +178,8 @@ class WorkerData:
         assert anatomyKey is not None  # or it was raised
         seen = [view for view in views if view is not None]
         viewKeys = [_viewKey(node, carm) for node, (_, carm) in zip(load.fluoroscopyNodes, seen, strict=True)]
-        whole = zip(viewKeys, seen, map(comparedPartOf, load.fluoroscopyNodes), strict=True)
-        missing = [(key, *view, mask) for key, view, mask in whole if key not in self._ids]
+        whole = zip(viewKeys, load.fluoroscopyNodes, seen, strict=True)
+        missing = [(key, node, *view) for key, node, view in whole if key not in self._ids]
         if missing:
             steps.append(_viewStep(missing))
         return (ctKey, anatomyKey, viewKeys), steps
@@ -207,11 +212,12 @@ def _anatomyKey(ctKey: Key, worldFromVolume: Matrix, anatomy: AnatomyChoice) -> 
 def _viewKey(node: vtkMRMLNode, carm: CArm) -> Key:
     place = (np.round(carm.camera_from_world, 9) + 0.0).tobytes()
     told = [node.GetAttribute(name) for name in (CARM_ATTRIBUTE, SHUTTER_ATTRIBUTE)]
-    return ("view", contentKey(node), *told, outlineCorners(node), place)
+    return ("view", contentKey(node), *told, polarityOf(node), outlineCorners(node), place)
 
 
-def _viewStep(missing: list[tuple[Key, NDArray[Any], CArm, NDArray[np.bool_] | None]]) -> _Step:
-    cameras = [carm_to_values(carm) for _, _, carm, _ in missing]
-    arrays: dict[str, NDArray[Any]] = {f"pixels{number}": pixels for number, (_, pixels, _, _) in enumerate(missing)}
-    arrays |= {f"mask{n}": mask.astype(np.uint8) for n, (*_, mask) in enumerate(missing) if mask is not None}
+def _viewStep(missing: list[tuple[Key, vtkMRMLScalarVolumeNode, NDArray[Any], CArm]]) -> _Step:
+    cameras = [carm_to_values(carm) | {"polarity": polarityOf(node)} for _, node, _, carm in missing]
+    arrays: dict[str, NDArray[Any]] = {f"pixels{number}": pixels for number, (_, _, pixels, _) in enumerate(missing)}
+    masks = [comparedPartOf(node) for _, node, _, _ in missing]
+    arrays |= {f"mask{number}": mask.astype(np.uint8) for number, mask in enumerate(masks) if mask is not None}
     return _Step("load_views", arrays, lambda: {"views": cameras}, [key for key, *_ in missing], "views")

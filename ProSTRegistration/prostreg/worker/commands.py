@@ -258,7 +258,7 @@ def _view(camera: tuple[CArm, PolarityChoice], image: NDArray[Any], mask: NDArra
 
 
 def _camera_parts(carm: CArm) -> tuple[Any, ...]:
-    return carm.intrinsics, carm.camera_from_world, str(carm.size), str(carm.spacing_mm)
+    return carm.intrinsics, carm.camera_from_world, str(carm.size), str(carm.spacing_mm), carm.accuracy
 
 
 def _identity(*parts: Any) -> str:
