@@ -143,7 +143,7 @@ def keepShutter(volumeNode: vtkMRMLScalarVolumeNode, tags: Tags) -> None:
 
 
 def polarityOf(volumeNode: vtkMRMLScalarVolumeNode) -> PolarityChoice:
-    """What a person has told of an image's bone, "bone-dark" or "bone-bright"; "auto" where nothing was."""
+    """The polarity that a person has told of an image, "bone-dark" or "bone-bright"; "auto" where nothing was."""
     told = volumeNode.GetAttribute(POLARITY_ATTRIBUTE)
     return next((polarity for polarity in POLARITIES if polarity == told), "auto")
 
