@@ -1,4 +1,4 @@
-"""What a person outlines in an X-ray is left out on the pixels where it was drawn; the polarity that is told is sent."""
+"""What a person outlines in an X-ray is left out on the pixels where it was drawn; the polarity told is sent."""
 
 from dataclasses import replace
 
