@@ -137,7 +137,7 @@ def _whyOutdated(number: int, validity: Validity) -> str:
     changes = {
         NOTHING_TO_JUDGE: _("the choice of CT, X-rays, C-arms or anatomy became unusable"),
         "xrays": _("another X-ray was chosen"),
-        "pixels": _("the X-ray was changed or flipped"),
+        "pixels": _("the X-ray was changed or flipped, or what is told of it"),
         "carms": _("the C-arm was changed"),
         "ct": _("the CT was changed"),
         "anatomy": _("the anatomy was changed"),

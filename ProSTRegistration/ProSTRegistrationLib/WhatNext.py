@@ -22,13 +22,14 @@ SIGNS = {
     "the anatomy does not follow the edges": "anatomy",
     "may be one level off": "landmarks",
     "correct the C-arm": "carm",
-    "mask or crop what is drawn": "outline",
-    "polarity": "polarity",
     "does not appear in the image": "start",
     "of the anatomy lies inside the image": "start",
     "the run was stopped": "longer",
 }
 """Parts of the engine's reasons, and what mends their cause."""
+
+POLARITY_SIGNS = {"the polarity was given": ["polarity"], "both polarities": ["polarity", "outline"]}
+"""The same of a reason that every result has which is not accepted: other causes are likelier."""
 
 
 def nextSteps(attempt: dict[str, Any], situation: Situation) -> list[str]:
@@ -39,12 +40,14 @@ def nextSteps(attempt: dict[str, Any], situation: Situation) -> list[str]:
     reasons, views = " ".join(attempt["reasons"]), len(situation.images)
     found = [step for sign, step in SIGNS.items() if sign in reasons]
     found += ["carm"] if attempt["carm"] == GUESSED else []
+    ofPolarity = [step for sign, steps in POLARITY_SIGNS.items() if sign in reasons for step in steps]
     if attempt["status"] == "failed":
         found += ["start"] if attempt["start"] == _("everywhere") else ["start", "everywhere"]
         found += ["flip"] if views == 1 else []
+        found += ofPolarity
     found += ["view"] if views < MOST_VIEWS else []
     found += ["carm"] if attempt["carm"] != CALIBRATED else []
-    return list(dict.fromkeys([*found, "landmarks", "longer", "adapt"]))
+    return list(dict.fromkeys([*found, *ofPolarity, "landmarks", "longer", "adapt"]))
 
 
 def nextThing(

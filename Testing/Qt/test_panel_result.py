@@ -12,6 +12,7 @@ from prostreg.images.label_fit import LabelFit
 from prostreg.registration.acceptance import judge
 from prostreg.registration.carm.carm_check import doubted
 from prostreg.registration.evidence import Evidence, MirrorFit
+from prostreg.registration.readings import PolarityUsed, polarity_reasons
 from prostreg.registration.result import CArmFit, ExpectedError
 from ProSTRegistrationLib.Nodes.Attempts import COLUMNS
 
@@ -61,6 +62,17 @@ class TestOrder:
         assert steps(judge(POOR))[:3] == ["start", "everywhere", "flip"]
         assert steps(judge(POOR), start="everywhere")[:2] == ["start", "flip"]
         assert "flip" not in steps(judge(POOR), views=2)
+
+    @pytest.mark.parametrize(("isGiven", "named"), [(True, ["polarity"]), (False, ["polarity", "outline"])])
+    def test_the_polarity_comes_after_likelier_causes(self, steps, isGiven, named):
+        used = PolarityUsed("bone-dark", isGiven, certainty=0.6, is_likelier=True)
+        failed, uncertain = (
+            replace(verdict, reasons=(*verdict.reasons, *polarity_reasons((used,), is_accepted=False)))
+            for verdict in (judge(POOR), doubted(judge(GOOD), FIT, replace(EXACT, along_mm=9.0), CARM))
+        )
+        assert steps(failed)[: 3 + len(named)] == ["start", "everywhere", "flip", *named]
+        assert steps(uncertain)[: 1 + len(named)] == ["view", *named]
+        assert steps(judge(replace(POOR, patches=0.0)))[0] == "start"
 
     def test_an_open_depth_needs_another_direction_while_one_can_be_added(self, steps):
         verdict = doubted(judge(GOOD), FIT, replace(EXACT, along_mm=9.0), CARM)

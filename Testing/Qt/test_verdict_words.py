@@ -49,7 +49,7 @@ def test_only_an_accepted_result_is_called_trusted_and_each_verdict_has_its_own_
 CHANGES = {
     "missing": "The choice of CT, X-rays, C-arms or anatomy became unusable",
     "xrays": "Another X-ray was chosen",
-    "pixels": "The X-ray was changed or flipped",
+    "pixels": "The X-ray was changed or flipped, or what is told of it",
     "carms": "The C-arm was changed",
     "ct": "The CT was changed",
     "anatomy": "The anatomy was changed",

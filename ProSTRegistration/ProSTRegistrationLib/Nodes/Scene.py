@@ -110,7 +110,7 @@ class Scene:
         self._showCarm(fluoroscopyNode)
 
     def marksOn(self, fluoroscopyNode: vtkMRMLScalarVolumeNode) -> list[vtkMRMLMarkupsNode]:
-        """Landmarks and outlines that belong to pixels of a fluoroscopy image."""
+        """Lists of points that belong to pixels of an image: landmarks, outlines, the corner of a checkerboard."""
         return [node for node in self.ownedNodes(fluoroscopyNode) if node.IsA("vtkMRMLMarkupsNode")]
 
     def poseTransform(self, ctNode: vtkMRMLScalarVolumeNode) -> vtkMRMLLinearTransformNode | None:
