@@ -21,11 +21,13 @@ from prostreg.registration.bones import registering_bones
 from prostreg.registration.bones.contact import FAR_MM, OPENED_MM, OVERLAP_MM, Nearness, nearness
 from prostreg.registration.bones.found import BonesResult, FoundBone, Together
 from prostreg.registration.bones.motion import relative_motion, volume_motion
-from prostreg.registration.bones.registering_bones import register_bones
+from prostreg.registration.bones.registering_bones import bone_case, register_bones
 from prostreg.registration.bones.together import Refined
-from prostreg.registration.case import Bone, Case, View
+from prostreg.registration.case import Bone, Case, PlacedBone, View
 from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.levels import Levels
 from prostreg.registration.result import Result
+from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 
 AHEAD = np.array([[-1.0, 0, 0, 0], [0, 0, -1, 0], [0, -1, 0, 620], [0, 0, 0, 1]])
 RESULT = Result(
@@ -75,6 +77,24 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         lambda found, *_: told.refined or Refined((AHEAD,) * len(found), (0.0,) * len(found), still),
     )
     return told
+
+
+def test_bones_around_stay_in_levels_that_are_read_computed_or_seen_otherwise(case):
+    """Read as decided, on the CPU, and in other X-rays."""
+    hu = np.where(case.anatomy, 900.0, 0.0).astype(np.float32)
+    first, second, _ = case.bones
+    alone = bone_case(replace(case, ct=case.ct.with_values(hu)), first, AHEAD)
+    both = replace(alone, others=(PlacedBone(second.anatomy, AHEAD),))
+    points_mm, centre_mm = anatomy_points_mm(alone), anatomy_centre_mm(anatomy_points_mm(alone))
+
+    def image(levels: Levels) -> np.ndarray:
+        (images,) = levels.middle.images(AHEAD[None])
+        return np.asarray(images)
+
+    levels, of_one = (Levels(c, AHEAD, points_mm, centre_mm, 30.0, RegistrationConfig()) for c in (both, alone))
+    assert (image(levels) - image(of_one)).max() > 0.1
+    for same in (levels.read_as((False,)), levels.on_cpu(), levels.with_views(case.views, AHEAD, 30.0)):
+        np.testing.assert_array_equal(image(same), image(levels))
 
 
 def test_the_largest_comes_first_and_the_others_start_with_the_nearest(case, searched):

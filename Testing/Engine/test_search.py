@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from prostreg.search.cmaes import cmaes_search
 from prostreg.search.objective import OFF_IMAGE, Objective
 from prostreg.search.polish import polish
 from prostreg.similarity.correlation import PatchGradNcc
+from prostreg.similarity.likelihood import PatchLikelihood
 
 CENTRE = np.array([4.0, -6.0, 3.0])
 SPREAD = np.array([0.3, 0.3, 0.3, 15.0, 15.0, 30.0])
@@ -62,6 +64,27 @@ def test_gradient_over_all_views_equals_finite_differences(scene):
     scores = objective.scores(chart.world_from_volume_at(np.concatenate([parameters + steps, parameters - steps])))
     difference = (scores[:6] - scores[6:]) / (2 * np.diag(steps))
     np.testing.assert_allclose(gradient * np.diag(steps), difference * np.diag(steps), rtol=0.08, atol=2e-4)
+
+
+def test_bones_around_lie_in_every_drr_whatever_else_changes(scene):
+    objective, chart = scene
+    around, pose = np.eye(4), chart.world_from_volume[None]
+    around[:3, 3] = 30.0, 0.0, 10.0
+    both = objective.with_others([(objective.projector, around)])
+    added = [both_image - alone for both_image, alone in zip(both.images(pose), objective.images(pose), strict=True)]
+    assert min(float(image.max()) for image in added) > 0.1
+    by_likelihood = both.with_similarity(PatchLikelihood)
+    for image, same in zip(both.images(pose), by_likelihood.images(pose), strict=True):
+        np.testing.assert_array_equal(same, image)
+    alone = objective.with_similarity(PatchLikelihood)
+    assert by_likelihood.scores(pose)[0] != alone.scores(pose)[0]
+
+    def nearer(carm: CArm) -> CArm:
+        return replace(carm, intrinsics=carm.intrinsics * np.array([[1.05, 1, 1], [1, 1.05, 1], [1, 1, 1]]))
+
+    changed = zip(both.with_carms(nearer).images(pose), objective.with_carms(nearer).images(pose), added, strict=True)
+    for image, alone_image, others in changed:
+        np.testing.assert_allclose(image - alone_image, others, atol=1e-5)
 
 
 def test_poses_out_of_sight_get_the_lowest_score(scene):

@@ -130,16 +130,19 @@ class Objective:
         self._views = [self._scored_view(xray, carm) for xray, carm in views]
 
     def with_carms(self, changed: Callable[[CArm], CArm]) -> Objective:
-        """The same comparison by other C-arms; evaluations are counted apart."""
+        """The same comparison by other C-arms; evaluations are counted apart.
+
+        Bones around stay where they are in the images: each has a pose of its own that would hide most of the change.
+        """
         other = copy(self)
         other._views = [replace(view, carm=changed(view.carm)) for view in self._views]
         return other
 
     def with_similarity(self, make_similarity: MakeSimilarity) -> Objective:
-        """The same views compared by another similarity; evaluations are counted apart."""
+        """The same views, bones around included, compared by another similarity; evaluations are counted apart."""
         other = copy(self)
         other._make_similarity = make_similarity
-        other._views = [other._scored_view(view.xray, view.carm) for view in self._views]
+        other._views = [replace(other._scored_view(view.xray, view.carm), others=view.others) for view in self._views]
         return other
 
     def with_others(self, others: Sequence[tuple[Projector, Matrix]]) -> Objective:
