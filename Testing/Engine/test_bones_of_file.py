@@ -91,6 +91,17 @@ def test_all_faults_of_bones_are_told_at_once():
         assert sum(words in fault for fault in faults) == 1, (words, faults)
 
 
+def test_faults_of_a_bones_poses_are_told_by_its_name():
+    mirrored = np.diag([-1.0, 1.0, 1.0, 1.0]).tolist()
+    bones = [
+        {**TWO[0], "initial": {"world_from_volume": mirrored}},
+        {"values": [75], "truth": {"world_from_volume": POSE, "landmark": 1}},
+    ]
+    faults = faults_of({"bones": bones})
+    assert sum(fault.startswith('"pelvis": world_from_volume of "initial" is left-handed') for fault in faults) == 1
+    assert sum(fault.startswith('Bone 2: "truth" has the unknown key "landmark"') for fault in faults) == 1
+
+
 @pytest.mark.parametrize("bones", [[], "pelvis", {"pelvis": [25]}])
 def test_bones_are_a_list_with_something_in_it(bones):
     (fault,) = faults_of({"bones": bones})

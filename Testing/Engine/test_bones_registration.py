@@ -29,7 +29,7 @@ from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.levels import SURROUNDINGS_HU, Levels
 from prostreg.registration.neighbours import told_apart
 from prostreg.registration.registering import register
-from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
+from prostreg.registration.start import NO_START, anatomy_centre_mm, anatomy_points_mm
 from prostreg.samples.phantom import VERTEBRA_LABELS, make_phantom
 
 PIXELS = 128
@@ -105,6 +105,24 @@ def test_the_motion_between_them_is_told_about_the_patients_axes(found):
     assert motion.rotation_deg == pytest.approx(np.linalg.norm(TURN_DEG), abs=0.5)
     assert motion.sentence().startswith("L3 against L2: turned by ")
     assert found.result.warnings == ()
+
+
+def test_a_verdict_after_the_refinement_keeps_what_is_known_of_the_search(spine, found):
+    """What a GPU did and where the search began are told after it too, and its time counts."""
+    bone, note = found.result.bones[0], "The GPU was given up during the registration"
+    starts = f"{NO_START}AP; the best pose was found from AP"
+    searched = replace(
+        bone.result, seconds=1000.0, warnings=(note,), projector="fused-cuda", reasons=("of the pose", starts)
+    )
+    (view, _) = spine.case.views
+    case = bone_case(replace(spine.case, views=(replace(view, notes=("a note",)),)), bone.bone)
+    searched = replace(searched, polarities=searched.polarities[:1])
+    judged = told_apart.judged_told_apart(case, searched, bone.result.world_from_volume, CONFIG)
+    assert judged.seconds > 1000.0
+    assert judged.warnings == (note, "a note")
+    assert judged.projector == "fused-cuda"
+    assert judged.reasons[-1] == starts
+    assert "of the pose" not in judged.reasons
 
 
 def test_progress_names_the_bones_and_never_falls(found):

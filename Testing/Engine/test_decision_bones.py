@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from prostreg.cli.exit_code import ExitCode
 from prostreg.cli.register import exit_code_of
@@ -16,7 +17,9 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.rotations import rotation_from_vector
 from prostreg.images.volume import Volume
 from prostreg.images.xray import XRay
-from prostreg.outputs.bones_outputs import bones_folder_faults, bones_to_dict
+from prostreg.outputs import bones_outputs
+from prostreg.outputs.bones_outputs import bones_folder_faults, bones_to_dict, write_bones_outputs
+from prostreg.outputs.bones_overlay import BonesView
 from prostreg.registration.bones import registering_bones
 from prostreg.registration.bones.contact import FAR_MM, OPENED_MM, OVERLAP_MM, Nearness, nearness
 from prostreg.registration.bones.found import BonesResult, FoundBone, Together
@@ -26,6 +29,7 @@ from prostreg.registration.bones.together import Refined
 from prostreg.registration.case import Bone, Case, PlacedBone, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.levels import Levels
+from prostreg.registration.readings import PolarityUsed, polarity_reasons
 from prostreg.registration.result import Result
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 
@@ -172,6 +176,74 @@ def test_a_time_limit_is_each_bones_own(case, searched):
     found = register_bones(case, RegistrationConfig(time_limit_s=7.0))
     assert len(searched.cases) == 4
     assert found.stopped == "time limit"
+
+
+def read_as(polarity: str, is_given: bool = False) -> tuple[PolarityUsed, ...]:
+    return (PolarityUsed(polarity, is_given, 1.0 if is_given else 0.9, is_given or polarity == "bone-bright"),)
+
+
+@pytest.fixture
+def open_case(case) -> Case:
+    """The case with an X-ray whose polarity is open; it looks bone-bright."""
+    xray = case.views[0].xray
+    other = replace(xray, line_integrals=np.ones_like(xray.line_integrals), polarity="bone-dark")
+    view = replace(case.views[0], xray=replace(xray, polarity="bone-bright", other=other))
+    return replace(case, views=(view,))
+
+
+def test_an_accepted_bone_decides_the_polarity_for_the_others(open_case, searched):
+    given = read_as("bone-dark", is_given=True)
+    failed = replace(FAILED, polarities=given, reasons=("little fits", *polarity_reasons(given, is_accepted=False)))
+    searched.results = {"b": [replace(RESULT, polarities=read_as("bone-dark"))], "c": [failed], "a": [RESULT]}
+    found = register_bones(open_case)
+    first, *others = [one.views[0].xray for one in searched.cases]
+    assert (first.polarity, first.other.polarity) == ("bone-bright", "bone-dark")
+    assert {(xray.polarity, xray.other) for xray in others} == {("bone-dark", None)}
+    assert {bone.result.polarities for bone in found.bones} == {read_as("bone-dark")}
+    assert found.bones[2].result.reasons == ("little fits", "the polarity was taken from b, which was accepted")
+    assert "against what the image looks like" in found.bones[0].result.reasons[0]
+    assert found.warnings == ()
+
+
+def test_a_bone_that_was_read_otherwise_before_is_searched_again(open_case, searched):
+    before = replace(RESULT, status="uncertain", confidence=0.9, is_settled=False, polarities=read_as("bone-bright"))
+    again = replace(before, confidence=0.6, polarities=read_as("bone-dark", is_given=True))
+    searched.results = {"b": [before, again], "c": [replace(RESULT, polarities=read_as("bone-dark"))]}
+    found = register_bones(open_case)
+    assert [one.views[0].xray.polarity for one in searched.cases] == ["bone-bright"] * 2 + ["bone-dark"] * 2
+    assert (found.bones[1].result.confidence, found.bones[1].result.polarities) == (0.6, read_as("bone-dark"))
+
+
+def test_of_bones_with_opposite_polarities_only_the_most_convincing_is_accepted(open_case, searched, monkeypatch):
+    doubtful = replace(RESULT, status="uncertain", confidence=0.8, polarities=read_as("bone-bright"))
+    searched.results = {"b": [doubtful], "c": [replace(RESULT, polarities=read_as("bone-dark"))]}
+    searched.refined = Refined((AHEAD, shifted(0.5), AHEAD), (0.0, 0.5, 0.0), Together(2, 0.5, 0.6))
+    judged = replace(doubtful, status="accepted", confidence=0.95)
+    monkeypatch.setattr(registering_bones, "judged_told_apart", lambda *_: judged)
+    found = register_bones(open_case)
+    assert [bone.result.status for bone in found.bones] == ["accepted", "uncertain", "accepted"]
+    assert "another polarity than " in found.bones[1].result.reasons[0]
+    (warning,) = found.warnings
+    assert warning.startswith("b was found with another polarity than ")
+
+
+def test_the_picture_shows_the_xray_as_it_was_read(open_case, monkeypatch, tmp_path):
+    shown = []
+
+    def draw(name: str, words: object, views: list[BonesView]) -> Image.Image:
+        shown.extend(float(view.fluoroscopy.mean()) for view in views)
+        return Image.new("L", (8, 8))
+
+    monkeypatch.setattr(bones_outputs, "draw_bones", draw)
+    monkeypatch.setattr(bones_outputs, "write_case_outputs", lambda *_: None)
+    results = (FAILED, replace(RESULT, polarities=read_as("bone-dark")), None)
+    bones = tuple(FoundBone(bone, result) for bone, result in zip(open_case.bones, results, strict=True))
+    old = tmp_path / "k" / "c" / "result.json"
+    old.parent.mkdir(parents=True)
+    old.write_text("of an earlier run")
+    write_bones_outputs(tmp_path / "k", open_case, BonesResult("k", bones, (), None, (), 2.0, "cancelled"))
+    assert shown == [1.0]
+    assert not old.parent.exists()  # its turn never came
 
 
 @pytest.mark.parametrize(

@@ -296,13 +296,15 @@ def test_screenings_match_all_bone_and_a_large_anatomy_alone_in_turn(ct, images,
     part = np.zeros(ct.values.size, dtype=bool)
     part[bone[: round(share * bone.size)]] = True
     run = _Run(replace(case, anatomy=part.reshape(ct.values.shape)), RegistrationConfig(), None, None)
-    matched = []
+    matched, levels = [], []
 
     def screened(body, config, coarse, chart, spread, rng, on_step):
         matched.append(int(np.count_nonzero(body.anatomy)))
+        levels.append(coarse)
         return [np.eye(4)]
 
     monkeypatch.setattr(pose_search, "screened_around", screened)
     for _ in range(2):
         run.search.search_from_screening(1)
     assert tuple(count > part.sum() for count in matched) == expected
+    assert (levels[0] is levels[1]) == (expected[0] == expected[1])  # the same body is made once

@@ -13,6 +13,7 @@ from prostreg.files import output_folder_faults
 from prostreg.images.image_file import write_with_spacing
 from prostreg.outputs.result_file import (
     drr_file_names,
+    remove_result,
     result_folder_faults,
     result_to_dict,
     write_result_json,
@@ -127,6 +128,45 @@ def test_a_users_files_are_nobodys_to_remove(tmp_path):
     (folder / "drr_2.nrrd").write_text("not from here: there is no result")
     write_together(folder, write_result)
     assert (folder / "drr_2.nrrd").exists()
+
+
+OF_ONE_BODY = ("result.json", "overlay.png", "report.html", "registration.dcm", "world_from_volume.tfm", "drr.nrrd")
+OF_BONES = ("bones.json", "bones.png")
+
+
+@pytest.mark.parametrize(("old", "new"), [(OF_ONE_BODY, OF_BONES), (OF_BONES, OF_ONE_BODY)])
+def test_one_body_and_several_bones_leave_nothing_beside_each_other(tmp_path, old, new):
+    folder = tmp_path / "case"
+    folder.mkdir()
+    for name in (*old, "notes.png"):
+        (folder / name).write_text("old")
+
+    def write(scratch):
+        for name in new:
+            (scratch / name).write_text("new")
+
+    write_together(folder, write)
+    assert {file.name: file.read_text() for file in folder.iterdir()} == {
+        **dict.fromkeys(new, "new"),
+        "notes.png": "old",
+    }
+
+
+def test_only_what_a_result_left_is_removed(tmp_path):
+    folder = tmp_path / "femur"
+    remove_result(folder)
+    folder.mkdir()
+    (folder / "overlay.png").write_text("a user's: there is no result")
+    remove_result(folder)
+    assert (folder / "overlay.png").exists()
+    for name in OF_ONE_BODY:
+        (folder / name).write_text("old")
+    (folder / "notes.txt").write_text("mine")
+    remove_result(folder)
+    assert [file.name for file in folder.iterdir()] == ["notes.txt"]
+    (folder / "notes.txt").rename(folder / "result.json")
+    remove_result(folder)
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("name", ["result.json", "overlay.png", "drr.nrrd", "drr_2.nrrd", "world_from_volume.tfm"])

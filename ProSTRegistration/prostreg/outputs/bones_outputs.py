@@ -17,16 +17,21 @@ from prostreg.outputs.bones_overlay import BonesView, BoneWords, draw_bones
 from prostreg.outputs.case_outputs import render_view, write_case_outputs
 from prostreg.outputs.overlay import panel_size
 from prostreg.outputs.panel_images import resized_carm, resized_image
-from prostreg.outputs.result_file import plain, result_folder_faults, write_together
+from prostreg.outputs.result_file import (
+    BONES_FILE,
+    BONES_PICTURE,
+    plain,
+    remove_result,
+    result_folder_faults,
+    write_together,
+)
 from prostreg.projector.selection import Projector, make_projector
 from prostreg.registration.bones.found import BonesResult, FoundBone
 from prostreg.registration.bones.registering_bones import bone_case
 from prostreg.registration.case import Case, View
+from prostreg.registration.readings import case_read_as, reading_of
 
 PlacedProjector = tuple[Projector, Matrix]
-
-BONES_FILE = "bones.json"
-BONES_PICTURE = "bones.png"
 
 
 def bones_to_dict(found: BonesResult) -> dict[str, Any]:
@@ -54,12 +59,16 @@ def bones_to_dict(found: BonesResult) -> dict[str, Any]:
 def write_bones_outputs(folder: Path, case: Case, found: BonesResult) -> list[str]:
     """Writes a folder for each bone that has a result, then bones.png and bones.json; gives the names.
 
+    What an earlier run left in the folder of a bone without a result is removed.
+
     Raises:
         NotWritten: where a folder cannot be written.
     """
     registered = [bone for bone in found.bones if bone.result is not None]
-    for bone in registered:
-        if bone.result is not None:
+    for bone in found.bones:
+        if bone.result is None:
+            remove_result(folder / bone.bone.name)
+        else:
             own = bone_case(case, bone.bone, bone.start_world_from_volume)
             write_case_outputs(folder / bone.bone.name, own, bone.result)
 
@@ -104,9 +113,17 @@ def _bone_to_dict(bone: FoundBone) -> dict[str, Any]:
 
 
 def _picture(case: Case, found: BonesResult) -> Image.Image:
+    case = _as_it_was_read(case, found)
     projectors = [_projector(case, bone) for bone in found.bones]
     words = [BoneWords(bone.bone.name, None if bone.result is None else bone.result.status) for bone in found.bones]
     return draw_bones(found.name, words, [_view(view, projectors) for view in case.views])
+
+
+def _as_it_was_read(case: Case, found: BonesResult) -> Case:
+    """The case with the polarities with which the first bone that has a place was found."""
+    results = (bone.result for bone in found.bones if bone.result is not None and bone.is_placed)
+    first = next(results, None)
+    return case if first is None else case_read_as(case, reading_of(case, first.polarities))
 
 
 def _projector(case: Case, bone: FoundBone) -> PlacedProjector | None:

@@ -24,9 +24,14 @@ TRANSFORM_FILE = "world_from_volume.tfm"
 OVERLAY_FILE = "overlay.png"
 REPORT_FILE = "report.html"
 REGISTRATION_FILE = "registration.dcm"
+BONES_FILE = "bones.json"
+BONES_PICTURE = "bones.png"
 
 _IS_DRR = re.compile(r"drr(_[1-9][0-9]*)?\.nrrd")
 _OURS = frozenset({RESULT_FILE, TRANSFORM_FILE, OVERLAY_FILE, REPORT_FILE, REGISTRATION_FILE})
+_OF_BONES = frozenset({BONES_FILE, BONES_PICTURE})
+_MARKS = (RESULT_FILE, BONES_FILE)
+"""Written last and removed first: a folder that has one is complete."""
 
 
 def result_to_dict(result: Result) -> dict[str, Any]:
@@ -82,8 +87,9 @@ def write_together(folder: Path, write_files: Callable[[Path], None]) -> None:
     """Lets a function write files into a scratch folder and moves them to their place when all are there.
 
     A crash while writing leaves nothing behind in ``folder``. Older outputs of the same names are replaced,
-    result.json last, so that a folder with a result.json is complete. Of other files in the folder none is touched,
-    but for DRRs of more views and a DICOM registration that an earlier result left there.
+    result.json or bones.json last, so that a folder with one is complete. Of other files in the folder none is touched,
+    but for those that an earlier result left there and the new one lacks: DRRs of more views, a DICOM registration, and
+    what one body leaves where there are several bones now, or the other way round.
 
     Args:
         folder: where the files shall be; its parents are made.
@@ -115,16 +121,37 @@ def _write_and_move(folder: Path, scratch: Path, write_files: Callable[[Path], N
 def _move(scratch: Path, folder: Path) -> None:
     """Moves all files of a folder into another in place of those of an earlier result."""
     folder.mkdir(exist_ok=True)
-    new = sorted(scratch.iterdir(), key=lambda file: file.name == RESULT_FILE)
+    new = sorted(scratch.iterdir(), key=lambda file: file.name in _MARKS)
     in_the_way = [folder / file.name for file in new if (folder / file.name).is_dir()]
     if in_the_way:
         raise NotWritten(f"The results cannot be written: {in_the_way[0]} is a folder. Remove or rename it.")
     stale = _stale(folder, {file.name for file in new})
-    (folder / RESULT_FILE).unlink(missing_ok=True)
+    for mark in (folder / name for name in _MARKS):
+        if mark.is_file():
+            mark.unlink()
     for file in stale:
-        file.unlink()
+        file.unlink(missing_ok=True)
     for file in new:
         file.replace(folder / file.name)
+
+
+def remove_result(folder: Path) -> None:
+    """Removes the files that an earlier result left in a folder, and the folder if it holds nothing else.
+
+    Raises:
+        NotWritten: where they cannot be removed.
+    """
+    stale = sorted(_stale(folder, set()), key=lambda file: file.name not in _MARKS)
+    if not stale:
+        return
+    try:
+        with undisturbed():
+            for file in stale:
+                file.unlink()
+            if not any(folder.iterdir()):
+                folder.rmdir()
+    except OSError as error:
+        raise NotWritten(f"The earlier results in {folder} cannot be removed. {system_refusal(error)}") from error
 
 
 def result_folder_faults(folder: Path, advice: str) -> list[str]:
@@ -140,16 +167,25 @@ def result_folder_faults(folder: Path, advice: str) -> list[str]:
     return [
         f"The result {file} cannot be written: a folder has its name. {advice}"
         for file in sorted(folder.iterdir())
-        if file.is_dir() and (file.name in _OURS or _IS_DRR.fullmatch(file.name))
+        if file.is_dir() and _is_of_result(file)
     ]
 
 
 def _stale(folder: Path, new: set[str]) -> list[Path]:
     """The files that an earlier result left and the new one lacks; nobody else's, whatever they are called."""
-    if not (folder / RESULT_FILE).is_file():
+    has_result, has_bones = ((folder / mark).is_file() for mark in _MARKS)
+    if not (has_result or has_bones):
         return []
-    ours = (file for file in folder.iterdir() if file.name == REGISTRATION_FILE or _IS_DRR.fullmatch(file.name))
-    return [file for file in ours if file.name not in new]
+    ours = (
+        file
+        for file in folder.iterdir()
+        if (has_result and _is_of_result(file)) or (has_bones and file.name in _OF_BONES)
+    )
+    return [file for file in ours if file.is_file() and file.name not in new]
+
+
+def _is_of_result(file: Path) -> bool:
+    return file.name in _OURS or _IS_DRR.fullmatch(file.name) is not None
 
 
 def plain(value: Any) -> Any:

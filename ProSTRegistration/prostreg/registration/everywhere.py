@@ -21,7 +21,7 @@ from prostreg.registration.neighbours.told_apart import register_told_apart
 from prostreg.registration.pipeline import check_method
 from prostreg.registration.result import Progress, Result
 from prostreg.registration.screening import screened_starts
-from prostreg.registration.start import ISOCENTRE_SHARE, anatomy_centre_mm, anatomy_points_mm
+from prostreg.registration.start import ISOCENTRE_SHARE, NO_START, anatomy_centre_mm, anatomy_points_mm
 
 RESTARTS_OF_ROUNDS = (4, 16, 64)
 """CMA-ES runs that each view gets, round by round; a round begins when all views of the one before are done."""
@@ -164,9 +164,7 @@ class _Everywhere:
         """The best result, with what all of them did."""
         trial, best = max(self._done, key=lambda done: merit(done[1]))
         tried = list(dict.fromkeys(other.view for other, _ in self._done))
-        found = (
-            f"no start was given; views tried as starts: {', '.join(tried)}; the best pose was found from {trial.view}"
-        )
+        found = f"{NO_START}{', '.join(tried)}; the best pose was found from {trial.view}"
         return replace(
             best,
             config=self._config.to_dict(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -30,7 +31,7 @@ from prostreg.registration.pose_search import PoseSearch
 from prostreg.registration.readings import case_read_as, polarities_used, polarity_reasons, reading_of
 from prostreg.registration.result import Progress, Result
 from prostreg.registration.stages import search_near_and_far
-from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose, start_spread
+from prostreg.registration.start import ON_STARTS, anatomy_centre_mm, anatomy_points_mm, start_pose, start_spread
 from prostreg.registration.weights_choice import chosen_weights, model_of_file, model_to_ask, weights_used
 from prostreg.search.candidate import Candidate
 
@@ -115,12 +116,20 @@ class _Run:
 
     def _body(self, has_all_bone: bool) -> tuple[Case, Levels]:
         """The case and its resolutions, with all bone near the anatomy in its place if asked for, or if far more."""
-        bones = with_bones_around(self._case)
         least = SOME_OTHERS if has_all_bone else MOSTLY_OTHERS
-        if np.count_nonzero(bones.anatomy) < least * np.count_nonzero(self._case.anatomy):
+        if np.count_nonzero(self._bones_around.anatomy) < least * np.count_nonzero(self._case.anatomy):
             return self._case, self._levels
+        return self._all_bone
+
+    @cached_property
+    def _bones_around(self) -> Case:
+        return with_bones_around(self._case)
+
+    @cached_property
+    def _all_bone(self) -> tuple[Case, Levels]:
+        bones, spread_mm = self._bones_around, self._config.spread_shift_mm
         start, points_mm = start_pose(self._case), anatomy_points_mm(bones)
-        return bones, Levels(bones, start, points_mm, self._chart.centre_mm, self._config.spread_shift_mm, self._config)
+        return bones, Levels(bones, start, points_mm, self._chart.centre_mm, spread_mm, self._config)
 
     @property
     def runs_left(self) -> int:
@@ -168,7 +177,17 @@ class _Run:
         self._known = {name: found.evidence[name] for name in OF_THE_SEARCH}
         self._judge_by_all()
         result = self._report(*self._last_judgement, stopped=None)
-        return replace(result, stages=(*found.stages, *result.stages), attempts=found.attempts, device=found.device)
+        of_search = (reason for reason in found.reasons if reason.startswith(ON_STARTS))
+        return replace(
+            result,
+            stages=(*found.stages, *result.stages),
+            attempts=found.attempts,
+            device=found.device,
+            projector=found.projector,
+            seconds=found.seconds + result.seconds,
+            warnings=tuple(dict.fromkeys((*found.warnings, *result.warnings))),
+            reasons=(*result.reasons, *of_search),
+        )
 
     def _is_at_doubted_place(self) -> bool:
         """True if the search is where the last judgement was not convinced: then what was judged stands."""

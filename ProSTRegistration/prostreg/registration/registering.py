@@ -18,15 +18,13 @@ from prostreg.registration.neighbours.told_apart import register_told_apart
 from prostreg.registration.pipeline import check_method
 from prostreg.registration.readings import without_metal
 from prostreg.registration.result import Progress, Result
-from prostreg.registration.start import start_in_sight
+from prostreg.registration.start import MOVED, start_in_sight
 from prostreg.search.rehearsal import rehearse
 
 WIDER = 2.0
 NEARBY_SHARE = 0.4
 NEARBY_RESTARTS = 8
 """A start outside of the image: how much wider its shift is searched, and for how long before everywhere."""
-
-MOVED = "the start put the anatomy outside of an image: the search began at the nearest place inside"
 
 
 def register(

@@ -14,6 +14,7 @@ from prostreg.geometry.frames import Matrix
 from prostreg.registration.readings import PolarityUsed
 
 Status = Literal["accepted", "uncertain", "failed"]
+WORST_FIRST: tuple[Status, ...] = ("failed", "uncertain", "accepted")
 
 
 @dataclass(frozen=True, eq=False)

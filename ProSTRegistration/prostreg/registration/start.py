@@ -24,6 +24,11 @@ LEAST_SHARE = 0.02
 ISOCENTRE_SHARE = 0.61
 """Usual distance of the patient from the source, as a share of the source-detector distance."""
 
+MOVED = "the start put the anatomy outside of an image: the search began at the nearest place inside"
+NO_START = "no start was given; views tried as starts: "
+ON_STARTS = (MOVED, NO_START)
+"""Beginnings of the reasons that tell how a pose was found, whatever is said of it later."""
+
 
 def anatomy_points_mm(case: Case) -> NDArray[np.float64]:
     """Voxel centres (n, 3) of the anatomy in the volume frame, thinned to a few thousand."""

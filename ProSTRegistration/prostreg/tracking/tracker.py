@@ -17,14 +17,14 @@ from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.device.gpu import first_line
 from prostreg.registration.monitor import Monitor
 from prostreg.registration.readings import case_read_as, reading_of
-from prostreg.registration.result import Progress, Result, Status
+from prostreg.registration.result import WORST_FIRST, Progress, Result, Status
 from prostreg.search.candidate import Candidate
 from prostreg.tracking.frame_images import FrameImages, Runs
 from prostreg.tracking.frame_search import Found, FrameSearch
 from prostreg.tracking.motion import expected_poses
 from prostreg.tracking.track import FrameStatus, Track, TrackedFrame
 
-RANKS: dict[Status, int] = {"failed": 0, "uncertain": 1, "accepted": 2}
+RANKS: dict[Status, int] = {status: rank for rank, status in enumerate(WORST_FIRST)}
 STATUSES: tuple[FrameStatus, ...] = ("lost", "uncertain", "tracked")
 
 FIRST_FAILED = "the first frame could not be registered: no other can be tracked from it"

@@ -53,8 +53,11 @@ def read_bones(anatomy: JsonFields, mask_of: Callable[[list[int]], Mask] | None)
         values: list[int] = fields.checked(
             "values", are_label_values, "give a list of one or more whole numbers, for example [25, 77]", []
         )
+        told = len(anatomy.faults.faults)
         initial, _ = pose_in(fields, "initial")
         truth, landmarks_mm = pose_in(fields, "truth")
+        title = _quoted(name) if name else f"Bone {number}"
+        anatomy.faults.faults[told:] = [f"{title}: {fault}" for fault in anatomy.faults.faults[told:]]
         fields.end()
         values_by_name.append((name, values))
         mask = None

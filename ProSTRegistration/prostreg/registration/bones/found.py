@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from prostreg.geometry.frames import Matrix
 from prostreg.registration.bones.motion import RelativeMotion
 from prostreg.registration.case import Bone
-from prostreg.registration.result import Result, Status
+from prostreg.registration.result import WORST_FIRST, Result, Status
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,5 +69,4 @@ class BonesResult:
     def status(self) -> Status:
         """The worst of the bones' verdicts; "failed" where a bone has none."""
         found = {"failed" if bone.result is None else bone.result.status for bone in self.bones}
-        worst: tuple[Status, ...] = ("failed", "uncertain", "accepted")
-        return next(status for status in worst if status in found)
+        return next(status for status in WORST_FIRST if status in found)

@@ -16,6 +16,12 @@ from prostreg.geometry.frames import Matrix
 from prostreg.registration.bones.contact import nearness
 from prostreg.registration.bones.found import BonesResult, FoundBone, Together
 from prostreg.registration.bones.motion import RelativeMotion, relative_motion, volume_motion
+from prostreg.registration.bones.one_polarity import (
+    deciding_bone,
+    doubted_by_polarity,
+    found_reading,
+    with_polarity_of,
+)
 from prostreg.registration.bones.together import refined_together
 from prostreg.registration.case import Bone, Case, PlacedBone
 from prostreg.registration.config import RegistrationConfig
@@ -23,14 +29,13 @@ from prostreg.registration.everywhere import merit
 from prostreg.registration.monitor import LEAST_SECONDS, Monitor
 from prostreg.registration.neighbours.told_apart import judged_told_apart
 from prostreg.registration.pose_search import LEAST_KEPT
-from prostreg.registration.readings import without_metal
+from prostreg.registration.readings import case_read_as, without_metal
 from prostreg.registration.registering import register
-from prostreg.registration.result import Progress, Result
+from prostreg.registration.result import WORST_FIRST, Progress, Result
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_pose
 from prostreg.search.candidate import Candidate
 
 STAGE = "together"
-WORST_FIRST = ("failed", "uncertain", "accepted")
 LEAST_MOVED_MM = 0.01
 """A bone that the refinement moves by less needs no new verdict."""
 
@@ -44,8 +49,10 @@ def register_bones(
     """Finds the pose of each bone of a case in its X-rays.
 
     The largest bone comes first, each of the others starts where the bones found before put it if nothing had moved.
-    Those lie in its DRRs. A bone that was not found is searched again when more of the others are. At last all are
-    refined together; that is kept where it raises the score of all and no verdict falls.
+    Those lie in its DRRs, and an accepted one decides the polarity of the X-rays. A bone that was not found, or is
+    uncertain where more searching may help, is searched once more when more of the others have a place. At last all are
+    refined together; that is kept where it raises the score of all and no verdict falls. A bone that was found
+    with another polarity than the most convincing one nevertheless is not accepted.
 
     Args:
         case: with bones.
@@ -111,6 +118,7 @@ class _BonesRun:
         self._began = time.perf_counter()
         self._found: list[FoundBone] = [FoundBone(bone, None) for bone in case.bones]
         self._others_then: dict[int, frozenset[int]] = {}
+        self._deciders: dict[int, FoundBone] = {}
         self._steps_done, self._fraction = 0, 0.0
         self._centres_mm = [anatomy_centre_mm(anatomy_points_mm(bone_case(case, bone))) for bone in case.bones]
 
@@ -119,7 +127,9 @@ class _BonesRun:
         self._find_in_turn()
         if not self._was_cancelled and len(self._placed()) > 1:
             together = self._refine()
+        self._found, doubts = doubted_by_polarity(self._case, self._found)
         motions, warnings = self._told_of_pairs()
+        warnings = (*doubts, *warnings)
         stops = [found.result.stopped for found in self._found if found.result is not None and found.result.stopped]
         stopped = "cancelled" if self._was_cancelled or "cancelled" in stops else next(iter(stops), None)
         return BonesResult(self._case.name, tuple(self._found), motions, together, warnings, self._elapsed, stopped)
@@ -137,7 +147,13 @@ class _BonesRun:
     def _is_worth_another_search(self, number: int) -> bool:
         result = self._found[number].result
         is_open = result is not None and result.status != "accepted" and not result.is_settled
-        return is_open and self._placed() - {number} > self._others_then[number]
+        has_more_others = self._placed() - {number} > self._others_then[number]
+        return is_open and (has_more_others or self._is_read_otherwise(number))
+
+    def _is_read_otherwise(self, number: int) -> bool:
+        """True if a bone was found with another polarity than an accepted one."""
+        decider, found = deciding_bone(self._case, self._found), self._found[number]
+        return decider is not None and found_reading(self._case, found) != found_reading(self._case, decider)
 
     def _search(self, number: int) -> None:
         """Registers a bone with the others that have a place; keeps the better of two results."""
@@ -145,11 +161,18 @@ class _BonesRun:
         self._others_then[number] = frozenset(others)
         start = self._start(number, others)
         case = bone_case(self._case, bone, start, self._placed_bones(others))
+        decider = deciding_bone(self._case, self._found)
+        if decider is not None:
+            case = case_read_as(case, found_reading(self._case, decider))
         result = register(case, self._config, partial(self._tell, bone.name), self._is_cancelled)
         self._steps_done += 1
         earlier = self._found[number].result
-        if earlier is None or merit(result) > merit(earlier):
+        is_better = earlier is None or merit(result) > merit(earlier)
+        if is_better or (self._is_read_otherwise(number) and result.status != "failed"):
             self._found[number] = FoundBone(bone, result, start)
+            if decider is not None:
+                self._deciders[number] = decider
+                self._found[number] = FoundBone(bone, with_polarity_of(result, decider), start)
 
     def _start(self, number: int, others: set[int]) -> Matrix | None:
         """The bone's own start, or the pose of the nearest bone that has one, or that of the case."""
@@ -196,6 +219,8 @@ class _BonesRun:
         is_worse = WORST_FIRST.index(judged.status) < WORST_FIRST.index(result.status)
         if not is_worse and judged.evidence["confirmed"] > LEAST_KEPT * result.evidence["confirmed"]:
             judged = replace(judged, config=result.config, stopped=result.stopped)
+            if number in self._deciders:
+                judged = with_polarity_of(judged, self._deciders[number])
             self._found[number] = replace(found, result=judged, before=result, moved_mm=moved_mm)
 
     def _told_of_pairs(self) -> tuple[tuple[RelativeMotion, ...], tuple[str, ...]]:

@@ -66,10 +66,11 @@ def judged_told_apart(
     moved_mm = mean_distance_mm(world_from_volume, found.world_from_volume, anatomy_points_mm(case))
     if judged.status == "failed" or (found.status == "accepted" and moved_mm < STILL_COMPARED_MM):
         return replace(judged, look_alikes=found.look_alikes)
+    began = time.perf_counter()
     compared = _ToldApart(case, config, on_progress, is_cancelled).compared(judged, most_moves=0)
     if compared.stopped is not None:
         raise Stopped(compared.stopped)
-    return replace(compared, seconds=found.seconds + compared.seconds)
+    return replace(compared, seconds=judged.seconds + time.perf_counter() - began)
 
 
 class _ToldApart:
