@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,18 +24,22 @@ from prostreg.images.xray_preparation import prepare_xray
 from prostreg.outputs.bones_outputs import bones_to_dict, write_bones_outputs
 from prostreg.outputs.transform_file import read_pose
 from prostreg.projector.selection import make_projector
+from prostreg.registration.bones import registering_bones
 from prostreg.registration.bones.registering_bones import bone_case, register_bones
 from prostreg.registration.case import Bone, Case, PlacedBone, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.levels import SURROUNDINGS_HU, Levels
 from prostreg.registration.neighbours import told_apart
 from prostreg.registration.registering import register
+from prostreg.registration.result import Result
 from prostreg.registration.start import NO_START, anatomy_centre_mm, anatomy_points_mm
 from prostreg.samples.phantom import VERTEBRA_LABELS, make_phantom
 
 PIXELS = 128
 TURN_DEG, SHIFT_MM = np.array([7.0, -4.0, 3.0]), np.array([3.0, 2.0, -2.0])
 CONFIG = RegistrationConfig(time_limit_s=PATIENCE_S, most_restarts=2, weights="shipped", population=40, generations=20)
+SHORT = replace(CONFIG, restarts=1, population=10, generations=5)
+"""For what does not depend on where a search ends."""
 NEARBY = np.array([0.04, -0.03, 0.05, 3.0, -3.0, 5.0])
 ASIDE = rotation_from_vector(np.array([0.0, np.pi / 2, 0.0]))
 
@@ -159,22 +164,27 @@ def test_a_folder_for_each_bone_and_one_file_for_all(spine, found, tmp_path):
 def test_a_case_of_one_bone_is_the_ordinary_case(spine):
     (view, _) = spine.case.views
     one = replace(spine.case, views=(view,), bones=spine.case.bones[:1])
-    ordinary = register(bone_case(one, one.bones[0], one.initial_world_from_volume), CONFIG)
-    found = register_bones(one, CONFIG)
+    ordinary = register(bone_case(one, one.bones[0], one.initial_world_from_volume), SHORT)
+    found = register_bones(one, SHORT)
     (bone,) = found.bones
     np.testing.assert_array_equal(bone.result.world_from_volume, ordinary.world_from_volume)
     assert bone.result.evidence == ordinary.evidence
     assert (found.status, found.motions, found.together) == (ordinary.status, (), None)
 
 
-def test_what_was_found_before_a_stop_is_kept(spine, tmp_path):
-    events = []
-    found = register_bones(
-        spine.case, CONFIG, events.append, lambda: bool(events) and events[-1].message.startswith("L2")
-    )  # the larger L3 comes first
+def test_what_was_found_before_a_stop_is_kept(spine, found, monkeypatch):
+    """The larger L3 comes first; its search is told beforehand."""
+    events, (_, of_l3) = [], found.result.bones
+
+    def register_l2(case: Case, *others: Any) -> Result:
+        return of_l3.result if case.name.endswith("L3") else register(case, *others)
+
+    monkeypatch.setattr(registering_bones, "register", register_l2)
+    found = register_bones(spine.case, SHORT, events.append, lambda: bool(events))
     first, second = found.bones
+    assert {event.message.split(":")[0] for event in events} == {"L2"}
     assert first.result.stopped == "cancelled"
-    assert (second.result.stopped, second.result.status) == (None, "accepted")
+    assert second.result is of_l3.result
     assert (found.stopped, found.together) == ("cancelled", None)
     assert found.status != "accepted"
 
