@@ -23,6 +23,7 @@ from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import ras_from_lps
 from prostreg.geometry.standard_views import standard_view
 from prostreg.images.attenuation import moving_volume
+from prostreg.images.dicom.run import XRayRun
 from prostreg.images.frames import Frames
 from prostreg.images.xray_reading import read_xray_image
 from prostreg.outputs.transform_file import read_pose
@@ -30,6 +31,7 @@ from prostreg.projector.selection import make_projector
 from prostreg.registration.case_file import read_case
 from prostreg.samples.phantom import VERTEBRA_LABELS, make_phantom
 from prostreg.tracking.frame_images import DicomRuns
+from prostreg.tracking.track import Track
 
 PIXELS, COUNT = 96, 6
 STEP = np.array([*np.deg2rad([1.0, -1.0, 1.0]), 2.0, -2.0, 2.0])
@@ -161,7 +163,13 @@ def test_a_track_that_cannot_be_written_where_it_should_be_is_not_lost(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    (tmp_path / "out" / "moving" / "track.json").mkdir(parents=True)
+    inside = cli_track.track_run
+
+    def meanwhile(*given: Any) -> Track:
+        (tmp_path / "out" / "moving" / "track.json").mkdir(parents=True)
+        return inside(*given)
+
+    monkeypatch.setattr(cli_track, "track_run", meanwhile)
     code, report, said = track(folder, tmp_path / "out", capsys, "--frames", "3-4")
     assert code == 2, said
     assert "The track cannot be written into" in report["error"]["faults"][0]
@@ -211,3 +219,26 @@ def test_a_bad_run_is_refused_in_words_and_nothing_is_written(
     assert code == 2
     assert words in " ".join(report["error"]["faults"])
     assert not (tmp_path / "out").exists()
+
+
+def test_everything_that_keeps_it_from_being_tracked_is_told_at_once(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Several bones, a folder where a file shall be, and a C-arm that moved."""
+    case = with_view(folder, tmp_path)
+    content = json.loads((case / "case.json").read_text(encoding="utf-8"))
+    bones = [{"name": "one", "values": [VERTEBRA_LABELS[0]]}, {"name": "two", "values": [VERTEBRA_LABELS[1]]}]
+    content["anatomy"] = {"labels": content["anatomy"]["labels"], "bones": bones}
+    run = XRayRun(folder / "run.dcm")
+    pixels = np.stack([run.frame(number) for number in range(1, COUNT + 1)])
+    angles = {"PositionerPrimaryAngle": 0, "PositionerPrimaryAngleIncrement": [0, 0, 0, 3, 3, 3]}
+    write_xray(tmp_path / "turning.dcm", "XA", pixels.astype(np.uint16), NumberOfFrames=COUNT, **angles)
+    content["views"][0]["image"] = str(tmp_path / "turning.dcm")
+    (case / "case.json").write_text(json.dumps(content), encoding="utf-8")
+    (tmp_path / "out" / "moving" / "track.csv").mkdir(parents=True)
+    code, report, _ = track(case, tmp_path / "out", capsys)
+    assert code == 2
+    told = report["error"]["faults"]
+    assert len(told) == 3
+    for words in ("several bones that move", "track.csv cannot be written: a folder", "in frames 1 to 3 only"):
+        assert any(words in fault for fault in told)

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
+from pydicom.sequence import Sequence
 from pydicom.uid import UID, RLELossless
 
-from DicomFiles import PICTURE, run_lengths, stream, write_xray
+from DicomFiles import PICTURE, item, run_lengths, stream, write_xray
 from prostreg.errors import InputError
 from prostreg.images.dicom import run as dicom_run
 from prostreg.images.dicom.run import XRayRun
@@ -46,6 +48,75 @@ def test_compressed_frames(tmp_path: Path, syntax: UID) -> None:
     run = XRayRun(path)
     for number in (3, 1):
         np.testing.assert_array_equal(run.frame(number), PICTURE)
+
+
+@pytest.mark.parametrize("together", [2, 64])
+def test_a_damaged_frame_costs_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: int) -> None:
+    monkeypatch.setattr(dicom_run, "MOST_DECODED", together)
+    good = run_lengths(PICTURE)
+    bad = good[:2] + b"\xff" * (len(good) - 2)
+    path = write_xray(
+        tmp_path / "run.dcm", "XA", np.stack([PICTURE] * 3), RLELossless, b"\0\0", NumberOfFrames=3,
+        PixelData=encapsulate([good, bad, good]),
+    )  # fmt: skip
+    run = XRayRun(path)
+    for number in (1, 3):
+        np.testing.assert_array_equal(run.frame(number), PICTURE)
+    with pytest.raises(InputError, match="cannot be decoded"):
+        run.frame(2)
+    np.testing.assert_array_equal(run.frame(1), PICTURE)
+
+
+INCREMENTS = [0.0, 0.0, 0.1, 5.0, 9.0]
+
+
+@pytest.mark.parametrize(
+    ("first", "asked", "still"),
+    [
+        (1, (1, 3), None),
+        (2, (1, 5), "frames 1 to 3"),
+        (4, (1, 4), "frame 4"),
+        (5, (5, 5), None),
+        (3, (2, 4), "frames 2 to 3"),
+    ],
+)
+def test_frames_between_which_the_c_arm_turned_are_refused(
+    tmp_path: Path, first: int, asked: tuple[int, int], still: str | None
+) -> None:
+    run = XRayRun(written(tmp_path, PositionerPrimaryAngle=10, PositionerPrimaryAngleIncrement=INCREMENTS))
+    if still is None:
+        return run.refuse_moving(first, asked)
+    with pytest.raises(InputError, match=f"it is as in frame {first} in {still} only"):
+        run.refuse_moving(first, asked)
+    return None
+
+
+@pytest.mark.parametrize(
+    ("sequence", "values", "is_refused"),
+    [
+        ("XRayGeometrySequence", {"DistanceSourceToDetector": (1000.0, 1050.0)}, True),
+        ("FramePixelDataPropertiesSequence", {"ImagerPixelSpacing": ([0.3, 0.3], [0.2, 0.2])}, True),
+        ("TablePositionSequence", {"TableTopVerticalPosition": (10.0, 90.0)}, False),
+    ],
+)
+def test_frames_with_other_numbers_of_the_c_arm_are_refused(
+    tmp_path: Path, sequence: str, values: dict[str, tuple[Any, Any]], is_refused: bool
+) -> None:
+    """The third of five frames is the first with the other value; a table that moves takes the patient along."""
+    groups = []
+    for number in range(1, 6):
+        own = {keyword: pair[number >= 3] for keyword, pair in values.items()}
+        group = Dataset()
+        setattr(group, sequence, item(**own))
+        groups.append(group)
+    carm = {"DistanceSourceToDetector": 1000.0, "ImagerPixelSpacing": [0.3, 0.3]}
+    run = XRayRun(written(tmp_path, PerFrameFunctionalGroupsSequence=Sequence(groups), **carm))
+    run.refuse_moving(1, (1, 2))
+    if is_refused:
+        with pytest.raises(InputError, match="in frames 1 to 2 only"):
+            run.refuse_moving(2, (1, 5))
+    else:
+        run.refuse_moving(2, (1, 5))
 
 
 def test_greys_that_are_stored_in_colours(tmp_path: Path) -> None:

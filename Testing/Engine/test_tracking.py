@@ -24,7 +24,8 @@ from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.result import Progress, Result, Status
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 from prostreg.samples.phantom import make_phantom
-from prostreg.tracking.frame_search import Found, FrameSearch
+from prostreg.tracking.frame_judge import Found, FrameJudge
+from prostreg.tracking.frame_search import FrameSearch
 from prostreg.tracking.motion import DAMPING, damped_steps, expected_poses
 from prostreg.tracking.track import Track
 from prostreg.tracking.tracker import FIRST_FAILED, FIRST_UNCERTAIN, track_run
@@ -180,6 +181,7 @@ def test_a_doubtful_frame_is_looked_at_again_from_the_next_one_that_is_sure(
 
     monkeypatch.setattr(FrameSearch, "near", doubtful)
     monkeypatch.setattr(FrameSearch, "sharpened", lambda self, found: found)
+    monkeypatch.setattr(FrameJudge, "judged_finally", lambda self, found, may_be_level_off: found)
     for wider in ("around", "everywhere_about"):
         monkeypatch.setattr(FrameSearch, wider, lambda *_: None)
     found = track_run(frame_case(case, run), first_of(run), seen, (4, 6), CONFIG)
@@ -262,6 +264,41 @@ def test_the_frames_so_far_are_kept_when_it_is_cancelled(case: Case, run: Run) -
 def test_the_time_limit_keeps_them_as_well(case: Case, run: Run) -> None:
     found = track_run(frame_case(case, run), first_of(run), run, (4, 7), CONFIG, time_limit_s=0.0)
     assert (found.stopped, [frame.number for frame in found.frames]) == ("time limit", [4])
+
+
+@pytest.mark.parametrize(
+    ("status", "asked", "stopped"),
+    [("failed", (3, 5), "time limit"), ("uncertain", (4, 4), "time limit"), ("uncertain", (4, 5), None)],
+)
+def test_a_time_limit_that_leaves_nothing_to_follow_stops_the_track(
+    case: Case, run: Run, monkeypatch: pytest.MonkeyPatch, status: Status, asked: tuple[int, int], stopped: str | None
+) -> None:
+    """So that the exit code tells it from a search that came to its end."""
+    for search in ("near", "around", "everywhere_about"):
+        monkeypatch.setattr(FrameSearch, search, lambda *_: None)
+    first = replace(first_of(run, status), stopped="time limit")
+    assert track_run(frame_case(case, run), first, run, asked, CONFIG).stopped == stopped
+
+
+def test_a_second_look_that_is_sure_is_what_the_frame_keeps(
+    case: Case, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However convincing the first one was that was not: frame 6 begins where frame 5 is said to be."""
+    seen, poses = Run(run.images, run.truth), iter([("uncertain", 0.97), ("accepted", 0.96), ("accepted", 0.95)])
+
+    def near(self: FrameSearch, frame: Case, starts: Sequence[Matrix]) -> Found | None:
+        status, confidence = next(poses)
+        levels = self._levels.with_views(frame.views, starts[0], 10.0)
+        found = self.judge.judged(frame, levels, run.truth[seen.looked_at[-1] - 1], starts[0], is_far=False)
+        return replace(found, verdict=Verdict(status, confidence, ()))
+
+    monkeypatch.setattr(FrameSearch, "near", near)
+    monkeypatch.setattr(FrameSearch, "sharpened", lambda self, found: found)
+    monkeypatch.setattr(FrameJudge, "judged_finally", lambda self, found, may_be_level_off: found)
+    for wider in ("around", "everywhere_about"):
+        monkeypatch.setattr(FrameSearch, wider, lambda *_: None)
+    found = track_run(frame_case(case, run), first_of(run), seen, (4, 6), CONFIG)
+    assert [(frame.status, frame.confidence) for frame in found.frames[1:]] == [("tracked", 0.95), ("tracked", 0.96)]
 
 
 def test_the_mean_of_still_frames_is_a_start_for_the_first_of_them(case: Case, run: Run) -> None:

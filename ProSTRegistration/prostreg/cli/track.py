@@ -18,10 +18,11 @@ from prostreg.errors import FaultList, InputError
 from prostreg.files import output_folder_faults
 from prostreg.images.frames import Frames
 from prostreg.outputs.result_file import result_folder_faults
-from prostreg.outputs.track_files import track_to_dict, write_track
+from prostreg.outputs.track_files import track_folder_faults, track_to_dict, write_track
 from prostreg.registration.case import Case
 from prostreg.registration.case_file import read_case
 from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.registering import SEVERAL_BONES
 from prostreg.registration.start import start_pose
 from prostreg.registration.weights_choice import model_to_ask
 from prostreg.search.libraries import begin_to_load
@@ -46,11 +47,14 @@ def run(arguments: argparse.Namespace) -> Outcome:
     if case is not None:
         folder = arguments.out / case.name
         faults.extend(result_folder_faults(folder / FIRST_FOLDER, ANOTHER_OUT))
+        faults.extend(track_folder_faults(folder, ANOTHER_OUT))
+        if case.bones:
+            faults.add(SEVERAL_BONES)
         if config is not None:
             faults.collect(lambda: model_to_ask(config, case))
         runs = faults.collect(lambda: DicomRuns(case))
         if runs is not None:
-            faults.collect(lambda: refuse_frames(_asked(arguments, runs), case, runs.count))
+            faults.collect(lambda: _refuse_frames(_asked(arguments, runs), case, runs))
     faults.raise_if_any()
     if case is None or config is None or runs is None:
         raise AssertionError("what cannot be used is a fault")
@@ -59,9 +63,12 @@ def run(arguments: argparse.Namespace) -> Outcome:
     say_notes(track.warnings[len(track.first.warnings) :], indent="  ")
     for line in summary(track):
         say(f"  {line}")
-    write = lambda place: write_track(place, track, arguments.transforms)  # noqa: E731
+    warnings: list[str] = []
+    write = lambda place: warnings.extend(write_track(place, track, arguments.transforms))  # noqa: E731
     write_somewhere(case.name, folder, write, {f" of frame {track.first_frame}": track.first.world_from_volume})
-    return Outcome(_exit_code(track), {"track": track_to_dict(track), "out": str(arguments.out)})
+    say_notes(warnings, indent="  ")
+    told = track_to_dict(replace(track, warnings=(*track.warnings, *warnings)))
+    return Outcome(_exit_code(track), {"track": told, "out": str(arguments.out)})
 
 
 def _tracked(
@@ -137,8 +144,18 @@ def _case(arguments: argparse.Namespace) -> Case:
 
 def _is_open(case: Case, wanted: Frames) -> bool:
     """True if nobody has said which frame is first, and the file's own choice is not among those that are wanted."""
-    is_said = any("of the view chooses another" in note for view in case.views for note in view.notes)
-    return is_said and not all(wanted.first <= view.frames.first <= wanted.last for view in case.views)
+    is_told = all(view.frames.is_told for view in case.views)
+    return not is_told and not all(wanted.first <= view.frames.first <= wanted.last for view in case.views)
+
+
+def _refuse_frames(asked: tuple[int, int], case: Case, runs: DicomRuns) -> None:
+    """Refuses frames that the runs do not have, that leave the first one out, or in which the C-arm moved.
+
+    Raises:
+        InputError: as `refuse_frames` and `DicomRuns.refuse_moving`.
+    """
+    refuse_frames(asked, case, runs.count)
+    runs.refuse_moving(case.views[0].frames.first, asked)
 
 
 def _asked(arguments: argparse.Namespace, runs: DicomRuns) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from prostreg.errors import InputError
@@ -19,10 +19,12 @@ class Frames:
 
     Attributes:
         first, last: counted from 1; equal for one frame.
+        is_told: False where nobody has said which: it is the file's own choice.
     """
 
     first: int
     last: int
+    is_told: bool = field(default=True, compare=False)
 
     @property
     def count(self) -> int:
@@ -86,4 +88,4 @@ def chosen_frames(
     if representative is not None and 1 <= representative <= count:
         number, reason = representative, "the one that the file names as representative"
     said = f'Of {count} frames number {number} is used, {reason}: "frame" of the view chooses another.'
-    return Frames(number, number), said
+    return Frames(number, number, is_told=False), said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,6 +38,12 @@ class AttemptLog:
     @property
     def attempts(self) -> tuple[Attempt, ...]:
         return tuple(self._attempts)
+
+    def seen_from(self, case: Case, chart: PoseChart) -> AttemptLog:
+        """The same poses, also those to come, in another reading of the image and from another start."""
+        log = copy(self)
+        log._case, log._chart = case, chart
+        return log
 
     def evidence(
         self, parameters: NDArray[np.float64], footprint: FootprintScore, restarts: int, is_kept: bool = False

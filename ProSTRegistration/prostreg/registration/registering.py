@@ -26,6 +26,11 @@ NEARBY_SHARE = 0.4
 NEARBY_RESTARTS = 8
 """A start outside of the image: how much wider its shift is searched, and for how long before everywhere."""
 
+SEVERAL_BONES = (
+    "The case has several bones that move against each other: `prostreg register`, or register_bones in Python,"
+    ' finds the pose of each. To take them as one body, give all "values" in place of "bones".'
+)
+
 
 def register(
     case: Case,
@@ -51,10 +56,7 @@ def register(
         DeviceError: a projector that has a name cannot be used here.
     """
     if case.bones:
-        raise InputError(
-            "The case has several bones that move against each other: `prostreg register`, or register_bones in Python,"
-            ' finds the pose of each. To take them as one body, give all "values" in place of "bones".'
-        )
+        raise InputError(SEVERAL_BONES)
     config = config or RegistrationConfig()
     refuse_without_memory(case, config)
     if config.similarity == RegistrationConfig.similarity:

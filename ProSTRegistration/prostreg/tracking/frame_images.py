@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -60,6 +61,17 @@ class DicomRuns:
         faults.raise_if_any()
         self._is_flipped = [view.is_flipped for view in case.views]
         self.count = counts[0]
+
+    def refuse_moving(self, first: int, asked: tuple[int, int]) -> None:
+        """Refuses frames, counted from 1, in which the C-arm of a view is not as in the one that is registered.
+
+        Raises:
+            InputError: names every such view.
+        """
+        faults = FaultList()
+        for run in self._runs:
+            faults.collect(partial(run.refuse_moving, first, asked))
+        faults.raise_if_any()
 
     def pixels(self, number: int) -> Sequence[NDArray[np.float32]]:
         """As `Runs.pixels`."""

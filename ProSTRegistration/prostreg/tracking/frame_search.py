@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, transform_points
-from prostreg.registration.acceptance import Verdict, judge
-from prostreg.registration.attempts import AttemptLog
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.evidence import Evidence
 from prostreg.registration.levels import Levels
 from prostreg.registration.pose_search import CANDIDATES_REFINED, CANDIDATES_SCREENED, LEAST_KEPT, POLISH_STEPS
 from prostreg.registration.result import Result
@@ -23,6 +20,7 @@ from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, st
 from prostreg.search.candidate import Candidate
 from prostreg.search.cmaes import cmaes_search
 from prostreg.search.polish import polish
+from prostreg.tracking.frame_judge import Found, FrameJudge
 
 NEAR_MM = 10.0
 """How far in the image plane a climb is thought to end from where it begins."""
@@ -37,29 +35,6 @@ SHARPENING_STEPS = 4
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class Found:
-    """A pose that was found in a frame, judged as a registration is.
-
-    Attributes:
-        world_from_volume: rigid (4, 4).
-        start: from where it was searched, rigid (4, 4).
-        case: the frame.
-        levels: its resolutions.
-    """
-
-    world_from_volume: Matrix
-    verdict: Verdict
-    evidence: Evidence
-    start: Matrix
-    case: Case
-    levels: Levels
-
-    def better(self, other: Found) -> Found:
-        """The more convincing of two."""
-        return other if other.verdict.confidence > self.verdict.confidence else self
-
-
 class FrameSearch:
     """Searches frames of one case; what they share is made once.
 
@@ -71,11 +46,12 @@ class FrameSearch:
     """
 
     def __init__(self, case: Case, first: Result, config: RegistrationConfig, check: Callable[[], None]) -> None:
-        self._config, self._check, self._first = config, check, first
+        self._config, self._check = config, check
         self._points_mm = anatomy_points_mm(case)
         self.centre_mm = anatomy_centre_mm(self._points_mm)
         self.camera_from_world = case.views[0].carm.camera_from_world
         self._spread = start_spread(config)
+        self.judge = FrameJudge(case, first, self._points_mm, self.centre_mm, self._spread)
         pose = first.world_from_volume
         self._levels = Levels(case, pose, self._points_mm, self.centre_mm, NEAR_MM, config)
 
@@ -95,7 +71,7 @@ class FrameSearch:
         reach_mm = NEAR_MM + float(np.linalg.norm(centres - centres[0], axis=1).max())
         levels = self._levels.with_views(case.views, seen[0], reach_mm)
         best = seen[int(np.argmax(levels.middle.scores(np.array(seen))))] if len(seen) > 1 else seen[0]
-        return self._climbed(case, levels, best, best)
+        return self._climbed(case, levels, best, best, is_far=False)
 
     def around(self, case: Case, start: Matrix, number: int) -> Found | None:
         """Short runs of CMA-ES about a pose, the best of them refined; None where the frame does not show it there."""
@@ -120,34 +96,26 @@ class FrameSearch:
         return self._best(case, levels, poses[:CANDIDATES_SCREENED], start)
 
     def sharpened(self, found: Found) -> Found:
-        """The last tenths of a millimetre: some steps at the finest level, unless they leave the judged optimum."""
+        """The last tenths of a millimetre: steps at the finest level, unless they leave the optimum; not judged."""
         levels, chart = found.levels, self._chart(found.world_from_volume)
         top = polish(levels.fine, chart, np.zeros(6), SHARPENING_STEPS, self._on_evaluation)
         pose = np.asarray(chart.world_from_volume_at(top.parameters)[0])
         before, after = levels.middle.scores(np.array([found.world_from_volume, pose]))
-        return self._judged(found.case, levels, pose, found.start) if after > LEAST_KEPT * before else found
+        return replace(found, world_from_volume=pose) if after > LEAST_KEPT * before else found
 
     def _best(self, case: Case, levels: Levels, poses: Sequence[Matrix], start: Matrix) -> Found | None:
         found: Found | None = None
         for pose in poses:
-            climbed = self._climbed(case, levels, pose, start)
+            climbed = self._climbed(case, levels, pose, start, is_far=True)
             found = climbed if found is None else found.better(climbed)
         return found
 
-    def _climbed(self, case: Case, levels: Levels, pose: Matrix, start: Matrix) -> Found:
+    def _climbed(self, case: Case, levels: Levels, pose: Matrix, start: Matrix, is_far: bool) -> Found:
         """The top above a pose at the level where poses are judged, with its verdict."""
         chart = self._chart(pose)
         top = polish(levels.middle, chart, np.zeros(6), POLISH_STEPS, self._on_evaluation)
-        return self._judged(case, levels, np.asarray(chart.world_from_volume_at(top.parameters)[0]), start)
-
-    def _judged(self, case: Case, levels: Levels, pose: Matrix, start: Matrix) -> Found:
-        """The verdict as a registration from ``start`` has it; its precision is taken to be that of the first frame."""
-        chart = self._chart(start)
-        log = AttemptLog(case, chart, self._points_mm, self._spread)
-        evidence = log.evidence(chart.parameters_of(pose), levels.middle.footprint_score(pose), 0)
-        known = {name: value for name, value in self._first.evidence.items() if name.startswith("expected_")}
-        evidence = replace(evidence, **known)
-        return Found(pose, judge(evidence), evidence, start, case, levels)
+        pose = np.asarray(chart.world_from_volume_at(top.parameters)[0])
+        return self.judge.judged(case, levels, pose, start, is_far)
 
     def _on_evaluation(self, best: Candidate) -> None:
         self._check()

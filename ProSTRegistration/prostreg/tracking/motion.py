@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ def expected_poses(
     if number in found:
         return [found[number]]
     before, behind = sorted((n for n in found if n < number), reverse=True), sorted(n for n in found if n > number)
-    nearest = min((side[0] for side in (before, behind) if side), key=lambda n: abs(n - number))
+    nearest = nearest_frame(found, number)
     chart = PoseChart(found[nearest], camera_from_world, centre_mm)
     if before and behind:
         other = behind[0] if nearest == before[0] else before[0]
@@ -42,6 +42,11 @@ def expected_poses(
         return [found[nearest]]
     velocity = -chart.parameters_of(found[side[1]]) / abs(side[1] - nearest)
     return [_moved(chart, velocity * damped_steps(abs(number - nearest))), found[nearest]]
+
+
+def nearest_frame(found: Iterable[int], number: int) -> int:
+    """The frame nearest to a number, itself if it is among them; of two that are as near the earlier one."""
+    return min(found, key=lambda n: (abs(n - number), n))
 
 
 def damped_steps(frames: int) -> float:

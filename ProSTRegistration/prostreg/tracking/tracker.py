@@ -20,8 +20,9 @@ from prostreg.registration.readings import case_read_as, reading_of
 from prostreg.registration.result import WORST_FIRST, Progress, Result, Status
 from prostreg.search.candidate import Candidate
 from prostreg.tracking.frame_images import FrameImages, Runs
-from prostreg.tracking.frame_search import Found, FrameSearch
-from prostreg.tracking.motion import expected_poses
+from prostreg.tracking.frame_judge import NOT_COMPARED, Found
+from prostreg.tracking.frame_search import FrameSearch
+from prostreg.tracking.motion import expected_poses, nearest_frame
 from prostreg.tracking.track import FrameStatus, Track, TrackedFrame
 
 RANKS: dict[Status, int] = {status: rank for rank, status in enumerate(WORST_FIRST)}
@@ -116,10 +117,11 @@ class _Tracker:
         self._frames: dict[int, TrackedFrame] = {}
         self._sure = dict(self._poses)
         self._unsure: list[int] = []
+        self._level_open: set[int] = set()
         self._warnings: list[str] = []
 
     def track(self) -> Track:
-        stopped: str | None = first_stopped(self._first)
+        stopped = self._stopped_before()
         if stopped is None:
             try:
                 self._follow_all()
@@ -132,6 +134,15 @@ class _Tracker:
             self._case.name, self._first, self._number, self._runs.count, self._chart, self._asked, frames,
             self._monitor.seconds, stopped, (*self._first.warnings, *self._warnings),
         )  # fmt: skip
+
+    def _stopped_before(self) -> str | None:
+        """Why there is nothing to follow: the first frame's registration was ended before a pose, or is all there is.
+
+        A pose that its time limit left is followed none the less.
+        """
+        first = self._first
+        is_all = not self._is_mean and self._asked == (self._number, self._number)
+        return first.stopped if first.stopped == "cancelled" or first.status == "failed" or is_all else None
 
     def _follow_all(self) -> None:
         if self._first.status == "failed":
@@ -170,12 +181,20 @@ class _Tracker:
             frame = self._lost(number, " ".join(error.faults), "near")
         else:
             frame = self._lost(number, NOWHERE, search) if found is None else self._frame(number, found, search)
-        if not is_again or frame.confidence > self._frames[number].confidence:
+        is_sure = found is not None and self._is_enough(found) and NOT_COMPARED not in found.verdict.reasons
+        if not is_again or is_sure or frame.confidence > self._frames[number].confidence:
             self._note(number, replace(frame, seconds=self._monitor.seconds - began))
-        if found is not None and self._is_enough(found):
+            self._note_level(number, frame)
+        if is_sure and found is not None:
             self._sure[number] = found.world_from_volume
-            return True
-        return False
+        return is_sure
+
+    def _note_level(self, number: int, frame: TrackedFrame) -> None:
+        """Keeps in mind whether a frame's pose may be that of another level: what begins there may be as well."""
+        if NOT_COMPARED in frame.reasons:
+            self._level_open.add(number)
+        else:
+            self._level_open.discard(number)
 
     def _searched_somewhere(self, number: int, is_again: bool) -> tuple[Found | None, str]:
         """As `_searched`, on the CPU where the GPU cannot end it: torch says with a RuntimeError what that refused."""
@@ -188,29 +207,35 @@ class _Tracker:
             return self._searched_and_sharpened(number, is_again)
 
     def _searched_and_sharpened(self, number: int, is_again: bool) -> tuple[Found | None, str]:
-        found, search = self._searched(number, is_again)
+        self._search.judge.begin_frame()
+        found, from_sure, search = self._searched(number, is_again)
         if found is None or found.verdict.status == "failed":
             return found, search
-        return self._search.sharpened(found), search
+        is_begun_there = nearest_frame(self._poses, number) in self._level_open
+        may_be_level_off = (found.is_far or is_begun_there) and not self._search.judge.is_same_place(found, from_sure)
+        return self._search.judge.judged_finally(self._search.sharpened(found), may_be_level_off), search
 
-    def _searched(self, number: int, is_again: bool) -> tuple[Found | None, str]:
-        """The most convincing pose, and the widest search that it took.
+    def _searched(self, number: int, is_again: bool) -> tuple[Found | None, Found | None, str]:
+        """The most convincing pose, that which a climb from sure ones comes to, and the widest search that it took.
 
         The widest takes seconds: of frames that leave a doubt in a row, the first, second, fourth, eighth have it.
         """
         starts, sure = self._expected(self._poses, number), self._expected(self._sure, number)
         case = self._images.frame(number)
-        found = self._search.near(case, starts)
-        if self._unsure and not self._is_enough(found):
-            found = _better(found, self._search.near(case, sure))
+        found = from_sure = self._search.near(case, starts)
+        is_begun_there = nearest_frame(self._poses, number) in self._level_open
+        if is_begun_there or (self._unsure and not self._is_enough(found)):
+            from_sure = self._search.near(case, sure)
+            found = _better(found, from_sure)
         if self._is_enough(found) or is_again:
-            return found, "near"
+            return found, from_sure, "near"
         case = self._images.frame_anew(number)
         found = _better(found, self._search.around(case, starts[:2][-1], number))
         is_time_for_more = (len(self._unsure) + 1) & len(self._unsure) == 0
         if self._is_enough(found) or not is_time_for_more:
-            return found, "around"
-        return _better(found, self._search.everywhere_about(case, sure[:2][-1], number)), "everywhere about"
+            return found, from_sure, "around"
+        found = _better(found, self._search.everywhere_about(case, sure[:2][-1], number))
+        return found, from_sure, "everywhere about"
 
     def _is_enough(self, found: Found | None) -> bool:
         """True if a pose is as convincing as that of the first frame: nothing is surer than that."""
@@ -269,11 +294,6 @@ class _Tracker:
 
     def _check(self) -> None:
         self._monitor.check("track", 0.0, Candidate(0.0, np.zeros(6)))
-
-
-def first_stopped(first: Result) -> str | None:
-    """Why the first frame's registration ended before the user's wish was done; its own time limit stops no track."""
-    return first.stopped if first.stopped == "cancelled" else None
 
 
 def _better(one: Found | None, other: Found | None) -> Found | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from prostreg.errors import InputError
 from prostreg.images.dicom.opening import is_dicom
 from prostreg.images.dicom.pixels import frame_count, pixel_layout, stored_values
+from prostreg.images.dicom_geometry.standing_camera import standing_frames
 from prostreg.images.dicom_tags import Tags, number_within, numbers_of, read_dataset, whole_number_of, words_of
 from prostreg.images.library_messages import quiet_libraries
 
@@ -45,6 +46,7 @@ class XRayRun:
             shape = pixel_layout(dataset, self._name, (0, 1), self._samples).shape
         self._block_frames = int(np.clip(MOST_PIXELS_DECODED // (shape[1] * shape[2]), 1, MOST_DECODED))
         self._first, self._values = 0, np.empty((0, 0, 0))
+        self._damaged: set[int] = set()
 
     def frame(self, number: int) -> NDArray[np.float32]:
         """Pixels (height, width) of a frame, counted from 1; (height, width, channels) where it is stored in colours.
@@ -55,15 +57,44 @@ class XRayRun:
         if not 1 <= number <= self.count:
             raise InputError(f"{self._name} has {self.count} frames, and frame {number} was asked for.")
         if not self._first <= number - 1 < self._first + len(self._values):
-            self._decode((number - 1) // self._block_frames * self._block_frames)
+            self._decode(number - 1)
         values = np.asarray(self._values[number - 1 - self._first], dtype=np.float32)
         return values if self._samples == 1 else by_channels(values, self._dataset, self._samples)
 
-    def _decode(self, first: int) -> None:
-        part = (first, min(self._block_frames, self.count - first))
+    def refuse_moving(self, first: int, asked: tuple[int, int]) -> None:
+        """Refuses frames between which the C-arm moved: one camera stands for all that are tracked.
+
+        Args:
+            first: the frame that is registered, counted from 1.
+            asked: the first and the last one, that among them.
+
+        Raises:
+            InputError: by the tags, distances, pixels or angles are others in some of them.
+        """
+        with quiet_libraries():
+            still = standing_frames(self._dataset, first, asked, self.count)
+        if still != asked:
+            about = f"frame {first}" if still[0] == still[1] else f"frames {still[0]} to {still[1]}"
+            raise InputError(
+                f"{self._name}: by its tags the C-arm moved between frames {asked[0]} and {asked[1]}, and a track needs"
+                f" one that stands still: it is as in frame {first} in {about} only. Ask for these by --frames, or for"
+                " others about another --first-frame."
+            )
+
+    def _decode(self, index: int) -> None:
+        """Decodes the block of a frame; the frame alone where that cannot be decoded, for another may be damaged."""
+        first = index // self._block_frames * self._block_frames
+        if first not in self._damaged:
+            try:
+                return self._decode_part((first, min(self._block_frames, self.count - first)))
+            except InputError:
+                self._damaged.add(first)
+        return self._decode_part((index, 1))
+
+    def _decode_part(self, part: tuple[int, int]) -> None:
         with quiet_libraries():
             layout = pixel_layout(self._dataset, self._name, part, self._samples)
-        self._first, self._values = first, stored_values({self._name: (self._dataset, layout)})[self._name]
+        self._first, self._values = part[0], stored_values({self._name: (self._dataset, layout)})[self._name]
 
 
 def frame_times_s(tags: Tags, count: int) -> tuple[float, ...] | None:

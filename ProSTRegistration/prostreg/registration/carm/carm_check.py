@@ -229,6 +229,12 @@ def doubted(verdict: Verdict, fit: CArmFit, expected: ExpectedError, carm: CArm)
     )
 
 
+def open_errors(across_mm: float, along_mm: float) -> list[str]:
+    """Objections to a pose that is not known well enough across or along the beam."""
+    errors_mm = {"along": along_mm, "across": across_mm}
+    return [_open(way) for way, error_mm in errors_mm.items() if error_mm > LARGEST_ERROR_MM]
+
+
 def _estimate(profile: CArmProfile, deviations: Array) -> tuple[Array, Array]:
     """A change (3,) and its covariance (3, 3), by the image and by what is known before it (3,)."""
     reach, change = profile.reach_and_top(deviations)
@@ -270,14 +276,18 @@ def _open_errors(fit: CArmFit, expected: ExpectedError, carm: CArm, is_explained
     """Everything that is not known well enough, and why."""
     found = []
     if expected.along_mm > LARGEST_ERROR_MM:
-        found.append(f"along the beam the place is not known to {LARGEST_ERROR_MM:.0f} mm")
+        found.append(_open("along"))
         if not is_explained and abs(fit.sdd_mm - fit.given_sdd_mm) > 2 * fit.sdd_deviation_mm:
             found.append(_better_distance(fit))
         elif not is_explained and carm.accuracy != "calibrated":
             found.append(_words_of_accuracy(carm))
     if expected.across_mm > LARGEST_ERROR_MM:
-        found.append(f"across the beam the place is not known to {LARGEST_ERROR_MM:.0f} mm")
+        found.append(_open("across"))
     return found
+
+
+def _open(way: str) -> str:
+    return f"{way} the beam the place is not known to {LARGEST_ERROR_MM:.0f} mm"
 
 
 def _better_distance(fit: CArmFit) -> str:
