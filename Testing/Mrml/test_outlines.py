@@ -58,6 +58,14 @@ def test_an_outline_of_two_corners_leaves_nothing_out(scene, xray):
     assert comparedPartOf(xray) is None
 
 
+def test_an_image_that_left_its_scene_is_compared_whole(headless, scene, xray):
+    """As when the scene is closed while the worker is still told of it."""
+    drawn(scene, xray, BOX)
+    headless.scene.RemoveNode(xray)
+    assert outlineCorners(xray) == ()
+    assert comparedPartOf(xray) is None
+
+
 def test_several_outlines_and_a_shutter_leave_out_what_any_of_them_covers(scene, xray):
     drawn(scene, xray, BOX)
     drawn(scene, xray, [(u + 60, v + 60) for u, v in BOX])

@@ -178,8 +178,9 @@ def addOutline(
 
 
 def outlinesOf(volumeNode: vtkMRMLScalarVolumeNode) -> list[vtkMRMLMarkupsClosedCurveNode]:
-    """The outlines of what is left out of an image."""
-    owned = Scene(volumeNode.GetScene()).ownedNodes(volumeNode)
+    """The outlines of what is left out of an image; none of one that has left its scene."""
+    mrmlScene = volumeNode.GetScene()
+    owned = Scene(mrmlScene).ownedNodes(volumeNode) if mrmlScene is not None else []
     return [node for node in owned if node.GetAttribute(ROLE_ATTRIBUTE) == OUTLINE_ROLE]
 
 
