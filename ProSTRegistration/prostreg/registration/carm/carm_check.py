@@ -47,6 +47,9 @@ MOST_IF_CONTRADICTED = 0.5
 LARGEST_ERROR_MM = 5.0
 """Expected error across and along the beam up to which a result is accepted: then 19 of 20 are within 10 mm."""
 
+OPEN_ALONG = f"along the beam the place is not known to {LARGEST_ERROR_MM:.0f} mm"
+OPEN_ACROSS = f"across the beam the place is not known to {LARGEST_ERROR_MM:.0f} mm"
+
 OPEN = CArmAccuracy(0.1, 0.1)
 """What the image is asked about counts as no better known than this, however it was given."""
 
@@ -231,8 +234,8 @@ def doubted(verdict: Verdict, fit: CArmFit, expected: ExpectedError, carm: CArm)
 
 def open_errors(across_mm: float, along_mm: float) -> list[str]:
     """Objections to a pose that is not known well enough across or along the beam."""
-    errors_mm = {"along": along_mm, "across": across_mm}
-    return [_open(way) for way, error_mm in errors_mm.items() if error_mm > LARGEST_ERROR_MM]
+    errors_mm = {OPEN_ALONG: along_mm, OPEN_ACROSS: across_mm}
+    return [objection for objection, error_mm in errors_mm.items() if error_mm > LARGEST_ERROR_MM]
 
 
 def _estimate(profile: CArmProfile, deviations: Array) -> tuple[Array, Array]:
@@ -276,18 +279,14 @@ def _open_errors(fit: CArmFit, expected: ExpectedError, carm: CArm, is_explained
     """Everything that is not known well enough, and why."""
     found = []
     if expected.along_mm > LARGEST_ERROR_MM:
-        found.append(_open("along"))
+        found.append(OPEN_ALONG)
         if not is_explained and abs(fit.sdd_mm - fit.given_sdd_mm) > 2 * fit.sdd_deviation_mm:
             found.append(_better_distance(fit))
         elif not is_explained and carm.accuracy != "calibrated":
             found.append(_words_of_accuracy(carm))
     if expected.across_mm > LARGEST_ERROR_MM:
-        found.append(_open("across"))
+        found.append(OPEN_ACROSS)
     return found
-
-
-def _open(way: str) -> str:
-    return f"{way} the beam the place is not known to {LARGEST_ERROR_MM:.0f} mm"
 
 
 def _better_distance(fit: CArmFit) -> str:
