@@ -6,7 +6,7 @@ What a person has outlined, as an instrument that the CT does not hold, is left 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from ProSTRegistrationLib.Nodes.CArmSettings import SETTINGS_ATTRIBUTE, isPlaced
 from ProSTRegistrationLib.Nodes.ImageMarks import isMarked, marksPx, putMarks
 from ProSTRegistrationLib.Nodes.KeptTexts import keptJson
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, setIjkToRas
-from ProSTRegistrationLib.Nodes.Scene import ROLE_ATTRIBUTE, Scene
+from ProSTRegistrationLib.Nodes.Scene import OWNER_REFERENCE, ROLE_ATTRIBUTE, Scene
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLMarkupsClosedCurveNode, vtkMRMLScalarVolumeNode, vtkMRMLSequenceBrowserNode
@@ -102,9 +102,7 @@ def isOfRun(volumeNode: vtkMRMLScalarVolumeNode | None) -> bool:
 
 def browserOf(volumeNode: vtkMRMLScalarVolumeNode) -> vtkMRMLSequenceBrowserNode | None:
     """The browser of the sequence whose frames an image shows in turn; None for other images."""
-    mrmlScene = volumeNode.GetScene()
-    count = mrmlScene.GetNumberOfNodesByClass("vtkMRMLSequenceBrowserNode") if mrmlScene is not None else 0
-    browsers = (mrmlScene.GetNthNodeByClass(index, "vtkMRMLSequenceBrowserNode") for index in range(count))
+    browsers = _nodesBeside(volumeNode, "vtkMRMLSequenceBrowserNode")
     return next((browser for browser in browsers if browser.IsProxyNode(volumeNode.GetID())), None)
 
 
@@ -179,9 +177,9 @@ def addOutline(
 
 def outlinesOf(volumeNode: vtkMRMLScalarVolumeNode) -> list[vtkMRMLMarkupsClosedCurveNode]:
     """The outlines of what is left out of an image; none of one that has left its scene."""
-    mrmlScene = volumeNode.GetScene()
-    owned = Scene(mrmlScene).ownedNodes(volumeNode) if mrmlScene is not None else []
-    return [node for node in owned if node.GetAttribute(ROLE_ATTRIBUTE) == OUTLINE_ROLE]
+    curves = _nodesBeside(volumeNode, "vtkMRMLMarkupsClosedCurveNode")
+    owned = [curve for curve in curves if curve.GetNodeReference(OWNER_REFERENCE) is volumeNode]
+    return [curve for curve in owned if curve.GetAttribute(ROLE_ATTRIBUTE) == OUTLINE_ROLE]
 
 
 def outlineCorners(volumeNode: vtkMRMLScalarVolumeNode) -> tuple[tuple[tuple[float, ...], ...], ...]:
@@ -213,6 +211,14 @@ def comparedPartOf(volumeNode: vtkMRMLScalarVolumeNode) -> NDArray[np.bool_] | N
         outside = ~_enclosed(corners, pixelsOf(volumeNode).shape)
         compared = outside if compared is None else compared & outside
     return compared
+
+
+def _nodesBeside(volumeNode: vtkMRMLScalarVolumeNode, className: str) -> Iterator[Any]:
+    """The nodes of a class in an image's scene; none where it has left its scene."""
+    mrmlScene = volumeNode.GetScene()
+    if mrmlScene is not None:
+        for index in range(mrmlScene.GetNumberOfNodesByClass(className)):
+            yield mrmlScene.GetNthNodeByClass(index, className)
 
 
 def _enclosed(corners: Sequence[tuple[float, ...]], shape: tuple[int, int]) -> NDArray[np.bool_]:
