@@ -20,6 +20,7 @@ from prostreg.projector.selection import make_projector
 from prostreg.registration.acceptance import Verdict
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.device import gpu
 from prostreg.registration.result import ExpectedError, Result
 from prostreg.samples.phantom import make_phantom
 from prostreg.tracking import frame_judge
@@ -199,7 +200,7 @@ def test_a_gpu_that_says_another_score_than_the_cpu_is_refused_once_a_run(
     near = found_at(search, case, first.world_from_volume)
     monkeypatch.setattr(type(near.levels.middle.projector), "is_on_gpu", True, raising=False)
     answers = [False, True]
-    monkeypatch.setattr(frame_judge, "is_same", lambda *_: answers.pop(0))
+    monkeypatch.setattr(gpu, "is_same", lambda *_: answers.pop(0))
     with pytest.raises(DeviceError, match="another result than the CPU"):
         search.judge.judged_finally(near, may_be_level_off=False)
     for _ in range(2):

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from prostreg.choices import METHODS, loaded
-from prostreg.errors import DeviceError, Stopped
+from prostreg.errors import Stopped
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, mean_distance_mm
 from prostreg.images.label_fit import label_fit
@@ -20,7 +20,7 @@ from prostreg.registration.attempts import AttemptLog
 from prostreg.registration.carm.carm_check import Precision, carm_checked, expected_without_check, pose_precision
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.device.gpu import WRONG, found_gpu, is_same
+from prostreg.registration.device.gpu import found_gpu, refuse_wrong_scores
 from prostreg.registration.evidence import Evidence, MirrorFit
 from prostreg.registration.learned_search import LearnedSearch
 from prostreg.registration.levels import Levels
@@ -265,8 +265,7 @@ class _Run:
         """
         if self._projector.is_on_gpu:
             levels, pose = self.search.levels_of(self.search.best), self.search.best_pose()[None]
-            if not is_same(levels.middle.scores(pose), levels.on_cpu().middle.scores(pose)):
-                raise DeviceError(f"{WRONG}.")
+            refuse_wrong_scores(levels.middle.scores(pose), levels.on_cpu().middle.scores(pose))
 
     def _report(self, verdict: Verdict, evidence: Evidence, precision: Precision | None, stopped: str | None) -> Result:
         expected, carm_fit, carm = None, None, self._case.views[0].carm

@@ -8,16 +8,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.errors import DeviceError
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, mean_distance_mm
 from prostreg.images.look_alikes import look_alikes
 from prostreg.registration.acceptance import Verdict, judge
 from prostreg.registration.attempts import SAME_PLACE_MM, AttemptLog
-from prostreg.registration.carm.carm_check import open_errors, pose_precision
+from prostreg.registration.carm.carm_check import open_errors, pose_precision, with_doubts
 from prostreg.registration.case import Case
-from prostreg.registration.confidence import precise_enough
-from prostreg.registration.device.gpu import WRONG, is_same
+from prostreg.registration.device.gpu import refuse_wrong_scores
 from prostreg.registration.evidence import Evidence
 from prostreg.registration.levels import Levels
 from prostreg.registration.result import Result
@@ -104,7 +102,7 @@ class FrameJudge:
         doubts = (NOT_COMPARED,) if may_be_level_off and self.has_look_alikes else ()
         verdict = judge(evidence)
         if verdict.status != "failed":
-            verdict = _imprecise(judge(evidence, doubts=doubts), *errors_mm)
+            verdict = with_doubts(judge(evidence, doubts=doubts), open_errors(*errors_mm), float(np.hypot(*errors_mm)))
         return replace(found, verdict=verdict, evidence=evidence)
 
     @cached_property
@@ -154,18 +152,8 @@ class FrameJudge:
         """Compares what a GPU says with what the CPU says, once a run."""
         if self._is_gpu_compared or not levels.middle.projector.is_on_gpu:
             return
-        if not is_same(levels.middle.scores(pose[None]), levels.on_cpu().middle.scores(pose[None])):
-            raise DeviceError(f"{WRONG}.")
+        refuse_wrong_scores(levels.middle.scores(pose[None]), levels.on_cpu().middle.scores(pose[None]))
         self._is_gpu_compared = True
 
     def _chart(self, pose: Matrix) -> PoseChart:
         return PoseChart(pose, self._camera_from_world, self._centre_mm)
-
-
-def _imprecise(verdict: Verdict, across_mm: float, along_mm: float) -> Verdict:
-    """The verdict on a pose with such errors, as a registration's C-arm check has it."""
-    doubts = open_errors(across_mm, along_mm)
-    if not doubts or verdict.status != "accepted":
-        return replace(verdict, reasons=(*verdict.reasons, *doubts))
-    confidence = verdict.confidence * precise_enough(float(np.hypot(across_mm, along_mm)))
-    return Verdict("uncertain", confidence, (*doubts, *verdict.reasons))

@@ -7,6 +7,7 @@ to a C-arm that is not there. Where the image cannot tell, the pose is as uncert
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -222,14 +223,17 @@ def doubted(verdict: Verdict, fit: CArmFit, expected: ExpectedError, carm: CArm)
     the pose is known well both across and along the beam."""
     contradictions = _contradictions(fit, carm)
     doubts = [*contradictions, *_open_errors(fit, expected, carm, is_explained=bool(contradictions))]
+    judged = with_doubts(verdict, doubts, expected.mtre_mm)
+    if contradictions and verdict.status == "accepted":
+        return replace(judged, confidence=min(judged.confidence, MOST_IF_CONTRADICTED))
+    return judged
+
+
+def with_doubts(verdict: Verdict, doubts: Sequence[str], mtre_mm: float) -> Verdict:
+    """The verdict on a pose with objections to how well it is known: not accepted, and less sure by its error."""
     if not doubts or verdict.status != "accepted":
         return replace(verdict, reasons=(*verdict.reasons, *doubts))
-    confidence = verdict.confidence * precise_enough(expected.mtre_mm)
-    return Verdict(
-        "uncertain",
-        min(confidence, MOST_IF_CONTRADICTED) if contradictions else confidence,
-        (*doubts, *verdict.reasons),
-    )
+    return Verdict("uncertain", verdict.confidence * precise_enough(mtre_mm), (*doubts, *verdict.reasons))
 
 
 def open_errors(across_mm: float, along_mm: float) -> list[str]:

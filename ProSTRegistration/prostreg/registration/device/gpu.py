@@ -112,6 +112,16 @@ def is_same(found: np.ndarray, expected: np.ndarray) -> bool:
     return bool(np.abs(found - expected).max() <= MOST_DIFFERENCE * np.abs(expected).max())
 
 
+def refuse_wrong_scores(found: np.ndarray, expected: np.ndarray) -> None:
+    """Refuses scores of a GPU that are not those of the CPU.
+
+    Raises:
+        DeviceError: they differ by more than rounding.
+    """
+    if not is_same(found, expected):
+        raise DeviceError(f"{WRONG}.")
+
+
 def _compute_fault() -> str | None:
     """The fault of DRRs with derivatives of blobs in two views, and of their scores; None where all are the CPU's."""
     k, j, i = np.indices((28, 32, 36))
