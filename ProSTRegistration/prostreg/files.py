@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,26 @@ from pathlib import Path
 from prostreg.scratch import scratch_folder
 
 CACHE_VARIABLE = "PROSTREG_CACHE"
+
+MOST_TEXT_BYTES = 1 << 26
+"""Of a text that people or programs write for a registration; far more than any has."""
+
+
+def text_of(path: Path) -> str:
+    """The text of an ordinary file in UTF-8, with or without the mark that Windows puts at its beginning.
+
+    A pipe may wait for ever and a device never end: neither is opened.
+
+    Raises:
+        OSError: it cannot be read, is no ordinary file, or has more than ``MOST_TEXT_BYTES``.
+        UnicodeDecodeError: it is no text in UTF-8.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+        raise OSError(errno.EINVAL, "it is a pipe or a device and no file", str(path))
+    if found.st_size > MOST_TEXT_BYTES:
+        raise OSError(errno.EFBIG, f"it has more than {MOST_TEXT_BYTES >> 20} MiB", str(path))
+    return path.read_text(encoding="utf-8-sig")
 
 
 def output_folder_faults(folder: Path, advice: str = "Choose another folder.") -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from prostreg.errors import FaultList, InputError
+from prostreg.files import text_of
 
 Value = TypeVar("Value")
 Name = TypeVar("Name", bound=str)
@@ -22,14 +23,19 @@ _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
+class TwiceError(ValueError):
+    """A key that an object gives twice: which of its values is meant cannot be known."""
+
+
 def parsed_json(text: str) -> Any:
     """Content of a JSON text. A whole number that no machine's integer holds becomes a float, infinite at worst.
 
     Raises:
+        TwiceError: an object gives a key twice.
         ValueError: the text is not JSON, or a text inside holds half of a character, which cannot be written again.
         RecursionError: its brackets are nested without end.
     """
-    content = json.loads(text, parse_int=_number)
+    content = json.loads(text, parse_int=_number, object_pairs_hook=_each_once)
     if _HALF_CHARACTER.search(text):
         try:
             json.dumps(content, ensure_ascii=False).encode()
@@ -50,13 +56,15 @@ def json_content(path: Path, kind: str, hint: str = "") -> Any:
         InputError: the file cannot be read, or is not JSON.
     """
     try:
-        return parsed_json(path.read_text(encoding="utf-8-sig"))
+        return parsed_json(text_of(path))
     except FileNotFoundError:
         fault = "does not exist: check the path."
     except OSError as error:
         fault = f"cannot be read ({error.strerror}): check its path and rights."
     except json.JSONDecodeError as error:
         fault = f"is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}."
+    except TwiceError as error:
+        fault = f"{error}: leave one of them out."
     except RecursionError:
         fault = "cannot be read: its brackets are nested without end."
     except ValueError as error:
@@ -255,6 +263,15 @@ class JsonFields:
 
 def _is_list(value: object) -> bool:
     return isinstance(value, list | tuple)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in content if keys.count(key) > 1)
+        raise TwiceError(f'gives "{twice[:_LONGEST_SHOWN]}" twice')
+    return content
 
 
 def _number(digits: str) -> int | float:

@@ -6,12 +6,15 @@ A door is shown to have read its file by a fault that only the file's content ca
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from prostreg.cli.main import main
 from prostreg.errors import InputError
+from prostreg.files import MOST_TEXT_BYTES
 from prostreg.json_fields import json_content
 from prostreg.training.config_files import CONFIGS_FOLDER
 
@@ -67,9 +70,10 @@ def test_every_door_reads_what_notepad_writes(capsys: pytest.CaptureFixture[str]
         (b"[" * 99_999, "its brackets are nested without end"),
         (b"[1, 2]", "must hold one JSON object"),
         (b"\xff{}", "cannot be read as text"),
+        (b'{"b": {"a": 1, "a": 2}}', 'gives "a" twice: leave one of them out'),
         (None, "does not exist: check the path"),
     ],
-    ids=["quotes", "deep", "list", "bytes", "missing"],
+    ids=["quotes", "deep", "list", "bytes", "twice", "missing"],
 )
 @pytest.mark.parametrize("door", DOORS)
 def test_every_door_says_what_is_wrong_with_a_file(
@@ -102,6 +106,22 @@ def test_numbers_that_no_integer_holds_are_no_defect() -> None:
     Path("file.json").write_text('{"a": ' + "9" * 5000 + ', "b": 9007199254740993}', encoding="utf-8")
     content = json_content(Path("file.json"), "case file")
     assert content == {"a": float("inf"), "b": 9007199254740993}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes have no names in folders there")
+def test_pipes_and_devices_are_not_opened() -> None:
+    os.mkfifo("pipe.json")
+    Path("device.json").symlink_to("/dev/zero")
+    for name in ("pipe.json", "device.json"):
+        with pytest.raises(InputError, match="it is a pipe or a device and no file"):
+            json_content(Path(name), "case file")
+
+
+def test_a_text_that_no_one_has_written_is_not_read_into_the_memory() -> None:
+    with Path("endless.json").open("wb") as file:
+        file.truncate(MOST_TEXT_BYTES + 1)
+    with pytest.raises(InputError, match="it has more than 64 MiB"):
+        json_content(Path("endless.json"), "case file")
 
 
 def test_a_folder_is_no_file() -> None:

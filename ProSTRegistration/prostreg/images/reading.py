@@ -59,7 +59,7 @@ def read_labels(path: Path) -> Volume:
         raise InputError(f"The labels {path} are a folder: give a NIfTI, NRRD, MHA or DICOM SEG file.")
     if path.is_file() and image_suffix(path) not in SUFFIXES and is_dicom(path):
         return read_dicom_segmentation(path)
-    values, volume_from_index = _read_grid(path, "The labels")
+    values, volume_from_index, _ = _read_grid(path, "The labels")
     if not _are_labels(values):
         raise InputError(
             f"The labels {path.name} are no label map: they contain values that are not whole numbers. "
@@ -78,12 +78,12 @@ def _are_labels(values: NDArray[Any]) -> bool:
 
 
 def _read_scan(path: Path) -> Volume:
-    values, volume_from_index = _read_grid(path, "The CT")
-    return Volume(as_float32(values), volume_from_index)
+    values, volume_from_index, note = _read_grid(path, "The CT")
+    return Volume(as_float32(values), volume_from_index, note)
 
 
-def _read_grid(path: Path, what: str) -> tuple[NDArray[Any], Matrix]:
-    """Values of a file with a 3D scalar image, of the kind that is stored, and volume_from_index in RAS."""
+def _read_grid(path: Path, what: str) -> tuple[NDArray[Any], Matrix, str | None]:
+    """Values of a file with a 3D scalar image, of the kind that is stored, volume_from_index in RAS, and a note."""
     name = f"{what} {path.name}"
     image = _header(path, what)
     faults = FaultList()
@@ -102,7 +102,7 @@ def _read_grid(path: Path, what: str) -> tuple[NDArray[Any], Matrix]:
     volume_from_index = ras_from_lps(np.eye(4) if image.lps_from_index is None else image.lps_from_index)
     faults.extend(orthogonality_faults(volume_from_index, name))
     faults.raise_if_any()
-    return read_values(image, name), volume_from_index
+    return read_values(image, name), volume_from_index, image.note
 
 
 def _header(path: Path, what: str) -> StoredImage:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from prostreg.errors import InputError
+from prostreg.files import text_of
 from prostreg.geometry.frames import Matrix, invert_rigid, lps_transform_from_ras, rigid_faults
 from prostreg.json_fields import json_object
 from prostreg.outputs.itk_transform import HEADER, matrix_of_hdf5, matrix_of_text
@@ -84,7 +85,7 @@ def _pose_from_json(path: Path) -> ArrayLike:
 
 def _pose_from_numbers(path: Path) -> ArrayLike:
     try:
-        rows = [line.replace(",", " ").split() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        rows = [line.replace(",", " ").split() for line in text_of(path).splitlines()]
         return [[float(number) for number in row] for row in rows if row]
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise InputError(f"The pose {path} does not hold 4 rows of 4 numbers: {error}.") from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from prostreg.errors import FaultList, InputError, system_refusal
+from prostreg.files import text_of
 from prostreg.geometry.camera_files.mayacam import FIRST_LABEL, SHAPE_1, mayacam_1_camera, mayacam_2_camera
 from prostreg.geometry.camera_files.opencv_calibration import SUFFIXES, opencv_camera
 from prostreg.geometry.camera_files.projection_matrix import LARGEST_NUMBER, camera_of_projection
@@ -96,7 +97,7 @@ def _path_and_text(path: Path) -> tuple[Path, str]:
             raise InputError(f"The camera file {path} does not exist, or is no file: check the path.")
         if path.stat().st_size > MOST_BYTES:
             raise InputError(f"The camera file {path} has more than {MOST_BYTES >> 20} MiB: give the C-arm alone.")
-        return path, path.read_text(encoding="utf-8-sig")
+        return path, text_of(path)
     except OSError as error:
         raise InputError(f"The camera file {path} cannot be read. {system_refusal(error)}") from None
     except ValueError as error:

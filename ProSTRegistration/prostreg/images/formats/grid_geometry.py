@@ -16,7 +16,13 @@ from prostreg.geometry.frames import Matrix
 SPACING_RANGE_MM = (0.001, 100.0)
 """From micro CT to more than any slice is apart; metres in place of millimetres lie below it."""
 
+MOST_UNEQUAL = 500.0
+"""Largest spacing over the smallest; beyond it one of them is in another unit."""
+
 FARTHEST_MM = 1e6
+
+_UNIT_WITHIN = 0.01
+"""How far the length of a direction may be off 1: headers round."""
 
 LARGEST_DIRECTION = 1e3
 
@@ -89,7 +95,7 @@ def _spacing_faults(name: str, spacing: Stated) -> list[str]:
             "Export it anew with its spacing, or put the right one into its header."
         ]
     if len(spacing.numbers) == 3 and all(low <= number <= high for number in spacing.numbers):
-        return []
+        return unequal_spacing_faults(name, spacing.numbers)
     shown = " x ".join(f"{number:g}" for number in spacing.numbers)
     return [
         f"{name} has the spacing {shown} mm: every spacing must be positive, three from {low:g} to {high:g} mm are "
@@ -97,12 +103,36 @@ def _spacing_faults(name: str, spacing: Stated) -> list[str]:
     ]
 
 
+def unequal_spacing_faults(name: str, spacing_mm: Sequence[float]) -> list[str]:
+    """Says that one of the spacings must be in another unit than the others."""
+    if max(spacing_mm) <= MOST_UNEQUAL * min(spacing_mm):
+        return []
+    shown = " x ".join(f"{number:g}" for number in spacing_mm)
+    return [f"{name} has the spacing {shown} mm: one of them must be in another unit. Correct it in its header."]
+
+
 def _directions_faults(name: str, directions: Stated) -> list[str]:
     if _usable(directions.numbers, 9, LARGEST_DIRECTION):
-        return []
+        return _length_faults(name, directions)
     return [
         f"{name} has the directions {_shown(directions.numbers)}: three finite vectors are needed. "
         f"Correct {directions.field} in its header."
+    ]
+
+
+def _length_faults(name: str, directions: Stated) -> list[str]:
+    """Says that directions at right angles are not 1 long; skew ones, or none, are the reader's concern."""
+    vectors = np.reshape(directions.numbers or (), (3, 3))
+    lengths = np.linalg.norm(vectors, axis=1)
+    if (lengths <= 0).any() or np.abs(lengths - 1.0).max() <= _UNIT_WITHIN:
+        return []
+    along = vectors / lengths[:, None]
+    if not np.allclose(along @ along.T, np.eye(3), atol=_UNIT_WITHIN):
+        return []
+    shown = " x ".join(f"{length:g}" for length in lengths)
+    return [
+        f"{name} has directions of the lengths {shown} ({directions.field}) beside its spacing: which of both tells the"
+        " distances is not known. Make each direction 1 long."
     ]
 
 

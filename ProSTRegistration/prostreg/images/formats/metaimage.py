@@ -62,8 +62,10 @@ def read_metaimage_header(path: Path, name: str) -> StoredImage:
     local = data_file.upper() == "LOCAL"
     offset = data_start if local else _whole(fields, "HeaderSize", 0, -1, 1 << 40, name)
     files = [path] if local else files_of_pattern(path, data_file, listed, name)
-    layout = ValueLayout(files, offset, 0, encoding, kind, count_of(sizes))
-    return StoredImage(sizes, 0 if channels > 1 else None, *_geometry(fields, axes, name), layout)
+    layout = ValueLayout(files, offset, 0, encoding, kind, count_of(sizes), *_scaling(fields, name))
+    matrix, faults = _geometry(fields, axes, name)
+    note = _orientation_note(fields.get("AnatomicalOrientation", ""), matrix, name)
+    return StoredImage(sizes, 0 if channels > 1 else None, matrix, faults, layout, note)
 
 
 def _fields(path: Path, name: str) -> tuple[dict[str, str], int, list[str]]:
@@ -110,7 +112,40 @@ def _true(fields: dict[str, str], keys: Sequence[str], name: str, otherwise: boo
         raise header_error(
             name, f"gives {next(iter(given))} as {quoted(next(iter(given.values())))}, not True or False"
         )
+    if len({value in ("true", "1") for value in given.values()}) > 1:
+        raise header_error(name, f"contradicts itself in {' and '.join(given)}")
     return any(value in ("true", "1") for value in given.values())
+
+
+def _scaling(fields: dict[str, str], name: str) -> tuple[float, float]:
+    """Slope and intercept from stored values to those that are meant."""
+    numbers = []
+    for key, usual in (("ElementToIntensityFunctionSlope", 1.0), ("ElementToIntensityFunctionOffset", 0.0)):
+        given = numbers_in(fields[key]) if key in fields else [usual]
+        if given is None or len(given) != 1 or not np.isfinite(given[0]):
+            raise header_error(name, f"gives {key} as {quoted(fields[key])}, a number is needed")
+        numbers.append(given[0])
+    if numbers[0] == 0:
+        raise header_error(name, "scales its values by 0 (ElementToIntensityFunctionSlope)")
+    return numbers[0], numbers[1]
+
+
+def _orientation_note(given: str, matrix: Matrix | None, name: str) -> str | None:
+    """A sentence where AnatomicalOrientation, the sides on which the axes begin, is not what the matrix says."""
+    letters = given.strip().upper()
+    if matrix is None or len(letters) != 3 or not all(letter in "RLAPIS" for letter in letters):
+        return None
+    by_matrix = "".join(
+        ("RL", "AP", "IS")[axis][int(column[axis] < 0)]
+        for column in matrix[:3, :3].T
+        for axis in [int(np.abs(column).argmax())]
+    )
+    if letters == by_matrix:
+        return None
+    return (
+        f"{name} gives the AnatomicalOrientation {letters}, but by TransformMatrix it is {by_matrix}: the matrix is"
+        " taken, as ITK does. Check left and right."
+    )
 
 
 def _kind(fields: dict[str, str], name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,8 @@ _COLOURS = {128: 3, 2304: 4}
 _COMPLEX = (32, 1792, 2048)
 _MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 _SAME_SPACING = 2e-3
+_APART_MM = 1.0
+"""Headers round; places that are farther apart are two."""
 _TO_LPS = (-1.0, -1.0, 1.0)
 
 
@@ -85,7 +88,9 @@ def read_nifti_header(path: Path, name: str) -> StoredImage:
         count_of(sizes),
         *_scaling(fields, name),
     )
-    return StoredImage(sizes, channel_axis, *_geometry(fields, name), layout)
+    matrix, faults = _geometry(fields, name)
+    note = None if matrix is None else _two_places(fields, [*sizes, 1, 1][:3], name)
+    return StoredImage(sizes, channel_axis, matrix, faults, layout, note)
 
 
 def _start(path: Path, zipped: bool) -> bytes:
@@ -164,9 +169,33 @@ def _geometry(fields: _Fields, name: str) -> tuple[Matrix | None, tuple[str, ...
     alone, faults = grid_geometry(name, spacing, None, None)
     if faults or (fields.qform_code <= 0 and fields.sform_code <= 0):
         return alone, faults
-    if fields.qform_code > 0 and fields.sform_code != 1:
+    if _takes_qform(fields):
         return _from_qform(fields, spacing, unit, name)
     return _from_sform(fields, spacing, unit, name)
+
+
+def _takes_qform(fields: _Fields) -> bool:
+    return fields.qform_code > 0 and fields.sform_code != 1
+
+
+def _two_places(fields: _Fields, size: Sequence[int], name: str) -> str | None:
+    """A sentence where qform and sform put the grid (i, j, k) in different places."""
+    if fields.qform_code <= 0 or fields.sform_code <= 0:
+        return None
+    unit = _MILLIMETRES[fields.units & 7]
+    spacing = Stated("pixdim", [unit * step for step in fields.pixdim[1:4]])
+    of_q, of_s = _from_qform(fields, spacing, unit, name)[0], _from_sform(fields, spacing, unit, name)[0]
+    if of_q is None or of_s is None:
+        return None
+    corners = np.array(np.meshgrid(*[(0, n - 1) for n in size], [1])).reshape(4, -1)
+    apart_mm = float(np.linalg.norm((of_q - of_s)[:3] @ corners, axis=0).max())
+    if apart_mm <= _APART_MM:
+        return None
+    used, other = ("qform", "sform") if _takes_qform(fields) else ("sform", "qform")
+    return (
+        f"{name} tells two places in the patient, up to {apart_mm:.0f} mm apart: its {used} is taken, as ITK does,"
+        f" and not its {other}."
+    )
 
 
 def _from_sform(fields: _Fields, spacing: Stated, unit: float, name: str) -> tuple[Matrix | None, tuple[str, ...]]:

@@ -45,8 +45,9 @@ _TO_LPS = {
     "left-posterior-superior": (1, 1, 1), "lps": (1, 1, 1),
     "right-anterior-superior": (-1, -1, 1), "ras": (-1, -1, 1),
     "left-anterior-superior": (1, -1, 1), "las": (1, -1, 1),
-    "scanner-xyz": (1, 1, 1), "3d-right-handed": (1, 1, 1), "3d-left-handed": (1, 1, 1),
+    "scanner-xyz": (1, 1, 1), "3d-right-handed": (1, 1, 1),
 }  # fmt: skip
+_SAME_SPACING = 2e-3
 _OTHER_NAMES = {
     "datafile": "data file", "byteskip": "byte skip", "lineskip": "line skip", "centerings": "centers",
     "axismins": "axis mins", "axismaxs": "axis maxs", "oldmin": "old min", "oldmax": "old max",
@@ -203,7 +204,13 @@ def _geometry(fields: dict[str, str], of_space: list[int], name: str) -> tuple[M
     if "space directions" in fields:
         vectors = [vector for vector in _vectors(fields, axes, name) if vector is not None]
         matrix, found = from_vectors(name, Stated("space directions", [n for v in vectors for n in v]), origin, to_lps)
+        faults += _two_spacings(fields, vectors, of_space, name)
     else:
+        if tuple(to_lps) != (1, 1, 1):
+            faults.append(
+                f"{name} lies in the space {quoted(fields['space'])} without space directions: where its axes point is"
+                " not known. Put them into its header in place of spacings."
+            )
         steps = numbers_in(fields["spacings"]) if "spacings" in fields else None
         if steps is not None and len(steps) == axes:
             steps = [steps[axis] for axis in of_space]
@@ -211,6 +218,19 @@ def _geometry(fields: dict[str, str], of_space: list[int], name: str) -> tuple[M
         matrix, found = grid_geometry(name, Stated("spacings", steps), None, origin)
     faults += found
     return (None, tuple(faults)) if faults else (matrix, ())
+
+
+def _two_spacings(fields: dict[str, str], vectors: list[list[float]], of_space: list[int], name: str) -> list[str]:
+    """Says that spacings differ from the lengths of the space directions; NaN stands for none, as the format has it."""
+    given = numbers_in(fields.get("spacings", "")) or []
+    pairs = [(given[axis], np.linalg.norm(v)) for axis, v in zip(of_space, vectors, strict=False) if axis < len(given)]
+    if all(np.isnan(step) or abs(step - length) <= _SAME_SPACING * length for step, length in pairs):
+        return []
+    shown = [" x ".join(f"{number:g}" for number in numbers) for numbers in zip(*pairs, strict=True)]
+    return [
+        f"{name} has two spacings, {shown[0]} mm (spacings) and {shown[1]} mm (space directions): one of them is wrong,"
+        " correct its header."
+    ]
 
 
 def _origin_of_axes(fields: dict[str, str], of_space: list[int], steps: list[float]) -> Stated | None:

@@ -51,6 +51,7 @@ class StoredImage:
         lps_from_index: (4, 4), None where the header does not give a usable one.
         geometry_faults: what is wrong with its geometry, a sentence each.
         layout: of the values.
+        note: a sentence on a header that can be read in two ways.
     """
 
     sizes: tuple[int, ...]
@@ -58,6 +59,7 @@ class StoredImage:
     lps_from_index: Matrix | None
     geometry_faults: tuple[str, ...]
     layout: ValueLayout
+    note: str | None = None
 
     @property
     def grid(self) -> tuple[int, ...]:

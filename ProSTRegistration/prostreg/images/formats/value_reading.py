@@ -33,12 +33,12 @@ def read_values(image: StoredImage, name: str) -> NDArray[Any]:
     Raises:
         InputError: data that end early, do not match their checksum, or that memory cannot hold.
     """
-    layout = image.layout
-    _refuse_what_cannot_be_there(layout, name)
+    layout, slab_bytes = image.layout, image.layout.count // max(image.sizes) * image.layout.kind.itemsize
+    _refuse_what_cannot_be_there(layout, slab_bytes, name)
     refuse_too_large(layout.count * (layout.kind.itemsize + _BYTES_AS_FLOAT), name)
     each = layout.count // len(layout.files)
     try:
-        parts = [_values_of(path, layout, each, name) for path in layout.files]
+        parts = [_values_of(path, layout, each, slab_bytes, name) for path in layout.files]
     except OSError as error:
         raise InputError(unreadable(name, error)) from None
     stored = parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -59,6 +59,10 @@ def ends_early(name: str) -> InputError:
     return InputError(f"{name} is damaged, it ends before its last voxel: copy or write it anew.")
 
 
+def holds_more(name: str) -> InputError:
+    return InputError(f"{name} holds more voxels than its header says: it is damaged, write it anew.")
+
+
 def checksum_differs(name: str) -> InputError:
     return InputError(f"{name} is damaged, its compressed data do not match their checksum: copy or write it anew.")
 
@@ -70,7 +74,7 @@ def inflated(packed: bytes, needed: int, name: str) -> NDArray[np.uint8]:
     return _Unpacked(needed, name).filled_from(iter((packed,)))
 
 
-def _refuse_what_cannot_be_there(layout: ValueLayout, name: str) -> None:
+def _refuse_what_cannot_be_there(layout: ValueLayout, slab_bytes: int, name: str) -> None:
     each = layout.count // len(layout.files) * layout.kind.itemsize
     if layout.count % len(layout.files):
         raise InputError(
@@ -80,12 +84,26 @@ def _refuse_what_cannot_be_there(layout: ValueLayout, name: str) -> None:
         there = path.stat().st_size - max(layout.offset, 0)
         if layout.encoding == "raw":
             there -= layout.skip
+            _refuse_surplus(layout, path.stat().st_size, there - each, slab_bytes, name)
         most = {"raw": there, "deflate": _MOST_INFLATION * there, "text": 8 * there, "hex": there}
         if layout.encoding != "bzip2" and each > most[layout.encoding]:
             raise ends_early(name)
 
 
-def _values_of(path: Path, layout: ValueLayout, count: int, name: str) -> NDArray[Any]:
+def _refuse_surplus(layout: ValueLayout, file_bytes: int, surplus: int, slab_bytes: int, name: str) -> None:
+    """Refuses a row of raw voxels and more behind the last one, and in a file of their own anything: it may be before
+    the first one."""
+    if layout.offset >= 0 and surplus >= slab_bytes:
+        raise holds_more(name)
+    is_whole_file = layout.offset == 0 and layout.skip == 0
+    if is_whole_file and surplus > 0:
+        raise InputError(
+            f"{name} needs {file_bytes - surplus} bytes of its data file, which has {file_bytes}: its sizes or its type"
+            " are not those of the voxels, or these begin later. Correct it in the header, or skip bytes there."
+        )
+
+
+def _values_of(path: Path, layout: ValueLayout, count: int, slab_bytes: int, name: str) -> NDArray[Any]:
     needed = count * layout.kind.itemsize
     with path.open("rb") as file:
         offset = layout.offset if layout.offset >= 0 else path.stat().st_size - needed
@@ -101,15 +119,16 @@ def _values_of(path: Path, layout: ValueLayout, count: int, name: str) -> NDArra
         if layout.encoding == "hex":
             return _from_hex(file.read(), layout.kind, count, name)
         blocks = iter(lambda: file.read(_BLOCK_BYTES), b"")
-        unpacked = _Unpacked(layout.skip + needed, name, layout.encoding == "bzip2").filled_from(blocks)
+        most_surplus = min(slab_bytes - 1, _SURPLUS_BYTES)
+        unpacked = _Unpacked(layout.skip + needed, name, layout.encoding == "bzip2", most_surplus).filled_from(blocks)
         return unpacked[layout.skip :].view(layout.kind)
 
 
 class _Unpacked:
     """A buffer of fixed size that compressed blocks fill; streams may follow one another."""
 
-    def __init__(self, needed: int, name: str, bzip2: bool = False) -> None:
-        self._needed, self._name, self._bzip2 = needed, name, bzip2
+    def __init__(self, needed: int, name: str, bzip2: bool = False, most_surplus: int = _SURPLUS_BYTES) -> None:
+        self._needed, self._name, self._bzip2, self._most_surplus = needed, name, bzip2, most_surplus
         self._buffer = np.empty(needed, np.uint8)
         self._filled = self._surplus = 0
 
@@ -143,8 +162,8 @@ class _Unpacked:
         self._buffer[self._filled : self._filled + room] = np.frombuffer(piece, np.uint8, room)
         self._filled += room
         self._surplus += len(piece) - room
-        if self._surplus > _SURPLUS_BYTES:
-            raise InputError(f"{self._name} holds more voxels than its header says: it is damaged, write it anew.")
+        if self._surplus > self._most_surplus:
+            raise holds_more(self._name)
         if self._bzip2:
             while not stream.eof and not stream.needs_input:
                 self._take(stream, b"")
@@ -157,10 +176,14 @@ def _from_text(text: bytes, kind: np.dtype[Any], count: int, name: str) -> NDArr
     if len(words) < count:
         raise ends_early(name)
     try:
-        with np.errstate(all="ignore"):
-            return np.array(words).astype(np.float64).astype(kind)
+        numbers = np.array(words).astype(np.float64)
     except ValueError:
         raise InputError(f"{name} is damaged, its text contains values that are no numbers: write it anew.") from None
+    with np.errstate(all="ignore"):
+        values = numbers.astype(kind)
+    if kind.kind != "f" and not np.array_equal(values, numbers):
+        raise InputError(f"{name} contains numbers that the type in its header cannot hold: correct the type there.")
+    return values
 
 
 def _from_hex(text: bytes, kind: np.dtype[Any], count: int, name: str) -> NDArray[Any]:
