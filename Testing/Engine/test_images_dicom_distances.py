@@ -13,6 +13,7 @@ from DicomFiles import write_xray
 from prostreg.errors import InputError
 from prostreg.geometry.carm_accuracy import FROM_DICOM, GUESSED
 from prostreg.images.dicom_geometry.carm_from_dicom import carm_from_dicom, said_of_carm
+from prostreg.images.dicom_geometry.carm_numbers import carm_numbers
 from prostreg.images.dicom_geometry.distances import pixel_pitch, source_detector, source_patient_mm
 from prostreg.registration.case_file import read_case
 
@@ -94,6 +95,41 @@ def test_a_distance_in_another_unit_counts_as_little_known() -> None:
     assert carm.sdd_mm == pytest.approx(1150)
     assert carm.accuracy == GUESSED
     assert said_of_carm(PLAIN) is None
+
+
+LARGE = PLAIN | {"Rows": 1000, "Columns": 1000, "ImagerPixelSpacing": [0.3, 0.3]}
+
+
+@pytest.mark.parametrize(
+    ("tags", "words"),
+    [
+        ({"DetectorElementSpacing": [0.3, 0.3], "DetectorBinning": [2, 2]}, "DetectorBinning makes a pixel of several"),
+        ({"ImagerPixelSpacing": [0.03, 0.03], "FieldOfViewDimensions": 300}, "30 mm long, and FieldOfViewDimensions"),
+        ({"ImagerPixelSpacing": [0.6, 0.6], "FieldOfViewDimensions": [300, 300]}, "600 mm long, and FieldOfViewDim"),
+        ({"ImagerPixelSpacing": [0.9, 0.9], "DetectorActiveDimensions": [400, 300]}, "900 mm long, and DetectorActive"),
+        ({"DetectorElementSpacing": [0.15, 0.15], "DetectorBinning": [2, 2]}, None),
+        ({"DetectorElementSpacing": [0.3, 0.3], "DetectorBinning": [1, 1]}, None),
+        ({"FieldOfViewDimensions": 420}, None),  # a square in a circle
+        ({"DetectorActiveDimensions": [400, 400]}, None),
+    ],
+)
+def test_a_pixel_spacing_that_other_tags_contradict_is_said_and_little_known(tags: dict, words: str | None) -> None:
+    found, carm = pixel_pitch(LARGE | tags), carm_from_dicom(LARGE | tags)
+    assert carm is not None
+    assert found.mm == pytest.approx((LARGE | tags)["ImagerPixelSpacing"])
+    if words is None:
+        assert found.said is None
+        assert carm.accuracy == FROM_DICOM
+    else:
+        assert words in str(found.said)
+        assert carm.accuracy == GUESSED
+        assert "contradicted by other tags" in [number.known for number in carm_numbers(LARGE | tags)]
+
+
+def test_a_list_of_distances_is_not_called_missing() -> None:
+    assert source_detector({"DistanceSourceToDetector": [1000, 1200]}).said == (
+        "DistanceSourceToDetector (0018,1110) is not one number."
+    )
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,41 @@ def test_lookups_that_fall_turn_the_display_over(tmp_path: Path, tags: dict[str,
     assert read_xray_image(write_xray(tmp_path / "x.dcm", "CR", **tags)).polarity == polarity
 
 
+def packed_lookup(descriptor: list[int], data: bytes) -> Sequence:
+    table = Dataset()
+    table.add_new("LUTDescriptor", "US", descriptor)
+    table.add_new("LUTData", "OW", data)
+    return Sequence([table])
+
+
+@pytest.mark.parametrize("falls", [False, True])
+@pytest.mark.parametrize(
+    ("descriptor", "kind", "last"),
+    [
+        ([255, 0, 8], "u1", 0),  # an odd number of bytes has one more
+        ([256, 0, 8], "<u2", 0),
+        ([300, 0, 16], "<u2", 0),
+        ([300, 0, 16], "<u2", 9),  # more than the descriptor says
+        ([0, 0, 16], "<u2", 0),  # 65536
+    ],
+)
+def test_lookups_of_any_layout_are_judged_as_a_whole(
+    tmp_path: Path, falls: bool, descriptor: list[int], kind: str, last: int
+) -> None:
+    """The ends tell nothing: they may be padding, or cut off."""
+    count = descriptor[0] or 65536
+    table = np.arange(count)[:: -1 if falls else 1].astype(kind)
+    table[0] = table[-1] = 0
+    data = table.tobytes() + bytes(last * 2 + len(table.tobytes()) % 2)
+    image = read_xray_image(write_xray(tmp_path / "x.dcm", "CR", VOILUTSequence=packed_lookup(descriptor, data)))
+    assert image.polarity == ("bone-dark" if falls else "bone-bright")
+
+
+def test_a_palette_of_colours_is_no_grey_value(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is stored by a palette of colours"):
+        read_xray_image(write_xray(tmp_path / "x.dcm", PhotometricInterpretation="PALETTE COLOR"))
+
+
 def test_tags_that_contradict_each_other_are_said_and_do_not_decide(tmp_path: Path) -> None:
     tags = {"PixelIntensityRelationshipSign": 1, "PhotometricInterpretation": "MONOCHROME2"}
     image = read_xray_image(write_xray(tmp_path / "x.dcm", "CR", **tags))

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.frames import ras_from_lps
-from prostreg.images.dicom.hu import hu_of_slices
+from prostreg.images.dicom.hu import PADDING_HU, hu_of_slices
 from prostreg.images.dicom_tags import numbers_of, read_header, value_of, whole_number_of, words_of
+from prostreg.images.formats.grid_geometry import FARTHEST_MM, SPACING_RANGE_MM, unequal_spacing_faults
 from prostreg.images.formats.stored_image import quoted
 from prostreg.images.grid_resampling import resampled
 from prostreg.images.library_messages import quiet_libraries
@@ -23,8 +24,6 @@ EVEN_SPACING_TOLERANCE = 0.05
 
 TILT_TOLERANCE = 2e-3
 """Sideways step between slices, as a fraction of the spacing, that still counts as upright."""
-
-PADDING_HU = -1024.0
 
 CONE_BEAM_MODALITIES = ("XA", "OT", "RF", "PX", "DX")
 """Modalities under which C-arms and dental devices store the slices of their cone-beam CTs."""
@@ -160,8 +159,12 @@ def _in_order(slices: list[_Slice], folder: Path) -> tuple[list[_Slice], NDArray
         raise InputError(f"{name} has one slice: a volume needs two or more.")
     first = slices[0]
     faults = FaultList()
-    if min(first.spacing_mm) <= 0:
-        faults.add(f"{name} has the pixel spacing {first.spacing_mm} mm: it must be positive.")
+    low, high = SPACING_RANGE_MM
+    if not all(low <= spacing <= high for spacing in first.spacing_mm):
+        shown = " x ".join(f"{spacing:g}" for spacing in first.spacing_mm)
+        faults.add(f"{name} has the pixel spacing {shown} mm: from {low:g} to {high:g} mm are needed. Export it anew.")
+    if max(float(np.abs(s.position).max()) for s in slices) > FARTHEST_MM:
+        faults.add(f"{name} has a slice that lies farther away than {FARTHEST_MM:g} mm: export it anew.")
     if not np.allclose(first.orientation @ first.orientation.T, np.eye(2), atol=1e-3):
         faults.add(f"{name} has row and column directions that are not at right angles: it cannot be used.")
     if any(s.size != first.size for s in slices):
@@ -176,7 +179,17 @@ def _in_order(slices: list[_Slice], folder: Path) -> tuple[list[_Slice], NDArray
     positions = np.array([s.position for s in ordered])
     faults.extend(_spacing_faults(positions, normal, name))
     faults.raise_if_any()
-    return ordered, np.asarray((positions[-1] - positions[0]) / (len(ordered) - 1))
+    step = np.asarray((positions[-1] - positions[0]) / (len(ordered) - 1))
+    faults.extend(_distance_faults(first.spacing_mm, float(step @ normal), name))
+    faults.raise_if_any()
+    return ordered, step
+
+
+def _distance_faults(spacing_mm: tuple[float, float], step_mm: float, name: str) -> list[str]:
+    """Says that slices lie too far apart, or in another unit than their pixels."""
+    if step_mm > SPACING_RANGE_MM[1]:
+        return [f"{name} has slices that lie {step_mm:g} mm apart, which no CT has: export it anew."]
+    return unequal_spacing_faults(name, (*spacing_mm, step_mm))
 
 
 def _spacing_faults(positions: NDArray[np.float64], normal: NDArray[np.float64], name: str) -> list[str]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from prostreg.choices import Polarity
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
+from prostreg.images.dicom.padding import shown_part
 from prostreg.images.dicom.pixels import frame_count, pixel_layout, stored_values
 from prostreg.images.dicom.polarity import polarity_by_tags
 from prostreg.images.dicom.run import by_channels, samples_of
@@ -22,7 +23,7 @@ from prostreg.images.dicom_geometry.carm_from_dicom import carm_from_dicom, said
 from prostreg.images.dicom_geometry.carm_numbers import CArmNumber, carm_numbers
 from prostreg.images.dicom_geometry.frame_tags import FrameTags
 from prostreg.images.dicom_geometry.viewing_side import ViewingSide, viewing_side
-from prostreg.images.dicom_tags import Tags, read_dataset, whole_number_of
+from prostreg.images.dicom_tags import Tags, read_dataset, whole_number_of, words_of
 from prostreg.images.frames import ONE_FRAME, Frames, chosen_frames
 from prostreg.images.library_messages import quiet_libraries
 
@@ -73,13 +74,16 @@ def read_dicom_xray(path: Path, wanted: Frames | None = None) -> DicomXRay:
         tags = FrameTags(dataset, frames.first - 1, frame_count(dataset))
         _refuse_moving(dataset, frames, name)
         samples = samples_of(dataset, name)
+        _refuse_palette(dataset, name)
         layout = pixel_layout(dataset, name, (frames.first - 1, frames.count), samples)
         polarity, polarity_note = polarity_by_tags(tags)
         carm, note, side = carm_from_dicom(tags), said_of_carm(tags), viewing_side(tags)
         inside, shutter_note = open_part(tags, (layout.shape[1], layout.shape[2] // samples))
-        notes = (frame_note, tags.said, subtraction_note(tags), shutter_note)
         numbers = carm_numbers(tags)
     values = stored_values({name: (dataset, layout)})[name]
+    shown, padding_note = shown_part(values[0], tags, layout) if samples == 1 else (None, None)
+    inside = shown if inside is None else inside if shown is None else inside & shown
+    notes = (frame_note, tags.said, subtraction_note(tags), shutter_note, padding_note)
     pixels = _mean(values) if samples == 1 else by_channels(_mean(values), dataset, samples)
     said = tuple(sentence for sentence in notes if sentence is not None)
     return DicomXRay(pixels, carm, polarity, note, polarity_note, side, inside, said, numbers, frames)
@@ -88,6 +92,11 @@ def read_dicom_xray(path: Path, wanted: Frames | None = None) -> DicomXRay:
 def _frames(dataset: pydicom.Dataset, name: str, wanted: Frames | None) -> tuple[Frames, str | None]:
     representative = whole_number_of(dataset, "RepresentativeFrameNumber", 0)
     return chosen_frames(name, frame_count(dataset), wanted, representative or None)
+
+
+def _refuse_palette(dataset: pydicom.Dataset, name: str) -> None:
+    if words_of(dataset, "PhotometricInterpretation") == ["PALETTE COLOR"]:
+        raise InputError(f"{name} is stored by a palette of colours: export it in grey values (MONOCHROME2).")
 
 
 def _refuse_moving(dataset: pydicom.Dataset, frames: Frames, name: str) -> None:

@@ -205,7 +205,7 @@ class _CaseReader:
         )
         if xray is None or carm is None:
             return None
-        if xray.polarity == "bone-dark" and float(pixels.min()) < 0:
+        if xray.polarity == "bone-dark" and float((pixels if mask is None else pixels[mask]).min()) < 0:
             notes.append(_NEGATIVE)
         said = tuple(f"{fields.where}: {note}" for note in notes)
         self.xrays.append(self.folder / fields.text("image"))

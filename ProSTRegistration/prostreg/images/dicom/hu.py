@@ -13,10 +13,16 @@ from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from prostreg.images.ct_units import is_turned_over
+from prostreg.images.dicom.padding import padded, padding_value
 from prostreg.images.dicom.pixels import PixelLayout, pixel_layout, stored_values
 from prostreg.images.dicom_tags import numbers_of, read_dataset, value_of, words_of
 from prostreg.images.library_messages import quiet_libraries
 from prostreg.machine import refuse_too_large
+
+PADDING_HU = -1024.0
+"""Of what surrounds the picture, where a file gives it a value of something dense."""
+
+_RESCALE, _USUAL = ("RescaleSlope", "RescaleIntercept"), (1.0, 0.0)
 
 TURNED_OVER = (
     "The slices of the CT in {folder} are MONOCHROME1 and were denser around the patient than inside: they were turned"
@@ -32,6 +38,7 @@ class _Rescale:
     intercept: float
     mirror: float
     is_inverted: bool
+    told: tuple[bool, bool]
 
 
 def hu_of_slices(paths: Sequence[Path], size: tuple[int, int], folder: str) -> tuple[NDArray[np.float32], str | None]:
@@ -57,11 +64,12 @@ def hu_of_slices(paths: Sequence[Path], size: tuple[int, int], folder: str) -> t
         if layout.is_compressed:
             compressed[name] = dataset, layout, number
         else:
-            values[number] = _rescaled(stored_values({name: (dataset, layout)})[name], rescale)
+            values[number] = _hu(stored_values({name: (dataset, layout)})[name][0], dataset, layout, rescale)
     if compressed:
         decoded = stored_values({name: (dataset, layout) for name, (dataset, layout, _) in compressed.items()})
-        for name, (_, _, number) in compressed.items():
-            values[number] = _rescaled(decoded[name], rescales[number])
+        for name, (dataset, layout, number) in compressed.items():
+            values[number] = _hu(decoded[name][0], dataset, layout, rescales[number])
+    _refuse_told_of_some(paths, rescales, folder)
     if not all(rescale.is_inverted for rescale in rescales) or not is_turned_over(values):
         return values, None
     mirrors = np.array([rescale.mirror for rescale in rescales], dtype=np.float32)
@@ -83,16 +91,36 @@ def _slice(path: Path, size: tuple[int, int], name: str) -> tuple[pydicom.Datase
 def _rescale(dataset: pydicom.Dataset, layout: PixelLayout, name: str) -> _Rescale:
     if value_of(dataset, "ModalityLUTSequence") is not None:
         raise InputError(f"{name} has a modality lookup table in place of slope and intercept: export it in HU.")
+    told = value_of(dataset, "RescaleSlope") is not None, value_of(dataset, "RescaleIntercept") is not None
     slope, intercept = (
-        numbers_of(dataset, keyword, 1) if value_of(dataset, keyword) is not None else [usual]
-        for keyword, usual in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
+        numbers_of(dataset, keyword, 1) if is_told else [usual]
+        for is_told, keyword, usual in zip(told, _RESCALE, _USUAL, strict=True)
     )
     if not slope or not intercept or slope[0] == 0:
         raise InputError(f"{name} has a RescaleSlope or RescaleIntercept that cannot be used: export it anew.")
     lowest_and_highest = -1.0 if layout.is_signed else 2.0 ** layout.bits[1] - 1.0
     is_inverted = words_of(dataset, "PhotometricInterpretation") == ["MONOCHROME1"]
-    return _Rescale(slope[0], intercept[0], slope[0] * lowest_and_highest + 2 * intercept[0], is_inverted)
+    return _Rescale(slope[0], intercept[0], slope[0] * lowest_and_highest + 2 * intercept[0], is_inverted, told)
 
 
-def _rescaled(stored: NDArray[Any], rescale: _Rescale) -> NDArray[np.float32]:
-    return np.asarray(stored[0], dtype=np.float32) * np.float32(rescale.slope) + np.float32(rescale.intercept)
+def _hu(stored: NDArray[Any], dataset: pydicom.Dataset, layout: PixelLayout, rescale: _Rescale) -> NDArray[np.float32]:
+    """HU (rows, columns) of a slice, with padding that would be denser than air made air."""
+    hu = np.asarray(stored, dtype=np.float32) * np.float32(rescale.slope) + np.float32(rescale.intercept)
+    value = padding_value(dataset, layout)
+    if value is not None and value * rescale.slope + rescale.intercept > PADDING_HU:
+        padding = padded(stored, dataset, layout)
+        if padding is not None:
+            hu[padding] = PADDING_HU
+    return hu
+
+
+def _refuse_told_of_some(paths: Sequence[Path], rescales: Sequence[_Rescale], folder: str) -> None:
+    """Refuses slices of which only some tell slope and intercept: the others would be a thousand HU beside them."""
+    for place, keyword in enumerate(_RESCALE):
+        untold = [path.name for path, rescale in zip(paths, rescales, strict=True) if not rescale.told[place]]
+        others = {(rescale.slope, rescale.intercept)[place] for rescale in rescales if rescale.told[place]}
+        if untold and others - {_USUAL[place]}:
+            raise InputError(
+                f"{untold[0]} in the CT folder {folder} has no {keyword}, which {len(paths) - len(untold)} of"
+                f" {len(paths)} slices have: export the series again."
+            )

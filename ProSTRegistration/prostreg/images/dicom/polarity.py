@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom.uid import DigitalXRayImageStorageForProcessing
 
 from prostreg.choices import Polarity
@@ -67,9 +68,21 @@ def _lookups_turn_over(dataset: Tags) -> bool:
 
 
 def _falls(lookup: Any) -> bool:
+    """True where a table falls on the whole: its ends may be padding, or the same."""
     try:
-        data = value_of(lookup[0], "LUTData")
-        table = np.frombuffer(data, "<u2") if isinstance(data, bytes) else np.atleast_1d(np.array(data, np.float64))
-        return bool(table[0] > table[-1])
+        table = _table(lookup[0])
+        return bool(np.dot(np.arange(table.size) - (table.size - 1) / 2, table - table.mean()) < 0)
     except Exception:  # a damaged sequence says nothing
         return False
+
+
+def _table(lookup: Any) -> NDArray[np.float64]:
+    """The entries of a lookup: as many as its descriptor says, of 8 bits where they are packed so."""
+    data, descriptor = value_of(lookup, "LUTData"), numbers_of(lookup, "LUTDescriptor", 3)
+    count = int(descriptor[0]) or 1 << 16 if descriptor else None
+    if not isinstance(data, bytes):
+        return np.atleast_1d(np.array(data, np.float64))[:count]
+    is_packed = count is not None and descriptor[2] <= 8 and len(data) < 2 * count
+    _, is_little = getattr(lookup, "original_encoding", (None, True))
+    kind = "u1" if is_packed else ">u2" if is_little is False else "<u2"
+    return np.frombuffer(data[: len(data) // 2 * 2] if not is_packed else data, kind)[:count].astype(np.float64)

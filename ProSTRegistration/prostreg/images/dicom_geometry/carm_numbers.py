@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from prostreg.geometry.carm_accuracy import CARM_ACCURACIES, GUESSED
 from prostreg.images.dicom_geometry.carm_from_dicom import carm_from_dicom
-from prostreg.images.dicom_geometry.distances import pixel_pitch, source_detector, source_patient_mm
+from prostreg.images.dicom_geometry.distances import PixelPitch, pixel_pitch, source_detector, source_patient_mm
 from prostreg.images.dicom_tags import Tags, number_within
 
 _FARTHEST_MM = 5000.0
@@ -47,7 +47,7 @@ def carm_numbers(tags: Tags) -> tuple[CArmNumber, ...]:
     numbers = [
         _length("source to detector", detector.mm, "DistanceSourceToDetector", accuracy.sdd_share),
         _length("source to patient", sod_mm, _origin_of_sod(tags), accuracy.sdd_share),
-        _pitch(pitch.mm, pitch.said),
+        _pitch(pitch),
     ]
     if carm is not None:
         off_px = accuracy.principal_point_share * max(carm.size)
@@ -81,10 +81,11 @@ def _origin_of_sod(tags: Tags) -> str:
     return "DistanceSourceToPatient" if is_told else "EstimatedRadiographicMagnificationFactor"
 
 
-def _pitch(pitch_mm: tuple[float, float] | None, said: str | None) -> CArmNumber:
-    if pitch_mm is None:
+def _pitch(pitch: PixelPitch) -> CArmNumber:
+    if pitch.mm is None:
         return CArmNumber("pixel", "", "ImagerPixelSpacing", NOT_TOLD)
-    value = f"{pitch_mm[0]:.4f} x {pitch_mm[1]:.4f} mm"
-    if said is None:
-        return CArmNumber("pixel", value, "ImagerPixelSpacing or DetectorElementSpacing", AS_TOLD)
-    return CArmNumber("pixel", value, said.rpartition("estimated from ")[2].rstrip("."), "estimated, some per cent")
+    value = f"{pitch.mm[0]:.4f} x {pitch.mm[1]:.4f} mm"
+    if pitch.estimated_from is not None:
+        return CArmNumber("pixel", value, pitch.estimated_from, "estimated, some per cent")
+    known = AS_TOLD if pitch.said is None else "contradicted by other tags"
+    return CArmNumber("pixel", value, "ImagerPixelSpacing or DetectorElementSpacing", known)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from prostreg.geometry.carm_limits import LARGEST_PIXEL_MM, LARGEST_SDD_MM, SMALLEST_PIXEL_MM, SMALLEST_SDD_MM
-from prostreg.images.dicom_tags import Tags, number_within, numbers_of, whole_number_of
+from prostreg.images.dicom_tags import Tags, number_within, numbers_of, value_of, whole_number_of
 
 _UNITS = ((1.0, "mm"), (10.0, "cm"), (1000.0, "m"))
 _SMALLEST_FIELD_MM, _LARGEST_FIELD_MM = 30.0, 600.0
-_MOST_BINNING = 16.0
+_MOST_BINNING, _BINNED_FROM = 16.0, 1.5
+_SAME_WITHIN = 0.02
+_FIELD_FACTOR = 1.6
+"""Between an image's length and that of its field; the square in a circle, and a binning of 2, are told apart by it."""
 _NO_SPACING = "ImagerPixelSpacing (0018,1164) has no usable value"
 _SQUARE_WITHIN = 0.05
 """Pixels of detectors are square; a field of view that gives others is not that of the image."""
@@ -36,11 +40,13 @@ class PixelPitch:
 
     Attributes:
         mm: along columns, along rows; None where no tag tells one that a detector has.
-        said: a sentence where it is missing or estimated.
+        said: a sentence where it is missing, estimated, or contradicted by other tags.
+        estimated_from: the keyword of a field of view that stands in for it.
     """
 
     mm: tuple[float, float] | None
     said: str | None = None
+    estimated_from: str | None = None
 
 
 def source_detector(tags: Tags) -> SourceDetector:
@@ -50,7 +56,8 @@ def source_detector(tags: Tags) -> SourceDetector:
         if given and SMALLEST_SDD_MM <= given[0] * unit <= LARGEST_SDD_MM:
             said = None if unit == 1.0 else f"DistanceSourceToDetector is {given[0]:g}, which was read as {name}."
             return SourceDetector(given[0] * unit, unit, said)
-    fault = f"is {given[0]:g}, which no device has" if given else "is missing"
+    fault = "is missing" if value_of(tags, "DistanceSourceToDetector") is None else "is not one number"
+    fault = f"is {given[0]:g}, which no device has" if given else fault
     return SourceDetector(None, said=f"DistanceSourceToDetector (0018,1110) {fault}.")
 
 
@@ -74,7 +81,7 @@ def pixel_pitch(tags: Tags) -> PixelPitch:
     """
     imager = _usable(numbers_of(tags, "ImagerPixelSpacing", 2))
     if imager is not None:
-        return PixelPitch(imager)
+        return PixelPitch(imager, _contradiction(tags, imager))
     binning = numbers_of(tags, "DetectorBinning", 2)
     factors = binning if binning and all(1.0 <= factor <= _MOST_BINNING for factor in binning) else [1.0, 1.0]
     elements = numbers_of(tags, "DetectorElementSpacing", 2)
@@ -84,10 +91,30 @@ def pixel_pitch(tags: Tags) -> PixelPitch:
     for keyword in ("FieldOfViewDimensions", "IntensifierSize"):
         field = _pitch_of_field(tags, keyword)
         if field is not None:
-            return PixelPitch((field, field), f"{_NO_SPACING}: {field:.3f} mm is estimated from {keyword}.")
+            said = f"{_NO_SPACING}: {field:.3f} mm is estimated from {keyword}."
+            return PixelPitch((field, field), said, estimated_from=keyword)
     return PixelPitch(
         None, f"{_NO_SPACING}, nor has DetectorElementSpacing, FieldOfViewDimensions or IntensifierSize in its place."
     )
+
+
+def _contradiction(tags: Tags, pitch_mm: tuple[float, float]) -> str | None:
+    """A sentence where ImagerPixelSpacing leaves out the binning, or gives an image of another size than its field."""
+    said = f"ImagerPixelSpacing is {pitch_mm[0]:g} mm, "
+    doubt = 'one of them is wrong: give "K" if you know better.'
+    elements, binning = numbers_of(tags, "DetectorElementSpacing", 2), numbers_of(tags, "DetectorBinning", 2)
+    if elements and binning and min(binning) >= _BINNED_FROM and abs(pitch_mm[1] / elements[0] - 1.0) < _SAME_WITHIN:
+        return f"{said}as DetectorElementSpacing is, but DetectorBinning makes a pixel of several elements; {doubt}"
+    image_mm = max(
+        whole_number_of(tags, keyword, 0) * step for keyword, step in zip(("Columns", "Rows"), pitch_mm, strict=True)
+    )
+    for keyword, most in (("FieldOfViewDimensions", _FIELD_FACTOR), ("DetectorActiveDimensions", math.inf)):
+        sides = numbers_of(tags, keyword, 1) or numbers_of(tags, keyword, 2)
+        if not sides or not image_mm or not _SMALLEST_FIELD_MM <= max(sides) <= _LARGEST_FIELD_MM:
+            continue
+        if not 1.0 / most <= image_mm / max(sides) <= _FIELD_FACTOR:
+            return f"{said}by which the image is {image_mm:.0f} mm long, and {keyword} says {max(sides):.0f}; {doubt}"
+    return None
 
 
 def _usable(spacing: list[float]) -> tuple[float, float] | None:
