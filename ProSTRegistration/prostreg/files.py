@@ -23,18 +23,25 @@ MOST_TEXT_BYTES = 1 << 26
 def text_of(path: Path) -> str:
     """The text of an ordinary file in UTF-8, with or without the mark that Windows puts at its beginning.
 
-    A pipe may wait for ever and a device never end: neither is opened.
-
     Raises:
         OSError: it cannot be read, is no ordinary file, or has more than ``MOST_TEXT_BYTES``.
         UnicodeDecodeError: it is no text in UTF-8.
     """
+    if ordinary_bytes(path) > MOST_TEXT_BYTES:
+        raise OSError(errno.EFBIG, f"it has more than {MOST_TEXT_BYTES >> 20} MiB", str(path))
+    return path.read_text(encoding="utf-8-sig")
+
+
+def ordinary_bytes(path: Path) -> int:
+    """The size of a file or folder that may be opened: a pipe may wait for ever, and a device never end.
+
+    Raises:
+        OSError: it is not there, or a pipe or a device.
+    """
     found = path.stat()
     if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
         raise OSError(errno.EINVAL, "it is a pipe or a device and no file", str(path))
-    if found.st_size > MOST_TEXT_BYTES:
-        raise OSError(errno.EFBIG, f"it has more than {MOST_TEXT_BYTES >> 20} MiB", str(path))
-    return path.read_text(encoding="utf-8-sig")
+    return found.st_size
 
 
 def output_folder_faults(folder: Path, advice: str = "Choose another folder.") -> list[str]:
@@ -71,7 +78,8 @@ def complete_file(path: Path) -> Iterator[Path]:
 
 
 def sha256_of(path: Path) -> str:
-    """Digest of a file in hexadecimal digits."""
+    """Digest of a file in hexadecimal digits; an OSError for pipes and devices, which may have no end."""
+    ordinary_bytes(path)
     with path.open("rb") as file:
         digest = hashlib.sha256()
         while block := file.read(1 << 20):

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import pickle
+import sys
 from dataclasses import replace
 
 import pytest
@@ -181,6 +183,11 @@ class TestFile:
 
     def test_a_folder(self, weights):
         assert "cannot be read" in fault_of(load_weights, weights.parent)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="pipes have no names in folders there")
+    def test_a_pipe(self, tmp_path):
+        os.mkfifo(tmp_path / "pipe.safetensors")
+        assert "it is a pipe or a device and no file" in fault_of(load_weights, tmp_path / "pipe.safetensors")
 
     def test_every_way_of_cutting_it_off(self, weights):
         content = weights.read_bytes()

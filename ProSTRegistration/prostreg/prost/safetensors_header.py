@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from prostreg.errors import FaultList
+from prostreg.files import ordinary_bytes
 
 LENGTH_BYTES = 8
 """A safetensors file begins with the length of its JSON header as a little-endian integer."""
@@ -23,7 +24,7 @@ def read_metadata(path: Path, faults: FaultList) -> dict[str, str] | None:
     Raises:
         OSError: the file is missing or cannot be read.
     """
-    size = path.stat().st_size
+    size = ordinary_bytes(path)
     with path.open("rb") as file:
         start = file.read(LENGTH_BYTES + 1)
         length = int.from_bytes(start[:LENGTH_BYTES], "little")
