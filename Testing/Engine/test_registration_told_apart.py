@@ -17,7 +17,7 @@ from prostreg.images.look_alikes import LookAlike
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.outputs.result_file import result_to_dict
 from prostreg.registration.acceptance import MOST_IF_DOUBTED
-from prostreg.registration.case import Case, View
+from prostreg.registration.case import Case, PlacedBone, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.neighbours import told_apart
 from prostreg.registration.neighbours.rivals import (
@@ -128,7 +128,10 @@ def test_a_search_that_failed_goes_on_from_a_better_place(row, monkeypatch, else
         starts.append(case.initial_world_from_volume)
         status, confidence = ("accepted", 0.9) if len(starts) == 2 else ("failed", 0.1)
         pose = case.initial_world_from_volume
-        return Result("one", status, confidence, pose, (pose,), (), 1.0, "cpu", "", None, {}, {}, reasons=("so",))
+        known = {"confirmed": 0.5}
+        return Result(
+            "one", status, confidence, pose, (pose,), (), 1.0, "cpu", "", None, {}, {}, reasons=("so",), evidence=known
+        )
 
     def comparison(self, pose):
         here, rival = compared(0.2, elsewhere if len(starts) == 1 else 0.1).elsewhere[0], compared(0.2).here
@@ -144,8 +147,8 @@ def test_a_search_that_failed_goes_on_from_a_better_place(row, monkeypatch, else
 
 def compared(here: float, *elsewhere: float) -> Comparison:
     away = np.array([0.0, 3.0, -38.0])
-    rivals = [Rival(np.eye(4), away + np.array([0.0, 30.0, 0.0]), away, confirmed) for confirmed in elsewhere]
-    return Comparison(Rival(np.eye(4), np.zeros(3), np.zeros(3), here), tuple(rivals))
+    rivals = [Rival(np.eye(4), away + np.array([0.0, 30.0, 0.0]), 30.0, away, confirmed) for confirmed in elsewhere]
+    return Comparison(Rival(np.eye(4), np.zeros(3), 0.0, np.zeros(3), here), tuple(rivals))
 
 
 @pytest.mark.parametrize(
@@ -169,7 +172,7 @@ def test_places_that_score_nearly_alike_are_not_told_apart(here, elsewhere, fits
 def test_another_depth_is_no_other_level_and_is_gone_on_from_where_it_fits_clearly_better(deeper, is_better):
     along_mm, across_mm = np.array([0.0, 45.0, 0.0]), np.array([0.0, 0.0, 2.0])
     here = compared(0.5).here
-    comparison = Comparison(here, (Rival(np.eye(4), along_mm, across_mm, deeper),))
+    comparison = Comparison(here, (Rival(np.eye(4), along_mm, 45.0, across_mm, deeper),))
     assert comparison.doubt() is None
     assert (comparison.better is not None) == is_better
 
@@ -177,6 +180,35 @@ def test_another_depth_is_no_other_level_and_is_gone_on_from_where_it_fits_clear
 def test_a_place_without_rivals_is_not_doubted():
     assert compared(0.3).doubt() is None
     assert compared(0.3).better is None
+
+
+@pytest.mark.parametrize(
+    ("along_mm", "confirmed", "side"),
+    [(5.1, 0.8, "5 mm farther from"), (-9.7, 0.8, "10 mm nearer to"), (5.0, 0.8, None), (9.7, 0.79, None)],
+)
+def test_a_depth_that_the_bones_around_contradict_is_doubted(along_mm, confirmed, side):
+    """Unless they fit far worse than the anatomy itself: then they have moved against it."""
+    comparison = Comparison(Rival(np.eye(4), np.array([0.0, along_mm, 0.0]), along_mm, np.zeros(3), confirmed), ())
+    doubt = comparison.depth_doubt(1.0)
+    if side is None:
+        assert doubt is None
+    else:
+        assert doubt == f"its depth is not sure: with the bones around it fits best {side} the source"
+
+
+@pytest.mark.parametrize("is_apart", [False, True])
+def test_an_accepted_vertebra_deeper_than_its_neighbours_say_is_uncertain(row, is_apart):
+    """Those that are registered beside it have poses of their own, and tell nothing of its depth."""
+    case = row.started(1, 1)
+    if is_apart:
+        case = replace(case, others=(PlacedBone(case.anatomy, case.truth_world_from_volume),))
+    deeper = np.eye(4)
+    deeper[2, 3] = 9.0
+    pose = deeper @ case.truth_world_from_volume
+    found = Result("one", "accepted", 0.9, pose, (pose,), (), 1.0, "cpu", "", None, {}, {}, evidence={"confirmed": 0.5})
+    result = _ToldApart(case, CONFIG, None, None).compared(found, most_moves=0)
+    assert result.status == ("accepted" if is_apart else "uncertain")
+    assert is_apart or "it fits best 9 mm nearer to the source" in result.reasons[0]
 
 
 def test_rivals_lie_both_ways_and_each_once():

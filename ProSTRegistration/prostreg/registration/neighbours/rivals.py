@@ -18,6 +18,7 @@ from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
 from prostreg.images.anatomy import BONE_THRESHOLD_HU, anatomy_bounds, anatomy_by_threshold
 from prostreg.images.directions import offset_in_words
 from prostreg.images.look_alikes import APART_MM, LookAlike
+from prostreg.registration.carm.carm_check import LARGEST_ERROR_MM
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.levels import Levels
@@ -48,12 +49,14 @@ class Rival:
     Attributes:
         world_from_volume: rigid (4, 4).
         offset_mm: (3,), RAS: of the anatomy's centre from the pose that was found.
-        across_mm: (3,), RAS: what of it lies across the first view's beam; along that a place is known badly.
+        along_mm: what of it lies along the first view's beam, away from the source; there a place is known badly.
+        across_mm: (3,), RAS: what of it lies across that.
         confirmed: share of the structure of the bones around that the image confirms.
     """
 
     world_from_volume: Matrix
     offset_mm: NDArray[np.float64]
+    along_mm: float
     across_mm: NDArray[np.float64]
     confirmed: float
 
@@ -87,6 +90,22 @@ class Comparison:
             f"may be one level off: a place {offset_in_words(rival.across_mm)} of this one looks alike, and the bones"
             f" around fit the image {fits} there"
         )
+
+    def depth_doubt(self, confirmed: float) -> str | None:
+        """The objection to the pose's depth, in words; None if the bones around confirm it, or tell nothing.
+
+        One bone alone tells its distance badly, and may be sure of a wrong one: a vertebra's has been 12 mm off where
+        5 were expected, while with its neighbours it was 0.1 mm off.
+
+        Args:
+            confirmed: share of the anatomy's structure that the image confirms: where the bones around fit far worse
+                than it does, they have moved against it.
+        """
+        along_mm = self.here.along_mm
+        if abs(along_mm) <= LARGEST_ERROR_MM or self.here.confirmed < NEARLY * confirmed:
+            return None
+        side = "farther from" if along_mm > 0 else "nearer to"
+        return f"its depth is not sure: with the bones around it fits best {abs(along_mm):.0f} mm {side} the source"
 
     def _is_beside(self, rival: Rival) -> bool:
         """True if a rival is another bone in the image, and not the same at another depth."""
@@ -155,8 +174,9 @@ class RivalSearch:
         pose = np.asarray(chart.world_from_volume_at(refined.parameters)[0])
         offset_mm = transform_points(invert_rigid(found) @ pose, self._centre_mm) - self._centre_mm
         beam = (chart.camera_from_world @ found)[2, :3]
-        across_mm = offset_mm - (offset_mm @ beam) * beam
-        return Rival(pose, offset_mm, across_mm, levels.middle.footprint_score(pose).score)
+        along_mm = float(offset_mm @ beam)
+        confirmed = levels.middle.footprint_score(pose).score
+        return Rival(pose, offset_mm, along_mm, offset_mm - along_mm * beam, confirmed)
 
 
 def with_bones_around(case: Case) -> Case:

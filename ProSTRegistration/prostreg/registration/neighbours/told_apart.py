@@ -125,7 +125,7 @@ class _ToldApart:
 
     def _with_comparison(self, result: Result, comparison: Comparison, search: RivalSearch, began: float) -> Result:
         """The result with what the comparison says of it."""
-        doubt = None if result.status == "failed" else comparison.doubt()
+        doubt = None if result.status == "failed" else self._doubt(result, comparison)
         stage = StageReport(
             STAGE, search.evaluations, self._elapsed - began, comparison.here.confirmed, 1 + len(comparison.elsewhere)
         )
@@ -135,6 +135,13 @@ class _ToldApart:
             seconds=self._elapsed,
             look_alikes=comparison.places(),
         )
+
+    def _doubt(self, result: Result, comparison: Comparison) -> str | None:
+        """The objection to a pose by its level, else by its depth: bones that have poses of their own tell none."""
+        doubt = comparison.doubt()
+        if doubt is None and not self._case.others:
+            doubt = comparison.depth_doubt(result.evidence["confirmed"])
+        return doubt
 
     def _check(self, chart: PoseChart) -> Callable[[Candidate], None]:
         monitor = Monitor(chart, None, self._seconds_left, self._tell, self._is_cancelled)
