@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
+from HandmadeFiles import png
 from prostreg.errors import InputError
-from prostreg.images.xray_reading import read_xray_image
+from prostreg.images.xray_reading import read_mask_image, read_xray_image
 
 
 def picture(dtype: type) -> NDArray[np.generic]:
@@ -56,6 +57,36 @@ def test_one_slice_volume_with_any_directions(tmp_path: Path) -> None:
 def test_grey_stored_as_colour(tmp_path: Path, name: str, mode: str) -> None:
     Image.fromarray(picture(np.uint8)).convert(mode).save(tmp_path / name)
     np.testing.assert_array_equal(read_xray_image(tmp_path / name).pixels, picture(np.uint8))
+
+
+def test_grey_and_alpha_in_16_bits(tmp_path: Path) -> None:
+    grey = picture(np.uint16) * 200
+    rows = b"".join(b"\0" + np.stack([row, 65535 - row], -1).astype(">u2").tobytes() for row in grey)
+    (tmp_path / "x.png").write_bytes(png(rows, grey.shape, depth=16, colour=4))
+    np.testing.assert_array_equal(read_xray_image(tmp_path / "x.png").pixels, grey)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("name", ["x.png", "x.jpg"])
+def test_the_orientation_of_exif_is_applied(tmp_path: Path, name: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[274] = orientation
+    Image.fromarray(picture(np.uint8)).save(tmp_path / name, exif=exif, quality=100)
+    with Image.open(tmp_path / name) as stored:
+        shown = ImageOps.exif_transpose(stored)
+    np.testing.assert_array_equal(read_xray_image(tmp_path / name).pixels, np.asarray(shown))
+
+
+def test_a_picture_for_print_is_no_grey_image(tmp_path: Path) -> None:
+    Image.fromarray(picture(np.uint8)).convert("CMYK").save(tmp_path / "x.jpg")
+    with pytest.raises(InputError, match=r"x\.jpg is a picture for print \(CMYK\)"):
+        read_xray_image(tmp_path / "x.jpg")
+
+
+def test_a_mask_that_was_compressed_with_loss_is_refused(tmp_path: Path) -> None:
+    Image.fromarray((picture(np.uint8) > 100).view(np.uint8) * np.uint8(255)).save(tmp_path / "m.jpg")
+    with pytest.raises(InputError, match=r"The mask m\.jpg is a JPEG"):
+        read_mask_image(tmp_path / "m.jpg")
 
 
 def test_palette_of_greys(tmp_path: Path) -> None:

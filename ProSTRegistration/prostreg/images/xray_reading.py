@@ -82,8 +82,10 @@ def read_mask_image(path: Path) -> NDArray[np.bool_]:
     """Reads a mask (height, width) from the formats of X-rays: pixels above 0 count.
 
     Raises:
-        InputError: missing, of another kind, or damaged.
+        InputError: missing, of another kind, damaged, or JPEG, whose compression lights pixels up beside the mask.
     """
+    if Path(path).suffix.lower() in (".jpg", ".jpeg"):
+        raise InputError(f"The mask {Path(path).name} is a JPEG, which blurs what counts: save it as PNG or TIFF.")
     return np.asarray(_stored_image(Path(path), "The mask").pixels > 0)
 
 

@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from prostreg.images.formats.picture_size import refuse_many_pixels
+from prostreg.images.formats.tiff import oriented
+from prostreg.images.formats.tiff_directory import ORIENTATION, image_directories
 from prostreg.images.formats.value_reading import checksum_differs, inflated
 
 _PNG_MARK = b"\x89PNG\r\n\x1a\n"
-_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_GREY, _GREY_AND_ALPHA, _FOUR_COLOURS = 0, 4, 6
+_SAMPLES = {_GREY: 1, 2: 3, 3: 1, _GREY_AND_ALPHA: 2, _FOUR_COLOURS: 4}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "F", "RGB", "RGBA")
 
@@ -32,6 +35,7 @@ class _PngHeader:
     colour: int
     interlaced: bool
     frames: int
+    orientation: int
 
 
 def read_picture(path: Path, suffix: str, name: str) -> tuple[NDArray[Any], int]:
@@ -42,19 +46,29 @@ def read_picture(path: Path, suffix: str, name: str) -> tuple[NDArray[Any], int]
     """
     content = path.read_bytes()
     header = _png_header(content, name) if suffix == ".png" else None
-    if header is not None and header.depth == 16 and header.colour != 0:
-        return _sixteen_bit_colours(path, name), header.frames
+    is_deep_colour = header is not None and header.depth == 16 and header.colour != _GREY
+    if is_deep_colour and header is not None and header.colour != _GREY_AND_ALPHA:
+        return oriented(_sixteen_bit_colours(path, name), header.orientation), header.frames
     # Only here: Slicer reads other X-rays before anything is installed in it.
     from PIL import Image, ImageOps
 
+    if is_deep_colour:
+        content = _as_eight_bit_colours(content)
     try:
         with Image.open(io.BytesIO(content), formats=(PICTURE_FORMATS[suffix],)) as stored:
             refuse_many_pixels((stored.height, stored.width), name)
+            if stored.mode == "CMYK":
+                raise InputError(f"{name} is a picture for print (CMYK): save it as grey values.")
             turned = stored if header is not None else ImageOps.exif_transpose(stored)
             image = turned if turned.mode in _GREY_MODES else turned.convert("RGB")
-            return np.asarray(image), 1 if header is None else header.frames
+            pixels = np.asarray(image)
     except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError):
         raise damaged_picture(name) from None
+    if header is None:
+        return pixels, 1
+    if is_deep_colour:
+        pixels = np.ascontiguousarray(pixels).view(">u2")[..., 0]
+    return oriented(pixels, header.orientation), header.frames
 
 
 def damaged_picture(name: str) -> InputError:
@@ -73,9 +87,26 @@ def _png_header(content: bytes, name: str) -> _PngHeader:
     if colour not in _SAMPLES or depth not in (1, 2, 4, 8, 16):
         raise damaged_picture(name)
     frames = next((struct.unpack(">I", data[:4])[0] for kind, data in chunks if kind == b"acTL" and len(data) == 8), 1)
-    header = _PngHeader((rows, columns), depth, colour, interlace == 1, frames)
+    exif = next((data for kind, data in chunks if kind == b"eXIf"), b"")
+    header = _PngHeader((rows, columns), depth, colour, interlace == 1, frames, _orientation(exif, name))
     inflated(b"".join(data for kind, data in chunks if kind == b"IDAT"), _filtered_bytes(header), name)
     return header
+
+
+def _orientation(exif: bytes, name: str) -> int:
+    """The orientation that EXIF names, 1 where it names none; EXIF is laid out as a TIFF file is."""
+    try:
+        _, directories = image_directories(exif.removeprefix(b"Exif\0\0"), name)
+    except InputError:
+        return 1
+    number = directories[0].get(ORIENTATION, [1])[0]
+    return number if 1 <= number <= 8 else 1
+
+
+def _as_eight_bit_colours(content: bytes) -> bytes:
+    """A PNG of grey and alpha in 16 bits as one of four colours in 8: its bytes and their filters are the same."""
+    header = b"IHDR" + content[16:24] + bytes([8, _FOUR_COLOURS]) + content[26:29]
+    return content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:]
 
 
 def _chunks(content: bytes, name: str) -> Iterator[tuple[bytes, bytes]]:

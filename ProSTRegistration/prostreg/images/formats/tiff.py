@@ -54,7 +54,7 @@ def read_tiff(content: bytes, name: str) -> tuple[NDArray[Any], int]:
     """
     order, images = image_directories(content, name)
     picture = _picture(images[0], order, len(content), name)
-    pixels = _oriented(_assembled(picture, content, name), picture.orientation)
+    pixels = oriented(_assembled(picture, content, name), picture.orientation)
     return _meant(pixels, picture), len(images)
 
 
@@ -171,7 +171,7 @@ def _from_float_differences(
     return np.ascontiguousarray(by_weight.transpose(0, 2, 1)).view(kind.newbyteorder(">")).reshape(shape)
 
 
-def _oriented(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+def oriented(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Row 0 at the top and column 0 at the left, as tag 274 says."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)
