@@ -20,6 +20,7 @@ from prostreg.registration.acceptance import MOST_IF_DOUBTED
 from prostreg.registration.case import Case, PlacedBone, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.neighbours import told_apart
+from prostreg.registration.neighbours.depth import MOTION_MM, TOLD_BY_NEIGHBOURS, _likeliest
 from prostreg.registration.neighbours.rivals import (
     Comparison,
     Rival,
@@ -31,6 +32,7 @@ from prostreg.registration.neighbours.rivals import (
 from prostreg.registration.neighbours.told_apart import STAGE, UNCHECKED, _ToldApart
 from prostreg.registration.registering import register
 from prostreg.registration.result import Progress, Result
+from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 from prostreg.samples.phantom import VERTEBRA_LABELS, make_phantom
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 
@@ -128,7 +130,7 @@ def test_a_search_that_failed_goes_on_from_a_better_place(row, monkeypatch, else
         starts.append(case.initial_world_from_volume)
         status, confidence = ("accepted", 0.9) if len(starts) == 2 else ("failed", 0.1)
         pose = case.initial_world_from_volume
-        known = {"confirmed": 0.5}
+        known = {"confirmed": 0.5, "expected_along_mm": 0.0}
         return Result(
             "one", status, confidence, pose, (pose,), (), 1.0, "cpu", "", None, {}, {}, reasons=("so",), evidence=known
         )
@@ -196,19 +198,72 @@ def test_a_depth_that_the_bones_around_contradict_is_doubted(along_mm, confirmed
         assert doubt == f"its depth is not sure: with the bones around it fits best {side} the source"
 
 
+def found_deeper(case: Case, by_mm: float, along_mm: float = 4.0) -> Result:
+    """An accepted result so far behind the true place, whose image leaves so much of the depth open."""
+    deeper = np.eye(4)
+    deeper[2, 3] = by_mm
+    pose = deeper @ case.truth_world_from_volume
+    known = {"confirmed": 0.5, "expected_along_mm": along_mm, "runner_up": 0.0, "agreement": 0.0, "restarts": 1.0}
+    known["surprise"] = 0.1
+    return Result("one", "accepted", 0.9, pose, (pose,), (), 1.0, "cpu", "", None, {}, {}, evidence=known)
+
+
 @pytest.mark.parametrize("is_apart", [False, True])
 def test_an_accepted_vertebra_deeper_than_its_neighbours_say_is_uncertain(row, is_apart):
     """Those that are registered beside it have poses of their own, and tell nothing of its depth."""
     case = row.started(1, 1)
     if is_apart:
         case = replace(case, others=(PlacedBone(case.anatomy, case.truth_world_from_volume),))
-    deeper = np.eye(4)
-    deeper[2, 3] = 9.0
-    pose = deeper @ case.truth_world_from_volume
-    found = Result("one", "accepted", 0.9, pose, (pose,), (), 1.0, "cpu", "", None, {}, {}, evidence={"confirmed": 0.5})
+    found = found_deeper(case, 9.0)
     result = _ToldApart(case, CONFIG, None, None).compared(found, most_moves=0)
     assert result.status == ("accepted" if is_apart else "uncertain")
     assert is_apart or "it fits best 9 mm nearer to the source" in result.reasons[0]
+    np.testing.assert_array_equal(result.world_from_volume, found.world_from_volume)
+
+
+@pytest.mark.parametrize(("along_mm", "is_told"), [(3.1, True), (2.9, False)])
+def test_the_bones_around_tell_the_depth_that_an_image_leaves_open(row, along_mm, is_told):
+    case = row.started(1, 1)
+    found = found_deeper(case, 4.0, along_mm)
+    result = _ToldApart(case, CONFIG, None, None).compared(found, most_moves=0)
+    depth_mm = result.world_from_volume[2, 3] - case.truth_world_from_volume[2, 3]
+    assert (TOLD_BY_NEIGHBOURS in result.reasons) == is_told
+    if is_told:
+        assert abs(depth_mm) < 2.5
+        assert result.evidence["expected_along_mm"] <= MOTION_MM
+        assert result.config == found.config
+        assert result.look_alikes
+    else:
+        assert depth_mm == pytest.approx(4.0)
+
+
+def test_what_is_cancelled_while_its_depth_is_asked_for_stays_as_it_was(row):
+    case, events = row.started(1, 1), []
+    found = found_deeper(case, 4.0)
+    apart = _ToldApart(case, CONFIG, events.append, lambda: events[-1:] and events[-1].stage != STAGE)
+    result = apart.compared(found, most_moves=0)
+    assert result.stopped == "cancelled"
+    assert result.status == "accepted"
+    np.testing.assert_array_equal(result.world_from_volume, found.world_from_volume)
+
+
+def test_bones_that_have_moved_tell_no_depth(row, monkeypatch):
+    case = row.started(1, 1)
+    here = Rival(np.eye(4), np.array([0.0, -4.0, 0.0]), 4.0, np.zeros(3), 0.39)
+    monkeypatch.setattr(RivalSearch, "compared", lambda self, pose: Comparison(here, ()))
+    found = found_deeper(case, 4.0)
+    result = _ToldApart(case, CONFIG, None, None).compared(found, most_moves=0)
+    np.testing.assert_array_equal(result.world_from_volume, found.world_from_volume)
+    assert result.status == "accepted"
+
+
+def test_a_depth_moves_the_pose_in_part_by_how_open_it_was(row):
+    case = row.started(1, 1)
+    pose = case.truth_world_from_volume
+    chart = PoseChart(pose, np.eye(4), anatomy_centre_mm(anatomy_points_mm(case)))
+    near, far = (chart.parameters_of(_likeliest(case, pose, along_mm, CONFIG))[5] for along_mm in (1.0, 2.0))
+    assert 0 < near < 1
+    assert far == pytest.approx(2 * near)
 
 
 def test_rivals_lie_both_ways_and_each_once():

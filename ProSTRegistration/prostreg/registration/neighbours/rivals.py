@@ -98,14 +98,21 @@ class Comparison:
         5 were expected, while with its neighbours it was 0.1 mm off.
 
         Args:
-            confirmed: share of the anatomy's structure that the image confirms: where the bones around fit far worse
-                than it does, they have moved against it.
+            confirmed: as for `is_as_in_ct`.
         """
         along_mm = self.here.along_mm
-        if abs(along_mm) <= LARGEST_ERROR_MM or self.here.confirmed < NEARLY * confirmed:
+        if abs(along_mm) <= LARGEST_ERROR_MM or not self.is_as_in_ct(confirmed):
             return None
         side = "farther from" if along_mm > 0 else "nearer to"
         return f"its depth is not sure: with the bones around it fits best {abs(along_mm):.0f} mm {side} the source"
+
+    def is_as_in_ct(self, confirmed: float) -> bool:
+        """True if the bones around fit about as well as the anatomy does: else they have moved against it.
+
+        Args:
+            confirmed: share of the anatomy's structure that the image confirms.
+        """
+        return self.here.confirmed >= NEARLY * confirmed
 
     def _is_beside(self, rival: Rival) -> bool:
         """True if a rival is another bone in the image, and not the same at another depth."""

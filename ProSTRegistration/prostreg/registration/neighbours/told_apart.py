@@ -14,6 +14,7 @@ from prostreg.registration.acceptance import MOST_IF_DOUBTED
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.monitor import LEAST_SECONDS, Monitor
+from prostreg.registration.neighbours.depth import is_told_by_neighbours, with_depth_of_neighbours
 from prostreg.registration.neighbours.rivals import Comparison, RivalSearch
 from prostreg.registration.pipeline import judged_at, register_from_start
 from prostreg.registration.readings import case_read_as, reading_of
@@ -116,7 +117,18 @@ class _ToldApart:
             result = replace(
                 again, stages=(*result.stages, *again.stages), attempts=(*result.attempts, *again.attempts)
             )  # fmt: skip
-        return result
+        return self._with_depth(result, comparison)
+
+    def _with_depth(self, result: Result, comparison: Comparison) -> Result:
+        """The result with its depth as the bones around tell it, where that is more than its image does."""
+        if not is_told_by_neighbours(result) or not self._tells_depth(result, comparison):
+            return result
+        along_mm, config = comparison.here.along_mm, replace(self._config, time_limit_s=self._seconds_left)
+        try:
+            judged = with_depth_of_neighbours(self._case, result, along_mm, config, self._tell, self._is_cancelled)
+        except Stopped as reason:
+            return replace(result, seconds=self._elapsed, stopped=str(reason))
+        return replace(judged, seconds=self._elapsed)
 
     def _registered(self, case: Case) -> Result:
         config = replace(self._config, time_limit_s=self._seconds_left)
@@ -142,6 +154,14 @@ class _ToldApart:
         if doubt is None and not self._case.others:
             doubt = comparison.depth_doubt(result.evidence["confirmed"])
         return doubt
+
+    def _tells_depth(self, result: Result, comparison: Comparison) -> bool:
+        """True if the bones around lie as in the CT as far as the image shows, and no objection came of them."""
+        return (
+            not self._case.others
+            and comparison.is_as_in_ct(result.evidence["confirmed"])
+            and self._doubt(result, comparison) is None
+        )
 
     def _check(self, chart: PoseChart) -> Callable[[Candidate], None]:
         monitor = Monitor(chart, None, self._seconds_left, self._tell, self._is_cancelled)

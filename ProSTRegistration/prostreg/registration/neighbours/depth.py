@@ -1,0 +1,79 @@
+"""The depth of one bone among others, by the image of itself and by that of the bones around it.
+
+One bone alone tells its distance from the source badly: a vertebra's is off by several millimetres. All bone within
+reach tells it to one, as one body, and moves little against it from the CT to the fluoroscopy. Both are put together,
+each by how well it is known (R. E. Kalman, "A new approach to linear filtering and prediction problems", 1960).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from prostreg.geometry.chart import PoseChart
+from prostreg.geometry.frames import Matrix
+from prostreg.registration.carm.carm_check import pose_precision
+from prostreg.registration.case import Case
+from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.levels import Levels
+from prostreg.registration.pipeline import judged_at
+from prostreg.registration.readings import case_read_as, reading_of
+from prostreg.registration.result import Progress, Result
+from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_spread
+
+MOTION_MM = 3.0
+"""Standard deviation of a bone's motion along the beam against those around it since the CT: an assumption.
+
+Where it is wrong it cannot do much harm: bones that say more than `LARGEST_ERROR_MM` are doubted, not followed.
+"""
+
+TOLD_BY_NEIGHBOURS = "its depth is told by the bones around as well: they fit the image as they lie in the CT"
+
+
+def is_told_by_neighbours(result: Result) -> bool:
+    """True if a result's image leaves more of its depth open than the bones around do."""
+    return result.status != "failed" and result.evidence["expected_along_mm"] > MOTION_MM
+
+
+def with_depth_of_neighbours(
+    case: Case,
+    found: Result,
+    along_mm: float,
+    config: RegistrationConfig,
+    on_progress: Callable[[Progress], None] | None,
+    is_cancelled: Callable[[], bool] | None,
+) -> Result:
+    """The result at the pose that image and bones around make likeliest, judged there.
+
+    Args:
+        case: that was registered.
+        found: its result by its image alone.
+        along_mm: from there to where the bones around put it, away from the source.
+        config: of the registration.
+
+    Raises:
+        Stopped: the run was cancelled or is out of time.
+    """
+    pose = _likeliest(case_read_as(case, reading_of(case, found.polarities)), found.world_from_volume, along_mm, config)
+    known = replace(config, spread_depth_mm=min(config.spread_depth_mm, MOTION_MM))
+    judged = judged_at(case, found, pose, known, on_progress, is_cancelled)
+    return replace(
+        judged,
+        config=found.config,
+        look_alikes=found.look_alikes,
+        reasons=(*judged.reasons, TOLD_BY_NEIGHBOURS),
+    )
+
+
+def _likeliest(case: Case, world_from_volume: Matrix, along_mm: float, config: RegistrationConfig) -> Matrix:
+    """The pose after a measurement of its depth, whose other parameters follow as their covariance says."""
+    points_mm = anatomy_points_mm(case)
+    centre_mm = anatomy_centre_mm(points_mm)
+    chart = PoseChart(world_from_volume, case.views[0].carm.camera_from_world, centre_mm)
+    levels = Levels(case, world_from_volume, points_mm, centre_mm, config.spread_shift_mm, config)
+    covariance = pose_precision(levels.fine, chart, start_spread(config), points_mm).covariance
+    of_depth = covariance[:, 5]
+    step = of_depth * along_mm / (of_depth[5] + MOTION_MM**2)
+    return np.asarray(chart.world_from_volume_at(step)[0])
