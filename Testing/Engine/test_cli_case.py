@@ -116,6 +116,8 @@ def test_labels_start_side_and_name_are_kept_also_where_the_file_is_moved(tmp_pa
         ([*TOLD, "--camera", "camera.json", "camera.json"], ["There are 1 X-rays and 2 cameras"]),
         ([*TOLD, "--values", "25", "--initial", "no.tfm"], ["--labels and --values belong together", "no.tfm"]),
         ([*TOLD, "--camera", "camera.json", "--name", "a/b"], ["cannot be a folder's name"]),
+        ([*TOLD, "--camera", "camera.json", "--name", "a\udcff"], ["a\\udcff holds half of a character"]),
+        ([*TOLD, "--sdd", "1000", "--pixel-mm", "1", "1", "1"], ["--pixel-mm has 3 numbers: give one, or two"]),
     ],
 )
 def test_all_that_is_missing_or_wrong_is_said_at_once_and_nothing_written(
@@ -141,6 +143,9 @@ def test_register_takes_the_same_words_and_keeps_the_case_beside_its_result(caps
         (["case.json", *TOLD], "exclude each other"),
         ([*TOLD, "--camera", "camera.json", "--weights", "no.safetensors"], "no.safetensors"),
         ([*TOLD, "--camera", "camera.json", "--config", "no.json"], "no.json"),
+        ([*TOLD, "--camera", "camera.json", "--weights", "."], "The weights . cannot be used"),
+        (["case.json", "--polarity", "bone-dark", "--bone", "a=1"], "--bone, --polarity would change nothing"),
+        (["case.json", "--no-flip", "--pixel-mm", "1"], "--pixel-mm, --flip would change nothing"),
     ],
 )
 def test_register_writes_no_case_that_it_cannot_run(

@@ -16,6 +16,7 @@ from prostreg.simulation.collimation import beam_share
 from prostreg.simulation.continuation import continued
 from prostreg.simulation.fine_grid import refined
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
+from prostreg.simulation.imaging import blurred
 from prostreg.simulation.instruments import instruments
 from prostreg.simulation.presets import preset
 from prostreg.simulation.settings import SimulatorSettings
@@ -103,6 +104,27 @@ def test_detector_blur_makes_noise_coarser_and_weaker():
     assert inner[1].std() < 0.6 * inner[0].std()
     neighbours = [np.corrcoef(image[:, :-1].ravel(), image[:, 1:].ravel())[0, 1] for image in inner]
     assert neighbours[1] > 0.5 > neighbours[0] + 0.3
+
+
+@pytest.mark.parametrize("sigma", [10.0, 24.9, 25.1, 40.0, 500.0])
+def test_a_blur_of_any_width_keeps_a_plain_image(sigma):
+    """In ITK, averages wider than 26 pixels were no numbers."""
+    np.testing.assert_allclose(blurred(np.full((30, 64), 3.0), sigma), 3.0, rtol=1e-3)
+
+
+def test_a_small_field_has_scatter():
+    """Scatter spreads as far as half of it."""
+    small = CArm.from_sdd(1000.0, (0.8, 0.8), (64, 64))
+    settings = SimulatorSettings(scatter_fraction=(0.5, 0.5), scatter_width_mm=(45.0, 45.0))
+    assert FluoroscopySimulator(slab(0.0), settings).image(small, frontal(), 1).pixels.min() > 0
+
+
+@pytest.mark.parametrize("shape", [(5, 5, 5), (60, 4, 60), (2, 30, 30)])
+def test_small_and_thin_cts_have_x_rays(shape):
+    values = np.full(shape, -1000.0)
+    values[tuple(slice(n // 4, max(n - n // 4, n // 4 + 1)) for n in shape)] = 600.0
+    image = FluoroscopySimulator(volume(values), replace(ALL_EFFECTS, bodies=2)).image(CARM, frontal(), 1)
+    assert np.ptp(image.pixels) > 0
 
 
 def test_equal_seeds_give_equal_images_whatever_was_asked_before(phantom):

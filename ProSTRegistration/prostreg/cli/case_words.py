@@ -27,10 +27,21 @@ from prostreg.outputs.transform_file import read_pose
 from prostreg.registration.case import Case
 from prostreg.registration.case_file import case_of
 
+_WORDS_BESIDE = (
+    "frame", "labels", "values", "bones", "sdd", "pixel_mm", "preset", "camera", "polarity", "flip", "initial", "name",
+)  # fmt: skip
+_OPTION = {"bones": "--bone", "pixel_mm": "--pixel-mm"}
+
 
 def is_told(arguments: argparse.Namespace) -> bool:
     """True where the command line describes a case of its own."""
     return any(getattr(arguments, word) not in (None, []) for word in ("ct", "xray"))
+
+
+def words_beside(arguments: argparse.Namespace) -> list[str]:
+    """The words of a case that are given and count only where the command line describes one."""
+    given = {word: getattr(arguments, word) for word in _WORDS_BESIDE}
+    return [_OPTION.get(word, f"--{word}") for word, value in given.items() if value not in (None, [])]
 
 
 def told_content(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -46,6 +57,11 @@ def told_content(arguments: argparse.Namespace) -> dict[str, Any]:
         faults.add("The X-ray is missing: give --xray FILE.")
     named = [path for path in (arguments.ct, *arguments.xray, arguments.labels) if path is not None]
     faults.extend(f"{path} does not exist: check the path." for path in named if not path.exists())
+    faults.extend(
+        f"{word} holds half of a character, which no case file can: rename it in UTF-8."
+        for word in (arguments.name, *map(_found, named))
+        if word is not None and not _is_text(word)
+    )
     if arguments.values and arguments.bones:
         faults.add("--values and --bone exclude each other: give --values for one bone, --bone for several that move.")
     elif arguments.bones and arguments.labels is None:
@@ -103,6 +119,14 @@ def _values_to_choose(labels: Path | None) -> str:
         return "" if labels is None else f" {contained_values(read_labels(labels))}."
     except InputError:
         return ""
+
+
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _found(path: Path) -> str:
@@ -171,6 +195,10 @@ def _carm_maker(arguments: argparse.Namespace) -> Callable[[tuple[int, int]], CA
     if arguments.sdd is None or arguments.pixel_mm is None:
         lacking = "--sdd MM, the distance from source to detector" if arguments.sdd is None else "--pixel-mm MM"
         raise InputError(f"--sdd and --pixel-mm belong together, and one is missing: give {lacking}.")
+    if len(arguments.pixel_mm) > 2:
+        raise InputError(
+            f"--pixel-mm has {len(arguments.pixel_mm)} numbers: give one, or two, along columns and along rows."
+        )
     pitch_mm = np.broadcast_to(arguments.pixel_mm, 2)
     return lambda size: CArm.from_sdd(
         arguments.sdd, (float(pitch_mm[0]), float(pitch_mm[1])), size, accuracy=CALIBRATED

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from prostreg.cli.case_words import is_told, told_case, told_content, write_case
+from prostreg.cli.case_words import is_told, told_case, told_content, words_beside, write_case
 from prostreg.cli.console import progress_display, say, say_notes
 from prostreg.cli.exit_code import ExitCode
 from prostreg.cli.interruption import stop_requests
@@ -46,6 +46,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     faults.extend(output_folder_faults(arguments.out, ANOTHER_OUT))
     config = faults.collect(lambda: _configuration(arguments))
     told = faults.collect(lambda: _told_content(arguments)) if is_told(arguments) or not arguments.cases else None
+    faults.extend(_words_that_do_not_count(arguments))
     read: ReadCase = read_case
     paths = list(arguments.cases)
     if told is not None:
@@ -89,6 +90,16 @@ def _told_content(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.cases:
         raise InputError("CASE and --ct with --xray exclude each other: register them one after the other.")
     return told_content(arguments)
+
+
+def _words_that_do_not_count(arguments: argparse.Namespace) -> list[str]:
+    words = words_beside(arguments)
+    if not arguments.cases or is_told(arguments) or not words:
+        return []
+    return [
+        f"{', '.join(words)} would change nothing: CASE tells it. Change the case file, or give --ct and --xray in its"
+        " place."
+    ]
 
 
 def _list_what_cannot_be_run(faults: FaultList) -> None:

@@ -94,7 +94,7 @@ class Card:
 
 def card_path(weights: Path) -> Path:
     """The path of the card of a file of weights: beside it."""
-    return weights.with_suffix(".json")
+    return weights.with_suffix(".json") if weights.name else weights / ".json"
 
 
 def card_text(card: Card, faults: FaultList) -> str:

@@ -10,6 +10,7 @@ import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 from prostreg.images.volume import Volume
+from prostreg.simulation.smoothing import smoothed
 
 BODY_HU = -300.0
 AIR_HU = -1000.0
@@ -109,6 +110,4 @@ def _closing(face: NDArray[np.float32], step_mm: float, across_mm: list[float]) 
 
 
 def _blurred(face: NDArray[np.float32], sigma_mm: float, across_mm: list[float]) -> NDArray[np.float32]:
-    image = sitk.GetImageFromArray(face)
-    image.SetSpacing(across_mm[::-1])
-    return np.asarray(sitk.GetArrayFromImage(sitk.SmoothingRecursiveGaussian(image, sigma_mm)))
+    return smoothed(face, [sigma_mm, sigma_mm], across_mm[::-1])

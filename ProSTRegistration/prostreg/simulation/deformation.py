@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from prostreg.images.volume import Volume
+from prostreg.simulation.smoothing import smoothed
 
 BONE_HU = 150.0
 NODE_SPACING_MM = 5.0
@@ -81,7 +82,8 @@ class SoftTissue:
 
     def _field_mm(self, largest_mm: float, rng: np.random.Generator) -> NDArray[np.float64]:
         """Displacement (3, nodes k, j, i) in RAS mm."""
-        field = np.stack([_smooth(rng.normal(size=self._limit_mm.shape), self._sigma_nodes) for _ in range(3)])
+        shape, sigma = self._limit_mm.shape, self._sigma_nodes.tolist()
+        field = np.stack([smoothed(rng.normal(size=shape), sigma) for _ in range(3)])
         size = np.linalg.norm(field, axis=0)
         field *= largest_mm / max(float(size.max()), 1e-12)
         size = np.linalg.norm(field, axis=0)
@@ -96,11 +98,6 @@ def _distance_mm(mask: NDArray[np.bool_], spacing_mm: NDArray[np.float64]) -> ND
     image.SetSpacing(spacing_mm.tolist())
     distance = sitk.SignedMaurerDistanceMap(image, insideIsPositive=False, squaredDistance=False, useImageSpacing=True)
     return np.asarray(np.maximum(sitk.GetArrayFromImage(distance), 0.0), dtype=np.float32)
-
-
-def _smooth(noise: NDArray[np.float64], sigma: NDArray[np.float64]) -> NDArray[np.float64]:
-    image = sitk.SmoothingRecursiveGaussian(sitk.GetImageFromArray(noise), sigma.tolist())
-    return np.asarray(sitk.GetArrayFromImage(image))
 
 
 def _slabs(slices: int) -> Iterator[slice]:

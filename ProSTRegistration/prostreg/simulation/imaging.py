@@ -12,10 +12,17 @@ from prostreg.geometry.carm import CArm
 from prostreg.images.pyramid import block_means
 from prostreg.simulation.random_streams import drawn, drawn_log, stream
 from prostreg.simulation.settings import SimulatorSettings
+from prostreg.simulation.smoothing import smoothed
 
 Image = NDArray[np.float64]
 
 SIGMA_PER_FWHM = 1 / 2.355
+_WIDEST_AVERAGE = 25.0
+"""Pixels; from 27 on ITK's averages of a Gaussian are no numbers."""
+
+_MOST_PHOTONS = 1e15
+"""In a pixel; their noise is nothing, and more cannot be drawn. Where next to nothing arrives, a dose asks for them."""
+
 SCATTER_GRID = 64
 """Pixels along the longer side of the coarse image on which scatter, which is smooth, is spread."""
 
@@ -24,6 +31,8 @@ def blurred(image: Image, sigma_pixels: float) -> Image:
     """Gaussian blur; beyond its border the image is thought to go on."""
     if sigma_pixels < 0.05:
         return image
+    if sigma_pixels > _WIDEST_AVERAGE:
+        return smoothed(image, [sigma_pixels, sigma_pixels])
     # Averages of the Gaussian over pixels stay right where it is narrower than one.
     image_filter = sitk.DiscreteGaussianImageFilter()
     image_filter.SetVariance(sigma_pixels**2)
@@ -92,6 +101,7 @@ def with_noise(
     pitch = carm.detector_spacing_mm
     per_pixel = drawn_log(rng, settings.photons_per_mm2) * pitch[0] * pitch[1]
     photons = image * (per_pixel / max(float(np.median(image[open_field])), 1e-9))
+    photons = np.minimum(photons, _MOST_PHOTONS)
     noise = rng.poisson(photons) - photons
     return np.asarray(np.maximum(image * (1 + blurred(noise, blur_mm / pitch[0]) / np.maximum(photons, 1e-9)), 0.0))
 
