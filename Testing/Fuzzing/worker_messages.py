@@ -47,6 +47,8 @@ REQUESTS: list[dict[str, Any]] = [
     {"id": 10, "command": "sample", "kind": "none", "folder": "none"},
     {"id": 11, "command": "cancel"},
     {"id": 12, "command": "check", "device": "none"},
+    {"id": 13, "command": "register_bones", **NEVER, "bones": [{"name": "a", "anatomy": "b"}], "config": {"seed": 1}},
+    {"id": 14, "command": "render", "ct": "CT", "view": "VIEW", "bones": [{"anatomy": "b", "world_from_volume": POSE}]},
 ]  # fmt: skip
 HU = np.full((10, 12, 14), -1000, np.int16)
 HU[3:8, 3:9, 3:10] = 600
@@ -135,7 +137,7 @@ def _ask(path: Path) -> None:
     content = _named(json.loads(path.read_bytes()), _ids())
     if not isinstance(content, dict) or content.get("command") in NOT_SENT:
         return
-    if content.get("command") in ("register", "adapt"):
+    if content.get("command") in ("register", "register_bones", "adapt"):
         content |= NEVER
     if content.get("command") == "sample":
         content["folder"] = f"{path}/{content.get('folder')}"  # below a file: nothing is ever written

@@ -28,6 +28,7 @@ class Progress:
         world_from_volume: the best pose so far, rigid (4, 4).
         message: one short line for people.
         seconds_left: estimate, None while there is none.
+        bone: name of the one of several bones that the pose is of; "" where all move, and in a case of one.
     """
 
     stage: str
@@ -36,6 +37,7 @@ class Progress:
     world_from_volume: Matrix
     message: str
     seconds_left: float | None = None
+    bone: str = ""
 
 
 @dataclass(frozen=True)

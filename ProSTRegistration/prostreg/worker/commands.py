@@ -26,6 +26,7 @@ from prostreg.images.xray_preparation import prepare_xray
 from prostreg.images.xray_reading import pixel_faults
 from prostreg.outputs.result_file import result_to_dict
 from prostreg.projector.selection import Projector, make_projector
+from prostreg.registration.bones.registering_bones import register_bones
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.registering import register
@@ -33,9 +34,10 @@ from prostreg.registration.result import Progress
 from prostreg.samples.sample_files import KINDS, make_sample
 from prostreg.search import libraries
 from prostreg.worker.anatomy_request import AnatomyRequest
+from prostreg.worker.bones_request import MOST_BONES, bones_reply, named_anatomies, placed_anatomies, told_apart
 from prostreg.worker.error_messages import BrokenEnvironmentError
 from prostreg.worker.fields import Fields
-from prostreg.worker.loaded import Recent
+from prostreg.worker.loaded import PackedMask, Recent
 from prostreg.worker.protocol import Message
 from prostreg.worker.self_check import self_check
 
@@ -47,9 +49,10 @@ LEAST_MINUTES, USUAL_MINUTES, MOST_MINUTES = 0.05, 10.0, 240.0
 """Of an adaptation."""
 
 CTS_KEPT = 2
-ANATOMIES_KEPT = 4
+ANATOMIES_KEPT = MOST_BONES + 4
 VIEWS_KEPT = 16
 PROJECTORS_KEPT = 2
+BONES_PROJECTORS_KEPT = MOST_BONES
 
 
 class Commands:
@@ -57,9 +60,10 @@ class Commands:
 
     def __init__(self) -> None:
         self._cts: Recent[Volume] = Recent(CTS_KEPT)
-        self._anatomies: Recent[tuple[str, NDArray[np.bool_]]] = Recent(ANATOMIES_KEPT)
+        self._anatomies: Recent[tuple[str, PackedMask]] = Recent(ANATOMIES_KEPT)
         self._views: Recent[View] = Recent(VIEWS_KEPT)
         self._projectors: Recent[Projector] = Recent(PROJECTORS_KEPT)
+        self._bones_projectors: Recent[Projector] = Recent(BONES_PROJECTORS_KEPT)
         self.commands: dict[str, Callable[[Message], Reply]] = {
             "load_ct": self.load_ct,
             "load_anatomy": self.load_anatomy,
@@ -70,6 +74,7 @@ class Commands:
         }
         self.tasks: dict[str, Callable[[Message, Tell, IsCancelled], Reply]] = {
             "register": self.register,
+            "register_bones": self.register_bones,
             "adapt": self.adapt,
             "sample": self.sample,
         }
@@ -104,7 +109,7 @@ class Commands:
         fields.raise_if_any()
         mask = request.mask(self._cts.get(ct_id, "CT"))
         identity = _identity(np.packbits(mask), np.array(mask.shape), ct_id)
-        self._anatomies.add(identity, (str(ct_id), mask))
+        self._anatomies.add(identity, (str(ct_id), PackedMask(mask)))
         return {"anatomy": identity, "voxels": int(mask.sum())}, {}
 
     def load_views(self, message: Message) -> Reply:
@@ -128,19 +133,26 @@ class Commands:
     def render(self, message: Message) -> Reply:
         """A DRR of ``ct`` (of its ``anatomy`` alone, where given) as the C-arm of ``view`` sees it at ``pose``.
 
-        ``downsampling`` n renders at 1/n of the image's size. Answers the array ``drr`` (height, width), line
+        ``downsampling`` n renders at 1/n of the image's size; ``bones``, a list of ``anatomy`` and
+        ``world_from_volume``, renders each at its own pose instead. Answers the array ``drr`` (height, width), line
         integrals, and ``K`` and ``size`` of what was rendered.
         """
         fields = Fields(message)
-        world_from_volume, factor = fields.rigid("world_from_volume"), fields.whole("downsampling", 1, 64, 1)
+        factor, bones = fields.whole("downsampling", 1, 64, 1), placed_anatomies(fields) if "bones" in fields else []
+        world_from_volume = np.eye(4) if bones else fields.rigid("world_from_volume")
         ct_id, anatomy_id, view_id = (fields.optional_text(name) for name in ("ct", "anatomy", "view"))
         fields.raise_if_any()
         full_carm = self._views.get(view_id, "view").carm
         if min(full_carm.size) < factor:
             raise InputError(f"The image of {full_carm.size} pixels cannot be made {factor} times smaller.")
         carm = full_carm.downsampled(factor)
-        projector = self._projector(ct_id, anatomy_id)
-        drr = projector.render((carm.camera_from_world @ world_from_volume)[np.newaxis], carm)[0]
+        placed = (
+            [(self._projector(ct_id, bone, self._bones_projectors), pose) for bone, pose in bones]
+            if bones
+            else [(self._projector(ct_id, anatomy_id, self._projectors), world_from_volume)]
+        )
+        # Line integrals add up.
+        drr = np.sum([p.render((carm.camera_from_world @ pose)[np.newaxis], carm)[0] for p, pose in placed], axis=0)
         return {"K": carm.intrinsics.tolist(), "size": list(carm.size)}, {"drr": drr}
 
     def adapted(self, message: Message) -> Reply:
@@ -171,10 +183,24 @@ class Commands:
         views = tuple(self._views.get(view_id, "view") for view_id in view_ids)
         case = Case(name, ct, anatomy, views, initial)
 
-        def on_progress(progress: Progress) -> None:
-            tell({**progress.__dict__, "world_from_volume": progress.world_from_volume.tolist()})
+        return result_to_dict(register(case, config, _telling(tell), is_cancelled)), {}
 
-        return result_to_dict(register(case, config, on_progress, is_cancelled)), {}
+    def register_bones(self, message: Message, tell: Tell, is_cancelled: IsCancelled) -> Reply:
+        """Registers each of ``bones``, a list of ``name`` and ``anatomy``, for itself; else as `register`.
+
+        Its progress tells the ``bone`` at hand, "" while all move. Answers as `bones_request.bones_reply` does.
+        """
+        fields = Fields(message)
+        initial, settings = fields.optional_rigid("initial"), fields.mapping("config", {})
+        name, view_ids = fields.text("name", "") or "registration", fields.ids("views")
+        ct_id, named = fields.optional_text("ct"), named_anatomies(fields)
+        fields.raise_if_any()
+        ct, config = self._cts.get(ct_id, "CT"), RegistrationConfig.from_dict(settings)
+        views = tuple(self._views.get(view_id, "view") for view_id in view_ids)
+        bones = told_apart([(bone, self._anatomy(str(ct_id), identity)) for bone, identity in named])
+        whole = np.logical_or.reduce([bone.anatomy for bone in bones])
+        case = Case(name, ct, whole, views, initial, bones=bones)
+        return bones_reply(register_bones(case, config, _telling(tell), is_cancelled)), {}
 
     def adapt(self, message: Message, tell: Tell, is_cancelled: IsCancelled) -> Reply:
         """Adapts the shipped network to ``ct`` and ``anatomy`` in so many ``minutes``, for this user's later runs.
@@ -208,22 +234,29 @@ class Commands:
         return self._cts.get(ct_id, "CT"), self._anatomy(str(ct_id), anatomy_id)
 
     def _anatomy(self, ct_id: str, anatomy_id: str | None) -> NDArray[np.bool_]:
-        owner, mask = self._anatomies.get(anatomy_id, "anatomy")
+        owner, packed = self._anatomies.get(anatomy_id, "anatomy")
         if owner != ct_id:
             raise InputError("The anatomy belongs to another CT: load it again for this one.")
-        return mask
+        return packed.mask()
 
-    def _projector(self, ct_id: str | None, anatomy_id: str | None) -> Projector:
+    def _projector(self, ct_id: str | None, anatomy_id: str | None, kept: Recent[Projector]) -> Projector:
         ct = self._cts.get(ct_id, "CT")
         key = f"{ct_id} {anatomy_id}"
-        if key not in self._projectors:
+        if key not in kept:
             volume = (
                 ct.with_values(attenuation_from_hu(ct.values))
                 if anatomy_id is None
                 else moving_volume(ct, self._anatomy(str(ct_id), anatomy_id))
             )
-            self._projectors.add(key, make_projector(volume))
-        return self._projectors.get(key, "projector")
+            kept.add(key, make_projector(volume))
+        return kept.get(key, "projector")
+
+
+def _telling(tell: Tell) -> Callable[[Progress], None]:
+    def on_progress(progress: Progress) -> None:
+        tell({**progress.__dict__, "world_from_volume": progress.world_from_volume.tolist()})
+
+    return on_progress
 
 
 def _warm_up() -> None:

@@ -33,6 +33,7 @@ class TaskWords(NamedTuple):
 
 TASKS = {
     "register": TaskWords("registering", "A registration is running"),
+    "register_bones": TaskWords("registering", "A registration is running"),
     "adapt": TaskWords("adapting", "An adaptation is running"),
     "sample": TaskWords("making a sample", "Sample data are being made"),
 }

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Generic, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from prostreg.errors import InputError
 
 Value = TypeVar("Value")
@@ -43,3 +46,19 @@ class Recent(Generic[Value]):
             raise NotLoadedError(f"The {what} {key!r} is not loaded in the worker: send it again.")
         self._values.move_to_end(key)
         return self._values[key]
+
+
+class PackedMask:
+    """A mask in an eighth of its memory: a CT of several bones has many.
+
+    Args:
+        mask: (depth, height, width).
+    """
+
+    def __init__(self, mask: NDArray[np.bool_]) -> None:
+        self._shape, self._bits = mask.shape, np.packbits(mask)
+
+    def mask(self) -> NDArray[np.bool_]:
+        """The mask as it was given."""
+        bits = np.unpackbits(self._bits, count=int(np.prod(self._shape)))
+        return bits.view(np.bool_).reshape(self._shape)

@@ -36,6 +36,7 @@ from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, st
 from prostreg.search.candidate import Candidate
 
 STAGE = "together"
+ALL_BONES = "all bones"
 LEAST_MOVED_MM = 0.01
 """A bone that the refinement moves by less needs no new verdict."""
 
@@ -251,17 +252,18 @@ class _BonesRun:
 
     def _check(self, chart: PoseChart) -> Callable[[Candidate], None]:
         limit_s = max(self._config.time_limit_s, LEAST_SECONDS)
-        monitor = Monitor(chart, None, limit_s, partial(self._tell, "all bones"), self._is_cancelled)
+        monitor = Monitor(chart, None, limit_s, partial(self._tell, ""), self._is_cancelled)
         return lambda candidate: monitor.check(STAGE, 0.0, candidate)
 
     def _tell(self, name: str, progress: Progress) -> None:
-        """Passes progress on as a share of all bones' searches and what follows; it never falls."""
+        """Passes progress of a bone, "" for all, on as a share of the whole run, which never falls."""
         if self._on_progress is None:
             return
         steps = len(self._found) + 1
         share = (min(self._steps_done, len(self._found)) + progress.fraction) / steps
         self._fraction = min(max(self._fraction, share), 1.0)
-        self._on_progress(replace(progress, fraction=self._fraction, message=f"{name}: {progress.message}"))
+        message = f"{name or ALL_BONES}: {progress.message}"
+        self._on_progress(replace(progress, fraction=self._fraction, message=message, bone=name))
 
     @property
     def _was_cancelled(self) -> bool:
