@@ -11,7 +11,8 @@ from slicer.i18n import tr as _
 from prostreg.errors import InputError
 from prostreg.geometry.carm_accuracy import least_known
 from prostreg.geometry.frames import mean_distance_mm
-from ProSTRegistrationLib.Nodes.Attempts import NOT_KNOWN, addAttempt
+from ProSTRegistrationLib.Bones.BonesRuns import boneOfRun, weakestPlaced
+from ProSTRegistrationLib.Nodes.Attempts import NOT_KNOWN, addAttempt, nextNumber
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.Landmarks import (
     REFERENCE_LANDMARKS_ROLE,
@@ -52,7 +53,9 @@ class AttemptUnderWay:
         return cls(parameters.ct, scene.ct(parameters.ct)[1], words)
 
     def ended(self, scene: Scene, situation: Situation, result: dict[str, Any]) -> int:
-        """Adds the result to the table of the CT; its number there."""
+        """Adds the result to the table of the CT; its number there, of several bones that of the weakest found."""
+        if "bones" in result:
+            return self._endedBones(scene, result)
         pose = np.array(result["world_from_volume"])
         return addAttempt(
             scene,
@@ -62,7 +65,25 @@ class AttemptUnderWay:
             startWorldFromVolume=self.worldFromVolume,
             landmarkErrorMm=landmarkErrorAt(situation, pose),
             mtreMm=_mtreMm(scene, self.ctNode, pose),
+            bone=None,
         )
+
+    def _endedBones(self, scene: Scene, result: dict[str, Any]) -> int:
+        """Adds a row for each bone whose turn came."""
+        run, numbers = nextNumber(scene, self.ctNode), dict[int, int]()
+        for index, bone in enumerate(result["bones"]):
+            if bone["result"] is not None:
+                numbers[index] = addAttempt(
+                    scene,
+                    self.ctNode,
+                    bone["result"],
+                    **self.words,
+                    startWorldFromVolume=self.worldFromVolume,
+                    landmarkErrorMm=None,
+                    mtreMm=None,
+                    bone=boneOfRun(result, index, run),
+                )
+        return numbers.get(weakestPlaced(result["bones"]), run)
 
 
 def startWords(parameters: ProSTRegistrationParameterNode) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from prostreg.errors import InputError, system_refusal
 from prostreg.files import complete_file
 from ProSTRegistrationLib.Nodes.Attempts import NOT_KNOWN, Rows
-from ProSTRegistrationLib.Nodes.KeptTexts import keptPose
+from ProSTRegistrationLib.Nodes.KeptTexts import keptNumbers, keptPose
 
 HEADINGS = {
     "Attempt": "Attempt",
@@ -26,18 +26,27 @@ HEADINGS = {
     "mTRE mm": "mTRE (mm)",
     "Seconds": "Duration (s)",
     "Decision": "Decision",
+    "Bone": "Bone",
+    "Run": "Run of bones",
+    "Against": "Motion against",
+    "Warning": "Warning",
     "Reasons": "Reasons",
 }
 """Of the columns that are a cell each, by their names in the table node."""
 
 TURNS = tuple(f"Expected error of turn about {axis} (deg)" for axis in ("u", "v", "the beam"))
+MOTION = (
+    *(f"Turn about {axis} (deg)" for axis in "RAS"),
+    *(f"Shift along {axis} (mm)" for axis in "RAS"),
+)
+"""Of a bone against another, between CT and X-ray."""
 POSES = {"Pose": "world_from_volume", "Start pose": "start world_from_volume"}
 """Names of the poses: from the CT's RAS into the scene's, mm."""
 
 
 def headings() -> list[str]:
     """The first line."""
-    return [*HEADINGS.values(), *TURNS, *(each for name in POSES.values() for each in _places(name))]
+    return [*HEADINGS.values(), *TURNS, *MOTION, *(each for name in POSES.values() for each in _places(name))]
 
 
 def writeAttempts(path: Path, rows: Rows) -> None:
@@ -67,6 +76,8 @@ def _cells(row: dict[str, str]) -> list[str]:
     cells = ["" if row[column] == NOT_KNOWN else row[column] for column in HEADINGS]
     turns = row["Turn error deg"].split()
     cells += turns if len(turns) == len(TURNS) else [""] * len(TURNS)
+    motion = keptNumbers(row["Motion deg mm"], len(MOTION))
+    cells += [""] * len(MOTION) if motion is None else map(repr, motion)
     for column in POSES:
         cells += _numbers(row[column])
     return cells

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.errors import InputError
+from ProSTRegistrationLib.Bones.BonesOfAnatomy import PlacedBone, ownPoses
 from ProSTRegistrationLib.Nodes.DrrOrigin import keepOrigin, originOf
 from ProSTRegistrationLib.Worker.WorkerClient import OnFailure, WorkerClient, WorkerError, ignore
 
@@ -40,6 +41,7 @@ class _Wish:
     anatomy: AnatomyChoice
     worldFromVolume: Matrix
     origins: tuple[str, ...]
+    bones: tuple[PlacedBone, ...] = ()
 
 
 class LiveDrr:
@@ -71,16 +73,19 @@ class LiveDrr:
         anatomy: AnatomyChoice,
         worldFromVolume: Matrix,
         onError: OnFailure = ignore,
+        bones: tuple[PlacedBone, ...] = (),
     ) -> None:
         """Asks for DRRs of a CT at a pose; an earlier wish is forgotten, and one for the same goes on.
 
         Args:
             worldFromVolume: rigid (4, 4).
+            bones: parts that are drawn each at its own pose, in place of the whole anatomy at that of the CT.
             onError: called with an InputError or WorkerError.
         """
         self._onError = onError
         try:
-            origins = tuple(originOf(ctNode, node, anatomy, worldFromVolume) for node in fluoroscopyNodes)
+            own = ownPoses(bones)
+            origins = tuple(originOf(ctNode, node, anatomy, worldFromVolume, own) for node in fluoroscopyNodes)
         except InputError as error:
             self.forget()
             onError(error)
@@ -88,7 +93,7 @@ class LiveDrr:
         isUnderWay = self._isBusy or self._previewsLeft or self._fullLeft
         if isUnderWay and self._wish is not None and self._wish.origins == origins:
             return
-        self._wish = _Wish(ctNode, tuple(fluoroscopyNodes), anatomy, np.array(worldFromVolume), origins)
+        self._wish = _Wish(ctNode, tuple(fluoroscopyNodes), anatomy, np.array(worldFromVolume), origins, bones)
         self._previewsLeft, self._fullLeft = list(fluoroscopyNodes), list(fluoroscopyNodes)
         self._lastChange_s = time.monotonic()
         self._next()
@@ -116,18 +121,32 @@ class LiveDrr:
         factor = downsamplingOf(fluoroscopyNode, mostPixels)
         self._isBusy = True
 
-        def render(ids: LoadedIds) -> None:
-            # Loading takes a while the first time; the hand has moved on meanwhile.
-            latest = self._wish if self._wish and self._wish.ctNode is wish.ctNode else wish
-            origin = originOf(wish.ctNode, fluoroscopyNode, wish.anatomy, latest.worldFromVolume)
+        def request(ids: LoadedIds, origin: str, **drawn: Any) -> None:
             self._client.request(
                 "render", onReply=lambda _, arrays: self._show(fluoroscopyNode, arrays["drr"], factor, origin),
-                onError=self._failed, ct=ids.ct, anatomy=ids.anatomy, view=ids.views[0],
-                world_from_volume=latest.worldFromVolume.tolist(), downsampling=factor,
+                onError=self._failed, ct=ids.ct, view=ids.views[0], downsampling=factor, **drawn,
             )  # fmt: skip
 
+        def render(ids: LoadedIds) -> None:
+            # Loading takes a while the first time; the hand has moved on meanwhile.
+            isFollowed = self._wish is not None and self._wish.ctNode is wish.ctNode and not self._wish.bones
+            pose = (self._wish if self._wish and isFollowed else wish).worldFromVolume
+            origin = originOf(wish.ctNode, fluoroscopyNode, wish.anatomy, pose)
+            request(ids, origin, anatomy=ids.anatomy, world_from_volume=pose.tolist())
+
+        def renderBones(ids: LoadedIds) -> None:
+            origin = originOf(wish.ctNode, fluoroscopyNode, wish.anatomy, wish.worldFromVolume, ownPoses(wish.bones))
+            poses = [bone.worldFromVolume.tolist() for bone in wish.bones]
+
+            def ask(anatomyIds: tuple[str, ...]) -> None:
+                placed = zip(anatomyIds, poses, strict=True)
+                request(ids, origin, bones=[{"anatomy": name, "world_from_volume": pose} for name, pose in placed])
+
+            self._data.loadAnatomies(wish.ctNode, [bone.anatomy for bone in wish.bones], ask, self._failed)
+
         try:
-            self._data.load(wish.ctNode, [fluoroscopyNode], wish.anatomy, render, self._failed)
+            anatomy, draw = (wish.bones[0].anatomy, renderBones) if wish.bones else (wish.anatomy, render)
+            self._data.load(wish.ctNode, [fluoroscopyNode], anatomy, draw, self._failed)
         except InputError as error:
             self._failed(error)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prostreg.errors import InputError
+from ProSTRegistrationLib.BonesJob import BonesJob
 from ProSTRegistrationLib.Install.EnginePython import chosenInterpreter
 from ProSTRegistrationLib.Jobs import AdaptationJob, Callbacks, Job, JobState
 from ProSTRegistrationLib.LiveDrr import LiveDrr
@@ -84,6 +85,7 @@ class Logic:
             everywhere: looks from the standard views instead of from where the CT lies.
             onProgress: called with a dict: stage, fraction, score, world_from_volume, message, seconds_left.
             onDone: called with the result as in result.json; ``stopped`` says whether it was cancelled, or "kept" then.
+                Where the parts of the anatomy move by themselves: with that of a BonesJob.
             onError: called with an InputError or WorkerError; str() of it is written for people.
 
         Raises:
@@ -91,7 +93,7 @@ class Logic:
         """
         _, worldFromVolume = self.scene.ct(ctNode)
         self._start(
-            RegistrationJob,
+            BonesJob if anatomy.movesInParts else RegistrationJob,
             [ctNode, *fluoroscopyNodes],
             anatomy,
             Callbacks(onProgress, onDone, onError),

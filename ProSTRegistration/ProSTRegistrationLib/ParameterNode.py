@@ -147,6 +147,7 @@ class ProSTRegistrationParameterNode:
         ct: the CT.
         anatomy: segmentation or label map of what is registered; None for bone by threshold.
         anatomyParts: ids of the segments, or label values as text; empty for all.
+        eachPartMoves: each of them is registered for itself; else all move together.
         fluoroscopy, secondView, thirdView: X-ray images of the same moment.
         sliderReference: the pose that the sliders of the start pose count from, and of which CT, as JSON.
         startedBy: how the start pose was made, for the table of attempts.
@@ -166,6 +167,7 @@ class ProSTRegistrationParameterNode:
     ct: vtkMRMLScalarVolumeNode
     anatomy: vtkMRMLSegmentationNode | vtkMRMLLabelMapVolumeNode | None
     anatomyParts: list[str]
+    eachPartMoves: bool = False
     boneThresholdHu: Annotated[float, WithinRange(-500.0, 3000.0), Default(200.0)]
     fluoroscopy: vtkMRMLScalarVolumeNode
     secondView: vtkMRMLScalarVolumeNode

@@ -13,6 +13,8 @@ from ProSTRegistrationLib.LiveDrr import downsamplingOf
 from ProSTRegistrationLib.Nodes.DrrOrigin import keepOrigin, originOf
 
 if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode
+
     from prostreg.geometry.frames import Matrix
     from prostreg.worker.protocol import Arrays
     from ProSTRegistrationLib.Nodes.Scene import Scene
@@ -41,11 +43,13 @@ class RegistrationJob(Job):
         super().start()
 
     def _request(self, ids: LoadedIds) -> None:
+        self._ask(ids, "register", anatomy=ids.anatomy, **self._search(ids))
+
+    def _search(self, ids: LoadedIds) -> dict[str, Any]:
+        """The fields of a request but for what is moved."""
         initial = None if self._worldFromVolume is None else self._worldFromVolume.tolist()
-        self._ask(
-            ids, "register", name=self.ctNode.GetName(), ct=ids.ct, anatomy=ids.anatomy, views=list(ids.views),
-            initial=initial, config=self._config,
-        )  # fmt: skip
+        views, name = list(ids.views), self.ctNode.GetName()
+        return {"name": name, "ct": ids.ct, "views": views, "initial": initial, "config": self._config}
 
     def _finish(self, ids: LoadedIds, content: dict[str, Any]) -> None:
         self._result = content
@@ -56,13 +60,19 @@ class RegistrationJob(Job):
             )
             self.fail(InputError(text))
             return
-        if content["stopped"] == "cancelled" and self._isKept:
+        isKept = content["stopped"] == "cancelled" and self._isKept
+        isShown = self._isShown(content, isKept)
+        if isKept:
             content["stopped"] = "kept"
-        elif content["stopped"] == "cancelled" or content["status"] == "failed":
+        if not isShown:
             self._succeed(content)
             return
         self.state = JobState.SHOWING
         self._requestDrr(ids, 0)
+
+    def _isShown(self, content: dict[str, Any], isKept: bool) -> bool:
+        """True if the scene gets what was found."""
+        return isKept or not (content["stopped"] == "cancelled" or content["status"] == "failed")
 
     def _requestDrr(self, ids: LoadedIds, index: int) -> None:
         # One after the other: of renders that wait together only the last would be answered.
@@ -87,9 +97,24 @@ class RegistrationJob(Job):
             self._requestDrr(ids, index + 1)
 
         self._client.request(
-            "render", onReply=rendered, onError=failed, ct=ids.ct, anatomy=ids.anatomy, view=ids.views[index],
-            world_from_volume=self._result["world_from_volume"], downsampling=factor,
+            "render", onReply=rendered, onError=failed, ct=ids.ct, view=ids.views[index], downsampling=factor,
+            **self._drrFields(ids),
         )  # fmt: skip
+
+    def _drrFields(self, ids: LoadedIds) -> dict[str, Any]:
+        """The fields of a request for a DRR that say what is drawn where."""
+        return {"anatomy": ids.anatomy, "world_from_volume": self._result["world_from_volume"]}
+
+    def _drrOrigin(self, node: vtkMRMLScalarVolumeNode, pose: Matrix) -> str:
+        return originOf(self.ctNode, node, self.anatomy, pose)
+
+    def _pose(self) -> Matrix:
+        """The pose world_from_volume (4, 4) that the CT gets."""
+        return np.array(self._result["world_from_volume"])
+
+    def _tableResults(self) -> list[dict[str, Any]]:
+        """The results that the CT's table shows, each a dict as in result.json."""
+        return [self._result]
 
     def _inputsNow(self) -> list[str]:
         """The inputs of the result: a digest for each X-ray that is there; faults where one cannot be used."""
@@ -114,14 +139,13 @@ class RegistrationJob(Job):
         self._succeed(self._result)
 
     def _fillScene(self) -> None:
-        scene, result = self._scene, self._result
-        pose = np.array(result["world_from_volume"])
+        scene, pose = self._scene, self._pose()
         nodes = [node for node in self.fluoroscopyNodes if scene.holds(node)]
         companions = [self.anatomy.node] if scene.holds(self.anatomy.node) else []
         scene.setPose(self.ctNode, pose, companions)
         for index, (drr, factor) in self._drrs.items():
             node = self.fluoroscopyNodes[index]
             if scene.holds(node):
-                keepOrigin(scene.showDrr(node, drr, factor), originOf(self.ctNode, node, self.anatomy, pose))
-        scene.showResult(self.ctNode, result)
+                keepOrigin(scene.showDrr(node, drr, factor), self._drrOrigin(node, pose))
+        scene.showResult(self.ctNode, *self._tableResults())
         scene.gather(self.ctNode, nodes)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
 from ProSTRegistrationLib.Nodes.KeptTexts import keptWhole
+from ProSTRegistrationLib.Nodes.PartsOfAnatomy import LOWEST_LABEL
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
 
     from ProSTRegistrationLib.ParameterNode import ProSTRegistrationParameterNode
 
-LOWEST_LABEL = -(2**31)
 NO_PART = ""
 """Stands for 'none of them' in a list of parts, whose emptiness means all."""
 
@@ -30,12 +30,14 @@ def anatomyChoice(parameters: ProSTRegistrationParameterNode) -> AnatomyChoice:
         return AnatomyChoice(thresholdHu=float(parameters.boneThresholdHu))
     parts = tuple(part for part in parameters.anatomyParts if part != NO_PART)
     chosen = parts if parameters.anatomyParts else None
+    movesInParts = parameters.eachPartMoves and (chosen is None or len(chosen) > 1)
     if node.IsA("vtkMRMLSegmentationNode"):
-        return AnatomyChoice(node, segmentIds=chosen)
+        return AnatomyChoice(node, segmentIds=chosen, movesInParts=movesInParts)
     if chosen is None:
-        return AnatomyChoice(node)
+        return AnatomyChoice(node, movesInParts=movesInParts)
     values = (keptWhole(part, LOWEST_LABEL) for part in chosen)
-    return AnatomyChoice(node, labelValues=tuple(value for value in values if value is not None))
+    known = tuple(value for value in values if value is not None)
+    return AnatomyChoice(node, labelValues=known, movesInParts=movesInParts)
 
 
 def registrationConfig(parameters: ProSTRegistrationParameterNode) -> dict[str, Any]:

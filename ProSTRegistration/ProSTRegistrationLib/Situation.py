@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from slicer.i18n import tr as _
 
 from prostreg.errors import InputError
+from ProSTRegistrationLib.Bones.BonesOfAnatomy import PlacedBone, ownPoses
+from ProSTRegistrationLib.Bones.BonesRuns import shownBones
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, contentKey
 from ProSTRegistrationLib.Nodes.CArmSettings import isPlaced
 from ProSTRegistrationLib.Nodes.DrrOrigin import originOf
@@ -43,6 +45,7 @@ class Situation:
         origins: what the DRR of each X-ray has to be made of; empty unless ``isReady``.
         ctLandmarks: the list of landmarks in the CT, None without one.
         marked: each X-ray that has marks of them, with their list: the chosen one for the first, else its own.
+        bones: parts that the DRR shows each at its own pose; empty where all lie in the CT as one body.
         isBusy: a long task runs.
         isRegistering: it is a search, which will move the CT.
     """
@@ -58,6 +61,7 @@ class Situation:
     origins: Mapping[vtkMRMLScalarVolumeNode, str] = field(default_factory=dict)
     ctLandmarks: vtkMRMLMarkupsFiducialNode | None = None
     marked: tuple[tuple[vtkMRMLScalarVolumeNode, vtkMRMLMarkupsFiducialNode], ...] = ()
+    bones: tuple[PlacedBone, ...] = ()
     isBusy: bool = False
     isRegistering: bool = False
 
@@ -98,6 +102,9 @@ class SituationReader:
         unplaced = tuple(node for node in images if not isPlaced(node))
         isReady = not (faults or unplaced)
         pose = worldFromNode(ct) if isReady else None
+        judged = self._digester.inputs(ct, images, anatomy, judgedSettings(parameters)) if isReady else None
+        bones = () if pose is None or judged is None else shownBones(logic.scene, ct, anatomy, judged, pose)
+        own = ownPoses(bones)
         return Situation(
             ct=ct,
             images=images,
@@ -106,8 +113,9 @@ class SituationReader:
             faults=faults,
             unplaced=unplaced,
             pose=pose,
-            judged=self._digester.inputs(ct, images, anatomy, judgedSettings(parameters)) if isReady else None,
-            origins={} if pose is None else {node: originOf(ct, node, anatomy, pose) for node in images},
+            judged=judged,
+            origins={} if pose is None else {node: originOf(ct, node, anatomy, pose, own) for node in images},
+            bones=bones,
             ctLandmarks=parameters.ctLandmarks,
             marked=_marked(parameters, images, logic.scene),
             isBusy=logic.isBusy,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from typing import Any
 
 from slicer.i18n import tr as _
@@ -17,7 +18,8 @@ from prostreg.outputs.verdict_words import (
     verdict_word,
 )
 from prostreg.spoken_numbers import percent, tenths
-from ProSTRegistrationLib.Nodes.Attempts import cellNumber
+from ProSTRegistrationLib.Bones.BonesRuns import relativeMotion
+from ProSTRegistrationLib.Nodes.Attempts import NOT_KNOWN, cellNumber
 from ProSTRegistrationLib.Validity import NOTHING_TO_JUDGE, Validity
 
 VERDICTS = {status: (colour, INK) for status, colour in VERDICT_COLOURS.items()}
@@ -47,7 +49,10 @@ def verdictText(attempt: dict[str, Any] | None, validity: Validity) -> str:
     said = verdict_sentences(
         attempt["status"], attempt["confidence"] or 0.0, attempt["acrossMm"], attempt["alongMm"], attempt["carm"], _
     )
-    return _bar((verdict_colour(attempt["status"]), INK), verdictWord(attempt["status"]), " ".join(said))
+    word = verdictWord(attempt["status"])
+    bone = attempt.get("bone")
+    title = word if bone is None else f"{bone.name}: {word}"
+    return _bar((verdict_colour(attempt["status"]), INK), title, " ".join(said))
 
 
 def detailsText(attempt: dict[str, Any] | None, validity: Validity) -> str:
@@ -55,6 +60,10 @@ def detailsText(attempt: dict[str, Any] | None, validity: Validity) -> str:
     if attempt is None or not validity.isValid or _isTakenBack(attempt, validity):
         return ""
     lines = [html.escape(reason[:1].upper() + reason[1:]) + "." for reason in attempt["reasons"]]
+    bone = attempt.get("bone")
+    if bone is not None:
+        motion = relativeMotion(bone)
+        lines += [html.escape(text) + "." for text in (bone.warning, motion and motion.sentence()) if text]
     if attempt["mtreMm"] is not None:
         lines.append(_("The sample's own pose is {error} away.").format(error=length_words(attempt["mtreMm"], _)))
     if attempt["landmarkErrorMm"] is not None:
@@ -63,19 +72,30 @@ def detailsText(attempt: dict[str, Any] | None, validity: Validity) -> str:
     return "<br>".join(lines)
 
 
-def placeWords(attempt: dict[str, Any] | None, validity: Validity, startedBy: str) -> str:
+def placeWords(attempt: dict[str, Any] | None, validity: Validity, startedBy: str, bones: Sequence[str] = ()) -> str:
     """The place of the CT in words, for the legend in the views.
 
     Args:
         startedBy: how the start was found that it is at without a result.
+        bones: names of those that the DRR shows each at its own pose; none for one body.
     """
+    if attempt is not None and validity.isOnScreen and bones:
+        text = _("Each at its own place: {bones}")
+        return f"{text.format(bones=', '.join(bones))}\n{placeWords(attempt, validity, startedBy)}"
     if attempt is None or not validity.isOnScreen:
         return _("CT at its start ({start})").format(start=startedBy)
-    number, words = attempt["number"], verdictWord(attempt["status"])
+    number, words = _numberWords(attempt), verdictWord(attempt["status"])
     if validity.isValid:
         words = ", ".join(filter(None, (words, _decisionWord(attempt["decision"]))))
         return _("CT at result {number}: {verdict}").format(number=number, verdict=words)
     return _("CT at result {number}, not judged").format(number=number)
+
+
+def searchWords(bone: str) -> str:
+    """The place that the pictures show while a search runs, of several bones with the name of the one that is shown."""
+    if bone:
+        return _("best place so far of {bone}, shown alone").format(bone=bone)
+    return _("best place so far of the search")
 
 
 def questionBeforeKeeping(status: str) -> str:
@@ -109,7 +129,7 @@ def attemptCells(row: dict[str, str], isOutdated: bool = False) -> list[str]:
     errors = [_tenths(row[column]) for column in ("Error across mm", "Error along mm")]
     seconds = cellNumber(row["Seconds"])
     return [
-        row["Attempt"],
+        "\n".join([row["Attempt"], *([row["Bone"]] if row["Bone"] != NOT_KNOWN else [])]),
         _("Not judged") if isOutdated else verdictWord(row["Status"]),
         _decisionWord(row["Decision"]),
         percent(probability / 100) if isPlace and probability is not None else "",
@@ -123,6 +143,11 @@ def attemptCells(row: dict[str, str], isOutdated: bool = False) -> list[str]:
 
 def _decisionWord(decision: str) -> str:
     return {"accepted": _("accepted"), "rejected": _("rejected")}.get(decision, "")
+
+
+def _numberWords(attempt: dict[str, Any]) -> str:
+    bone = attempt.get("bone")
+    return str(attempt["number"]) if bone is None else f"{attempt['number']} ({bone.name})"
 
 
 def _isTakenBack(attempt: dict[str, Any], validity: Validity) -> bool:

@@ -14,10 +14,10 @@ from prostreg.geometry.rotations import rotation_from_vector
 from prostreg.geometry.standard_views import standard_view
 from prostreg.images.attenuation import moving_volume
 from prostreg.projector.selection import make_projector
+from prostreg.registration.bones.bones_of_file import MOST_BONES
 from prostreg.registration.case import Case
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 from prostreg.samples.phantom import VERTEBRA_LABELS, make_phantom
-from prostreg.worker.bones_request import MOST_BONES
 
 CARM = CArm.from_sdd(1020.0, (3.1, 3.1), (96, 96))
 TURN_DEG, SHIFT_MM = np.array([0.0, 0.0, 8.0]), np.array([3.0, 0.0, -2.0])

@@ -32,12 +32,14 @@ class AnatomyChoice:
         segmentIds: of a segmentation; None for all.
         labelValues: of a label map; None for all but 0.
         thresholdHu: for bone; None for the engine's own.
+        movesInParts: each part moves by itself; else all move together.
     """
 
     node: vtkMRMLNode | None = None
     segmentIds: tuple[str, ...] | None = None
     labelValues: tuple[int, ...] | None = None
     thresholdHu: float | None = None
+    movesInParts: bool = False
 
 
 @dataclass(frozen=True, eq=False)

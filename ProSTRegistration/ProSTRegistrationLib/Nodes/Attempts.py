@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from prostreg.errors import InputError
 from prostreg.geometry.frames import Matrix, rigid_faults
-from ProSTRegistrationLib.Nodes.KeptTexts import cells, keptPose, keptWhole, setCells
+from ProSTRegistrationLib.Nodes.KeptTexts import cells, keptNumbers, keptPose, keptWhole, setCells
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
@@ -22,14 +23,36 @@ ROLE = "attempts"
 COLUMNS = (
     "Attempt", "Time", "Start", "Method", "Quality", "C-arm", "Status", "Confidence %", "Similarity",
     "Error across mm", "Error along mm", "Turn error deg", "Landmark error mm", "mTRE mm", "Seconds", "Decision",
-    "Reasons", "Inputs", "Pose", "Start pose",
+    "Reasons", "Inputs", "Pose", "Start pose", "Bone", "Part", "Run", "Against", "Motion deg mm", "Warning",
 )  # fmt: skip
 DECISIONS = ("none", "accepted", "rejected")
 NOT_KNOWN = "not known"
 REASONS_BORDER = "; "
+MOTION_NUMBERS = 6
 
 Rows = list[dict[str, str]]
 """Texts by COLUMNS."""
+
+
+@dataclass(frozen=True)
+class BoneOfRun:
+    """One of several bones that were registered together.
+
+    Attributes:
+        name: for people.
+        part: key of the part of the anatomy that it is.
+        run: the number of their run, which is that of its first attempt.
+        against: name of the bone that its motion is told against; "" where none is known.
+        motion: rotation vector in degrees, then shift of its centre in mm, each about the CT's RAS axes; or None.
+        warning: a sentence on how it lies to the others; "" without one.
+    """
+
+    name: str
+    part: str
+    run: int
+    against: str = ""
+    motion: tuple[float, ...] | None = None
+    warning: str = ""
 
 
 def addAttempt(
@@ -44,6 +67,7 @@ def addAttempt(
     mtreMm: float | None = None,
     inputs: str = NOT_KNOWN,
     carm: str = NOT_KNOWN,
+    bone: BoneOfRun | None = None,
 ) -> int:
     """Adds a row for a finished registration.
 
@@ -56,12 +80,12 @@ def addAttempt(
         mtreMm: mean distance to the true pose; None where that is not known.
         inputs: text of the JudgedInputs that the result belongs to.
         carm: how well the least known of the C-arms is known, one of the engine's CARM_ACCURACIES.
+        bone: the one that the result is of; None where all that is chosen moved together.
 
     Returns:
         the attempt's number, counted from 1.
     """
-    rows = _rows(scene, ctNode)
-    number = max([0, *(_wholeNumber(row["Attempt"]) for row in rows)]) + 1
+    rows, number = _rows(scene, ctNode), nextNumber(scene, ctNode)
     expected = result.get("expected_error") or {}
     texts = (
         str(number), time.strftime("%H:%M:%S"), start, method, quality, carm, result["status"],
@@ -70,9 +94,15 @@ def addAttempt(
         _texts(expected.get("rotation_deg")), _text(landmarkErrorMm), _text(mtreMm), _text(result["seconds"]),
         DECISIONS[0], REASONS_BORDER.join(result.get("reasons", [])), inputs,
         *(json.dumps(np.asarray(pose).tolist()) for pose in (result["world_from_volume"], startWorldFromVolume)),
+        *_boneTexts(bone),
     )  # fmt: skip
     _write(scene, ctNode, [*rows, dict(zip(COLUMNS, texts, strict=True))])
     return number
+
+
+def nextNumber(scene: Scene, ctNode: vtkMRMLScalarVolumeNode) -> int:
+    """The number that the next attempt of a CT will have."""
+    return max([0, *(_wholeNumber(row["Attempt"]) for row in _rows(scene, ctNode))]) + 1
 
 
 def attempts(scene: Scene, ctNode: vtkMRMLScalarVolumeNode) -> Rows:
@@ -87,7 +117,7 @@ def attempt(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, number: int) -> dict[
         number, time, start, method, quality, status, decision; confidence (0 to 1), acrossMm and alongMm (expected
         error across and along the first view's beam), landmarkErrorMm, mtreMm, each None where not known; carm, one of
         the engine's CARM_ACCURACIES, or NOT_KNOWN; reasons, a list of texts; inputs, the text of JudgedInputs;
-        worldFromVolume and startWorldFromVolume, rigid (4, 4).
+        worldFromVolume and startWorldFromVolume, rigid (4, 4); bone, a BoneOfRun or None.
 
     Raises:
         InputError: there is no such attempt, or its row was damaged.
@@ -107,6 +137,7 @@ def attempt(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, number: int) -> dict[
         "inputs": row["Inputs"],
         "worldFromVolume": _pose(row, "Pose"),
         "startWorldFromVolume": _pose(row, "Start pose"),
+        "bone": _bone(row),
     }
 
 
@@ -153,6 +184,23 @@ def _row(rows: Rows, ctNode: vtkMRMLScalarVolumeNode, number: int) -> dict[str, 
 def _write(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, rows: Rows) -> None:
     node = scene.ownedNode(ctNode, ROLE, "vtkMRMLTableNode", f"{ctNode.GetName()} attempts")
     setCells(node, COLUMNS, [[row[name] for name in COLUMNS] for row in rows])
+
+
+def _boneTexts(bone: BoneOfRun | None) -> tuple[str, ...]:
+    if bone is None:
+        return (NOT_KNOWN,) * 6
+    motion = None if bone.motion is None else json.dumps([round(float(number), 4) for number in bone.motion])
+    told = (text or NOT_KNOWN for text in (bone.against, motion, bone.warning))
+    return bone.name, bone.part, str(bone.run), *told
+
+
+def _bone(row: dict[str, str]) -> BoneOfRun | None:
+    run = _wholeNumber(row["Run"])
+    if not run:
+        return None
+    numbers = keptNumbers(row["Motion deg mm"], MOTION_NUMBERS)
+    against, warning = ("" if row[name] == NOT_KNOWN else row[name] for name in ("Against", "Warning"))
+    return BoneOfRun(row["Bone"], row["Part"], run, against, numbers, warning)
 
 
 def _similarity(result: dict[str, Any]) -> float | None:

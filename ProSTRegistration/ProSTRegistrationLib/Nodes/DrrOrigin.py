@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, contentKey
@@ -22,22 +23,26 @@ def originOf(
     fluoroscopyNode: vtkMRMLScalarVolumeNode,
     anatomy: AnatomyChoice,
     worldFromVolume: Matrix,
+    bones: Sequence[tuple[AnatomyChoice, Matrix]] = (),
 ) -> str:
     """A short text that differs for any two DRRs that may look different.
 
     Args:
         anatomy: AnatomyChoice.
         worldFromVolume: rigid (4, 4).
+        bones: parts that are drawn each at a pose of its own instead; none for one body.
 
     Raises:
         InputError: the fluoroscopy image was never placed.
     """
     carm = carmOf(fluoroscopyNode)
     matrices = (carm.intrinsics, carm.camera_from_world, worldFromVolume, ijkToRas(ctNode))
-    parts = (
+    parts: tuple[object, ...] = (
         contentKey(ctNode), contentKey(fluoroscopyNode), contentKey(anatomy.node), anatomy.segmentIds,
         anatomy.labelValues, anatomy.thresholdHu, carm.size, list(map(roundedRows, matrices)),
     )  # fmt: skip
+    own = [(part.segmentIds, part.labelValues, roundedRows(pose)) for part, pose in bones]
+    parts = (*parts, own) if own else parts
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 

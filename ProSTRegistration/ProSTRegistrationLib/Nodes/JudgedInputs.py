@@ -38,7 +38,8 @@ class JudgedInputs:
             left out, and the polarity that was told.
         carms: of the X-ray images' C-arms.
         ct: its voxels and their spacing.
-        anatomy: its labels and their place in the CT, which parts of them are chosen, the threshold.
+        anatomy: its labels and their place in the CT, which parts of them are chosen and whether these move by
+            themselves, the threshold.
         settings: of the method.
     """
 
@@ -102,7 +103,8 @@ class InputDigester:
         place = ctFromNode(ctNode, anatomy.node)
         if anatomy.node.IsA("vtkMRMLVolumeNode"):
             place = place @ ijkToRas(anatomy.node)
-        return [self._content(anatomy.node), anatomy.segmentIds, anatomy.labelValues, roundedRows(place)]
+        told: list[object] = [self._content(anatomy.node), anatomy.segmentIds, anatomy.labelValues, roundedRows(place)]
+        return [*told, "in parts"] if anatomy.movesInParts else told
 
     def _image(self, node: vtkMRMLScalarVolumeNode) -> list[object]:
         told = [node.GetAttribute(name) for name in (FRAME_ATTRIBUTE, SHUTTER_ATTRIBUTE, POLARITY_ATTRIBUTE)]

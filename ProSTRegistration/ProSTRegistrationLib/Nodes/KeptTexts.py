@@ -13,7 +13,7 @@ import numpy as np
 import vtk
 
 from prostreg.geometry.frames import Matrix
-from prostreg.json_fields import parsed_json
+from prostreg.json_fields import is_number, parsed_json
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLTableNode
@@ -37,6 +37,13 @@ def keptPose(text: str | None) -> Matrix | None:
     except (TypeError, ValueError):
         return None
     return pose if pose.shape == (4, 4) else None
+
+
+def keptNumbers(text: str | None, count: int) -> tuple[float, ...] | None:
+    """So many finite numbers that a text of JSON holds; None for anything else."""
+    found = keptJson(text)
+    isList = isinstance(found, list) and len(found) == count and all(map(is_number, found))
+    return tuple(map(float, found)) if isList else None
 
 
 def keptWhole(text: str | None, low: int = 0) -> int | None:

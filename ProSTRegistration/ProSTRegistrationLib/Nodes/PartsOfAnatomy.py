@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ProSTRegistrationLib.Nodes.Scene import Scene
 
 NAMES_ROLE = "label names"
+LOWEST_LABEL = -(2**31)
 BONE_NAMES = {
     **{27 + n: f"L{5 - n}" for n in range(5)},
     **{32 + n: f"T{12 - n}" for n in range(12)},

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 COLUMNS = ("Quantity", "Value")
 
 
-def fillResultTable(tableNode: vtkMRMLTableNode, result: dict[str, Any]) -> None:
-    """Replaces a table's content by a result.
+def fillResultTable(tableNode: vtkMRMLTableNode, *results: dict[str, Any]) -> None:
+    """Replaces a table's content by a result, or by those of several bones one below the other.
 
     Args:
         tableNode: vtkMRMLTableNode.
-        result: dict as in result.json.
+        results: dicts as in result.json.
     """
-    setCells(tableNode, COLUMNS, _rows(result))
+    setCells(tableNode, COLUMNS, [row for result in results for row in _rows(result)])
 
 
 def _rows(result: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -159,10 +159,10 @@ class Scene:
         node.CreateDefaultDisplayNodes()
         return node
 
-    def showResult(self, ctNode: vtkMRMLScalarVolumeNode, result: dict[str, Any]) -> vtkMRMLTableNode:
-        """Shows the numbers of a result (dict as in result.json) in the CT's table; returns the table node."""
+    def showResult(self, ctNode: vtkMRMLScalarVolumeNode, *results: dict[str, Any]) -> vtkMRMLTableNode:
+        """Shows the numbers of results (dicts as in result.json) in the CT's table; returns the table node."""
         node = self.ownedNode(ctNode, "result", "vtkMRMLTableNode", f"{ctNode.GetName()} registration")
-        fillResultTable(node, result)
+        fillResultTable(node, *results)
         return node
 
     def gather(self, ctNode: vtkMRMLScalarVolumeNode, fluoroscopyNodes: Sequence[vtkMRMLScalarVolumeNode]) -> int:

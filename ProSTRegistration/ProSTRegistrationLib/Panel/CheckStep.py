@@ -14,16 +14,20 @@ from slicer.i18n import tr as _
 from prostreg.errors import InputError
 from ProSTRegistrationLib.AttemptsFile import writeAttempts
 from ProSTRegistrationLib.AttemptUnderWay import AttemptUnderWay
+from ProSTRegistrationLib.Bones.BoneDecisions import placeBones
+from ProSTRegistrationLib.Bones.BonesOfAnatomy import PlacedBone, bonesOf
+from ProSTRegistrationLib.Bones.BonesRuns import isNothingPlaced
 from ProSTRegistrationLib.Nodes.Attempts import attempt, attempts
 from ProSTRegistrationLib.Nodes.DrrOrigin import isMadeOf
 from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE
 from ProSTRegistrationLib.Panel.AttemptsTable import AttemptsTable
+from ProSTRegistrationLib.Panel.BonesGroup import BonesGroup
 from ProSTRegistrationLib.Panel.CheckViews import CheckViews
 from ProSTRegistrationLib.Panel.DecisionGroup import DecisionGroup
 from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, TOLD_MS, reveal, setVisible, showStatus
 from ProSTRegistrationLib.ParameterNode import Method, OverlayChoice, Quality
 from ProSTRegistrationLib.Validity import validityOf
-from ProSTRegistrationLib.VerdictWords import placeWords
+from ProSTRegistrationLib.VerdictWords import placeWords, searchWords
 
 if TYPE_CHECKING:
     from prostreg.geometry.frames import Matrix
@@ -47,7 +51,7 @@ class CheckStep:
         self._running: AttemptUnderWay | None = None
         self._current: int | None = None
         self._isWanted = False
-        self._decision = DecisionGroup(panel, self)
+        self._decision, self._bones, self._searched = DecisionGroup(panel, self), BonesGroup(panel, self), ""
         self._table = AttemptsTable(panel.ui.attemptsTable, self._chosenInTable)
         panel.ui.saveAttemptsButton.connect("clicked(bool)", lambda checked: self._saveAttempts())
 
@@ -59,12 +63,14 @@ class CheckStep:
         if self._current not in numbers:
             self._current = numbers[-1] if numbers else None
         self._renewDrr(situation)
+        self._bones.refresh(situation)
         self._decision.refresh(situation)
         self._table.fill(known, self._current, situation)
         setVisible(ui.saveAttemptsButton, bool(known))
         shown = self.shown()
         startedBy = panel.parameters.startedBy or _("as loaded")
-        self._views.refresh(situation, placeWords(shown, validityOf(shown, situation), startedBy))
+        place = placeWords(shown, validityOf(shown, situation), startedBy, [bone.name for bone in situation.bones])
+        self._views.refresh(situation, searchWords(self._searched) if situation.isRegistering else place)
         missing = "" if known or situation.isBusy else _("Register first; then judge the overlay here.")
         if self._fault:
             showStatus(ui.checkStatusLabel, self._fault, FAULT_STYLE)
@@ -87,7 +93,7 @@ class CheckStep:
             panel.logic.live.forget()
             self._removeDrrs()
             return
-        panel.attempt(lambda: self._follow(situation, pose), self.sayFault)
+        panel.attempt(lambda: self._follow(situation, pose, situation.bones), self.sayFault)
 
     def _renewDrr(self, situation: Situation) -> None:
         """No DRR stays that was made of another CT, anatomy, C-arm or pose than those of now."""
@@ -110,12 +116,21 @@ class CheckStep:
         panel = self._panel
         self._fault = ""
         panel.start.notePose()
+        self._searched = ""
         self._running = AttemptUnderWay.begun(panel.scene, panel.parameters, panel.situation())
 
     def showBestSoFar(self, progress: dict[str, Any]) -> None:
-        """Shows the DRR of the best pose of a running search; the CT stays where it is."""
-        if self._panel.parameters.liveDrr and self._views.isShown:
-            self._follow(self._panel.situation(), np.array(progress["world_from_volume"]))
+        """Shows the DRR of the best pose of a running search, of several bones that of the one at hand alone."""
+        if not (self._panel.parameters.liveDrr and self._views.isShown):
+            return
+        situation, pose = self._panel.situation(), np.array(progress["world_from_volume"])
+        if not situation.anatomy.movesInParts:
+            self._follow(situation, pose)
+            return
+        for bone in bonesOf(situation.anatomy):
+            if bone.name == progress["bone"]:
+                self._searched = bone.name
+                self._follow(situation, pose, (PlacedBone(bone.name, bone.anatomy, pose),))
 
     def endAttempt(self, result: dict[str, Any] | None) -> None:
         """Adds a result to the table; None for a task that brought none."""
@@ -130,9 +145,9 @@ class CheckStep:
             self._views.show()
             self._isWanted = not panel.isEntered
             # A result is to be judged; a hand that slips shall not move it.
-            self._ui.mouseCheckBox.checked = result["status"] == "failed" and self._ui.mouseCheckBox.checked
+            self._ui.mouseCheckBox.checked = isNothingPlaced(result) and self._ui.mouseCheckBox.checked
             qt.QTimer.singleShot(0, lambda: reveal(self._ui.redoButton, mayFocus=False))
-        if result is None or result["status"] == "failed" or result.get("stopped") == "cancelled":
+        if result is None or isNothingPlaced(result) or result.get("stopped") == "cancelled":
             # The CT is where it was; the pictures of the search are not.
             self.followPose()
         panel.refreshSoon()
@@ -158,11 +173,12 @@ class CheckStep:
         """For the end of the module."""
         self._views.stop()
 
-    def _follow(self, situation: Situation, worldFromVolume: Matrix) -> None:
+    def _follow(self, situation: Situation, worldFromVolume: Matrix, bones: tuple[PlacedBone, ...] = ()) -> None:
         self._failedFor, self._fault = None, ""
         first = situation.shownImage
         nodes = [first, *(node for node in situation.images if node is not first)]
-        self._panel.logic.live.follow(situation.ct, nodes, situation.anatomy, worldFromVolume, self._liveFailed)
+        live = self._panel.logic.live
+        live.follow(situation.ct, nodes, situation.anatomy, worldFromVolume, self._liveFailed, bones)
 
     def shown(self) -> dict[str, Any] | None:
         """The attempt that is shown; None where there is none that can be read."""
@@ -178,9 +194,12 @@ class CheckStep:
     def _chosenInTable(self, row: int) -> None:
         panel = self._panel
         known = attempts(panel.scene, panel.ctNode)
-        if row >= len(known) or panel.logic.isBusy:
-            return
-        self._current = int(known[row]["Attempt"])
+        if row < len(known) and not panel.logic.isBusy:
+            self.choose(int(known[row]["Attempt"]))
+
+    def choose(self, number: int) -> None:
+        """Makes an attempt the current one, by its number, and shows it."""
+        self._current = number
         self.show(self.shown())
 
     def _saveAttempts(self) -> None:
@@ -203,6 +222,8 @@ class CheckStep:
 
         def put() -> None:
             panel.scene.setPose(panel.ctNode, shown["worldFromVolume"])
+            if shown["bone"] is not None:
+                placeBones(panel.scene, panel.ctNode, shown["bone"].run)
             # People can edit the table: words that nobody knows change nothing.
             with contextlib.suppress(ValueError):
                 parameters.method, parameters.quality = Method(shown["method"]), Quality(shown["quality"])

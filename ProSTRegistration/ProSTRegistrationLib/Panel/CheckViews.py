@@ -188,11 +188,10 @@ class CheckViews:
             self._isLate = False
         elif not self._isLate and not self._late.isActive():
             self._late.start()
-        place = _("best place so far of the search") if situation.isRegistering else self._place
         late = _(" - updating…") if self._isLate else ""
         colors = self._panel.parameters.overlayKind.legend() + "\n" if drrNode is not None else ""
         keys = _("\nDrag: shift. Ctrl+drag: tilt. Ctrl+wheel: depth") if self._isMouseLive() else ""
-        self._legend(FLUOROSCOPY_VIEW, f"{colors}{place}{late}{keys}" if drrNode is not None else "")
+        self._legend(FLUOROSCOPY_VIEW, f"{colors}{self._place}{late}{keys}" if drrNode is not None else "")
         self._legend(DRR_VIEW, _("Simulated X-ray of the CT") + late if drrNode is not None else "")
 
     def _legend(self, name: str, text: str) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import slicer
 from slicer.i18n import tr as _
 
+from ProSTRegistrationLib.Bones.BoneDecisions import placeBones
+from ProSTRegistrationLib.Bones.BoneTransforms import boneTransform
 from ProSTRegistrationLib.Nodes.Attempts import decide
 from ProSTRegistrationLib.Panel.Messages import PLAIN_STYLE, setVisible, showStatus
 from ProSTRegistrationLib.Panel.NextThing import NextSteps, NextThing
@@ -54,13 +56,15 @@ class DecisionGroup:
         ):
             setVisible(button, shown is not None)
             button.enabled = isFree and isOfUse
-        ui.acceptButton.text = _("Show this pose") if canBeShown else _("Accept")
+        ofBone = f" {shown['bone'].name}" if shown is not None and shown["bone"] is not None else ""
+        ui.acceptButton.text = _("Show this pose") if canBeShown else _("Accept") + ofBone
+        ui.rejectButton.text = _("Reject") + ofBone
         # While the next search runs, the last result is none to go on from.
         isCurrent = validity.isValid and not situation.isBusy
         for label, text in (
             (ui.verdictLabel, verdictText(shown, validity)),
             (ui.detailsLabel, detailsText(shown, validity)),
-            (ui.keptLabel, self._keptText(situation) if isKept else ""),
+            (ui.keptLabel, self._keptText(situation, shown) if shown is not None and isKept else ""),
         ):
             showStatus(label, text, PLAIN_STYLE)
         setVisible(ui.saveButton, isKept)
@@ -69,7 +73,11 @@ class DecisionGroup:
         isOpen = shown is not None and isCurrent and not isKept and shown["status"] != "accepted"
         self._nextSteps.show(nextSteps(shown, situation) if shown is not None and isOpen else [])
 
-    def _keptText(self, situation: Situation) -> str:
+    def _keptText(self, situation: Situation, shown: dict[str, Any]) -> str:
+        if shown["bone"] is not None:
+            own = boneTransform(self._panel.scene, situation.ct, shown["bone"].part)
+            text = _("Accepted: the transform '{name}' in the Data module holds this bone's pose. Save to keep it.")
+            return "" if own is None else text.format(name=own.GetName())
         transform = self._panel.scene.poseTransform(situation.ct)
         if transform is None:
             return ""
@@ -87,6 +95,8 @@ class DecisionGroup:
             pose = shown["startWorldFromVolume" if decision == "rejected" else "worldFromVolume"]
             panel.scene.setPose(panel.ctNode, pose)
             decide(panel.scene, panel.ctNode, shown["number"], decision)
+            if shown["bone"] is not None:
+                placeBones(panel.scene, panel.ctNode, shown["bone"].run)
 
         panel.attempt(keep, self._check.sayFault)
         panel.refreshSoon()

@@ -46,19 +46,20 @@ class ImagesStep:
         """Brings widgets up to date."""
         parameters, ui = self._panel.parameters, self._ui
         hasAnatomy = parameters.anatomy is not None
+        self._fillParts()
         for widget in (ui.partsLabel, ui.partsList):
             setVisible(widget, hasAnatomy)
+        setVisible(ui.eachPartCheckBox, hasAnatomy and self._chosenParts() > 1)
         for widget in (ui.boneThresholdLabel, ui.boneThresholdSpinBox):
             setVisible(widget, not hasAnatomy)
         self._frames.refresh(situation)
         self._polarity.refresh(situation)
         self._leftOut.refresh(situation)
         setVisible(ui.greyButton, isColoured(parameters.fluoroscopy))
-        self._fillParts()
         self._watchChoices(situation)
         isFree = not self._samples.isRunning and not situation.isBusy
         for widget in (
-            ui.ctSelector, ui.anatomySelector, ui.partsList, ui.boneThresholdSpinBox, ui.fluoroscopySelector,
+            ui.ctSelector, ui.anatomySelector, ui.partsList, ui.eachPartCheckBox, ui.boneThresholdSpinBox, ui.fluoroscopySelector,
             ui.moreViewsGroup, ui.sampleButton, ui.phantomButton, ui.frameSpinBox, ui.frameButton, ui.greyButton,
         ):  # fmt: skip
             widget.enabled = isFree
@@ -110,6 +111,10 @@ class ImagesStep:
             if key in chosen:
                 partsList.scrollToItem(item)
         self._isFilling = False
+
+    def _chosenParts(self) -> int:
+        """The number of parts that are registered, as the list shows them."""
+        return len(self._panel.parameters.anatomyParts) or self._ui.partsList.count - 1
 
     def _addPart(self, name: str, key: str, isChosen: bool) -> Any:
         item = qt.QListWidgetItem(name)

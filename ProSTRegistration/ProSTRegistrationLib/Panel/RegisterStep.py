@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
 
+from ProSTRegistrationLib.Bones.BonesRuns import isNothingPlaced
 from ProSTRegistrationLib.EngineInstallation import EngineInstallation
 from ProSTRegistrationLib.Install import Environment
 from ProSTRegistrationLib.Nodes.Anatomy import contentKey
@@ -192,6 +193,7 @@ class RegisterStep:
         bar.value = round(PROGRESS_STEPS * progress["fraction"])
         if not self._isEnding:
             parts = [stageWords(progress["stage"]) if isRegistering else progress["message"]]
+            parts = [text for text in (progress.get("bone"), *parts) if text]
             if progress.get("seconds_left") is not None:
                 parts.append(_("{time} left").format(time=secondsText(progress["seconds_left"])))
             self.say(" · ".join(parts))
@@ -203,7 +205,7 @@ class RegisterStep:
             self.say(_("Cancelled; the start pose is unchanged."))
         elif result.get("stopped") == "kept":
             self.say(_("Stopped; the best pose so far is kept."))
-        elif result["status"] == "failed":
+        elif isNothingPlaced(result):
             self.say(_("The CT stays at its start pose."))
         else:
             self.say(_("Ended after {time}.").format(time=secondsText(result["seconds"])))

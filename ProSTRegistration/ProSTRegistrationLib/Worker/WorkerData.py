@@ -118,6 +118,34 @@ class WorkerData:
         else:
             self._carryOut(load, *plan)
 
+    def loadAnatomies(
+        self,
+        ctNode: vtkMRMLScalarVolumeNode,
+        anatomies: Sequence[AnatomyChoice],
+        onLoaded: Callable[[tuple[str, ...]], object],
+        onError: OnFailure,
+    ) -> None:
+        """Sends several anatomies of a CT, one after the other; ``onLoaded`` is called with their ids.
+
+        Faults of all but the first are told by ``onError``; see `load`.
+        """
+        found: list[str] = []
+
+        def loadNext() -> None:
+            self.load(ctNode, [], anatomies[len(found)], loaded, onError)
+
+        def loaded(ids: LoadedIds) -> None:
+            found.append(ids.anatomy)
+            if len(found) == len(anatomies):
+                onLoaded(tuple(found))
+                return
+            try:
+                loadNext()
+            except InputError as error:
+                onError(error)
+
+        loadNext()
+
     def forget(self) -> None:
         """Makes the next load send everything again."""
         self._ids.clear()

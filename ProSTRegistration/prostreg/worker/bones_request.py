@@ -11,17 +11,16 @@ from numpy.typing import NDArray
 
 from prostreg.errors import FaultList
 from prostreg.geometry.frames import Matrix, rigid_faults
+from prostreg.json_fields import JsonFields
 from prostreg.outputs.bones_outputs import bones_to_dict
 from prostreg.outputs.result_file import result_to_dict
-from prostreg.json_fields import JsonFields
-from prostreg.registration.bones.bones_of_file import LONGEST_NAME
+from prostreg.registration.bones.bones_of_file import LONGEST_NAME, MOST_BONES
 from prostreg.registration.bones.found import BonesResult
 from prostreg.registration.case import Bone
 from prostreg.worker.fields import Fields
 
 Mask = NDArray[np.bool_]
 
-MOST_BONES = 12
 MOST_SHARED = 0.05
 """Of the smaller bone: labels may touch, but what moves against each other is not drawn twice."""
 

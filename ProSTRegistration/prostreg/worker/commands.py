@@ -26,6 +26,7 @@ from prostreg.images.xray_preparation import prepare_xray
 from prostreg.images.xray_reading import pixel_faults
 from prostreg.outputs.result_file import result_to_dict
 from prostreg.projector.selection import Projector, make_projector
+from prostreg.registration.bones.bones_of_file import MOST_BONES
 from prostreg.registration.bones.registering_bones import register_bones
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
@@ -34,7 +35,7 @@ from prostreg.registration.result import Progress
 from prostreg.samples.sample_files import KINDS, make_sample
 from prostreg.search import libraries
 from prostreg.worker.anatomy_request import AnatomyRequest
-from prostreg.worker.bones_request import MOST_BONES, bones_reply, named_anatomies, placed_anatomies, told_apart
+from prostreg.worker.bones_request import bones_reply, named_anatomies, placed_anatomies, told_apart
 from prostreg.worker.error_messages import BrokenEnvironmentError
 from prostreg.worker.fields import Fields
 from prostreg.worker.loaded import PackedMask, Recent

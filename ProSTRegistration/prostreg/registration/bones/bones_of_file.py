@@ -14,6 +14,9 @@ from prostreg.registration.case import Bone
 Mask = NDArray[np.bool_]
 
 LONGEST_NAME = 60
+MOST_BONES = 12
+"""That are asked for at once from an application, which waits for all of them."""
+
 _LETTERS = " -_"
 
 

@@ -1,0 +1,100 @@
+"""Several bones in words: a line for each, and one for the whole, which is as trusted as its weakest bone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from slicer.i18n import tr as _
+
+from prostreg.outputs.verdict_words import verdict_word
+from prostreg.registration.result import WORST_FIRST
+from prostreg.spoken_numbers import tenths
+from ProSTRegistrationLib.Bones.BonesRuns import relativeMotion
+
+SIGNS = {"accepted": "✓", "uncertain": "?", "failed": "✗"}
+OUTDATED_SIGN = "–"
+
+
+def boneHeadings(bones: Sequence[dict[str, Any]]) -> list[str]:
+    """Headings of the list of bones, which are attempts of one run."""
+    against = next((bone["bone"].against for bone in bones if bone["bone"].against), "")
+    motion = _("Moved against {name}").format(name=against) if against else _("Moved")
+    return [_("Bone"), _("Verdict"), _("Error, mm"), motion]
+
+
+def boneCells(bone: dict[str, Any], bones: Sequence[dict[str, Any]], isOutdated: bool) -> list[str]:
+    """The line of one of the bones.
+
+    Args:
+        isOutdated: what was judged is no longer what is chosen.
+    """
+    if isOutdated:
+        return [bone["bone"].name, f"{OUTDATED_SIGN} {_('Not judged')}", "", ""]
+    decision = {"accepted": _("accepted"), "rejected": _("rejected")}.get(bone["decision"], "")
+    verdict = f"{SIGNS.get(bone['status'], SIGNS['failed'])} {verdict_word(bone['status'], _)}"
+    errors = [bone["acrossMm"], bone["alongMm"]]
+    isPlace = bone["status"] != "failed" and None not in errors
+    return [
+        bone["bone"].name,
+        "\n".join(filter(None, (verdict, decision))),
+        _(" / ").join(map(tenths, errors)) if isPlace else "",
+        _motionWords(bone, bones),
+    ]
+
+
+def boneDetails(bone: dict[str, Any], bones: Sequence[dict[str, Any]], isOutdated: bool) -> str:
+    """All of a bone's line and the axes of its motion, a line each."""
+    cells = boneCells(bone, bones, isOutdated)
+    told = [f"{name}: {' '.join(text.split())}" for name, text in zip(boneHeadings(bones), cells, strict=True) if text]
+    motion = None if isOutdated else relativeMotion(bone["bone"])
+    return "\n".join([*told, *([] if motion is None else [motion.sentence()])])
+
+
+def wholeWords(bones: Sequence[dict[str, Any]], missing: Sequence[str]) -> str:
+    """All bones in a sentence or more; the first tells the weakest.
+
+    Args:
+        missing: names of those that were not registered.
+    """
+    said = (
+        [_("Not registered, the run was stopped before: {names}.").format(names=", ".join(missing))] if missing else []
+    )
+    worst = min((bone["status"] for bone in bones), key=_rank, default="failed")
+    weakest = ", ".join(bone["bone"].name for bone in bones if bone["status"] == worst)
+    if worst != "accepted":
+        text = _("Together only as good as the weakest: {names}: {verdict}.")
+        said.insert(0, text.format(names=weakest, verdict=verdict_word(worst, _)))
+    warnings = dict.fromkeys(bone["bone"].warning for bone in bones if bone["bone"].warning)
+    return "\n".join([*said, *(f"{warning}." for warning in warnings)]) or _("Each bone is trusted.")
+
+
+def isWholeTrusted(bones: Sequence[dict[str, Any]], missing: Sequence[str]) -> bool:
+    """True if every chosen bone was registered and trusted, and none lies where no joint has it."""
+    isEach = all(bone["status"] == "accepted" and not bone["bone"].warning for bone in bones)
+    return isEach and bool(bones) and not missing
+
+
+def questionBeforeKeepingAll(bones: Sequence[dict[str, Any]]) -> str:
+    """The question before the poses of bones are kept of which some are not trusted."""
+    doubted = [f"{bone['bone'].name}: {verdict_word(bone['status'], _)}" for bone in bones if isDoubted(bone)]
+    text = _("Not trusted: {bones}. Have you looked at each in the overlay, and keep all poses all the same?")
+    return text.format(bones="; ".join(doubted))
+
+
+def isDoubted(bone: dict[str, Any]) -> bool:
+    """True for a bone that was not accepted, or that lies where no joint has it."""
+    return bone["status"] != "accepted" or bool(bone["bone"].warning)
+
+
+def _motionWords(bone: dict[str, Any], bones: Sequence[dict[str, Any]]) -> str:
+    motion = relativeMotion(bone["bone"])
+    if motion is None or bone["status"] == "failed":
+        return ""
+    text = _("{turn}°, {shift} mm").format(turn=tenths(motion.rotation_deg), shift=tenths(motion.translation_mm))
+    pair = [other for other in bones if other["bone"].name in (motion.bone, motion.against)]
+    return f"{text}\n{_('not trusted')}" if any(map(isDoubted, pair)) else text
+
+
+def _rank(status: str) -> int:
+    return WORST_FIRST.index(status) if status in WORST_FIRST else 0  # type: ignore[arg-type]

@@ -1,0 +1,110 @@
+"""Runs of several bones in the table of attempts: a row for each bone, held together by the number of their run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from prostreg.errors import InputError
+from prostreg.geometry.frames import Matrix
+from prostreg.registration.bones.motion import RelativeMotion
+from prostreg.registration.result import WORST_FIRST
+from ProSTRegistrationLib.Bones.BonesOfAnatomy import PlacedBone, partAlone
+from ProSTRegistrationLib.Nodes.Attempts import BoneOfRun, attempt, attempts
+from ProSTRegistrationLib.Nodes.JudgedInputs import JudgedInputs
+from ProSTRegistrationLib.Nodes.KeptTexts import keptWhole
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode
+
+    from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
+    from ProSTRegistrationLib.Nodes.Scene import Scene
+
+SAME_POSE = 1e-3
+
+
+def isNothingPlaced(result: dict[str, Any]) -> bool:
+    """True if a result, of one body or of several bones, has found no place at all."""
+    return all(bone["status"] in (None, "failed") for bone in result.get("bones", [result]))
+
+
+def weakestPlaced(bones: list[dict[str, Any]]) -> int:
+    """The index of the bone with the worst verdict among those that have a place; of the first where none has.
+
+    Args:
+        bones: dicts with ``status``.
+    """
+    placed = [number for number, bone in enumerate(bones) if bone["status"] not in (None, "failed")]
+    return min(placed, key=lambda number: WORST_FIRST.index(bones[number]["status"]), default=0)
+
+
+def boneOfRun(result: dict[str, Any], number: int, run: int) -> BoneOfRun:
+    """One bone of the worker's answer as the table keeps it, with its motion against the first that has a place.
+
+    Args:
+        result: the answer, whose ``bones`` have their ``part``.
+        number: the bone's index.
+        run: number of the run.
+    """
+    bone = result["bones"][number]
+    motions = [motion for motion in result["relative_motion"] if motion["bone"] == bone["name"]]
+    warning = "; ".join(text for text in result["warnings"] if bone["name"] in text)
+    if not motions:
+        return BoneOfRun(bone["name"], bone["part"], run, warning=warning)
+    numbers = (*motions[0]["rotation_ras_deg"], *motions[0]["translation_ras_mm"])
+    return BoneOfRun(bone["name"], bone["part"], run, motions[0]["against"], numbers, warning)
+
+
+def relativeMotion(bone: BoneOfRun) -> RelativeMotion | None:
+    """The motion of a bone against another between CT and X-ray; None for the first, and where none is known."""
+    if bone.motion is None:
+        return None
+    numbers = np.array(bone.motion)
+    return RelativeMotion(bone.name, bone.against, numbers[:3], numbers[3:])
+
+
+def bonesOfRun(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, run: int) -> list[dict[str, Any]]:
+    """The attempts of a run in their order, as `attempt` gives them; rows that are damaged are left out."""
+    found = []
+    for row in attempts(scene, ctNode):
+        if row["Run"] == str(run):
+            try:
+                found.append(attempt(scene, ctNode, int(row["Attempt"])))
+            except InputError:  # told where it is shown
+                continue
+    return found
+
+
+def shownBones(
+    scene: Scene, ctNode: vtkMRMLScalarVolumeNode, anatomy: AnatomyChoice, judged: JudgedInputs, pose: Matrix
+) -> tuple[PlacedBone, ...]:
+    """The bones that are drawn each at its own pose, as long as the CT lies where one of them was found.
+
+    These are the bones of that run that have a place and were not rejected. Elsewhere all parts lie in the CT as one
+    body, as where a search begins: none.
+
+    Args:
+        anatomy: AnatomyChoice of now.
+        judged: the inputs of now.
+        pose: world_from_volume (4, 4) of the CT.
+    """
+    if not anatomy.movesInParts:
+        return ()
+    runs = {row["Run"] for row in attempts(scene, ctNode)}
+    for run in sorted(filter(None, map(keptWhole, runs)), reverse=True):
+        bones = bonesOfRun(scene, ctNode, run)
+        atPose = [bone for bone in bones if np.allclose(bone["worldFromVolume"], pose, atol=SAME_POSE)]
+        if atPose and isOfInputs(atPose[0], judged):
+            return tuple(
+                PlacedBone(bone["bone"].name, partAlone(anatomy, bone["bone"].part), bone["worldFromVolume"])
+                for bone in bones
+                if bone is atPose[0] or (bone["status"] != "failed" and bone["decision"] != "rejected")
+            )
+    return ()
+
+
+def isOfInputs(bone: dict[str, Any], judged: JudgedInputs) -> bool:
+    """True if an attempt is about these images; how the method was set may be another matter."""
+    made = JudgedInputs.fromText(bone["inputs"])
+    return made is not None and not set(made.differences(judged)) - {"settings"}
