@@ -15,3 +15,11 @@ def bonesHu():
         inside = sum(((axis - c) / r) ** 2 for axis, c, r in zip((k, j, i), centre, radii, strict=True)) < 1
         hu[inside] = 900
     return hu
+
+
+def twoBones():
+    """Labels of the same voxels, uint8: 1 for the bone of one half, 2 for that of the other, with a gap between."""
+    labels = np.where(bonesHu() > 500, 1, 0).astype(np.uint8)
+    labels[24:][labels[24:] > 0] = 2
+    labels[23:25] = 0
+    return labels

@@ -91,6 +91,7 @@ class _Parameters:
 
     def __init__(self, anatomy: Any, part: str) -> None:
         self.anatomy, self.anatomyParts, self.boneThresholdHu = anatomy, [part], 200.0
+        self.eachPartMoves = True
 
 
 @functools.cache

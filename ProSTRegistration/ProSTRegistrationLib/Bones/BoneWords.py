@@ -13,7 +13,7 @@ from prostreg.spoken_numbers import tenths
 from ProSTRegistrationLib.Bones.BonesRuns import relativeMotion
 
 SIGNS = {"accepted": "✓", "uncertain": "?", "failed": "✗"}
-OUTDATED_SIGN = "–"
+OUTDATED_SIGN = "·"
 
 
 def boneHeadings(bones: Sequence[dict[str, Any]]) -> list[str]:
@@ -57,9 +57,8 @@ def wholeWords(bones: Sequence[dict[str, Any]], missing: Sequence[str]) -> str:
     Args:
         missing: names of those that were not registered.
     """
-    said = (
-        [_("Not registered, the run was stopped before: {names}.").format(names=", ".join(missing))] if missing else []
-    )
+    text = _("Not registered, the run was stopped before: {names}.")
+    said = [text.format(names=", ".join(missing))] if missing else []
     worst = min((bone["status"] for bone in bones), key=_rank, default="failed")
     weakest = ", ".join(bone["bone"].name for bone in bones if bone["status"] == worst)
     if worst != "accepted":
