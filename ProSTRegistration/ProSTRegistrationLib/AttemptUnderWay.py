@@ -11,8 +11,8 @@ from slicer.i18n import tr as _
 from prostreg.errors import InputError
 from prostreg.geometry.carm_accuracy import least_known
 from prostreg.geometry.frames import mean_distance_mm
-from ProSTRegistrationLib.Bones.BonesRuns import boneOfRun, weakestPlaced
-from ProSTRegistrationLib.Nodes.Attempts import NOT_KNOWN, addAttempt, nextNumber
+from ProSTRegistrationLib.Bones.BonesRuns import addBones
+from ProSTRegistrationLib.Nodes.Attempts import NOT_KNOWN, addAttempt
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.Landmarks import (
     REFERENCE_LANDMARKS_ROLE,
@@ -55,7 +55,7 @@ class AttemptUnderWay:
     def ended(self, scene: Scene, situation: Situation, result: dict[str, Any]) -> int:
         """Adds the result to the table of the CT; its number there, of several bones that of the weakest found."""
         if "bones" in result:
-            return self._endedBones(scene, result)
+            return addBones(scene, self.ctNode, result, self.words, self.worldFromVolume)
         pose = np.array(result["world_from_volume"])
         return addAttempt(
             scene,
@@ -67,23 +67,6 @@ class AttemptUnderWay:
             mtreMm=_mtreMm(scene, self.ctNode, pose),
             bone=None,
         )
-
-    def _endedBones(self, scene: Scene, result: dict[str, Any]) -> int:
-        """Adds a row for each bone whose turn came."""
-        run, numbers = nextNumber(scene, self.ctNode), dict[int, int]()
-        for index, bone in enumerate(result["bones"]):
-            if bone["result"] is not None:
-                numbers[index] = addAttempt(
-                    scene,
-                    self.ctNode,
-                    bone["result"],
-                    **self.words,
-                    startWorldFromVolume=self.worldFromVolume,
-                    landmarkErrorMm=None,
-                    mtreMm=None,
-                    bone=boneOfRun(result, index, run),
-                )
-        return numbers.get(weakestPlaced(result["bones"]), run)
 
 
 def startWords(parameters: ProSTRegistrationParameterNode) -> str:

@@ -1,4 +1,4 @@
-"""Bones that move by themselves: from parts of an anatomy to transforms, a row each, and the words for the whole."""
+"""Bones that move by themselves: from parts of an anatomy to a transform and a row each."""
 
 import sys
 import time
@@ -15,12 +15,10 @@ from prostreg.images.attenuation import moving_volume
 from prostreg.images.volume import Volume
 from prostreg.projector.selection import make_projector
 from prostreg.registration.bones.bones_of_file import MOST_BONES
-from ProSTRegistrationLib.AttemptUnderWay import AttemptUnderWay
 from ProSTRegistrationLib.Bones.BoneDecisions import placeBones
 from ProSTRegistrationLib.Bones.BonesOfAnatomy import bonesOf
-from ProSTRegistrationLib.Bones.BonesRuns import bonesOfRun, isNothingPlaced, shownBones, weakestPlaced
+from ProSTRegistrationLib.Bones.BonesRuns import addBones, bonesOfRun, isNothingPlaced, shownBones, weakestPlaced
 from ProSTRegistrationLib.Bones.BoneTransforms import boneTransform, setBonePoses
-from ProSTRegistrationLib.Bones.BoneWords import boneCells, boneHeadings, isWholeTrusted, wholeWords
 from ProSTRegistrationLib.Jobs import JobState
 from ProSTRegistrationLib.Logic import Logic
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
@@ -99,8 +97,7 @@ def end(scene, patient, inputs):
     ct = patient[0]
 
     def add(*told, **more):
-        words = {**WORDS, "inputs": inputs.text()}
-        return AttemptUnderWay(ct, scene.ct(ct)[1], words).ended(scene, None, answer(*told, **more))
+        return addBones(scene, ct, answer(*told, **more), {**WORDS, "inputs": inputs.text()}, scene.ct(ct)[1])
 
     return add
 
@@ -151,8 +148,7 @@ class TestWhichBones:
 
 def test_the_real_worker_gives_each_bone_a_transform_and_a_row(scene, client, patient, anatomy, tmp_path, headless):
     ct, _, xray = patient
-    logic, progress, results = Logic(scene.mrmlScene, client), [], []
-    attempt = AttemptUnderWay(ct, scene.ct(ct)[1], {**WORDS, "inputs": "none"})
+    logic, progress, results, start = Logic(scene.mrmlScene, client), [], [], scene.ct(ct)[1]
     logic.register(ct, [xray], anatomy, TINY, onProgress=progress.append, onDone=results.append, onError=results.append)
     assert logic.isRegistering
     pump(logic, lambda: results)
@@ -175,7 +171,7 @@ def test_the_real_worker_gives_each_bone_a_transform_and_a_row(scene, client, pa
     drr, pose = scene.findOwned(xray, "drr"), scene.ct(ct)[1]
     assert isMadeOf(drr, originOf(ct, xray, anatomy, pose, own))
     assert not isMadeOf(drr, originOf(ct, xray, anatomy, pose))
-    attempt.ended(scene, None, result)
+    addBones(scene, ct, result, {**WORDS, "inputs": "none"}, start)
     assert headless.save(tmp_path / "scene.mrb")
     with HeadlessScene() as other:
         assert other.load(tmp_path / "scene.mrb")
@@ -256,43 +252,3 @@ class TestRuns:
         assert isNothingPlaced(answer(("failed", None), poses[:2]))
         assert not isNothingPlaced(answer(("failed", "uncertain"), poses[:2]))
         assert isNothingPlaced({"status": "failed"})
-
-
-class TestWords:
-    @pytest.fixture
-    def found(self, scene, patient, end, poses):
-        """The bones of a run with these verdicts."""
-
-        def make(*statuses, warnings=()):
-            end(statuses, poses[: len(statuses)], warnings=warnings)
-            return bonesOfRun(scene, patient[0], 1)
-
-        return make
-
-    def test_the_whole_is_as_trusted_as_its_weakest_bone(self, found):
-        bones = found("accepted", "uncertain")
-        assert not isWholeTrusted(bones, [])
-        assert wholeWords(bones, []) == "Together only as good as the weakest: 2: Uncertain."
-        assert wholeWords(bones, ["3"]).splitlines()[1] == "Not registered, the run was stopped before: 3."
-
-    def test_all_trusted_unless_one_was_not_reached(self, found):
-        bones = found("accepted", "accepted")
-        assert isWholeTrusted(bones, [])
-        assert wholeWords(bones, []) == "Each bone is trusted."
-        assert not isWholeTrusted(bones, ["3"])
-
-    def test_bones_that_lie_in_each_other_are_not_trusted_together(self, found):
-        bones = found("accepted", "accepted", warnings=["2 lies 9 mm deep in 1"])
-        assert not isWholeTrusted(bones, [])
-        assert wholeWords(bones, []) == "2 lies 9 mm deep in 1."
-        assert boneCells(bones[1], bones, False)[3].endswith("not trusted")
-
-    def test_a_line_tells_verdict_error_and_motion(self, found):
-        bones = found("accepted", "accepted")
-        assert boneHeadings(bones)[3] == "Moved against 1"
-        assert boneCells(bones[1], bones, False) == ["2", "✓ Trusted", "0.4 / 2.0", "6.0°, 5.0 mm"]
-        assert boneCells(bones[0], bones, True) == ["1", "· Not judged", "", ""]
-
-    def test_no_motion_is_told_of_a_bone_that_was_not_found(self, found):
-        bones = found("accepted", "failed")
-        assert boneCells(bones[1], bones, False) == ["2", "✗ Failed", "", ""]

@@ -11,7 +11,7 @@ from prostreg.geometry.frames import Matrix
 from prostreg.registration.bones.motion import RelativeMotion
 from prostreg.registration.result import WORST_FIRST
 from ProSTRegistrationLib.Bones.BonesOfAnatomy import PlacedBone, partAlone
-from ProSTRegistrationLib.Nodes.Attempts import BoneOfRun, attempt, attempts
+from ProSTRegistrationLib.Nodes.Attempts import BoneOfRun, addAttempt, attempt, attempts, nextNumber
 from ProSTRegistrationLib.Nodes.JudgedInputs import JudgedInputs
 from ProSTRegistrationLib.Nodes.KeptTexts import keptWhole
 
@@ -39,21 +39,37 @@ def weakestPlaced(bones: list[dict[str, Any]]) -> int:
     return min(placed, key=lambda number: WORST_FIRST.index(bones[number]["status"]), default=0)
 
 
-def boneOfRun(result: dict[str, Any], number: int, run: int) -> BoneOfRun:
-    """One bone of the worker's answer as the table keeps it, with its motion against the first that has a place.
+def addBones(
+    scene: Scene,
+    ctNode: vtkMRMLScalarVolumeNode,
+    result: dict[str, Any],
+    words: dict[str, str],
+    startWorldFromVolume: Matrix,
+) -> int:
+    """Adds a row for each bone whose turn came.
 
     Args:
-        result: the answer, whose ``bones`` have their ``part``.
-        number: the bone's index.
-        run: number of the run.
+        result: the worker's answer, whose ``bones`` have their ``part``.
+        words: start, method, quality, carm and inputs of the attempts.
+        startWorldFromVolume: where the CT lay before, rigid (4, 4).
+
+    Returns:
+        the number of the attempt of the weakest bone that was found.
     """
-    bone = result["bones"][number]
-    motions = [motion for motion in result["relative_motion"] if motion["bone"] == bone["name"]]
-    warning = "; ".join(text for text in result["warnings"] if bone["name"] in text)
-    if not motions:
-        return BoneOfRun(bone["name"], bone["part"], run, warning=warning)
-    numbers = (*motions[0]["rotation_ras_deg"], *motions[0]["translation_ras_mm"])
-    return BoneOfRun(bone["name"], bone["part"], run, motions[0]["against"], numbers, warning)
+    run, numbers = nextNumber(scene, ctNode), dict[int, int]()
+    for index, bone in enumerate(result["bones"]):
+        if bone["result"] is not None:
+            numbers[index] = addAttempt(
+                scene,
+                ctNode,
+                bone["result"],
+                **words,
+                startWorldFromVolume=startWorldFromVolume,
+                landmarkErrorMm=None,
+                mtreMm=None,
+                bone=_boneOfRun(result, index, run),
+            )
+    return numbers.get(weakestPlaced(result["bones"]), run)
 
 
 def relativeMotion(bone: BoneOfRun) -> RelativeMotion | None:
@@ -108,3 +124,14 @@ def isOfInputs(bone: dict[str, Any], judged: JudgedInputs) -> bool:
     """True if an attempt is about these images; how the method was set may be another matter."""
     made = JudgedInputs.fromText(bone["inputs"])
     return made is not None and not set(made.differences(judged)) - {"settings"}
+
+
+def _boneOfRun(result: dict[str, Any], index: int, run: int) -> BoneOfRun:
+    """A bone of the worker's answer as the table keeps it, with its motion against the first that has a place."""
+    name, part = result["bones"][index]["name"], result["bones"][index]["part"]
+    warning = "; ".join(text for text in result["warnings"] if name in text)
+    for motion in result["relative_motion"]:
+        if motion["bone"] == name:
+            numbers = (*motion["rotation_ras_deg"], *motion["translation_ras_mm"])
+            return BoneOfRun(name, part, run, motion["against"], numbers, warning)
+    return BoneOfRun(name, part, run, warning=warning)

@@ -60,7 +60,8 @@ class ImagesStep:
         isFree = not self._samples.isRunning and not situation.isBusy
         for widget in (
             ui.ctSelector, ui.anatomySelector, ui.partsList, ui.eachPartCheckBox, ui.boneThresholdSpinBox,
-            ui.fluoroscopySelector, ui.moreViewsGroup, ui.sampleButton, ui.phantomButton, ui.frameSpinBox, ui.frameButton, ui.greyButton,
+            ui.fluoroscopySelector, ui.moreViewsGroup, ui.sampleButton, ui.phantomButton,
+            ui.frameSpinBox, ui.frameButton, ui.greyButton,
         ):  # fmt: skip
             widget.enabled = isFree
         if self._message[1] != self._choice():
