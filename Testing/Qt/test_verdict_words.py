@@ -18,7 +18,7 @@ NOT_JUDGED_COLOR = "#6b7078"
 ROW = {
     "Attempt": "7", "Status": "accepted", "Confidence %": "93.4", "Error across mm": "0.04", "Error along mm": "1.26",
     "C-arm": "preset", "Start": "landmarks", "Method": "auto", "Quality": "normal", "Seconds": "12.6",
-    "Decision": "none",
+    "Decision": "none", "Bone": "not known",
 }  # fmt: skip
 
 
