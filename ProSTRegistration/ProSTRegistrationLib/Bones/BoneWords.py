@@ -96,4 +96,4 @@ def _motionWords(bone: dict[str, Any], bones: Sequence[dict[str, Any]]) -> str:
 
 
 def _rank(status: str) -> int:
-    return WORST_FIRST.index(status) if status in WORST_FIRST else 0  # type: ignore[arg-type]
+    return WORST_FIRST.index(status) if status in WORST_FIRST else 0
