@@ -58,7 +58,7 @@ def bonesOf(anatomy: AnatomyChoice) -> tuple[Bone, ...]:
 
 
 def ownPoses(bones: Sequence[PlacedBone]) -> list[tuple[AnatomyChoice, Matrix]]:
-    """What is drawn where, as the origin of a DRR is told."""
+    """The parts and places that are drawn, as the origin of a DRR is told."""
     return [(bone.anatomy, bone.worldFromVolume) for bone in bones]
 
 
