@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,20 @@ def test_a_stream_of_another_size_is_refused(tmp_path: Path) -> None:
     syntax = UID("1.2.840.10008.1.2.4.70")
     write_xray(path, syntax=syntax, compressed=stream(syntax), Rows=32, Columns=40, BitsStored=12, HighBit=11)
     assert "cannot be decoded (JPEG Lossless" in refused(path)
+
+
+def test_no_deflated_file_is_inflated_without_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The transfer syntax may stand anywhere in the header: whatever pydicom would inflate is inflated here."""
+    path = tmp_path / "x.dcm"
+    picture = write_in(path, DeflatedExplicitVRLittleEndian)
+    content = path.read_bytes()
+    version = content.index(b"\x02\x00\x01\x00OB\0\0") + 8
+    header = bytearray(content[:version] + struct.pack("<I", 3002) + bytes(3000) + content[version + 4 :])
+    struct.pack_into("<I", header, 140, struct.unpack_from("<I", header, 140)[0] + 3000)
+    path.write_bytes(header)
+    np.testing.assert_array_equal(read_xray_image(path).pixels, picture)
+    monkeypatch.setattr("prostreg.images.dicom.opening.MOST_INFLATED", 500)
+    assert "unpacks to more than" in refused(path)
 
 
 def test_a_deflated_file_that_is_damaged_or_endless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,6 +68,10 @@ def move_a_frame(given: dict[str, Any]) -> None:
     ]
 
 
+def in_metres(given: dict[str, Any]) -> None:
+    given["SharedFunctionalGroupsSequence"][0].PixelMeasuresSequence[0].PixelSpacing = [0.0008, 0.0012]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -79,6 +83,7 @@ def move_a_frame(given: dict[str, Any]) -> None:
         (changed(Modality="RTSTRUCT"), "contours (RTSTRUCT)"),
         (lose_a_position, "a frame without segment, position"),
         (move_a_frame, "uneven distances"),
+        (in_metres, "the spacing 0.0012 x 0.0008 x 2.5 mm, which no CT has"),
     ],
 )
 def test_others_are_refused_with_what_to_do(

@@ -8,6 +8,8 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO
 
+from pydicom.filereader import read_file_meta_info
+
 from prostreg.errors import InputError
 from prostreg.machine import refuse_too_large
 
@@ -43,11 +45,19 @@ def opened(path: Path) -> tuple[BinaryIO, bool]:
     """
     file = path.open("rb")
     start = file.read(_START_BYTES)
-    if _has_preamble(start) and DEFLATED in start:
+    if _has_preamble(start) and _is_deflated(path):
         with file:
             return io.BytesIO(_inflated(start + file.read(), path.name)), False
     file.seek(0)
     return file, not _has_preamble(start) and _begins_as_data_set(start)
+
+
+def _is_deflated(path: Path) -> bool:
+    """True for what pydicom would inflate: elements of any length may stand before the syntax, and lengths may lie."""
+    try:
+        return str(read_file_meta_info(path).get("TransferSyntaxUID")) == DEFLATED.decode()
+    except Exception:  # pydicom's parser raises many kinds on damaged files, and will do so again
+        return False
 
 
 def _start(path: Path) -> bytes:

@@ -13,6 +13,7 @@ from prostreg.errors import InputError
 from prostreg.geometry.frames import ras_from_lps
 from prostreg.images.dicom.pixels import pixel_layout, stored_values
 from prostreg.images.dicom_tags import numbers_of, read_dataset, value_of, whole_number_of, words_of
+from prostreg.images.formats.grid_geometry import Stated, spacing_faults
 from prostreg.images.formats.picture_size import refuse_many_pixels
 from prostreg.images.formats.stored_image import quoted
 from prostreg.images.library_messages import quiet_libraries
@@ -40,6 +41,9 @@ def read_dicom_segmentation(path: Path) -> Volume:
         numbers, positions, orientation, spacing = _frames(dataset, name)
         values = _frame_values(dataset, name, len(positions))
     places, step_mm = _places(positions, orientation, spacing, name)
+    if spacing_faults(name, Stated("PixelSpacing", [spacing[1], spacing[0], step_mm])):
+        shown = f"{spacing[1]:g} x {spacing[0]:g} x {step_mm:g}"
+        raise InputError(f"{name} has the spacing {shown} mm, which no CT has: {_EXPORT}.")
     refuse_too_large(4 * (int(places.max()) + 1) * int(np.prod(values.shape[1:])), name)
     labels = np.zeros((int(places.max()) + 1, *values.shape[1:]), dtype=np.int32)
     for frame, number, place in zip(values, numbers, places, strict=True):

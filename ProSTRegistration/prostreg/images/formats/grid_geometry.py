@@ -45,7 +45,7 @@ def grid_geometry(
         directions: nine, columns of the direction matrix one after the other; None for identity.
         origin: three, mm; None for zero.
     """
-    faults = _spacing_faults(name, spacing)
+    faults = spacing_faults(name, spacing)
     if directions is not None:
         faults += _directions_faults(name, directions)
     if origin is not None:
@@ -87,7 +87,8 @@ def _turned(numbers: Sequence[float] | None, signs: np.ndarray[tuple[int], np.dt
     return None if numbers is None or len(numbers) != 3 else [n * float(s) for n, s in zip(numbers, signs, strict=True)]
 
 
-def _spacing_faults(name: str, spacing: Stated) -> list[str]:
+def spacing_faults(name: str, spacing: Stated) -> list[str]:
+    """Says that there are not three spacings in mm that a CT can have."""
     low, high = SPACING_RANGE_MM
     if spacing.numbers is None or len(spacing.numbers) == 0:
         return [
