@@ -7,6 +7,7 @@ phantom is registered once; uncertain and failed are its result with the engine'
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import sys
@@ -199,4 +200,6 @@ def _usePalette(window: str, base: str, text: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    main(parser.parse_args().folder)

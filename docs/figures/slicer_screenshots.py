@@ -6,6 +6,7 @@ differ from Slicer's, what is in the views does not. The spine sample is downloa
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import tempfile
@@ -88,4 +89,6 @@ def _save(image: Image.Image, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    main(parser.parse_args().folder)
