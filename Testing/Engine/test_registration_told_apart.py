@@ -30,6 +30,7 @@ from prostreg.registration.neighbours.rivals import (
     with_bones_around,
 )
 from prostreg.registration.neighbours.told_apart import STAGE, UNCHECKED, _ToldApart
+from prostreg.registration.pipeline import judged_at
 from prostreg.registration.registering import register
 from prostreg.registration.result import Progress, Result
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
@@ -230,7 +231,9 @@ def test_the_bones_around_tell_the_depth_that_an_image_leaves_open(row, along_mm
     assert (TOLD_BY_NEIGHBOURS in result.reasons) == is_told
     if is_told:
         assert abs(depth_mm) < 2.5
-        assert result.evidence["expected_along_mm"] <= MOTION_MM
+        by_image_alone = judged_at(case, found, result.world_from_volume, CONFIG).evidence["expected_along_mm"]
+        told = result.evidence["expected_along_mm"]
+        assert told == pytest.approx(1 / np.hypot(1 / by_image_alone, 1 / MOTION_MM), rel=0.05)
         assert result.config == found.config
         assert result.look_alikes
     else:
