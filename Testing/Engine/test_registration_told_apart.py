@@ -209,6 +209,19 @@ def found_deeper(case: Case, by_mm: float, along_mm: float = 4.0) -> Result:
     return Result("one", "accepted", 0.9, pose, (pose,), (), 1.0, "cpu", "", None, {}, {}, evidence=known)
 
 
+def test_two_views_tell_the_depth_themselves(row, monkeypatch):
+    case = row.started(1, 1)
+    here = Rival(np.eye(4), np.array([0.0, -9.0, 0.0]), 9.0, np.zeros(3), 0.9)
+    monkeypatch.setattr(RivalSearch, "compared", lambda self, pose: Comparison(here, ()))
+    found = found_deeper(case, 4.0)
+    one, two = (
+        _ToldApart(replace(case, views=case.views * count), CONFIG, None, None).compared(found, most_moves=0)
+        for count in (1, 2)
+    )
+    assert (one.status, two.status) == ("uncertain", "accepted")
+    np.testing.assert_array_equal(two.world_from_volume, found.world_from_volume)
+
+
 @pytest.mark.parametrize("is_apart", [False, True])
 def test_an_accepted_vertebra_deeper_than_its_neighbours_say_is_uncertain(row, is_apart):
     """Those that are registered beside it have poses of their own, and tell nothing of its depth."""

@@ -149,16 +149,21 @@ class _ToldApart:
         )
 
     def _doubt(self, result: Result, comparison: Comparison) -> str | None:
-        """The objection to a pose by its level, else by its depth: bones that have poses of their own tell none."""
+        """The objection to a pose by its level, else by its depth."""
         doubt = comparison.doubt()
-        if doubt is None and not self._case.others:
+        if doubt is None and self._neighbours_tell_depth:
             doubt = comparison.depth_doubt(result.evidence["confirmed"])
         return doubt
+
+    @property
+    def _neighbours_tell_depth(self) -> bool:
+        """True for one view, which hardly tells it; bones that have poses of their own are known to have moved."""
+        return len(self._case.views) == 1 and not self._case.others
 
     def _tells_depth(self, result: Result, comparison: Comparison) -> bool:
         """True if the bones around lie as in the CT as far as the image shows, and no objection came of them."""
         return (
-            not self._case.others
+            self._neighbours_tell_depth
             and comparison.is_as_in_ct(result.evidence["confirmed"])
             and self._doubt(result, comparison) is None
         )
