@@ -29,7 +29,6 @@ HEADINGS = {
     "Bone": "Bone",
     "Run": "Run of bones",
     "Against": "Motion against",
-    "Warning": "Warning",
     "Reasons": "Reasons",
 }
 """Of the columns that are a cell each, by their names in the table node."""

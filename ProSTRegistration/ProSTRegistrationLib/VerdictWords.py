@@ -18,7 +18,6 @@ from prostreg.outputs.verdict_words import (
     verdict_word,
 )
 from prostreg.spoken_numbers import percent, tenths
-from ProSTRegistrationLib.Bones.BonesRuns import relativeMotion
 from ProSTRegistrationLib.Nodes.Attempts import NOT_KNOWN, cellNumber
 from ProSTRegistrationLib.Validity import NOTHING_TO_JUDGE, Validity
 
@@ -55,15 +54,16 @@ def verdictText(attempt: dict[str, Any] | None, validity: Validity) -> str:
     return _bar((verdict_colour(attempt["status"]), INK), title, " ".join(said))
 
 
-def detailsText(attempt: dict[str, Any] | None, validity: Validity) -> str:
-    """Reasons and what is known from elsewhere, as rich text; "" where the verdict is not valid."""
+def detailsText(attempt: dict[str, Any] | None, validity: Validity, motion: str = "") -> str:
+    """Reasons and what is known from elsewhere, as rich text; "" where the verdict is not valid.
+
+    Args:
+        motion: of one of several bones against another, in words.
+    """
     if attempt is None or not validity.isValid or _isTakenBack(attempt, validity):
         return ""
     lines = [html.escape(reason[:1].upper() + reason[1:]) + "." for reason in attempt["reasons"]]
-    bone = attempt.get("bone")
-    if bone is not None:
-        motion = relativeMotion(bone)
-        lines += [html.escape(text) + "." for text in (bone.warning, motion and motion.sentence()) if text]
+    lines += [html.escape(motion) + "."] if motion else []
     if attempt["mtreMm"] is not None:
         lines.append(_("The sample's own pose is {error} away.").format(error=length_words(attempt["mtreMm"], _)))
     if attempt["landmarkErrorMm"] is not None:
@@ -129,12 +129,12 @@ def attemptCells(row: dict[str, str], isOutdated: bool = False) -> list[str]:
     errors = [_tenths(row[column]) for column in ("Error across mm", "Error along mm")]
     seconds = cellNumber(row["Seconds"])
     return [
-        "\n".join([row["Attempt"], *([row["Bone"]] if row["Bone"] != NOT_KNOWN else [])]),
+        row["Attempt"],
         _("Not judged") if isOutdated else verdictWord(row["Status"]),
         _decisionWord(row["Decision"]),
         percent(probability / 100) if isPlace and probability is not None else "",
         _(" / ").join(errors) if isPlace and all(errors) else "",
-        row["Start"],
+        row["Start"] if row["Bone"] == NOT_KNOWN else f"{row['Bone']}, {row['Start']}",
         f"{row['Method'].replace('+', ' + ')}, {row['Quality']}",
         accuracyWord(row["C-arm"]),
         "" if seconds is None else _("{count} s").format(count=round(seconds)),

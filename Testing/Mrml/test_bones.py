@@ -15,6 +15,7 @@ from prostreg.images.attenuation import moving_volume
 from prostreg.images.volume import Volume
 from prostreg.projector.selection import make_projector
 from prostreg.registration.bones.bones_of_file import MOST_BONES
+from prostreg.registration.bones.contact import Nearness
 from ProSTRegistrationLib.Bones.BoneDecisions import placeBones
 from ProSTRegistrationLib.Bones.BonesOfAnatomy import bonesOf
 from ProSTRegistrationLib.Bones.BonesRuns import addBones, bonesOfRun, isNothingPlaced, shownBones, weakestPlaced
@@ -247,6 +248,16 @@ class TestRuns:
         with pytest.raises(InputError, match="scales"):
             setBonePoses(scene, ct, [("1", "a", poses[1]), ("2", "b", poses[1])])
         np.testing.assert_allclose(matrixOf(scene, ct, "1"), poses[0], atol=1e-9)
+
+    def test_bones_that_lie_in_each_other_are_not_trusted(self, scene, patient, end, poses):
+        """By the engine's own sentences: another wording there has to be followed here."""
+        deep = Nearness(in_ct_mm=1.0, now_mm=-9.0).warning("2", "3")
+        opened = Nearness(in_ct_mm=1.0, now_mm=20.0).warning("2", "3")
+        for number, warning in ((1, deep), (4, opened)):
+            end(("accepted",) * 3, poses, warnings=[warning, "2 was found with another polarity than 1"])
+            bones = bonesOfRun(scene, patient[0], number)
+            assert [bone["status"] for bone in bones] == ["accepted", "uncertain", "uncertain"]
+            assert bones[1]["reasons"][0] == bones[2]["reasons"][0] == warning.split("; ")[0]
 
     def test_nothing_placed_is_a_run_without_any_place(self, poses):
         assert isNothingPlaced(answer(("failed", None), poses[:2]))

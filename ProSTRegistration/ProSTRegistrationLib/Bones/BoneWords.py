@@ -8,6 +8,7 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from prostreg.outputs.verdict_words import verdict_word
+from prostreg.registration.bones.motion import RelativeMotion
 from prostreg.registration.result import WORST_FIRST
 from prostreg.spoken_numbers import tenths
 from ProSTRegistrationLib.Bones.BonesRuns import relativeMotion
@@ -19,8 +20,8 @@ OUTDATED_SIGN = "·"
 def boneHeadings(bones: Sequence[dict[str, Any]]) -> list[str]:
     """Headings of the list of bones, which are attempts of one run."""
     against = next((bone["bone"].against for bone in bones if bone["bone"].against), "")
-    motion = _("Moved against {name}").format(name=against) if against else _("Moved")
-    return [_("Bone"), _("Verdict"), _("Error, mm"), motion]
+    motion = _("Moved\nagainst {name}").format(name=against) if against else _("Moved")
+    return [_("Bone"), _("Verdict"), _("Error,\nmm"), motion]
 
 
 def boneCells(bone: dict[str, Any], bones: Sequence[dict[str, Any]], isOutdated: bool) -> list[str]:
@@ -46,9 +47,21 @@ def boneCells(bone: dict[str, Any], bones: Sequence[dict[str, Any]], isOutdated:
 def boneDetails(bone: dict[str, Any], bones: Sequence[dict[str, Any]], isOutdated: bool) -> str:
     """All of a bone's line and the axes of its motion, a line each."""
     cells = boneCells(bone, bones, isOutdated)
-    told = [f"{name}: {' '.join(text.split())}" for name, text in zip(boneHeadings(bones), cells, strict=True) if text]
-    motion = None if isOutdated else relativeMotion(bone["bone"])
-    return "\n".join([*told, *([] if motion is None else [motion.sentence()])])
+    told = [
+        f"{' '.join(name.split())}: {' '.join(text.split())}"
+        for name, text in zip(boneHeadings(bones), cells, strict=True)
+        if text
+    ]
+    sentence = "" if isOutdated else motionSentence(bone, bones)
+    return "\n".join([*told, *([sentence] if sentence else [])])
+
+
+def motionSentence(bone: dict[str, Any], bones: Sequence[dict[str, Any]]) -> str:
+    """The motion of a bone against the first with its axes, and whether it is trusted; "" where none is told."""
+    motion = relativeMotion(bone["bone"])
+    if motion is None or bone["status"] == "failed":
+        return ""
+    return motion.sentence() + ("" if _isMotionTrusted(motion, bones) else _(", not trusted"))
 
 
 def wholeWords(bones: Sequence[dict[str, Any]], missing: Sequence[str]) -> str:
@@ -64,14 +77,12 @@ def wholeWords(bones: Sequence[dict[str, Any]], missing: Sequence[str]) -> str:
     if worst != "accepted":
         text = _("Together only as good as the weakest: {names}: {verdict}.")
         said.insert(0, text.format(names=weakest, verdict=verdict_word(worst, _)))
-    warnings = dict.fromkeys(bone["bone"].warning for bone in bones if bone["bone"].warning)
-    return "\n".join([*said, *(f"{warning}." for warning in warnings)]) or _("Each bone is trusted.")
+    return "\n".join(said) or _("Each bone is trusted.")
 
 
 def isWholeTrusted(bones: Sequence[dict[str, Any]], missing: Sequence[str]) -> bool:
-    """True if every chosen bone was registered and trusted, and none lies where no joint has it."""
-    isEach = all(bone["status"] == "accepted" and not bone["bone"].warning for bone in bones)
-    return isEach and bool(bones) and not missing
+    """True if every chosen bone was registered and trusted."""
+    return bool(bones) and not missing and not any(map(isDoubted, bones))
 
 
 def questionBeforeKeepingAll(bones: Sequence[dict[str, Any]]) -> str:
@@ -82,8 +93,8 @@ def questionBeforeKeepingAll(bones: Sequence[dict[str, Any]]) -> str:
 
 
 def isDoubted(bone: dict[str, Any]) -> bool:
-    """True for a bone that was not accepted, or that lies where no joint has it."""
-    return bone["status"] != "accepted" or bool(bone["bone"].warning)
+    """True for a bone that is not trusted."""
+    return bool(bone["status"] != "accepted")
 
 
 def _motionWords(bone: dict[str, Any], bones: Sequence[dict[str, Any]]) -> str:
@@ -91,8 +102,12 @@ def _motionWords(bone: dict[str, Any], bones: Sequence[dict[str, Any]]) -> str:
     if motion is None or bone["status"] == "failed":
         return ""
     text = _("{turn}°, {shift} mm").format(turn=tenths(motion.rotation_deg), shift=tenths(motion.translation_mm))
-    pair = [other for other in bones if other["bone"].name in (motion.bone, motion.against)]
-    return f"{text}\n{_('not trusted')}" if any(map(isDoubted, pair)) else text
+    return text if _isMotionTrusted(motion, bones) else f"{text}\n{_('not trusted')}"
+
+
+def _isMotionTrusted(motion: RelativeMotion, bones: Sequence[dict[str, Any]]) -> bool:
+    """True if both bones of a motion are trusted."""
+    return not any(isDoubted(bone) for bone in bones if bone["bone"].name in (motion.bone, motion.against))
 
 
 def _rank(status: str) -> int:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ProSTRegistrationLib.Nodes.Scene import Scene
 
 SAME_POSE = 1e-3
+CONTACT = " lies "
+"""Stands in the engine's sentences on two bones that lie in each other, or whose joint has opened."""
 
 
 def isNothingPlaced(result: dict[str, Any]) -> bool:
@@ -62,7 +64,7 @@ def addBones(
             numbers[index] = addAttempt(
                 scene,
                 ctNode,
-                bone["result"],
+                _judged(result, index),
                 **words,
                 startWorldFromVolume=startWorldFromVolume,
                 landmarkErrorMm=None,
@@ -126,12 +128,20 @@ def isOfInputs(bone: dict[str, Any], judged: JudgedInputs) -> bool:
     return made is not None and not set(made.differences(judged)) - {"settings"}
 
 
+def _judged(result: dict[str, Any], index: int) -> dict[str, Any]:
+    """A bone's result; one that lies where no joint has it against another is not trusted, whatever the image says."""
+    bone = result["bones"][index]
+    contacts = [text for text in result["warnings"] if CONTACT in text and bone["name"] in text]
+    if not contacts or bone["status"] != "accepted":
+        return {**bone["result"], "reasons": [*contacts, *bone["result"]["reasons"]]}
+    return {**bone["result"], "status": "uncertain", "reasons": [*contacts, *bone["result"]["reasons"]]}
+
+
 def _boneOfRun(result: dict[str, Any], index: int, run: int) -> BoneOfRun:
     """A bone of the worker's answer as the table keeps it, with its motion against the first that has a place."""
     name, part = result["bones"][index]["name"], result["bones"][index]["part"]
-    warning = "; ".join(text for text in result["warnings"] if name in text)
     for motion in result["relative_motion"]:
         if motion["bone"] == name:
             numbers = (*motion["rotation_ras_deg"], *motion["translation_ras_mm"])
-            return BoneOfRun(name, part, run, motion["against"], numbers, warning)
-    return BoneOfRun(name, part, run, warning=warning)
+            return BoneOfRun(name, part, run, motion["against"], numbers)
+    return BoneOfRun(name, part, run)

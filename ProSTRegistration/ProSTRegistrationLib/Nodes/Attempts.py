@@ -23,7 +23,7 @@ ROLE = "attempts"
 COLUMNS = (
     "Attempt", "Time", "Start", "Method", "Quality", "C-arm", "Status", "Confidence %", "Similarity",
     "Error across mm", "Error along mm", "Turn error deg", "Landmark error mm", "mTRE mm", "Seconds", "Decision",
-    "Reasons", "Inputs", "Pose", "Start pose", "Bone", "Part", "Run", "Against", "Motion deg mm", "Warning",
+    "Reasons", "Inputs", "Pose", "Start pose", "Bone", "Part", "Run", "Against", "Motion deg mm",
 )  # fmt: skip
 DECISIONS = ("none", "accepted", "rejected")
 NOT_KNOWN = "not known"
@@ -44,7 +44,6 @@ class BoneOfRun:
         run: the number of their run, which is that of its first attempt.
         against: name of the bone that its motion is told against; "" where none is known.
         motion: rotation vector in degrees, then shift of its centre in mm, each about the CT's RAS axes; or None.
-        warning: a sentence on how it lies to the others; "" without one.
     """
 
     name: str
@@ -52,7 +51,6 @@ class BoneOfRun:
     run: int
     against: str = ""
     motion: tuple[float, ...] | None = None
-    warning: str = ""
 
 
 def addAttempt(
@@ -188,10 +186,9 @@ def _write(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, rows: Rows) -> None:
 
 def _boneTexts(bone: BoneOfRun | None) -> tuple[str, ...]:
     if bone is None:
-        return (NOT_KNOWN,) * 6
+        return (NOT_KNOWN,) * 5
     motion = None if bone.motion is None else json.dumps([round(float(number), 4) for number in bone.motion])
-    told = (text or NOT_KNOWN for text in (bone.against, motion, bone.warning))
-    return bone.name, bone.part, str(bone.run), *told
+    return bone.name, bone.part, str(bone.run), bone.against or NOT_KNOWN, motion or NOT_KNOWN
 
 
 def _bone(row: dict[str, str]) -> BoneOfRun | None:
@@ -199,8 +196,8 @@ def _bone(row: dict[str, str]) -> BoneOfRun | None:
     if not run:
         return None
     numbers = keptNumbers(row["Motion deg mm"], MOTION_NUMBERS)
-    against, warning = ("" if row[name] == NOT_KNOWN else row[name] for name in ("Against", "Warning"))
-    return BoneOfRun(row["Bone"], row["Part"], run, against, numbers, warning)
+    against = "" if numbers is None or row["Against"] == NOT_KNOWN else row["Against"]
+    return BoneOfRun(row["Bone"], row["Part"], run, against, numbers)
 
 
 def _similarity(result: dict[str, Any]) -> float | None:

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from ProSTRegistrationLib.Panel.Panel import Panel
     from ProSTRegistrationLib.Situation import Situation
 
-VERDICT_COLUMN, WIDE_COLUMN = 1, 3
+VERDICT_COLUMN, COLUMNS = 1, 4
+WIDE_COLUMNS = (0, 3)
+SHOWN_MARK = "▸ "
+"""A selection would hide the colour of a verdict."""
 
 
 class BonesGroup:
@@ -46,9 +49,10 @@ class BonesGroup:
         self._panel, self._ui, self._check = panel, panel.ui, check
         self._bones: list[dict[str, Any]] = []
         ui, table = panel.ui, panel.ui.bonesTable
-        table.setColumnCount(WIDE_COLUMN + 1)
+        table.setColumnCount(COLUMNS)
         table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        table.horizontalHeader().setSectionResizeMode(WIDE_COLUMN, qt.QHeaderView.Stretch)
+        for column in WIDE_COLUMNS:
+            table.horizontalHeader().setSectionResizeMode(column, qt.QHeaderView.Stretch)
         table.verticalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         table.verticalHeader().setVisible(False)
         table.connect("cellClicked(int,int)", lambda row, column: self._chosen(row))
@@ -80,15 +84,14 @@ class BonesGroup:
         for row, bone in enumerate(self._bones):
             details = boneDetails(bone, self._bones, not areValid)
             background = verdict_colour(bone["status"]) if areValid else OUTDATED_COLORS[0]
+            isShown = shown is not None and bone["number"] == shown["number"]
             for column, text in enumerate(boneCells(bone, self._bones, not areValid)):
-                item = qt.QTableWidgetItem(text)
+                item = qt.QTableWidgetItem(f"{SHOWN_MARK}{text}" if isShown and column == 0 else text)
                 item.setToolTip(details)
                 if column == VERDICT_COLUMN:
                     item.setBackground(qt.QBrush(qt.QColor(background)))
                     item.setForeground(qt.QBrush(qt.QColor(INK)))
                 table.setItem(row, column, item)
-            if shown is not None and bone["number"] == shown["number"]:
-                table.setCurrentCell(row, 0)
         setVisible(table, bool(self._bones))
 
     def _missing(self, situation: Situation) -> list[str]:

@@ -8,7 +8,9 @@ import slicer
 from slicer.i18n import tr as _
 
 from ProSTRegistrationLib.Bones.BoneDecisions import placeBones
+from ProSTRegistrationLib.Bones.BonesRuns import bonesOfRun
 from ProSTRegistrationLib.Bones.BoneTransforms import boneTransform
+from ProSTRegistrationLib.Bones.BoneWords import motionSentence
 from ProSTRegistrationLib.Nodes.Attempts import decide
 from ProSTRegistrationLib.Panel.Messages import PLAIN_STYLE, setVisible, showStatus
 from ProSTRegistrationLib.Panel.NextThing import NextSteps, NextThing
@@ -63,7 +65,7 @@ class DecisionGroup:
         isCurrent = validity.isValid and not situation.isBusy
         for label, text in (
             (ui.verdictLabel, verdictText(shown, validity)),
-            (ui.detailsLabel, detailsText(shown, validity)),
+            (ui.detailsLabel, detailsText(shown, validity, self._motionOf(shown))),
             (ui.keptLabel, self._keptText(situation, shown) if shown is not None and isKept else ""),
         ):
             showStatus(label, text, PLAIN_STYLE)
@@ -72,6 +74,12 @@ class DecisionGroup:
         self._nextThing.show(nextThing(situation, isDraft, isMissed, shown, validity))
         isOpen = shown is not None and isCurrent and not isKept and shown["status"] != "accepted"
         self._nextSteps.show(nextSteps(shown, situation) if shown is not None and isOpen else [])
+
+    def _motionOf(self, shown: dict[str, Any] | None) -> str:
+        """The motion of the bone that is shown against another; "" where there is none."""
+        if shown is None or shown["bone"] is None:
+            return ""
+        return motionSentence(shown, bonesOfRun(self._panel.scene, self._panel.ctNode, shown["bone"].run))
 
     def _keptText(self, situation: Situation, shown: dict[str, Any]) -> str:
         if shown["bone"] is not None:
