@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ProSTRegistrationLib.Bones.BonesOfAnatomy import bonesOf
-from ProSTRegistrationLib.Bones.BonesRuns import isNothingPlaced, weakestPlaced
+from ProSTRegistrationLib.Bones.BonesRuns import doubtContacts, isNothingPlaced, weakestPlaced
 from ProSTRegistrationLib.Bones.BoneTransforms import setBonePoses
 from ProSTRegistrationLib.Jobs import JobState
 from ProSTRegistrationLib.Nodes.DrrOrigin import originOf
@@ -52,6 +52,7 @@ class BonesJob(RegistrationJob):
     def _finish(self, ids: LoadedIds, content: dict[str, Any]) -> None:
         for bone, answer in zip(self._bones, content["bones"], strict=True):
             answer["part"] = bone.part
+        doubtContacts(content)
         super()._finish(ids, content)
 
     def _isShown(self, content: dict[str, Any], isKept: bool) -> bool:

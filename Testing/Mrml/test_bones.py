@@ -18,7 +18,14 @@ from prostreg.registration.bones.bones_of_file import MOST_BONES
 from prostreg.registration.bones.contact import Nearness
 from ProSTRegistrationLib.Bones.BoneDecisions import placeBones
 from ProSTRegistrationLib.Bones.BonesOfAnatomy import bonesOf
-from ProSTRegistrationLib.Bones.BonesRuns import addBones, bonesOfRun, isNothingPlaced, shownBones, weakestPlaced
+from ProSTRegistrationLib.Bones.BonesRuns import (
+    addBones,
+    bonesOfRun,
+    doubtContacts,
+    isNothingPlaced,
+    shownBones,
+    weakestPlaced,
+)
 from ProSTRegistrationLib.Bones.BoneTransforms import boneTransform, setBonePoses
 from ProSTRegistrationLib.Jobs import JobState
 from ProSTRegistrationLib.Logic import Logic
@@ -97,8 +104,10 @@ def end(scene, patient, inputs):
     """Adds a run to the table, as the panel does at its end; gives the number of the attempt that is shown."""
     ct = patient[0]
 
-    def add(*told, **more):
-        return addBones(scene, ct, answer(*told, **more), {**WORDS, "inputs": inputs.text()}, scene.ct(ct)[1])
+    def add(*told):
+        result = answer(*told)
+        doubtContacts(result)
+        return addBones(scene, ct, result, {**WORDS, "inputs": inputs.text()}, scene.ct(ct)[1])
 
     return add
 
@@ -254,7 +263,7 @@ class TestRuns:
         deep = Nearness(in_ct_mm=1.0, now_mm=-9.0).warning("2", "3")
         opened = Nearness(in_ct_mm=1.0, now_mm=20.0).warning("2", "3")
         for number, warning in ((1, deep), (4, opened)):
-            end(("accepted",) * 3, poses, warnings=[warning, "2 was found with another polarity than 1"])
+            assert end(("accepted",) * 3, poses, [warning, "2 was found with another polarity than 1"]) == number + 1
             bones = bonesOfRun(scene, patient[0], number)
             assert [bone["status"] for bone in bones] == ["accepted", "uncertain", "uncertain"]
             assert bones[1]["reasons"][0] == bones[2]["reasons"][0] == warning.split("; ")[0]

@@ -46,12 +46,8 @@ def boneCells(bone: dict[str, Any], bones: Sequence[dict[str, Any]], isOutdated:
 
 def boneDetails(bone: dict[str, Any], bones: Sequence[dict[str, Any]], isOutdated: bool) -> str:
     """All of a bone's line and the axes of its motion, a line each."""
-    cells = boneCells(bone, bones, isOutdated)
-    told = [
-        f"{' '.join(name.split())}: {' '.join(text.split())}"
-        for name, text in zip(boneHeadings(bones), cells, strict=True)
-        if text
-    ]
+    lines = zip(boneHeadings(bones), boneCells(bone, bones, isOutdated), strict=True)
+    told = [" ".join(f"{heading}: {text}".split()) for heading, text in lines if text]
     sentence = "" if isOutdated else motionSentence(bone, bones)
     return "\n".join([*told, *([sentence] if sentence else [])])
 

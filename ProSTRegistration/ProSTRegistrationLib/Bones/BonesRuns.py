@@ -41,6 +41,20 @@ def weakestPlaced(bones: list[dict[str, Any]]) -> int:
     return min(placed, key=lambda number: WORST_FIRST.index(bones[number]["status"]), default=0)
 
 
+def doubtContacts(result: dict[str, Any]) -> None:
+    """Takes the trust from bones that lie where no joint has them against another, whatever the image says of each.
+
+    Args:
+        result: the worker's answer; changed.
+    """
+    for bone in result["bones"]:
+        contacts = [text for text in result["warnings"] if CONTACT in text and bone["name"] in text]
+        if contacts and bone["result"] is not None:
+            status = "uncertain" if bone["status"] == "accepted" else bone["status"]
+            bone["status"] = bone["result"]["status"] = status
+            bone["result"]["reasons"] = [*contacts, *bone["result"]["reasons"]]
+
+
 def addBones(
     scene: Scene,
     ctNode: vtkMRMLScalarVolumeNode,
@@ -64,7 +78,7 @@ def addBones(
             numbers[index] = addAttempt(
                 scene,
                 ctNode,
-                _judged(result, index),
+                bone["result"],
                 **words,
                 startWorldFromVolume=startWorldFromVolume,
                 landmarkErrorMm=None,
@@ -126,15 +140,6 @@ def isOfInputs(bone: dict[str, Any], judged: JudgedInputs) -> bool:
     """True if an attempt is about these images; how the method was set may be another matter."""
     made = JudgedInputs.fromText(bone["inputs"])
     return made is not None and not set(made.differences(judged)) - {"settings"}
-
-
-def _judged(result: dict[str, Any], index: int) -> dict[str, Any]:
-    """A bone's result; one that lies where no joint has it against another is not trusted, whatever the image says."""
-    bone = result["bones"][index]
-    contacts = [text for text in result["warnings"] if CONTACT in text and bone["name"] in text]
-    if not contacts or bone["status"] != "accepted":
-        return {**bone["result"], "reasons": [*contacts, *bone["result"]["reasons"]]}
-    return {**bone["result"], "status": "uncertain", "reasons": [*contacts, *bone["result"]["reasons"]]}
 
 
 def _boneOfRun(result: dict[str, Any], index: int, run: int) -> BoneOfRun:
