@@ -42,14 +42,14 @@ class TestWords:
 
     def test_a_line_tells_verdict_error_and_motion(self, words):
         bones = [told("L2", "accepted"), told("L3", "accepted", "L2")]
-        assert words.boneHeadings(bones)[3] == "Moved\nagainst L2"
-        assert words.boneCells(bones[1], bones, False) == ["L3", "✓ Trusted", "0.4 / 2.0", "6.0°, 5.0 mm"]
+        assert words.boneCells(bones[0], bones, False)[3] == "reference"
+        assert words.boneCells(bones[1], bones, False) == ["L3", "✓ Trusted", "0.4 / 2.0", "6.0°, 5.0\u00a0mm"]
         assert "(R +0.0, A +0.0, S +6.0)".replace("(", "(about ") in words.boneDetails(bones[1], bones, False)
         assert words.boneCells(bones[0], bones, True) == ["L2", "· Not judged", "", ""]
 
     def test_a_motion_is_as_trusted_as_the_weaker_bone_of_the_two(self, words):
         bones = [told("L2", "uncertain"), told("L3", "accepted", "L2")]
-        assert words.boneCells(bones[1], bones, False)[3] == "6.0°, 5.0 mm\nnot trusted"
+        assert words.boneCells(bones[1], bones, False)[3] == "6.0°, 5.0\u00a0mm\nnot trusted"
 
     def test_no_error_and_no_motion_of_a_bone_that_was_not_found(self, words):
         bones = [told("L2", "accepted"), told("L3", "failed")]
@@ -125,8 +125,8 @@ def test_the_list_shows_each_verdict_and_the_weakest_bone_first(driver, chosen, 
     panel, ct, _ = chosen
     ui, (_, first, second) = panel.ui, found("accepted", "uncertain")
     assert texts(ui.bonesTable) == [
-        ["1", "✓ Trusted", "0.4 / 2.0", ""],
-        ["▸ 2", "? Uncertain", "0.4 / 2.0", "6.0°, 5.0 mm\nnot trusted"],
+        ["1", "✓ Trusted", "0.4 / 2.0", "reference"],
+        ["▸ 2", "? Uncertain", "0.4 / 2.0", "6.0°, 5.0\u00a0mm\nnot trusted"],
     ]
     colors = [ui.bonesTable.item(row, 1).background().color().name() for row in (0, 1)]
     assert colors[0] == GREEN

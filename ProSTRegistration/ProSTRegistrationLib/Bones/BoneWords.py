@@ -17,11 +17,9 @@ SIGNS = {"accepted": "✓", "uncertain": "?", "failed": "✗"}
 OUTDATED_SIGN = "·"
 
 
-def boneHeadings(bones: Sequence[dict[str, Any]]) -> list[str]:
-    """Headings of the list of bones, which are attempts of one run."""
-    against = next((bone["bone"].against for bone in bones if bone["bone"].against), "")
-    motion = _("Moved\nagainst {name}").format(name=against) if against else _("Moved")
-    return [_("Bone"), _("Verdict"), _("Error,\nmm"), motion]
+def boneHeadings() -> list[str]:
+    """Headings of the list of bones."""
+    return [_("Bone"), _("Verdict"), _("Error,\nmm"), _("Moved")]
 
 
 def boneCells(bone: dict[str, Any], bones: Sequence[dict[str, Any]], isOutdated: bool) -> list[str]:
@@ -46,7 +44,7 @@ def boneCells(bone: dict[str, Any], bones: Sequence[dict[str, Any]], isOutdated:
 
 def boneDetails(bone: dict[str, Any], bones: Sequence[dict[str, Any]], isOutdated: bool) -> str:
     """All of a bone's line and the axes of its motion, a line each."""
-    lines = zip(boneHeadings(bones), boneCells(bone, bones, isOutdated), strict=True)
+    lines = zip(boneHeadings(), boneCells(bone, bones, isOutdated), strict=True)
     told = [" ".join(f"{heading}: {text}".split()) for heading, text in lines if text]
     sentence = "" if isOutdated else motionSentence(bone, bones)
     return "\n".join([*told, *([sentence] if sentence else [])])
@@ -95,9 +93,12 @@ def isDoubted(bone: dict[str, Any]) -> bool:
 
 def _motionWords(bone: dict[str, Any], bones: Sequence[dict[str, Any]]) -> str:
     motion = relativeMotion(bone["bone"])
-    if motion is None or bone["status"] == "failed":
+    if motion is None:
+        isReference = any(other["bone"].against == bone["bone"].name for other in bones)
+        return _("reference") if isReference else ""
+    if bone["status"] == "failed":
         return ""
-    text = _("{turn}°, {shift} mm").format(turn=tenths(motion.rotation_deg), shift=tenths(motion.translation_mm))
+    text = _("{turn}°, {shift}\u00a0mm").format(turn=tenths(motion.rotation_deg), shift=tenths(motion.translation_mm))
     return text if _isMotionTrusted(motion, bones) else f"{text}\n{_('not trusted')}"
 
 

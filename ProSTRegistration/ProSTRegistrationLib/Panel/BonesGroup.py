@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import qt
 import slicer
+from slicer.i18n import tr as _
 
 from prostreg.errors import InputError
 from prostreg.outputs.verdict_words import INK, verdict_colour
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from ProSTRegistrationLib.Panel.Panel import Panel
     from ProSTRegistrationLib.Situation import Situation
 
-VERDICT_COLUMN, COLUMNS = 1, 4
+VERDICT_COLUMN = 1
 WIDE_COLUMNS = (0, 3)
 SHOWN_MARK = "▸ "
 """A selection would hide the colour of a verdict."""
@@ -49,7 +50,12 @@ class BonesGroup:
         self._panel, self._ui, self._check = panel, panel.ui, check
         self._bones: list[dict[str, Any]] = []
         ui, table = panel.ui, panel.ui.bonesTable
-        table.setColumnCount(COLUMNS)
+        table.setColumnCount(len(boneHeadings()))
+        table.setHorizontalHeaderLabels(boneHeadings())
+        table.horizontalHeader().toolTip = _(
+            "Error: expected, across / along the beam. Moved: turn, and shift of the centre, since the CT against the"
+            " reference. Point at a row to see all of it"
+        )
         table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         for column in WIDE_COLUMNS:
             table.horizontalHeader().setSectionResizeMode(column, qt.QHeaderView.Stretch)
@@ -79,7 +85,6 @@ class BonesGroup:
 
     def _fill(self, shown: dict[str, Any] | None, areValid: bool) -> None:
         table = self._ui.bonesTable
-        table.setHorizontalHeaderLabels(boneHeadings(self._bones))
         table.setRowCount(len(self._bones))
         for row, bone in enumerate(self._bones):
             details = boneDetails(bone, self._bones, not areValid)
