@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ProSTRegistrationLib.Nodes.Scene import Scene
 
 SAME_POSE = 1e-3
-CONTACT = " lies "
-"""Stands in the engine's sentences on two bones that lie in each other, or whose joint has opened."""
+CONTACTS = ("{bone} lies ", " deep in {bone}: ", " farther from {bone} than ")
+"""Parts of the engine's sentences on two bones that lie in each other, or whose joint has opened."""
 
 
 def isNothingPlaced(result: dict[str, Any]) -> bool:
@@ -48,7 +48,10 @@ def doubtContacts(result: dict[str, Any]) -> None:
         result: the worker's answer; changed.
     """
     for bone in result["bones"]:
-        contacts = [text for text in result["warnings"] if CONTACT in text and bone["name"] in text]
+        signs = [sign.format(bone=bone["name"]) for sign in CONTACTS]
+        contacts = [
+            text for text in result["warnings"] if text.startswith(signs[0]) or signs[1] in text or signs[2] in text
+        ]
         if contacts and bone["result"] is not None:
             status = "uncertain" if bone["status"] == "accepted" else bone["status"]
             bone["status"] = bone["result"]["status"] = status
