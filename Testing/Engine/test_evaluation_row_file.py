@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,6 +108,13 @@ def test_a_file_that_holds_no_rows_is_refused_and_left_alone(path: Path, protoco
     with pytest.raises(InputError, match="Line 1"):
         RowFile(path, protocol)
     assert path.read_text(encoding="utf-8") == content
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes have no names in folders there")
+def test_a_pipe_in_its_place_is_not_opened(path: Path, protocol: Protocol) -> None:
+    os.mkfifo(path)
+    with pytest.raises(InputError, match="it is a pipe or a device and no file"):
+        RowFile(path, protocol)
 
 
 def test_numbers_that_are_not_finite_become_null(path: Path, protocol: Protocol) -> None:

@@ -148,6 +148,23 @@ def refused(folder: Path) -> list[str]:
     return raised.value.faults
 
 
+def test_a_slice_that_a_copy_left_empty_is_named_also_at_an_end(tmp_path: Path) -> None:
+    """There no gap tells of it; a file of another kind is nobody's slice."""
+    write_series(tmp_path / "ct", np.eye(3), slice_positions(np.eye(3)))
+    assert read_ct(tmp_path / "ct").note is None
+    (tmp_path / "ct" / "last.dcm").write_bytes(b"")
+    (tmp_path / "ct" / "index.html").write_bytes(b"")
+    assert read_ct(tmp_path / "ct").note == (
+        "last.dcm in the CT folder ct cannot be read as DICOM: slices may be missing at an end."
+    )
+
+
+def test_a_whole_disk_is_no_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_series(tmp_path / "ct", np.eye(3), slice_positions(np.eye(3)))
+    monkeypatch.setattr("prostreg.images.dicom_series.MOST_FILES", 5)
+    assert "holds more than 5 files: give that of the scan" in refused(tmp_path / "ct")[0]
+
+
 def test_missing_slice(tmp_path: Path) -> None:
     positions = np.delete(slice_positions(OBLIQUE), 6, axis=0)
     write_series(tmp_path / "ct", OBLIQUE, positions)

@@ -11,6 +11,7 @@ from prostreg.errors import InputError
 from prostreg.evaluation.engine_digest import engine_digest
 from prostreg.evaluation.protocol import Protocol
 from prostreg.evaluation.rows import Key, Row
+from prostreg.files import ordinary_bytes
 from prostreg.json_fields import parsed_json
 
 RESULTS_FILE = "results.jsonl"
@@ -34,7 +35,7 @@ class RowFile:
         self.rows: dict[Key, Row] = {}
         self._whole_bytes = 0
         try:
-            content = path.read_bytes() if path.exists() else b""
+            content = path.read_bytes() if path.exists() and ordinary_bytes(path) else b""
         except OSError as error:
             raise InputError(f"The results {path} cannot be read ({error.strerror}).") from None
         *lines, torn = content.split(b"\n")

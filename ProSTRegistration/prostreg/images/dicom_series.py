@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,15 +13,19 @@ from numpy.typing import NDArray
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.frames import ras_from_lps
 from prostreg.images.dicom.hu import PADDING_HU, hu_of_slices
+from prostreg.images.dicom.opening import DICOM_SUFFIXES, is_dicom
 from prostreg.images.dicom_tags import numbers_of, read_header, value_of, whole_number_of, words_of
 from prostreg.images.formats.grid_geometry import FARTHEST_MM, SPACING_RANGE_MM, unequal_spacing_faults
-from prostreg.images.formats.stored_image import quoted
+from prostreg.images.formats.stored_image import quoted, unreadable
 from prostreg.images.grid_resampling import resampled
 from prostreg.images.library_messages import quiet_libraries
 from prostreg.images.volume import Volume
 
 EVEN_SPACING_TOLERANCE = 0.05
 """How far a slice may lie from its evenly spaced place, as a fraction of the spacing."""
+
+MOST_FILES = 50_000
+"""In a folder with a scan; whole disks have more."""
 
 TILT_TOLERANCE = 2e-3
 """Sideways step between slices, as a fraction of the spacing, that still counts as upright."""
@@ -72,9 +77,10 @@ def read_dicom_series(folder: Path) -> Volume:
     with quiet_libraries():  # tags are parsed where they are asked for
         modality, headers = _one_series(folder)
         slices, step = _in_order(_slices(headers, folder), folder)
+        unread = _unread(folder, {path for path, _ in headers})
     values, note = hu_of_slices([one.path for one in slices], slices[0].size, folder.name)
-    if modality not in _CT_MODALITIES:
-        note = " ".join(said for said in (_ODD_MODALITY.format(folder=folder.name, modality=modality), note) if said)
+    odd = None if modality in _CT_MODALITIES else _ODD_MODALITY.format(folder=folder.name, modality=modality)
+    note = " ".join(said for said in (odd, note, unread) if said) or None
     return replace(_upright(values, slices[0], step), note=note)
 
 
@@ -109,13 +115,41 @@ def _one_series(folder: Path) -> tuple[str, list[tuple[Path, pydicom.Dataset]]]:
 def _series_in(folder: Path) -> dict[str, list[tuple[Path, pydicom.Dataset]]]:
     """Headers of images by series; no localizers."""
     series: dict[str, list[tuple[Path, pydicom.Dataset]]] = {}
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        header = read_header(path, _TAGS)
+    for path in _files_in(folder):
+        header = read_header(path, _TAGS) if is_dicom(path) else None
         if header is None or value_of(header, "Rows") is None:
             continue
         if "LOCALIZER" not in words_of(header, "ImageType"):
             series.setdefault(str(value_of(header, "SeriesInstanceUID")), []).append((path, header))
     return series
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """Files in a folder and its subfolders, in order.
+
+    Raises:
+        InputError: they are too many for a scan, or the system does not let them be looked at.
+    """
+    files = []
+    try:
+        for path in folder.rglob("*"):
+            if path.is_file():
+                files.append(path)
+            if len(files) > MOST_FILES:
+                raise InputError(f"The CT folder {folder} holds more than {MOST_FILES} files: give that of the scan.")
+    except OSError as error:
+        raise InputError(unreadable(f"The CT folder {folder}, in it {error.filename},", error)) from None
+    return sorted(files)
+
+
+def _unread(folder: Path, known: Collection[Path]) -> str | None:
+    """A sentence on files that are named as DICOM and are none, as a copy that was interrupted leaves them."""
+    others = [path for path in _files_in(folder) if path not in known and path.suffix.lower() in DICOM_SUFFIXES]
+    files = [path for path in others if read_header(path, []) is None]
+    if not files:
+        return None
+    names = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
+    return f"{names} in the CT folder {folder.name} cannot be read as DICOM: slices may be missing at an end."
 
 
 def _slices(headers: list[tuple[Path, pydicom.Dataset]], folder: Path) -> list[_Slice]:

@@ -13,6 +13,7 @@ from pydicom.filereader import read_file_meta_info
 from prostreg.errors import InputError
 from prostreg.machine import refuse_too_large
 
+DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 _NOT_DEFLATED = b"1.2.840.10008.1.2.1\0\0\0"  # explicit little endian, what is inside
 
@@ -28,7 +29,7 @@ _VALUE_KINDS = (b"UL", b"UI", b"CS", b"SH", b"LO", b"DA", b"TM", b"DT", b"OB")
 
 def is_dicom(path: Path) -> bool:
     """True for a file with the DICOM preamble, one that begins as a DICOM data set does, or one named as DICOM."""
-    if path.suffix.lower() in (".dcm", ".dicom", ".ima"):
+    if path.suffix.lower() in DICOM_SUFFIXES:
         return True
     start = _start(path)
     return _has_preamble(start) or _begins_as_data_set(start)
