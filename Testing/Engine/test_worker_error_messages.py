@@ -25,7 +25,7 @@ from prostreg.worker.error_messages import error_content
 
 CARM = CArm.from_sdd(1000.0, (4.0, 4.0), (72, 64))
 POSE = standard_view("AP", np.zeros(3), 620.0)
-COMMANDS = ("load_ct", "render", "register", "adapt", "adapted", "sample", "check")
+COMMANDS = ("load_ct", "render", "register", "track", "adapt", "adapted", "sample", "check")
 
 
 @pytest.fixture(scope="module")

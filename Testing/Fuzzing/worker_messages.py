@@ -34,6 +34,11 @@ VIEW = {
 LABELS = [{"volume_from_index": np.eye(4).tolist(), "values": [1]}]
 NEVER = {"views": ["none"], "ct": "none", "anatomy": "none"}
 """Names what was never loaded: the request is read to its end, and nothing is computed."""
+FIRST = {
+    "world_from_volume": POSE, "status": "accepted", "confidence": 0.9, "reasons": ["a"], "evidence": {"seen": 1.0},
+    "polarity": [{"used": "bone-dark", "certainty": 1}], "device": "cpu",
+    "expected_error": {"rotation_deg": [1, 1, 1], "translation_mm": [1, 1, 1], "across_mm": 1, "along_mm": 1},
+}  # fmt: skip
 REQUESTS: list[dict[str, Any]] = [
     {"id": 1, "command": "load_ct", "volume_from_index": np.diag([4, 4, 4, 1]).tolist(), "arrays": ["ct"]},
     {"id": 2, "command": "load_anatomy", "ct": "CT", "threshold_hu": 200, "arrays": []},
@@ -44,6 +49,7 @@ REQUESTS: list[dict[str, Any]] = [
     {"id": 7, "command": "adapted", "ct": "CT", "anatomy": "ANATOMY"},
     {"id": 8, "command": "register", **NEVER, "initial": POSE, "name": "a", "config": {"method": "auto", "seed": 1}},
     {"id": 9, "command": "adapt", **NEVER, "initial": None, "view": "none", "minutes": 5, "seed": 1, "name": "a"},
+    {"id": 13, "command": "track", **NEVER, "frame": 1, "first": FIRST, "name": "a", "arrays": ["ct"]},
     {"id": 10, "command": "sample", "kind": "none", "folder": "none"},
     {"id": 11, "command": "cancel"},
     {"id": 12, "command": "check", "device": "none"},
@@ -137,7 +143,7 @@ def _ask(path: Path) -> None:
     content = _named(json.loads(path.read_bytes()), _ids())
     if not isinstance(content, dict) or content.get("command") in NOT_SENT:
         return
-    if content.get("command") in ("register", "register_bones", "adapt"):
+    if content.get("command") in ("register", "register_bones", "track", "adapt"):
         content |= NEVER
     if content.get("command") == "sample":
         content["folder"] = f"{path}/{content.get('folder')}"  # below a file: nothing is ever written

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix
-from prostreg.registration.result import Result
+from prostreg.registration.result import Progress, Result
 
 FrameStatus = Literal["tracked", "uncertain", "lost"]
 
@@ -43,6 +43,17 @@ class TrackedFrame:
     reasons: tuple[str, ...] = ()
     search: str = "near"
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class FrameProgress(Progress):
+    """A sign of life after each frame; its score is the share of the structure that the frame confirms.
+
+    Attributes:
+        frame: what was found in it.
+    """
+
+    frame: TrackedFrame = TrackedFrame(0, None, "lost")
 
 
 @dataclass(frozen=True, eq=False)

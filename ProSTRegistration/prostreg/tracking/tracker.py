@@ -17,13 +17,13 @@ from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.device.gpu import first_line
 from prostreg.registration.monitor import Monitor
 from prostreg.registration.readings import case_read_as, reading_of
-from prostreg.registration.result import WORST_FIRST, Progress, Result, Status
+from prostreg.registration.result import WORST_FIRST, Result, Status
 from prostreg.search.candidate import Candidate
 from prostreg.tracking.frame_images import FrameImages, Runs
 from prostreg.tracking.frame_judge import NOT_COMPARED, Found
 from prostreg.tracking.frame_search import FrameSearch
 from prostreg.tracking.motion import expected_poses, nearest_frame
-from prostreg.tracking.track import FrameStatus, Track, TrackedFrame
+from prostreg.tracking.track import FrameProgress, FrameStatus, Track, TrackedFrame
 
 RANKS: dict[Status, int] = {status: rank for rank, status in enumerate(WORST_FIRST)}
 STATUSES: tuple[FrameStatus, ...] = ("lost", "uncertain", "tracked")
@@ -40,7 +40,7 @@ def track_run(
     asked: tuple[int, int] | None = None,
     config: RegistrationConfig | None = None,
     time_limit_s: float = np.inf,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[FrameProgress], None] | None = None,
     is_cancelled: Callable[[], bool] | None = None,
 ) -> Track:
     """Finds the CT's pose in the frames of a run, from the one that was registered.
@@ -101,7 +101,7 @@ class _Tracker:
         asked: tuple[int, int],
         config: RegistrationConfig,
         time_limit_s: float,
-        on_progress: Callable[[Progress], None] | None,
+        on_progress: Callable[[FrameProgress], None] | None,
         is_cancelled: Callable[[], bool] | None,
     ) -> None:
         self._first, self._runs, self._asked, self._on_progress = first, runs, asked, on_progress
@@ -290,7 +290,7 @@ class _Tracker:
         left = self._monitor.seconds / share * (1 - share)
         pose = self._poses.get(number, self._first.world_from_volume)
         message = f"frame {number}: {frame.status}, {confirmed:.0%} of the structure confirmed"
-        self._on_progress(Progress(f"frame {number}", share, confirmed, pose, message, left))
+        self._on_progress(FrameProgress(f"frame {number}", share, confirmed, pose, message, left, frame))
 
     def _check(self) -> None:
         self._monitor.check("track", 0.0, Candidate(0.0, np.zeros(6)))

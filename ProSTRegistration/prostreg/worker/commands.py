@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from prostreg.errors import FaultList, InputError
 from prostreg.geometry.carm import CArm
 from prostreg.images.attenuation import attenuation_from_hu, moving_volume
 from prostreg.images.ct_units import unit_faults
+from prostreg.images.frames import Frames
 from prostreg.images.volume import Volume
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.images.xray_reading import pixel_faults
@@ -34,12 +35,14 @@ from prostreg.registration.registering import register
 from prostreg.registration.result import Progress
 from prostreg.samples.sample_files import KINDS, make_sample
 from prostreg.search import libraries
+from prostreg.tracking.tracker import track_run
 from prostreg.worker.anatomy_request import AnatomyRequest
 from prostreg.worker.bones_request import bones_reply, named_anatomies, placed_anatomies, told_apart
 from prostreg.worker.error_messages import BrokenEnvironmentError
 from prostreg.worker.fields import Fields
 from prostreg.worker.loaded import PackedMask, Recent
 from prostreg.worker.protocol import Message
+from prostreg.worker.run_request import RunRequest, progress_content, track_answer
 from prostreg.worker.self_check import self_check
 
 Reply = tuple[dict[str, Any], Mapping[str, NDArray[Any]]]
@@ -76,6 +79,7 @@ class Commands:
         self.tasks: dict[str, Callable[[Message, Tell, IsCancelled], Reply]] = {
             "register": self.register,
             "register_bones": self.register_bones,
+            "track": self.track,
             "adapt": self.adapt,
             "sample": self.sample,
         }
@@ -202,6 +206,20 @@ class Commands:
         whole = np.logical_or.reduce([bone.anatomy for bone in bones])
         case = Case(name, ct, whole, views, initial, bones=bones)
         return bones_reply(register_bones(case, config, _telling(tell), is_cancelled)), {}
+
+    def track(self, message: Message, tell: Tell, is_cancelled: IsCancelled) -> Reply:
+        """Follows ``ct`` through a run of ``views`` from its registered frame; see `RunRequest` and `track_answer`."""
+        fields = Fields(message)
+        request, settings = RunRequest(fields), fields.mapping("config", {})
+        name = fields.text("name", "") or "run"
+        ct, anatomy = self._patient(fields)
+        config = RegistrationConfig.from_dict(settings)
+        shown = Frames(request.frame, request.frame)
+        views = tuple(replace(self._views.get(view_id, "view"), frames=shown) for view_id in request.views)
+        case = Case(name, ct, anatomy, views)
+        first, runs = request.first(case), request.runs(case)
+        on_progress = lambda progress: tell(progress_content(progress))  # noqa: E731
+        return track_answer(track_run(case, first, runs, None, config, np.inf, on_progress, is_cancelled))
 
     def adapt(self, message: Message, tell: Tell, is_cancelled: IsCancelled) -> Reply:
         """Adapts the shipped network to ``ct`` and ``anatomy`` in so many ``minutes``, for this user's later runs.

@@ -34,6 +34,7 @@ class TaskWords(NamedTuple):
 TASKS = {
     "register": TaskWords("registering", "A registration is running"),
     "register_bones": TaskWords("registering", "A registration is running"),
+    "track": TaskWords("tracking", "A run is being tracked"),
     "adapt": TaskWords("adapting", "An adaptation is running"),
     "sample": TaskWords("making a sample", "Sample data are being made"),
 }
