@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
 
     from prostreg.geometry.frames import Matrix
+    from prostreg.worker.protocol import Arrays
     from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
     from ProSTRegistrationLib.Worker.WorkerData import LoadedIds, WorkerData
 
@@ -31,6 +32,7 @@ class JobState(enum.Enum):
     REGISTERING = "registering"
     SHOWING = "showing"
     ADAPTING = "adapting"
+    TRACKING = "tracking"
 
 
 class Callbacks:
@@ -123,13 +125,14 @@ class Job(abc.ABC):
         """Sends the task's request by self._ask."""
 
     @abc.abstractmethod
-    def _finish(self, ids: LoadedIds, content: dict[str, Any]) -> None:
+    def _finish(self, ids: LoadedIds, content: dict[str, Any], arrays: Arrays) -> None:
         """Makes something of the worker's answer and ends the task."""
 
-    def _ask(self, ids: LoadedIds, command: str, **fields: Any) -> None:
+    def _ask(self, ids: LoadedIds, command: str, arrays: Arrays | None = None, **fields: Any) -> None:
         self._client.request(
             command,
-            onReply=lambda content, arrays: None if self._isOver else self._finish(ids, content),
+            arrays,
+            onReply=lambda content, answered: None if self._isOver else self._finish(ids, content, answered),
             onProgress=lambda content: None if self._isOver else self._callbacks.onProgress(content),
             onError=lambda error: self._failedRequest(error),
             **fields,
@@ -186,5 +189,5 @@ class AdaptationJob(Job):
             minutes=self._minutes, seed=self._seed, name=self.ctNode.GetName(),
         )  # fmt: skip
 
-    def _finish(self, ids: LoadedIds, content: dict[str, Any]) -> None:
+    def _finish(self, ids: LoadedIds, content: dict[str, Any], arrays: Arrays) -> None:
         self._succeed(content)

@@ -60,6 +60,11 @@ class Logic:
         """True while a search runs that will move the CT."""
         return isinstance(self._job, RegistrationJob)
 
+    @property
+    def isTracking(self) -> bool:
+        """True while a run is tracked, or its data are on the way for that."""
+        return self._job is not None and self._job.running is JobState.TRACKING
+
     def poll(self) -> None:
         """Lets the worker's answers in; call it every 20 ms or so."""
         self.client.poll()
@@ -92,7 +97,7 @@ class Logic:
             InputError: every fault of the nodes, or a long task is running already.
         """
         _, worldFromVolume = self.scene.ct(ctNode)
-        self._start(
+        self.begin(
             BonesJob if anatomy.movesInParts else RegistrationJob,
             [ctNode, *fluoroscopyNodes],
             anatomy,
@@ -125,7 +130,7 @@ class Logic:
             InputError: as for register.
         """
         _, worldFromVolume = self.scene.ct(ctNode)
-        self._start(
+        self.begin(
             AdaptationJob,
             [ctNode, *fluoroscopyNodes],
             anatomy,
@@ -166,6 +171,34 @@ class Logic:
             "sample", onReply=lambda content, _: onAnswer(content), onError=onError, kind=kind, folder=str(folder)
         )
 
+    def begin(
+        self,
+        jobClass: type[Job],
+        nodes: Sequence[vtkMRMLScalarVolumeNode],
+        anatomy: AnatomyChoice,
+        callbacks: Callbacks,
+        **details: Any,
+    ) -> None:
+        """Begins a long task.
+
+        Args:
+            jobClass: of the task.
+            nodes: CT first, then the fluoroscopy images.
+            details: what the class takes beside them.
+
+        Raises:
+            InputError: every fault of the nodes, or a long task is running already.
+        """
+        if self._job is not None:
+            raise InputError(f"A {self._job.taskName} is running: cancel it or wait for its end.")
+        job = jobClass(self._data, self.client, nodes, anatomy, callbacks, self._forgetJob, **details)
+        self._job = job
+        try:
+            job.start()
+        except InputError:
+            self._job = None
+            raise
+
     def cancel(self, isKept: bool = False) -> None:
         """Ends the running task; the scene stays as it is, unless what was found so far is kept."""
         if self._job is not None:
@@ -182,24 +215,6 @@ class Logic:
         self._job = None
         self.live.forget()
         self.client.stop()
-
-    def _start(
-        self,
-        jobClass: type[Job],
-        nodes: Sequence[vtkMRMLScalarVolumeNode],
-        anatomy: AnatomyChoice,
-        callbacks: Callbacks,
-        **details: Any,
-    ) -> None:
-        if self._job is not None:
-            raise InputError(f"A {self._job.taskName} is running: cancel it or wait for its end.")
-        job = jobClass(self._data, self.client, nodes, anatomy, callbacks, self._forgetJob, **details)
-        self._job = job
-        try:
-            job.start()
-        except InputError:
-            self._job = None
-            raise
 
     def _forgetJob(self) -> None:
         self._job = None

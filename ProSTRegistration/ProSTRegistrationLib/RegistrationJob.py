@@ -51,7 +51,7 @@ class RegistrationJob(Job):
         views, name = list(ids.views), self.ctNode.GetName()
         return {"name": name, "ct": ids.ct, "views": views, "initial": initial, "config": self._config}
 
-    def _finish(self, ids: LoadedIds, content: dict[str, Any]) -> None:
+    def _finish(self, ids: LoadedIds, content: dict[str, Any], arrays: Arrays) -> None:
         self._result = content
         if self._inputsNow() != self._inputs:
             text = (

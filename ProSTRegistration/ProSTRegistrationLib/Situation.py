@@ -48,6 +48,7 @@ class Situation:
         bones: parts that the DRR shows each at its own pose; empty where all lie in the CT as one body.
         isBusy: a long task runs.
         isRegistering: it is a search, which will move the CT.
+        isTracking: it follows a run.
     """
 
     ct: vtkMRMLScalarVolumeNode | None = None
@@ -64,6 +65,7 @@ class Situation:
     bones: tuple[PlacedBone, ...] = ()
     isBusy: bool = False
     isRegistering: bool = False
+    isTracking: bool = False
 
     @property
     def hasImages(self) -> bool:
@@ -120,6 +122,7 @@ class SituationReader:
             marked=_marked(parameters, images, logic.scene),
             isBusy=logic.isBusy,
             isRegistering=logic.isRegistering,
+            isTracking=logic.isTracking,
         )
 
     def _faults(

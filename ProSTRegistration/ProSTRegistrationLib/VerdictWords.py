@@ -18,7 +18,8 @@ from prostreg.outputs.verdict_words import (
     verdict_word,
 )
 from prostreg.spoken_numbers import percent, tenths
-from ProSTRegistrationLib.Nodes.Attempts import NOT_KNOWN, cellNumber
+from ProSTRegistrationLib.Nodes.Attempts import NOT_KNOWN
+from ProSTRegistrationLib.Nodes.KeptTexts import cellNumber
 from ProSTRegistrationLib.Validity import NOTHING_TO_JUDGE, Validity
 
 VERDICTS = {status: (colour, INK) for status, colour in VERDICT_COLOURS.items()}
@@ -42,16 +43,16 @@ def verdictText(attempt: dict[str, Any] | None, validity: Validity) -> str:
         text = _(
             "The CT is back where attempt {number} began, as the views show it. Set another start, or press 'Again'."
         )
-        return _bar(OUTDATED_COLORS, _("Rejected"), text.format(number=attempt["number"]))
+        return verdictBar(OUTDATED_COLORS, _("Rejected"), text.format(number=attempt["number"]))
     if not validity.isValid:
-        return _bar(OUTDATED_COLORS, _("Not judged"), _whyOutdated(attempt["number"], validity))
+        return verdictBar(OUTDATED_COLORS, _("Not judged"), _whyOutdated(attempt["number"], validity))
     said = verdict_sentences(
         attempt["status"], attempt["confidence"] or 0.0, attempt["acrossMm"], attempt["alongMm"], attempt["carm"], _
     )
     word = verdictWord(attempt["status"])
     bone = attempt.get("bone")
     title = word if bone is None else f"{bone.name}: {word}"
-    return _bar((verdict_colour(attempt["status"]), INK), title, " ".join(said))
+    return verdictBar((verdict_colour(attempt["status"]), INK), title, " ".join(said))
 
 
 def detailsText(attempt: dict[str, Any] | None, validity: Validity, motion: str = "") -> str:
@@ -141,6 +142,41 @@ def attemptCells(row: dict[str, str], isOutdated: bool = False) -> list[str]:
     ]
 
 
+def changeWords(changed: Sequence[str], isMoved: bool = False) -> str:
+    """What is no longer as it was judged, as the beginning of a sentence.
+
+    Args:
+        changed: parts of JudgedInputs, or NOTHING_TO_JUDGE.
+        isMoved: the CT was moved as well.
+    """
+    changes = {
+        NOTHING_TO_JUDGE: _("the choice of CT, X-rays, C-arms or anatomy became unusable"),
+        "xrays": _("another X-ray was chosen"),
+        "pixels": _("the X-ray was changed or flipped, or what is told of it"),
+        "carms": _("the C-arm was changed"),
+        "ct": _("the CT was changed"),
+        "anatomy": _("the anatomy was changed"),
+        "settings": _("the settings of the method were changed"),
+    }
+    said = [changes[part] for part in changed if not (part == "pixels" and "xrays" in changed)]
+    if isMoved:
+        said.append(_("the CT was moved"))
+    sentence = _(", ").join(said)
+    return sentence[:1].upper() + sentence[1:]
+
+
+def verdictBar(colors: tuple[str, str], word: str, text: str) -> str:
+    """A word on its colour, and a text behind it, as rich text.
+
+    Args:
+        colors: of the background and of what is written.
+    """
+    background, ink = colors
+    big = f'<span style="color: {ink}; font-size: large; font-weight: bold;">{html.escape(word)}</span>'
+    small = f'<span style="color: {ink};"> &nbsp; {html.escape(text)}</span>'
+    return f'<table width="100%" cellpadding="6"><tr><td bgcolor="{background}">{big}{small}</td></tr></table>'
+
+
 def _decisionWord(decision: str) -> str:
     return {"accepted": _("accepted"), "rejected": _("rejected")}.get(decision, "")
 
@@ -159,30 +195,9 @@ def _whyOutdated(number: int, validity: Validity) -> str:
     if not validity.isKnown:
         text = _("What attempt {number} judged is not known: the scene is of an earlier version. Register again.")
         return text.format(number=number)
-    changes = {
-        NOTHING_TO_JUDGE: _("the choice of CT, X-rays, C-arms or anatomy became unusable"),
-        "xrays": _("another X-ray was chosen"),
-        "pixels": _("the X-ray was changed or flipped, or what is told of it"),
-        "carms": _("the C-arm was changed"),
-        "ct": _("the CT was changed"),
-        "anatomy": _("the anatomy was changed"),
-        "settings": _("the settings of the method were changed"),
-    }
-    said = [changes[part] for part in validity.changes if not (part == "pixels" and "xrays" in validity.changes)]
-    if validity.isMoved:
-        said.append(_("the CT was moved"))
-    sentence = _(", ").join(said)
+    sentence = changeWords(validity.changes, validity.isMoved)
     advice = _("Click the attempt to put it back.") if not validity.changes else _("Put it back, or register again.")
-    return _("{changes} after attempt {number}. {advice}").format(
-        changes=sentence[:1].upper() + sentence[1:], number=number, advice=advice
-    )
-
-
-def _bar(colors: tuple[str, str], word: str, text: str) -> str:
-    background, ink = colors
-    big = f'<span style="color: {ink}; font-size: large; font-weight: bold;">{html.escape(word)}</span>'
-    small = f'<span style="color: {ink};"> &nbsp; {html.escape(text)}</span>'
-    return f'<table width="100%" cellpadding="6"><tr><td bgcolor="{background}">{big}{small}</td></tr></table>'
+    return _("{changes} after attempt {number}. {advice}").format(changes=sentence, number=number, advice=advice)
 
 
 def _tenths(text: str) -> str:

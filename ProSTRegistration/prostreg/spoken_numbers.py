@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 def percent(probability: float) -> str:
     """A probability (0 to 1) in percent, "94 %"; never 100 %, nor 0 %."""
@@ -21,3 +23,15 @@ def tenths(length: float) -> str:
     if length < 0.1:
         return "< 0.1"
     return f"{length:.1f}" if length < 9.95 else f"{length:.0f}"
+
+
+def spans(numbers: Iterable[int], most: int = 12) -> str:
+    """Whole numbers in order as "3, 7-9", the first ``most`` of such parts."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and number == found[-1][-1] + 1:
+            found[-1].append(number)
+        else:
+            found.append([number])
+    words = [str(span[0]) if len(span) == 1 else f"{span[0]}-{span[-1]}" for span in found]
+    return ", ".join(words[:most]) + (", ..." if len(words) > most else "")

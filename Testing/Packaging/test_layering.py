@@ -39,7 +39,7 @@ NOT_IN_SLICER = {
 }  # fmt: skip
 LIBRARY = "ProSTRegistration/ProSTRegistrationLib/"
 MODULE = "ProSTRegistration/ProSTRegistration.py"
-ROOMS = ["Nodes", "Worker", "Bones", "Views", "Install", "root", "Panel"]
+ROOMS = ["Nodes", "Worker", "Bones", "Views", "Install", "root", "Tracking", "Panel"]
 """From the lowest to the highest; the files beside the rooms are the root."""
 ENGINE = "ProSTRegistration/prostreg/"
 ENGINE_FLOORS = [

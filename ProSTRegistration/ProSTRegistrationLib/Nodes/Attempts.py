@@ -12,7 +12,15 @@ import numpy as np
 
 from prostreg.errors import InputError
 from prostreg.geometry.frames import Matrix, rigid_faults
-from ProSTRegistrationLib.Nodes.KeptTexts import cells, keptNumbers, keptPose, keptWhole, setCells
+from ProSTRegistrationLib.Nodes.KeptTexts import (
+    cellNumber,
+    cells,
+    keptCellJson,
+    keptNumbers,
+    keptPose,
+    keptWhole,
+    setCells,
+)
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
@@ -23,12 +31,14 @@ ROLE = "attempts"
 COLUMNS = (
     "Attempt", "Time", "Start", "Method", "Quality", "C-arm", "Status", "Confidence %", "Similarity",
     "Error across mm", "Error along mm", "Turn error deg", "Landmark error mm", "mTRE mm", "Seconds", "Decision",
-    "Reasons", "Inputs", "Pose", "Start pose", "Bone", "Part", "Run", "Against", "Motion deg mm",
+    "Reasons", "Inputs", "Judged by", "Pose", "Start pose", "Bone", "Part", "Run", "Against", "Motion deg mm",
 )  # fmt: skip
 DECISIONS = ("none", "accepted", "rejected")
 NOT_KNOWN = "not known"
 REASONS_BORDER = "; "
 MOTION_NUMBERS = 6
+JUDGED_BY = ("evidence", "expected_error", "polarity")
+"""Of a result, what a track goes on from beside the columns."""
 
 Rows = list[dict[str, str]]
 """Texts by COLUMNS."""
@@ -90,7 +100,7 @@ def addAttempt(
         _text(100 * result["confidence"]), _text(_similarity(result)),
         *(_text(expected.get(direction)) for direction in ("across_mm", "along_mm")),
         _texts(expected.get("rotation_deg")), _text(landmarkErrorMm), _text(mtreMm), _text(result["seconds"]),
-        DECISIONS[0], REASONS_BORDER.join(result.get("reasons", [])), inputs,
+        DECISIONS[0], REASONS_BORDER.join(result.get("reasons", [])), inputs, _judgedBy(result),
         *(json.dumps(np.asarray(pose).tolist()) for pose in (result["world_from_volume"], startWorldFromVolume)),
         *_boneTexts(bone),
     )  # fmt: skip
@@ -115,7 +125,8 @@ def attempt(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, number: int) -> dict[
         number, time, start, method, quality, status, decision; confidence (0 to 1), acrossMm and alongMm (expected
         error across and along the first view's beam), landmarkErrorMm, mtreMm, each None where not known; carm, one of
         the engine's CARM_ACCURACIES, or NOT_KNOWN; reasons, a list of texts; inputs, the text of JudgedInputs;
-        worldFromVolume and startWorldFromVolume, rigid (4, 4); bone, a BoneOfRun or None.
+        judgedBy, a dict of JUDGED_BY and ``device`` as in result.json, or None where an earlier version made the
+        attempt; worldFromVolume and startWorldFromVolume, rigid (4, 4); bone, a BoneOfRun or None.
 
     Raises:
         InputError: there is no such attempt, or its row was damaged.
@@ -133,6 +144,7 @@ def attempt(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, number: int) -> dict[
         "mtreMm": cellNumber(row["mTRE mm"]),
         "reasons": [] if row["Reasons"] == NOT_KNOWN else [r for r in row["Reasons"].split(REASONS_BORDER) if r],
         "inputs": row["Inputs"],
+        "judgedBy": keptCellJson(row["Judged by"]),
         "worldFromVolume": _pose(row, "Pose"),
         "startWorldFromVolume": _pose(row, "Start pose"),
         "bone": _bone(row),
@@ -153,14 +165,6 @@ def decide(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, number: int, decision:
     rows = _rows(scene, ctNode)
     _row(rows, ctNode, number)["Decision"] = decision
     _write(scene, ctNode, rows)
-
-
-def cellNumber(text: str) -> float | None:
-    """The number in a cell; None where none is known, or a person wrote something else."""
-    try:
-        return float(text)
-    except ValueError:
-        return None
 
 
 def _rows(scene: Scene, ctNode: vtkMRMLScalarVolumeNode) -> Rows:
@@ -204,6 +208,11 @@ def _similarity(result: dict[str, Any]) -> float | None:
     """The score of the pose at the last stage; None where no stage came to its end."""
     stages = result.get("stages") or []
     return stages[-1]["score"] if stages else None
+
+
+def _judgedBy(result: dict[str, Any]) -> str:
+    device = str(result.get("device") or "cpu").split()[0]
+    return json.dumps({**{name: result.get(name) for name in JUDGED_BY}, "device": device})
 
 
 def _pose(row: dict[str, str], column: str) -> Matrix:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,12 +90,27 @@ class InputDigester:
         carms = [carmOf(node) for node in fluoroscopyNodes]
         return JudgedInputs(
             xrays=_digest([node.GetName() for node in fluoroscopyNodes]),
-            pixels=_digest([self._image(node) for node in fluoroscopyNodes]),
+            pixels=_digest([_image(node, self._content(node)) for node in fluoroscopyNodes]),
             carms=_digest(list(map(_cameraParts, carms))),
             ct=_digest([self._content(ctNode), roundedRows(ijkToRas(ctNode))]),
             anatomy=_digest(self._anatomy(ctNode, anatomy)),
             settings=_digest(sorted(settings.items())),
         )
+
+    def framePixels(
+        self, fluoroscopyNodes: Sequence[vtkMRMLScalarVolumeNode], runs: Sequence[NDArray[Any]]
+    ) -> list[str]:
+        """What ``pixels`` of the inputs would be for each frame, if the images showed it.
+
+        Args:
+            fluoroscopyNodes: each showing a frame of a run.
+            runs: their frames (frames, height, width), as many in each.
+        """
+        pairs = list(zip(fluoroscopyNodes, runs, strict=True))
+        return [
+            _digest([_image(node, _valuesDigest(run[index].ravel()), index) for node, run in pairs])
+            for index in range(len(runs[0]))
+        ]
 
     def _anatomy(self, ctNode: vtkMRMLScalarVolumeNode, anatomy: AnatomyChoice) -> list[object]:
         if anatomy.node is None:
@@ -106,15 +121,23 @@ class InputDigester:
         told: list[object] = [self._content(anatomy.node), anatomy.segmentIds, anatomy.labelValues, roundedRows(place)]
         return [*told, "in parts"] if anatomy.movesInParts else told
 
-    def _image(self, node: vtkMRMLScalarVolumeNode) -> list[object]:
-        told = [node.GetAttribute(name) for name in (FRAME_ATTRIBUTE, SHUTTER_ATTRIBUTE, POLARITY_ATTRIBUTE)]
-        return [self._content(node), *filter(None, told), *outlineCorners(node)]
-
     def _content(self, node: vtkMRMLNode) -> str:
         key = contentKey(node)
         if self._known.get(node.GetID(), (None, ""))[0] != key:
             self._known[node.GetID()] = key, _contentDigest(node)
         return self._known[node.GetID()][1]
+
+
+def _image(node: vtkMRMLScalarVolumeNode, content: str, frame: int | None = None) -> list[object]:
+    """What of an image a result depends on.
+
+    Args:
+        content: digest of its pixels.
+        frame: that it is thought to show, in place of its own.
+    """
+    shown = node.GetAttribute(FRAME_ATTRIBUTE) if frame is None else str(frame)
+    told = [shown, *(node.GetAttribute(name) for name in (SHUTTER_ATTRIBUTE, POLARITY_ATTRIBUTE))]
+    return [content, *filter(None, told), *outlineCorners(node)]
 
 
 def _cameraParts(carm: CArm) -> tuple[object, ...]:

@@ -52,6 +52,19 @@ def keptWhole(text: str | None, low: int = 0) -> int | None:
     return int(found[0]) if found and int(found[0]) >= low else None
 
 
+def cellNumber(text: str) -> float | None:
+    """The number in a cell; None where none is known, or a person wrote something else."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def keptCellJson(text: str) -> Any:
+    """The value that a table's cell of JSON holds, whose quotes `setCells` has changed; None for anything else."""
+    return keptJson(text.replace("'", '"'))
+
+
 def setCells(tableNode: vtkMRMLTableNode, columns: Sequence[str], rows: Iterable[Iterable[str]]) -> None:
     """Replaces a table's content.
 

@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from prostreg.images.dicom.pixels import frame_count
+from prostreg.images.dicom.run import frame_times_s
 from prostreg.images.dicom_geometry.frame_tags import FrameTags
+from prostreg.images.dicom_geometry.standing_camera import standing_frames
 from prostreg.images.dicom_tags import number_within, whole_number_of, words_of
 from prostreg.images.frames import chosen_frames
 from ProSTRegistrationLib.Nodes.CArmSettings import LARGEST_ANGLE_DEG, applySettings, isPlaced, settingsOf
 from ProSTRegistrationLib.Nodes.DicomCArm import tagsOf
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import browserOf, isFlipped, sizeOf
 from ProSTRegistrationLib.Nodes.ImageMarks import FRAME_ATTRIBUTE
-from ProSTRegistrationLib.Nodes.KeptTexts import keptWhole
+from ProSTRegistrationLib.Nodes.KeptTexts import cellNumber, keptWhole
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, setIjkToRas, voxelsOf
 from ProSTRegistrationLib.Nodes.Scene import OWNER_REFERENCE, Scene
 
@@ -121,6 +123,54 @@ def showFrame(
             turned = replace(settings, primaryAngleDeg=primary, secondaryAngleDeg=secondary)
             applySettings(Scene(imageNode.GetScene()), imageNode, turned)
     return imageNode
+
+
+def runPixels(imageNode: vtkMRMLScalarVolumeNode) -> NDArray[Any]:
+    """All frames (frames, height, width) of the run that an image shows one of, turned over as the image is.
+
+    Raises:
+        InputError: the image shows no frame of a run in the scene, or frames differ in their size.
+    """
+    runNode = runOf(imageNode)
+    if runNode is None:
+        raise InputError(f"'{imageNode.GetName()}' shows no frame of a run: choose a run as the X-ray.")
+    if browserOf(runNode) is None:
+        voxels = voxelsOf(runNode)
+    else:
+        frames = [_frameVoxels(runNode, index) for index in range(frameTotal(runNode))]
+        if len({frame.shape for frame in frames}) != 1:
+            raise InputError(f"The frames of '{runNode.GetName()}' differ in their size: only alike ones are tracked.")
+        voxels = np.concatenate(frames)
+    return voxels[..., ::-1] if isFlipped(imageNode) else voxels
+
+
+def frameTimesS(runNode: vtkMRMLScalarVolumeNode, dicomDatabase: Any | None = None) -> list[float] | None:
+    """Seconds of each frame since the first one; None where neither tags nor a sequence in seconds tell them."""
+    tags, browser, total = tagsOf(runNode, dicomDatabase), browserOf(runNode), frameTotal(runNode)
+    told = None if tags is None or frame_count(tags) != total else frame_times_s(tags, total)
+    if told is None and browser is not None and browser.GetMasterSequenceNode().GetIndexUnit() == "s":
+        sequence = browser.GetMasterSequenceNode()
+        told = tuple(cellNumber(sequence.GetNthIndexValue(index)) or 0.0 for index in range(total))
+    return None if told is None else [time - told[0] for time in told]
+
+
+def refuseMovingCArm(imageNode: vtkMRMLScalarVolumeNode, dicomDatabase: Any | None = None) -> None:
+    """Refuses a run whose C-arm moved, by the tags that it came with: one C-arm stands for all frames.
+
+    Raises:
+        InputError: distances, pixels or angles are others in some frames than in the one that is shown.
+    """
+    runNode, number = runOf(imageNode), (frameOf(imageNode) or 0) + 1
+    tags = None if runNode is None else tagsOf(runNode, dicomDatabase)
+    if runNode is None or tags is None or frame_count(tags) != frameTotal(runNode):
+        return
+    total = frameTotal(runNode)
+    still = standing_frames(tags, number, (1, total), total)
+    if still != (1, total):
+        raise InputError(
+            f"By its DICOM tags the C-arm moved during '{runNode.GetName()}': it is as in frame {number} in frames"
+            f" {still[0]} to {still[1]} only. A track needs one that stands still."
+        )
 
 
 def _angles(runNode: vtkMRMLScalarVolumeNode, index: int, dicomDatabase: Any | None) -> tuple[float, float]:

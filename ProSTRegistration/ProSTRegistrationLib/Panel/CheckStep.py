@@ -69,7 +69,9 @@ class CheckStep:
         setVisible(ui.saveAttemptsButton, bool(known))
         shown = self.shown()
         startedBy = panel.parameters.startedBy or _("as loaded")
-        place = placeWords(shown, validityOf(shown, situation), startedBy, [bone.name for bone in situation.bones])
+        validity = validityOf(shown, situation)
+        place = placeWords(shown, validity, startedBy, [bone.name for bone in situation.bones])
+        place = self._decision.track.legend or place
         self._views.refresh(situation, searchWords(self._searched) if situation.isRegistering else place)
         missing = "" if known or situation.isBusy else _("Register first; then judge the overlay here.")
         if self._fault:

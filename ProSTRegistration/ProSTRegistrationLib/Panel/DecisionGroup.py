@@ -14,6 +14,7 @@ from ProSTRegistrationLib.Bones.BoneWords import motionSentence
 from ProSTRegistrationLib.Nodes.Attempts import decide
 from ProSTRegistrationLib.Panel.Messages import PLAIN_STYLE, setVisible, showStatus
 from ProSTRegistrationLib.Panel.NextThing import NextSteps, NextThing
+from ProSTRegistrationLib.Panel.TrackGroup import TrackGroup
 from ProSTRegistrationLib.Validity import validityOf
 from ProSTRegistrationLib.VerdictWords import detailsText, questionBeforeKeeping, verdictText
 from ProSTRegistrationLib.WhatNext import nextSteps, nextThing
@@ -38,6 +39,7 @@ class DecisionGroup:
         self._panel, self._ui, self._check = panel, panel.ui, check
         self._nextSteps = NextSteps(panel.ui)
         self._nextThing = NextThing(panel.ui, self._nextSteps.first)
+        self.track = TrackGroup(panel, check)
         ui = self._ui
         ui.acceptButton.connect("clicked(bool)", lambda checked: self._acceptOrShow())
         ui.rejectButton.connect("clicked(bool)", lambda checked: self._decide("rejected"))
@@ -48,6 +50,8 @@ class DecisionGroup:
         """Brings widgets up to date."""
         ui, shown = self._ui, self._check.shown()
         validity = validityOf(shown, situation)
+        # A frame that was tracked has its own verdict; that of the registered one is about another image.
+        isTracked = self.track.refresh(situation, shown, validity)
         isFree = shown is not None and not situation.isBusy
         canBeShown = validity.isOfTheseInputs and not validity.isOnScreen
         isKept = shown is not None and shown["decision"] == "accepted" and validity.isOnScreen and validity.isValid
@@ -56,7 +60,7 @@ class DecisionGroup:
             (ui.rejectButton, validity.isOfTheseInputs and validity.isOnScreen),
             (ui.redoButton, not self._panel.carm.isDraft),
         ):
-            setVisible(button, shown is not None)
+            setVisible(button, shown is not None and not isTracked)
             button.enabled = isFree and isOfUse
         ofBone = f" {shown['bone'].name}" if shown is not None and shown["bone"] is not None else ""
         ui.acceptButton.text = _("Show this pose") if canBeShown else _("Accept") + ofBone
@@ -64,14 +68,14 @@ class DecisionGroup:
         # While the next search runs, the last result is none to go on from.
         isCurrent = validity.isValid and not situation.isBusy
         for label, text in (
-            (ui.verdictLabel, verdictText(shown, validity)),
+            (ui.verdictLabel, "" if isTracked else verdictText(shown, validity)),
             (ui.detailsLabel, detailsText(shown, validity, self._motionOf(shown))),
             (ui.keptLabel, self._keptText(situation, shown) if shown is not None and isKept else ""),
         ):
             showStatus(label, text, PLAIN_STYLE)
         setVisible(ui.saveButton, isKept)
         isDraft, isMissed = self._panel.carm.isDraft, self._panel.start.isMissed
-        self._nextThing.show(nextThing(situation, isDraft, isMissed, shown, validity))
+        self._nextThing.show("" if isTracked else nextThing(situation, isDraft, isMissed, shown, validity))
         isOpen = shown is not None and isCurrent and not isKept and shown["status"] != "accepted"
         self._nextSteps.show(nextSteps(shown, situation) if shown is not None and isOpen else [])
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from prostreg.errors import InputError
     from ProSTRegistrationLib.Panel.Panel import Panel
     from ProSTRegistrationLib.Situation import Situation
+    from ProSTRegistrationLib.Worker.WorkerClient import OnFailure, OnProgress
 
 PROGRESS_STEPS = 1000
 BUSY = 0
@@ -67,12 +68,14 @@ class RegisterStep:
         """Brings widgets up to date."""
         ui = self._ui
         isRegistering, isReady = situation.isRegistering, situation.isReady
-        isAdapting = situation.isBusy and not isRegistering
+        isTracking = situation.isTracking
+        isAdapting = situation.isBusy and not isRegistering and not isTracking
         canStart = isReady and not situation.isBusy and not self._panel.carm.isDraft
         cancel = _("Cancelling…") if self._isEnding else _("Cancel")
         ui.registerButton.text = cancel if isRegistering else _("Register")
         ui.registerButton.enabled = not self._isEnding if isRegistering else canStart
-        setVisible(ui.stopButton, isRegistering)
+        setVisible(ui.stopButton, isRegistering or isTracking)
+        ui.stopButton.text = _("Stop and &keep the frames so far") if isTracking else _("Stop and &keep what is shown")
         ui.stopButton.enabled = self._hasNews and not self._isEnding
         ui.adaptButton.text = cancel if isAdapting else _("Adapt")
         ui.adaptButton.enabled = not self._isEnding if isAdapting else situation.ct is not None and not situation.isBusy
@@ -84,6 +87,8 @@ class RegisterStep:
             missing = _("Step 2 shows values that are not used yet: press 'Use this C-arm' there.")
         if isAdapting:
             missing = _("The network is being adapted: cancel that below, or wait for its end.")
+        if isTracking:
+            missing = _("The run is being tracked: cancel that below, or wait for its end.")
         showStatus(ui.registerStatusLabel, missing, MISSING_STYLE)
         showStatus(ui.progressLabel, "" if isAdapting else self._message, self._style)
         isCurrent = self._adapted[0] == self._patient()
@@ -141,6 +146,20 @@ class RegisterStep:
         self._message, self._style = text, style
         self._panel.refreshSoon()
 
+    def track(self, begin: Callable[[OnProgress, OnFailure], object]) -> None:
+        """Has a run tracked, which tells its progress and its failure here."""
+        if self.makeReady(lambda: self.track(begin)):
+            self._start(lambda: begin(self._progressed, self._failed), _("Bringing the run to the engine…"))
+
+    @property
+    def isEnding(self) -> bool:
+        """True when a task was asked to end."""
+        return self._isEnding
+
+    def cancel(self) -> None:
+        """Asks the task under way to end."""
+        self._cancel()
+
     def _registerOrCancel(self) -> None:
         if self._panel.logic.isBusy:
             self._cancel()
@@ -183,7 +202,7 @@ class RegisterStep:
 
     def _cancel(self, isKept: bool = False) -> None:
         self._isEnding = True
-        self.say(_("Ending the search; the best pose so far is kept…") if isKept else _("Cancelling…"))
+        self.say(_("Ending the search; what was found so far is kept…") if isKept else _("Cancelling…"))
         self._panel.logic.cancel(isKept)
 
     def _progressed(self, progress: dict[str, Any]) -> None:

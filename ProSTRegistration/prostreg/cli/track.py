@@ -26,13 +26,13 @@ from prostreg.registration.registering import SEVERAL_BONES
 from prostreg.registration.start import start_pose
 from prostreg.registration.weights_choice import model_to_ask
 from prostreg.search.libraries import begin_to_load
+from prostreg.spoken_numbers import spans
 from prostreg.tracking.frame_images import DicomRuns
 from prostreg.tracking.track import Track
 from prostreg.tracking.tracker import refuse_frames, track_run
 
 FIRST_FOLDER = "first_frame"
 FRAMES_SO_FAR = "Stopping; the frames so far will be written. Press Ctrl-C again to leave without them."
-MOST_NAMED = 12
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -98,24 +98,12 @@ def summary(track: Track) -> list[str]:
     for status in ("uncertain", "lost"):
         numbers = track.numbers(status)
         if numbers:
-            lines.append(f"{status}: {_spans(numbers)}")
+            lines.append(f"{status}: {spans(numbers)}")
     speed = f", {len(track.frames) / track.seconds:.1f} frames a second" if track.seconds > 0 else ""
     lines.append(f"{len(track.numbers('tracked'))} of {count} frames tracked, {track.seconds:.1f} s{speed}")
     if track.stopped is not None:
         lines.append(f"stopped: {track.stopped}")
     return lines
-
-
-def _spans(numbers: list[int]) -> str:
-    """Numbers in order as "3, 7-9": the first dozen of spans."""
-    spans: list[list[int]] = []
-    for number in numbers:
-        if spans and number == spans[-1][-1] + 1:
-            spans[-1].append(number)
-        else:
-            spans.append([number])
-    words = [str(span[0]) if len(span) == 1 else f"{span[0]}-{span[-1]}" for span in spans]
-    return ", ".join(words[:MOST_NAMED]) + (", ..." if len(words) > MOST_NAMED else "")
 
 
 def _exit_code(track: Track) -> ExitCode:

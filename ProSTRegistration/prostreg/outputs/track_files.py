@@ -42,7 +42,7 @@ def write_track(folder: Path, track: Track, with_transforms: bool = False) -> li
     Raises:
         NotWritten: where the folder cannot be written.
     """
-    texts = {TABLE_FILE: _table(track), AUTOSCOPER_FILE: autoscoper_text(track)}
+    texts = {TABLE_FILE: table_text(track), AUTOSCOPER_FILE: autoscoper_text(track)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in (TRACK_FILE, FIGURE_FILE):
@@ -98,6 +98,18 @@ def track_to_dict(track: Track) -> dict[str, Any]:
     return values
 
 
+def table_text(track: Track) -> str:
+    """The frames as CSV: motion since the first frame and world_from_volume, empty where they are not known."""
+    matrix = [f"m{row}{column}" for row in range(4) for column in range(4)]
+    lines: list[list[Any]] = [["frame", "time_s", "status", "confidence", "confirmed", *COLUMNS, *matrix]]
+    for frame in track.frames:
+        motion, pose = track.motion(frame), frame.world_from_volume
+        numbers = [""] * 22 if motion is None or pose is None else [*motion, *pose.ravel()]
+        facts = [frame.time_s, frame.status, frame.confidence, frame.evidence.get("confirmed")]
+        lines.append([frame.number, *facts, *numbers])
+    return "".join(",".join(map(_cell, line)) + "\n" for line in lines)
+
+
 def autoscoper_text(track: Track) -> str:
     """Rows of 16 numbers, one for each frame of the run from the first: world_from_volume in RAS and mm, row-major.
 
@@ -124,18 +136,6 @@ def _frame_to_dict(track: Track, frame: TrackedFrame) -> dict[str, Any]:
         "search": frame.search,
         "seconds": frame.seconds,
     }
-
-
-def _table(track: Track) -> str:
-    """The frames as CSV: motion since the first frame and world_from_volume, empty where they are not known."""
-    matrix = [f"m{row}{column}" for row in range(4) for column in range(4)]
-    lines: list[list[Any]] = [["frame", "time_s", "status", "confidence", "confirmed", *COLUMNS, *matrix]]
-    for frame in track.frames:
-        motion, pose = track.motion(frame), frame.world_from_volume
-        numbers = [""] * 22 if motion is None or pose is None else [*motion, *pose.ravel()]
-        facts = [frame.time_s, frame.status, frame.confidence, frame.evidence.get("confirmed")]
-        lines.append([frame.number, *facts, *numbers])
-    return "".join(",".join(map(_cell, line)) + "\n" for line in lines)
 
 
 def _cell(value: Any) -> str:

@@ -1,0 +1,142 @@
+"""The run of which the first X-ray shows a frame: tracking it, what came of that, and frames in step with the CT."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from ProSTRegistrationLib.Jobs import Callbacks
+from ProSTRegistrationLib.Nodes.DicomCArm import slicerDatabase
+from ProSTRegistrationLib.Nodes.RunFrames import frameOf, frameTotal, runOf, showFrame
+from ProSTRegistrationLib.Panel.Messages import PLAIN_STYLE, TOLD_MS, setVisible, showStatus
+from ProSTRegistrationLib.Selection import registrationConfig
+from ProSTRegistrationLib.Tracking.TrackBrowsing import trackBrowserOf
+from ProSTRegistrationLib.Tracking.TrackedFrameState import TrackedFrameState, TrackReader
+from ProSTRegistrationLib.Tracking.TrackFiles import saveTrack
+from ProSTRegistrationLib.Tracking.TrackJob import TrackJob
+from ProSTRegistrationLib.Tracking.TrackWords import endWords, frameLegend, frameText, progressWords, summaryWords
+
+if TYPE_CHECKING:
+    from ProSTRegistrationLib.Panel.CheckStep import CheckStep
+    from ProSTRegistrationLib.Panel.Panel import Panel
+    from ProSTRegistrationLib.Situation import Situation
+    from ProSTRegistrationLib.Validity import Validity
+    from ProSTRegistrationLib.Worker.WorkerClient import OnFailure, OnProgress
+
+FILES = "CSV (*.csv);;Autoscoper (*.tra)"
+
+
+class TrackGroup:
+    """Tracks runs, and shows what a track says of the frame at hand.
+
+    Args:
+        panel: Panel.
+        check: CheckStep, which knows the current attempt and says faults.
+    """
+
+    def __init__(self, panel: Panel, check: CheckStep) -> None:
+        self._panel, self._ui, self._check = panel, panel.ui, check
+        self._reader = TrackReader()
+        self._statuses: dict[int, str] = {}
+        self._inStep: tuple[object, int] = (None, 0)
+        self.legend = ""
+        self._ui.trackButton.connect("clicked(bool)", lambda checked: self._trackOrCancel())
+        self._ui.saveTrackButton.connect("clicked(bool)", lambda checked: self._save())
+
+    def refresh(self, situation: Situation, shown: dict[str, Any] | None, validity: Validity) -> bool:
+        """Brings widgets up to date; True where the frame at hand is judged by its track and by no registration.
+
+        Args:
+            shown: the current attempt, and ``validity`` of its verdict.
+        """
+        ui, isTracking = self._ui, situation.isTracking
+        state = self._reader.read(self._panel.scene, situation)
+        if state is not None and not situation.isBusy:
+            self._keepInStep(situation)
+        run = runOf(situation.images[0]) if situation.images else None
+        isOfRun = run is not None and frameTotal(run) > 1
+        setVisible(ui.runGroup, isOfRun and (shown is not None or state is not None))
+        isKept = shown is not None and shown["decision"] == "accepted" and validity.isValid and validity.isOnScreen
+        canStart = isKept and shown is not None and shown["status"] != "failed" and not situation.isBusy
+        ending = _("Cancelling…") if self._panel.register.isEnding else _("Cancel")
+        ui.trackButton.text = ending if isTracking else _("Track the run")
+        ui.trackButton.enabled = not self._panel.register.isEnding if isTracking else canStart
+        setVisible(ui.saveTrackButton, state is not None)
+        ui.saveTrackButton.enabled = not situation.isBusy
+        isJudged = state is not None and state.isValid
+        # Where a registration of this very frame is valid, its verdict stands above already.
+        isTold = state is not None and not (validity.isValid and shown is not None)
+        showStatus(ui.trackFrameLabel, frameText(state) if isTold else "", PLAIN_STYLE)
+        showStatus(ui.trackLabel, self._label(state, canStart or isTracking), PLAIN_STYLE)
+        self.legend = frameLegend(state) if isJudged and isTold and state is not None else ""
+        return isJudged and isTold
+
+    def _label(self, state: TrackedFrameState | None, canStart: bool) -> str:
+        if state is not None:
+            return summaryWords(state.kept.track)
+        return "" if canStart else _("Accept the result in this frame first; the others are found from it.")
+
+    def _keepInStep(self, situation: Situation) -> None:
+        """The X-rays show the frame that the run's browser shows, whichever of them was changed."""
+        image = situation.images[0]
+        browser, index = trackBrowserOf(self._panel.scene, image), frameOf(image)
+        if browser is None or index is None:
+            return
+        self._panel.observe(browser, "ModifiedEvent", self._panel.refreshSoon)
+        item = int(browser.GetSelectedItemNumber())
+        if self._inStep == (image, index) and item != index and item >= 0:
+            index = item
+        self._inStep = image, index
+        changed = [node for node in situation.images if runOf(node) is not None and frameOf(node) != index]
+        for node in changed:
+            self._panel.attempt(partial(showFrame, node, index, slicerDatabase()), self._check.sayFault)
+        if item != index:
+            browser.SetSelectedItemNumber(index)
+        if changed or item != index:
+            self._panel.refreshSoon()
+
+    def _trackOrCancel(self) -> None:
+        if self._panel.logic.isBusy:
+            self._panel.register.cancel()
+        else:
+            self._panel.register.track(self._begin)
+
+    def _begin(self, onProgress: OnProgress, onError: OnFailure) -> None:
+        panel, situation, shown = self._panel, self._panel.situation(), self._check.shown()
+        if shown is None or situation.judged is None:
+            return
+        self._statuses.clear()
+
+        def progressed(progress: dict[str, Any]) -> None:
+            self._statuses[progress["frame"]] = progress["status"]
+            onProgress({**progress, "message": progressWords(self._statuses, progress)})
+
+        panel.logic.begin(
+            TrackJob,
+            [situation.ct, *situation.images],
+            situation.anatomy,
+            Callbacks(progressed, self._done, onError),
+            scene=panel.scene,
+            config=registrationConfig(panel.parameters),
+            attempt=shown,
+            inputs=situation.judged,
+        )
+
+    def _done(self, answer: dict[str, Any]) -> None:
+        self._panel.register.say(endWords(answer))
+        self._check.endAttempt(None)
+
+    def _save(self) -> None:
+        panel, state = self._panel, self._reader.read(self._panel.scene, self._panel.situation())
+        if state is None:
+            return
+        name = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), _("Save the track"), "track.csv", FILES)
+        if name:
+            path = Path(name) if Path(name).suffix else Path(name).with_suffix(".csv")
+            if panel.attempt(lambda: saveTrack(path, state.kept.track), self._check.sayFault):
+                slicer.util.showStatusMessage(_("Saved: {path}").format(path=path), TOLD_MS)
