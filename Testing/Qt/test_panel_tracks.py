@@ -86,6 +86,7 @@ def test_a_run_is_tracked_from_an_accepted_result_and_browsed(driver, facade, ru
     assert "Trusted" in ui.verdictLabel.text  # of the frame that was registered
     np.testing.assert_allclose(panel.scene.ct(ct)[1], pose, atol=1e-3)
 
+    panel.headings.fold(0)
     driver.type(ui.frameSpinBox, 2)  # in the panel
     driver.pump(0.1)
     assert browser.GetSelectedItemNumber() == 1
