@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
 
     from prostreg.geometry.frames import Matrix
+    from prostreg.worker.protocol import Arrays
     from ProSTRegistrationLib.Worker.WorkerData import LoadedIds
 
 
@@ -49,11 +50,11 @@ class BonesJob(RegistrationJob):
         ]
         self._ask(ids, "register_bones", bones=named, **self._search(ids))
 
-    def _finish(self, ids: LoadedIds, content: dict[str, Any]) -> None:
+    def _finish(self, ids: LoadedIds, content: dict[str, Any], arrays: Arrays) -> None:
         for bone, answer in zip(self._bones, content["bones"], strict=True):
             answer["part"] = bone.part
         doubtContacts(content)
-        super()._finish(ids, content)
+        super()._finish(ids, content, arrays)
 
     def _isShown(self, content: dict[str, Any], isKept: bool) -> bool:
         return not isNothingPlaced(content) and (isKept or content["stopped"] != "cancelled")

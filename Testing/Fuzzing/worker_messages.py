@@ -49,7 +49,7 @@ REQUESTS: list[dict[str, Any]] = [
     {"id": 7, "command": "adapted", "ct": "CT", "anatomy": "ANATOMY"},
     {"id": 8, "command": "register", **NEVER, "initial": POSE, "name": "a", "config": {"method": "auto", "seed": 1}},
     {"id": 9, "command": "adapt", **NEVER, "initial": None, "view": "none", "minutes": 5, "seed": 1, "name": "a"},
-    {"id": 13, "command": "track", **NEVER, "frame": 1, "first": FIRST, "name": "a", "arrays": ["ct"]},
+    {"id": 15, "command": "track", **NEVER, "frame": 1, "first": FIRST, "name": "a", "arrays": ["ct"]},
     {"id": 10, "command": "sample", "kind": "none", "folder": "none"},
     {"id": 11, "command": "cancel"},
     {"id": 12, "command": "check", "device": "none"},

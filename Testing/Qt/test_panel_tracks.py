@@ -72,7 +72,7 @@ def test_a_run_is_tracked_from_an_accepted_result_and_browsed(driver, facade, ru
     driver.pump(0.1)
     assert "Trusted" in ui.verdictLabel.text, ui.progressLabel.text
     assert not ui.trackButton.enabled
-    assert "Accept the result" in ui.trackLabel.text
+    assert "Accept a result" in ui.trackLabel.text
     driver.click(ui.acceptButton)
     assert ui.trackButton.enabled
     pose = panel.scene.ct(ct)[1]

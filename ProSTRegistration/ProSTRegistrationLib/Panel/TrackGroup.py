@@ -16,7 +16,7 @@ from ProSTRegistrationLib.Nodes.RunFrames import frameOf, frameTotal, runOf, sho
 from ProSTRegistrationLib.Panel.Messages import PLAIN_STYLE, TOLD_MS, setVisible, showStatus
 from ProSTRegistrationLib.Selection import registrationConfig
 from ProSTRegistrationLib.Tracking.TrackBrowsing import trackBrowserOf
-from ProSTRegistrationLib.Tracking.TrackedFrameState import TrackedFrameState, TrackReader
+from ProSTRegistrationLib.Tracking.TrackedFrameState import TrackReader
 from ProSTRegistrationLib.Tracking.TrackFiles import saveTrack
 from ProSTRegistrationLib.Tracking.TrackJob import TrackJob
 from ProSTRegistrationLib.Tracking.TrackWords import endWords, frameLegend, frameText, progressWords, summaryWords
@@ -62,7 +62,9 @@ class TrackGroup:
         isOfRun = run is not None and frameTotal(run) > 1
         setVisible(ui.runGroup, isOfRun and (shown is not None or state is not None))
         isKept = shown is not None and shown["decision"] == "accepted" and validity.isValid and validity.isOnScreen
-        canStart = isKept and shown is not None and shown["status"] != "failed" and not situation.isBusy
+        isOneBody = not situation.anatomy.movesInParts and shown is not None and shown["bone"] is None
+        isFound = isKept and shown is not None and shown["status"] != "failed"
+        canStart = isFound and isOneBody and not situation.isBusy
         ending = _("Cancelling…") if self._panel.register.isEnding else _("Cancel")
         ui.trackButton.text = ending if isTracking else _("Track the run")
         ui.trackButton.enabled = not self._panel.register.isEnding if isTracking else canStart
@@ -72,14 +74,11 @@ class TrackGroup:
         # Where a registration of this very frame is valid, its verdict stands above already.
         isTold = state is not None and not (validity.isValid and shown is not None)
         showStatus(ui.trackFrameLabel, frameText(state) if isTold else "", PLAIN_STYLE)
-        showStatus(ui.trackLabel, self._label(state, canStart or isTracking), PLAIN_STYLE)
+        missing = "" if canStart or situation.isBusy else _missingWords(isOneBody)
+        showStatus(ui.trackLabel, missing if state is None else summaryWords(state.kept.track), PLAIN_STYLE)
+        ui.trackButton.toolTip = missing or _("Follows the bone from this frame through all others, both ways")
         self.legend = frameLegend(state) if isJudged and isTold and state is not None else ""
         return isJudged and isTold
-
-    def _label(self, state: TrackedFrameState | None, canStart: bool) -> str:
-        if state is not None:
-            return summaryWords(state.kept.track)
-        return "" if canStart else _("Accept the result in this frame first; the others are found from it.")
 
     def _keepInStep(self, situation: Situation) -> None:
         """The X-rays show the frame that the run's browser shows, whichever of them was changed."""
@@ -140,3 +139,10 @@ class TrackGroup:
             path = Path(name) if Path(name).suffix else Path(name).with_suffix(".csv")
             if panel.attempt(lambda: saveTrack(path, state.kept.track), self._check.sayFault):
                 slicer.util.showStatusMessage(_("Saved: {path}").format(path=path), TOLD_MS)
+
+
+def _missingWords(isOneBody: bool) -> str:
+    """What has to be done before a run can be tracked."""
+    if not isOneBody:
+        return _("Bones that move by themselves are not tracked: choose one part of the anatomy, and register it.")
+    return _("Accept a result in this frame first; the others are found from it.")

@@ -290,7 +290,7 @@ class _Tracker:
         left = self._monitor.seconds / share * (1 - share)
         pose = self._poses.get(number, self._first.world_from_volume)
         message = f"frame {number}: {frame.status}, {confirmed:.0%} of the structure confirmed"
-        self._on_progress(FrameProgress(f"frame {number}", share, confirmed, pose, message, left, frame))
+        self._on_progress(FrameProgress(f"frame {number}", share, confirmed, pose, message, left, frame=frame))
 
     def _check(self) -> None:
         self._monitor.check("track", 0.0, Candidate(0.0, np.zeros(6)))
