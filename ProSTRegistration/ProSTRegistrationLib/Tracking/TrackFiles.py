@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from prostreg.errors import InputError, system_refusal
 from prostreg.files import complete_file
-from prostreg.outputs.track_files import autoscoper_text, table_text
+from prostreg.outputs.track_texts import autoscoper_text, table_text
 
 if TYPE_CHECKING:
     from prostreg.tracking.track import Track

@@ -18,7 +18,8 @@ from prostreg.errors import FaultList, InputError
 from prostreg.files import output_folder_faults
 from prostreg.images.frames import Frames
 from prostreg.outputs.result_file import result_folder_faults
-from prostreg.outputs.track_files import track_folder_faults, track_to_dict, write_track
+from prostreg.outputs.track_files import track_folder_faults, write_track
+from prostreg.outputs.track_texts import track_to_dict
 from prostreg.registration.case import Case
 from prostreg.registration.case_file import read_case
 from prostreg.registration.config import RegistrationConfig

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from prostreg.errors import InputError
 from prostreg.geometry.frames import Matrix, rigid_faults
 from prostreg.json_fields import JsonFields, is_number
-from prostreg.outputs.track_files import track_to_dict
+from prostreg.outputs.track_texts import track_to_dict
 from prostreg.registration.case import Case
 from prostreg.registration.readings import PolarityUsed
 from prostreg.registration.result import WORST_FIRST, ExpectedError, Result, Status
