@@ -143,7 +143,7 @@ def attemptCells(row: dict[str, str], isOutdated: bool = False) -> list[str]:
 
 
 def changeWords(changed: Sequence[str], isMoved: bool = False) -> str:
-    """What is no longer as it was judged, as the beginning of a sentence.
+    """The things that are no longer as they were judged, as the beginning of a sentence.
 
     Args:
         changed: parts of JudgedInputs, or NOTHING_TO_JUDGE.

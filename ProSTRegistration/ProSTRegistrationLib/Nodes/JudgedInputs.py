@@ -100,7 +100,7 @@ class InputDigester:
     def framePixels(
         self, fluoroscopyNodes: Sequence[vtkMRMLScalarVolumeNode], runs: Sequence[NDArray[Any]]
     ) -> list[str]:
-        """What ``pixels`` of the inputs would be for each frame, if the images showed it.
+        """The part ``pixels`` of the inputs for each frame, as if the images showed it.
 
         Args:
             fluoroscopyNodes: each showing a frame of a run.
@@ -129,7 +129,7 @@ class InputDigester:
 
 
 def _image(node: vtkMRMLScalarVolumeNode, content: str, frame: int | None = None) -> list[object]:
-    """What of an image a result depends on.
+    """The parts of an image that a result depends on.
 
     Args:
         content: digest of its pixels.

@@ -142,7 +142,7 @@ class TrackGroup:
 
 
 def _missingWords(isOneBody: bool) -> str:
-    """What has to be done before a run can be tracked."""
+    """The thing that has to be done before a run can be tracked."""
     if not isOneBody:
         return _("Bones that move by themselves are not tracked: choose one part of the anatomy, and register it.")
     return _("Accept a result in this frame first; the others are found from it.")

@@ -26,7 +26,7 @@ def statusWord(status: str) -> str:
 
 
 def progressWords(statuses: Mapping[int, str], progress: Mapping[str, Any]) -> str:
-    """How far a track is.
+    """The words for how far a track is.
 
     Args:
         statuses: of the frames so far, by their number.
@@ -40,7 +40,7 @@ def progressWords(statuses: Mapping[int, str], progress: Mapping[str, Any]) -> s
 
 
 def summaryWords(track: Track) -> str:
-    """What came of a track: how many frames have each status, and which are not tracked."""
+    """The outcome of a track: how many frames have each status, and which are not tracked."""
     total = track.asked[1] - track.asked[0] + 1
     tracked = len(track.numbers("tracked"))
     lines = [
@@ -64,7 +64,7 @@ def endWords(answer: Mapping[str, Any]) -> str:
 
 
 def frameText(state: TrackedFrameState | None) -> str:
-    """What a track says of the frame that is shown, as rich text; "" without one."""
+    """The word of a track on the frame that is shown, as rich text; "" without one."""
     if state is None:
         return ""
     where = _("Frame {number} of {total}.").format(number=state.number, total=state.kept.track.frames_in_run)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class TrackedFrameState:
-    """What a track says of the frame that is shown.
+    """The word of a track on the frame that is shown.
 
     Attributes:
         kept: the track.

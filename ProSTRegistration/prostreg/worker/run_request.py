@@ -89,7 +89,7 @@ class RunRequest:
 
 
 class _First:
-    """What of a registration's answer a track goes on from.
+    """The parts of a registration's answer that a track goes on from.
 
     Args:
         fields: ``world_from_volume``, ``status``, ``confidence``; and, where they are known, ``reasons``, ``evidence``,
