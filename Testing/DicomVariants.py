@@ -88,6 +88,9 @@ _SHUTTER = {
 }  # fmt: skip
 
 
+_UNBINNED = {"ImagerPixelSpacing": [0.2, 0.2], "DetectorElementSpacing": [0.2, 0.2], "DetectorBinning": [2, 2]}
+
+
 def _frames(count: int, **tags: Any) -> Writer:
     given = CARM | {"Modality": "XA", "NumberOfFrames": count} | tags
     return lambda path: write_xray(path, "XA", np.stack([PICTURE] * count), **given)
@@ -144,6 +147,9 @@ VARIANTS: list[tuple[str, str, str, Writer]] = [
     ("DICOM run to be shown subtracted (DSA)", "X-ray", "a.dcm", _frames(3, MaskSubtractionSequence=_DSA)),
     ("DICOM picture made by subtraction", "X-ray", "a.dcm", _xray(ImageType=["DERIVED", "PRIMARY", "SUBTRACTED"])),
     ("DICOM with a shutter", "X-ray", "a.dcm", _xray(**_SHUTTER)),
+    ("DICOM with padding", "X-ray", "a.dcm", _xray(PixelPaddingValue=0, PixelPaddingRangeLimit=600)),
+    ("DICOM, pixel spacing without its binning", "X-ray", "a.dcm", _xray(**_UNBINNED)),
+    ("DICOM with a palette of colours", "X-ray", "a.dcm", _xray(PhotometricInterpretation="PALETTE COLOR")),
     ("DICOM secondary capture, greys in colours", "X-ray", "a.dcm", _grabbed),
     ("DICOM in colour", "X-ray", "a.dcm", _xray(SamplesPerPixel=3)),
     ("DICOM, 12 bits packed", "X-ray", "a.dcm", _xray(BitsAllocated=12, BitsStored=12, HighBit=11)),
@@ -154,6 +160,7 @@ VARIANTS: list[tuple[str, str, str, Writer]] = [
     ("DICOM slices, MONOCHROME1 turned over", "CT", "a", _ct(turn=True, **INVERTED)),
     ("DICOM slices, turned over without a word", "CT", "a", _ct(turn=True)),
     ("DICOM slices without intercept", "CT", "a", _ct(RescaleIntercept=None, RescaleSlope=None)),
+    ("DICOM slices in metres", "CT", "a", _ct(PixelSpacing=[0.0008, 0.0008])),
     ("DICOM slices stored as XA", "CT", "a", _ct(Modality="XA")),
     ("DICOM slices of MR", "CT", "a", _ct(Modality="MR")),
     ("DICOM volume in frames", "CT", "a.dcm", _frames(9)),

@@ -1,6 +1,6 @@
 """docs/formats.md says of every kind of file what reading it gives.
 
-After a change on purpose, write the table anew: python Testing/Engine/test_docs_formats.py
+After a change on purpose, write the table anew: PYTHONPATH=Testing python Testing/Engine/test_docs_formats.py
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ BEGIN, END = "<!-- table by Testing/Engine/test_docs_formats.py -->", "<!-- end 
 _DIRECTIONS = {"spacings": None, "space": "LPS", "space_directions": "(2,0,0) (0,2,0) (0,0,3)"}
 _LIST = {"dimension": "4", "kinds": "list domain domain domain"} | _DIRECTIONS
 _LIST["space_directions"] = "none (2,0,0) (0,2,0) (0,0,3)"
+
+
+_GREY_AND_ALPHA = b"".join(b"\0" + np.stack([row + 360, row], -1).astype(">u2").tobytes() for row in FLAT)
 
 
 def _saved(kind: str, mode: str, **options: object) -> bytes:
@@ -65,6 +68,9 @@ VARIANTS: list[tuple[str, str, str, bytes]] = [
     ("NRRD without spacing", "CT", "a.nrrd", nrrd(spacings=None)),
     ("NRRD with a spacing that is no number", "CT", "a.nrrd", nrrd(spacings="nan 2 3")),
     ("NRRD larger than its file", "CT", "a.nrrd", nrrd(sizes="1500 1500 1500")),
+    ("NRRD with two spacings", "CT", "a.nrrd", nrrd(**(_DIRECTIONS | {"spacings": "5 5 5"}))),
+    ("NRRD in RAS without directions", "CT", "a.nrrd", nrrd(space="RAS")),
+    ("NRRD with voxels left over", "CT", "a.nrrd", nrrd(VALUES.tobytes() * 2)),
     ("MetaImage, raw", "CT", "a.mha", metaimage()),
     ("MetaImage, compressed", "CT", "a.mha", metaimage(zlib.compress(VALUES.tobytes()), CompressedData="True")),
     (
@@ -76,12 +82,20 @@ VARIANTS: list[tuple[str, str, str, bytes]] = [
     ("MetaImage without spacing", "CT", "a.mha", metaimage(ElementSpacing=None)),
     ("MetaImage with half an origin", "CT", "a.mha", metaimage(Offset="1 2")),
     ("MetaImage in metres", "CT", "a.mha", metaimage(ElementSpacing="0.0005 0.0005 0.0005")),
+    (
+        "MetaImage with two byte orders",
+        "CT",
+        "a.mha",
+        metaimage(BinaryDataByteOrderMSB="False", ElementByteOrderMSB="True"),
+    ),
+    ("MetaImage with letters beside its matrix", "CT", "a.mha", metaimage(AnatomicalOrientation="LPI")),
     ("NIfTI-1", "CT", "a.nii", nifti()),
     ("NIfTI-1, zipped, whatever its name says", "CT", "a.nii", gzip.compress(nifti())),
     ("NIfTI-1, not zipped, whatever its name says", "CT", "a.nii.gz", nifti()),
     ("NIfTI-2", "CT", "a.nii", nifti2()),
     ("NIfTI with complex values", "CT", "a.nii", nifti(VALUES.tobytes() * 4, packed(70, 32, 64, kind="h"))),
     ("NIfTI with two spacings", "CT", "a.nii", nifti(change=packed(80, 1.0))),
+    ("NIfTI with two places", "CT", "a.nii", nifti(change=packed(292, 50.0))),
     (
         "Analyze, header and voxels apart",
         "CT",
@@ -97,7 +111,9 @@ VARIANTS: list[tuple[str, str, str, bytes]] = [
     ("PNG, 8 or 16 bits", "X-ray", "a.png", _saved("PNG", "L")),
     ("PNG in colour", "X-ray", "a.png", _coloured("PNG")),
     ("PNG, too large", "X-ray", "a.png", png(b"", (2**30, 2**30))),
+    ("PNG of grey and alpha, 16 bits", "X-ray", "a.png", png(_GREY_AND_ALPHA, FLAT.shape, 16, 4)),
     ("JPEG of greys", "X-ray", "a.jpg", _saved("JPEG", "L")),
+    ("JPEG for print (CMYK)", "X-ray", "a.jpg", _saved("JPEG", "CMYK")),
     ("BMP of greys", "X-ray", "a.bmp", _saved("BMP", "RGB")),
     ("GIF and others", "X-ray", "a.gif", _saved("GIF", "L")),
 ]
