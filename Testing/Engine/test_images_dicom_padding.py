@@ -44,6 +44,14 @@ def test_a_value_that_would_cover_all_is_no_padding(tmp_path: Path) -> None:
     assert read_xray_image(write_xray(tmp_path / "x.dcm", pixels=pixels, PixelPaddingValue=7)).open_part is None
 
 
+def test_some_dark_pixels_at_the_border_are_no_padding(tmp_path: Path) -> None:
+    pixels = np.full((60, 60), 500, np.uint16)
+    pixels[20:40, 20:40], pixels[0, 3:7] = 900, 0
+    image = read_xray_image(write_xray(tmp_path / "x.dcm", pixels=pixels, PixelPaddingValue=0))
+    assert image.open_part is None
+    assert not any("Padding" in note for note in image.notes)
+
+
 def body(value: int) -> NDArray[np.uint16]:
     pixels = np.where(BODY, 1100, 24).astype(np.uint16)
     pixels[18:22, 18:22] = 2000

@@ -11,8 +11,8 @@ from prostreg.images.dicom.pixels import PixelLayout
 from prostreg.images.dicom_tags import Tags, numbers_of
 from prostreg.images.small_masks import connected_pieces
 
-LEAST_SHOWN = 0.1
-"""Share of the image beside its padding; a value that leaves less is not the padding's."""
+LEAST_SHARE, MOST_SHARE = 0.005, 0.9
+"""Of the image that is padding: some dark pixels at the border are none, and neither is a value that covers all."""
 
 Mask = NDArray[np.bool_]
 
@@ -45,7 +45,7 @@ def padded(values: NDArray[Any], tags: Tags, layout: PixelLayout) -> Mask | None
     pieces = connected_pieces(alike)
     touching = np.unique(pieces[border])
     padding = np.isin(pieces, touching[touching > 0])
-    return padding if 1.0 - float(padding.mean()) >= LEAST_SHOWN else None
+    return padding if LEAST_SHARE <= float(padding.mean()) <= MOST_SHARE else None
 
 
 def shown_part(values: NDArray[Any], tags: Tags, layout: PixelLayout) -> tuple[Mask | None, str | None]:
