@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from itertools import islice
 from pathlib import Path
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
+from prostreg.images.dicom_series import MOST_FILES
 from prostreg.images.reading import read_ct
 from prostreg.images.volume import Volume
 
@@ -40,10 +42,15 @@ def shared_anatomy(ct: Volume, origin: Hashable, make: Callable[[], NDArray[np.b
 
 
 def file_state(path: Path) -> Hashable | None:
-    """A value that changes with a file, or with a folder's files; None where it cannot be told."""
+    """A value that changes with a file, or with the files in a folder and its subfolders; None where it cannot be told.
+
+    A scan's slices may lie in subfolders.
+    """
     try:
-        files = sorted(path.iterdir()) if path.is_dir() else [path]
-        stats = [(file.name, file.stat()) for file in files]
+        files = sorted(islice(path.rglob("*"), MOST_FILES + 1)) if path.is_dir() else [path]
+        stats = [(str(file), file.stat()) for file in files]
     except OSError:
+        return None
+    if len(files) > MOST_FILES:
         return None
     return path.resolve(), tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
