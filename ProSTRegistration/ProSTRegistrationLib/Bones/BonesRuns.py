@@ -11,7 +11,7 @@ from prostreg.geometry.frames import Matrix
 from prostreg.registration.bones.motion import RelativeMotion
 from prostreg.registration.result import WORST_FIRST
 from ProSTRegistrationLib.Bones.BonesOfAnatomy import PlacedBone, partAlone
-from ProSTRegistrationLib.Nodes.Attempts import BoneOfRun, addAttempt, attempt, attempts, nextNumber
+from ProSTRegistrationLib.Nodes.Attempts import BoneOfRun, Rows, addAttempt, attemptOf, attempts, nextNumber
 from ProSTRegistrationLib.Nodes.JudgedInputs import JudgedInputs
 from ProSTRegistrationLib.Nodes.KeptTexts import keptWhole
 
@@ -101,14 +101,7 @@ def relativeMotion(bone: BoneOfRun) -> RelativeMotion | None:
 
 def bonesOfRun(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, run: int) -> list[dict[str, Any]]:
     """The attempts of a run in their order, as `attempt` gives them; rows that are damaged are left out."""
-    found = []
-    for row in attempts(scene, ctNode):
-        if row["Run"] == str(run):
-            try:
-                found.append(attempt(scene, ctNode, int(row["Attempt"])))
-            except InputError:  # told where it is shown
-                continue
-    return found
+    return _bonesIn(attempts(scene, ctNode), run)
 
 
 def shownBones(
@@ -126,9 +119,9 @@ def shownBones(
     """
     if not anatomy.movesInParts:
         return ()
-    runs = {row["Run"] for row in attempts(scene, ctNode)}
-    for run in sorted(filter(None, map(keptWhole, runs)), reverse=True):
-        bones = bonesOfRun(scene, ctNode, run)
+    rows = attempts(scene, ctNode)
+    for run in sorted(set(filter(None, (keptWhole(row["Run"]) for row in rows))), reverse=True):
+        bones = _bonesIn(rows, run)
         atPose = [bone for bone in bones if np.allclose(bone["worldFromVolume"], pose, atol=SAME_POSE)]
         if atPose and isOfInputs(atPose[0], judged):
             return tuple(
@@ -143,6 +136,17 @@ def isOfInputs(bone: dict[str, Any], judged: JudgedInputs) -> bool:
     """True if an attempt is about these images; how the method was set may be another matter."""
     made = JudgedInputs.fromText(bone["inputs"])
     return made is not None and not set(made.differences(judged)) - {"settings"}
+
+
+def _bonesIn(rows: Rows, run: int) -> list[dict[str, Any]]:
+    found = []
+    for row in rows:
+        if keptWhole(row["Run"]) == run:
+            try:
+                found.append(attemptOf(row))
+            except InputError:  # told where it is shown
+                continue
+    return found
 
 
 def _boneOfRun(result: dict[str, Any], index: int, run: int) -> BoneOfRun:

@@ -119,7 +119,16 @@ def attempts(scene: Scene, ctNode: vtkMRMLScalarVolumeNode) -> Rows:
 
 
 def attempt(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, number: int) -> dict[str, Any]:
-    """One attempt as a dict of values.
+    """One attempt as a dict of values; see `attemptOf`.
+
+    Raises:
+        InputError: there is no such attempt, or its row was damaged.
+    """
+    return attemptOf(_row(_rows(scene, ctNode), ctNode, number))
+
+
+def attemptOf(row: dict[str, str]) -> dict[str, Any]:
+    """A row, as `attempts` gives it, as a dict of values.
 
     Returns:
         number, time, start, method, quality, status, decision; confidence (0 to 1), acrossMm and alongMm (expected
@@ -129,12 +138,11 @@ def attempt(scene: Scene, ctNode: vtkMRMLScalarVolumeNode, number: int) -> dict[
         attempt; worldFromVolume and startWorldFromVolume, rigid (4, 4); bone, a BoneOfRun or None.
 
     Raises:
-        InputError: there is no such attempt, or its row was damaged.
+        InputError: the row was damaged.
     """
-    row = _row(_rows(scene, ctNode), ctNode, number)
     confidence = cellNumber(row["Confidence %"])
     return {
-        "number": number,
+        "number": _wholeNumber(row["Attempt"]),
         **{name.lower(): row[name] for name in ("Time", "Start", "Method", "Quality", "Status", "Decision")},
         "confidence": None if confidence is None else confidence / 100,
         "acrossMm": cellNumber(row["Error across mm"]),

@@ -49,6 +49,7 @@ class BonesGroup:
     def __init__(self, panel: Panel, check: CheckStep) -> None:
         self._panel, self._ui, self._check = panel, panel.ui, check
         self._bones: list[dict[str, Any]] = []
+        self._filled: list[tuple[str, str, list[str]]] = []
         ui, table = panel.ui, panel.ui.bonesTable
         table.setColumnCount(len(boneHeadings()))
         table.setHorizontalHeaderLabels(boneHeadings())
@@ -85,19 +86,27 @@ class BonesGroup:
 
     def _fill(self, shown: dict[str, Any] | None, areValid: bool) -> None:
         table = self._ui.bonesTable
-        table.setRowCount(len(self._bones))
-        for row, bone in enumerate(self._bones):
-            details = boneDetails(bone, self._bones, not areValid)
-            background = verdict_colour(bone["status"]) if areValid else OUTDATED_COLORS[0]
-            isShown = shown is not None and bone["number"] == shown["number"]
-            for column, text in enumerate(boneCells(bone, self._bones, not areValid)):
-                item = qt.QTableWidgetItem(f"{SHOWN_MARK}{text}" if isShown and column == 0 else text)
-                item.setToolTip(details)
-                if column == VERDICT_COLUMN:
-                    item.setBackground(qt.QBrush(qt.QColor(background)))
-                    item.setForeground(qt.QBrush(qt.QColor(INK)))
-                table.setItem(row, column, item)
-        setVisible(table, bool(self._bones))
+        lines = [self._line(bone, shown, areValid) for bone in self._bones]
+        if lines != self._filled:
+            self._filled = lines
+            table.setRowCount(len(lines))
+            for row, (background, details, cells) in enumerate(lines):
+                for column, text in enumerate(cells):
+                    item = qt.QTableWidgetItem(text)
+                    item.setToolTip(details)
+                    if column == VERDICT_COLUMN:
+                        item.setBackground(qt.QBrush(qt.QColor(background)))
+                        item.setForeground(qt.QBrush(qt.QColor(INK)))
+                    table.setItem(row, column, item)
+        setVisible(table, bool(lines))
+
+    def _line(self, bone: dict[str, Any], shown: dict[str, Any] | None, areValid: bool) -> tuple[str, str, list[str]]:
+        """The colour of the verdict, all of the line in words, and its cells."""
+        name, *cells = boneCells(bone, self._bones, not areValid)
+        if shown is not None and bone["number"] == shown["number"]:
+            name = f"{SHOWN_MARK}{name}"
+        background = verdict_colour(bone["status"]) if areValid else OUTDATED_COLORS[0]
+        return background, boneDetails(bone, self._bones, not areValid), [name, *cells]
 
     def _missing(self, situation: Situation) -> list[str]:
         """Names of the chosen bones whose turn never came."""

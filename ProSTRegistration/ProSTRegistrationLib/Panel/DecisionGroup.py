@@ -14,6 +14,7 @@ from ProSTRegistrationLib.Bones.BoneWords import motionSentence
 from ProSTRegistrationLib.Nodes.Attempts import decide
 from ProSTRegistrationLib.Panel.Messages import PLAIN_STYLE, setVisible, showStatus
 from ProSTRegistrationLib.Panel.NextThing import NextSteps, NextThing
+from ProSTRegistrationLib.Panel.SectionHeadings import shortened
 from ProSTRegistrationLib.Panel.TrackGroup import TrackGroup
 from ProSTRegistrationLib.Validity import validityOf
 from ProSTRegistrationLib.VerdictWords import detailsText, questionBeforeKeeping, verdictText
@@ -62,7 +63,7 @@ class DecisionGroup:
         ):
             setVisible(button, shown is not None and not isTracked)
             button.enabled = isFree and isOfUse
-        ofBone = f" {shown['bone'].name}" if shown is not None and shown["bone"] is not None else ""
+        ofBone = f" {shortened(shown['bone'].name)}" if shown is not None and shown["bone"] is not None else ""
         ui.acceptButton.text = _("Show this pose") if canBeShown else _("Accept") + ofBone
         ui.rejectButton.text = _("Reject") + ofBone
         # While the next search runs, the last result is none to go on from.

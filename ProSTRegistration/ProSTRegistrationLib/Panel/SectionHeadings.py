@@ -54,14 +54,14 @@ class SectionHeadings:
 
 def _values(situation: Situation, parameters: ProSTRegistrationParameterNode) -> tuple[str, str, str]:
     """The values of images, C-arm and start."""
-    names = ", ".join(_shortened(node.GetName()) for node in (situation.ct, situation.images[0]) if node is not None)
+    names = ", ".join(shortened(node.GetName()) for node in (situation.ct, situation.images[0]) if node is not None)
     more = f" +{len(situation.images) - 1}" if len(situation.images) > 1 else ""
     known = carmOf(situation.images[0])
     carm = _("SDD {sdd} mm, {origin}").format(sdd=round(known.sdd_mm), origin=accuracyWord(known.accuracy))
     return names + more, carm, startWords(parameters)
 
 
-def _shortened(name: str) -> str:
+def shortened(name: str) -> str:
     """Both ends of a long name: those of CT and X-ray often begin alike."""
     half = LONGEST_NAME // 2
     return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
