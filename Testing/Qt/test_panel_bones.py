@@ -158,6 +158,9 @@ def test_the_drr_shows_each_bone_at_its_own_pose_and_one_body_where_the_ct_was_m
         return drr is not None and isMadeOf(drr, wanted)
 
     driver.pump(lambda: isShown(origin), PATIENCE_S)
+    panel.ui.bonesTable.cellClicked.emit(1, 0)
+    driver.pump()
+    assert isShown(panel.situation().origins[xray]), "the picture is the same for each of the bones"
     moved = panel.scene.ct(ct)[1]
     moved[2, 3] += 1.0
     panel.scene.setPose(ct, moved)

@@ -36,7 +36,9 @@ def originOf(
         InputError: the fluoroscopy image was never placed.
     """
     carm = carmOf(fluoroscopyNode)
-    matrices = (carm.intrinsics, carm.camera_from_world, worldFromVolume, ijkToRas(ctNode))
+    # Where each part has a pose of its own, that of the CT is seen nowhere.
+    place = () if bones else (worldFromVolume,)
+    matrices = (carm.intrinsics, carm.camera_from_world, *place, ijkToRas(ctNode))
     parts: tuple[object, ...] = (
         contentKey(ctNode), contentKey(fluoroscopyNode), contentKey(anatomy.node), anatomy.segmentIds,
         anatomy.labelValues, anatomy.thresholdHu, carm.size, list(map(roundedRows, matrices)),
