@@ -10,6 +10,7 @@ from ProSTRegistrationLib.Bones.BonesRuns import bonesOfRun
 from ProSTRegistrationLib.Bones.BoneTransforms import boneTransform, setBonePoses
 from ProSTRegistrationLib.Nodes.Attempts import BoneOfRun
 from ProSTRegistrationLib.Nodes.DrrOrigin import isMadeOf, originOf
+from ProSTRegistrationLib.Views.CheckLayout import FLUOROSCOPY_VIEW
 
 MOTION = (0.0, 0.0, 6.0, 3.0, 0.0, -4.0)
 GREEN, GREY = "#1b7f4d", "#6b7078"
@@ -161,11 +162,34 @@ def test_the_drr_shows_each_bone_at_its_own_pose_and_one_body_where_the_ct_was_m
     panel.ui.bonesTable.cellClicked.emit(1, 0)
     driver.pump()
     assert isShown(panel.situation().origins[xray]), "the picture is the same for each of the bones"
+    legends = panel.check._views._legends
+    if legends:  # where something can be drawn
+        said = legends[FLUOROSCOPY_VIEW]._actor.GetInput().splitlines()
+        assert said[1:3] == ["Each at its own place: 1, 2", "CT at result 2 (2): Trusted"]
     moved = panel.scene.ct(ct)[1]
     moved[2, 3] += 1.0
     panel.scene.setPose(ct, moved)
     assert panel.situation().bones == ()
     driver.pump(lambda: isShown(originOf(ct, xray, panel.anatomy, moved)), PATIENCE_S)
+
+
+def test_while_a_bone_is_searched_it_is_shown_alone_and_named(driver, chosen, monkeypatch):
+    from ProSTRegistrationLib.VerdictWords import searchWords
+
+    panel, ct, _ = chosen
+    panel.check.showViews()
+    asked, pose = [], panel.scene.ct(ct)[1]
+    monkeypatch.setattr(panel.logic.live, "follow", lambda *arguments: asked.append(arguments[-1]))
+    told = {"world_from_volume": pose.tolist(), "fraction": 0.5, "stage": "cmaes", "message": "2: searching"}
+    panel.check.showBestSoFar({**told, "bone": "2"})
+    panel.check.showBestSoFar({**told, "bone": ""})
+    ((bone,),) = asked
+    assert (bone.name, bone.anatomy.labelValues) == ("2", (2,))
+    assert searchWords("2") == "best place so far of 2, shown alone"
+    assert searchWords("") == "best place so far of the search"
+    panel.register._progressed({**told, "bone": "2", "seconds_left": 3.0})
+    driver.pump()
+    assert panel.ui.progressLabel.text.startswith("2 · ")
 
 
 def test_a_decision_is_about_one_bone_or_about_all(driver, facade, chosen, found):
