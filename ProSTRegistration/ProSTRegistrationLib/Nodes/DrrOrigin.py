@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice, contentKey
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas, roundedRows
@@ -36,9 +38,10 @@ def originOf(
         InputError: the fluoroscopy image was never placed.
     """
     carm = carmOf(fluoroscopyNode)
-    # Where each part has a pose of its own, that of the CT is seen nowhere.
-    place = () if bones else (worldFromVolume,)
-    matrices = (carm.intrinsics, carm.camera_from_world, *place, ijkToRas(ctNode))
+    if bones:
+        # Where each part has a pose of its own, that of the CT is seen nowhere.
+        worldFromVolume = np.eye(4)
+    matrices = (carm.intrinsics, carm.camera_from_world, worldFromVolume, ijkToRas(ctNode))
     parts: tuple[object, ...] = (
         contentKey(ctNode), contentKey(fluoroscopyNode), contentKey(anatomy.node), anatomy.segmentIds,
         anatomy.labelValues, anatomy.thresholdHu, carm.size, list(map(roundedRows, matrices)),
