@@ -1,5 +1,6 @@
 """Real MRML for the tests of this folder, as the package slicer-core provides it."""
 
+import sys
 import warnings
 
 import numpy as np
@@ -14,6 +15,8 @@ from prostreg.geometry.carm import CArm
 from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
 from ProSTRegistrationLib.Nodes.KeptTexts import cells
 from ProSTRegistrationLib.Nodes.Scene import Scene
+from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
+from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
 from SlicerFacade.OffscreenViews import NoOpenGL, OffscreenViews
 
 
@@ -101,3 +104,11 @@ def addTransform(headless):
         return node
 
     return add
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    """A worker process that the tests of a file share."""
+    made = WorkerClient(LocalWorker(sys.executable, tmp_path_factory.mktemp("log")))
+    yield made
+    made.stop()

@@ -1,6 +1,5 @@
 """Bones that move by themselves: from parts of an anatomy to a transform and a row each."""
 
-import sys
 import time
 
 import numpy as np
@@ -35,8 +34,6 @@ from ProSTRegistrationLib.Nodes.DrrOrigin import isMadeOf, originOf
 from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
 from ProSTRegistrationLib.Nodes.JudgedInputs import InputDigester
 from ProSTRegistrationLib.Nodes.Scene import Scene
-from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
-from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
 
 CARM = CArm.from_sdd(1000.0, (2.8, 2.8), (64, 64))
 WORDS = {"start": "as loaded", "method": "cmaes", "quality": "normal", "carm": "told"}
@@ -44,13 +41,6 @@ TINY = {
     "method": "cmaes", "seed": 1, "population": 8, "generations": 4, "restarts": 1, "time_limit_s": PATIENCE_S,
     "spread_rotation_deg": 3.0, "spread_shift_mm": 4.0, "spread_depth_mm": 3.0,
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory):
-    made = WorkerClient(LocalWorker(sys.executable, tmp_path_factory.mktemp("log")))
-    yield made
-    made.stop()
 
 
 @pytest.fixture

@@ -22,20 +22,11 @@ from ProSTRegistrationLib.Jobs import JobState
 from ProSTRegistrationLib.Logic import Logic
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
-from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
 from ProSTRegistrationLib.Worker.WorkerData import BONE_BY_THRESHOLD
-from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
 
 SPREADS = {"spread_rotation_deg": 5.0, "spread_shift_mm": 6.0, "spread_depth_mm": 8.0}
 QUICK = {"method": "cmaes", "seed": 1, "time_limit_s": PATIENCE_S, **SPREADS}
 LONG = {**QUICK, "restarts": 64}
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory):
-    made = WorkerClient(LocalWorker(sys.executable, tmp_path_factory.mktemp("log")))
-    yield made
-    made.stop()
 
 
 @pytest.fixture
