@@ -16,7 +16,7 @@ from prostreg.scratch import scratch_folder
 
 CACHE_VARIABLE = "PROSTREG_CACHE"
 
-MOST_TEXT_BYTES = 1 << 26
+MOST_TEXT_BYTES = 1 << 24
 """Of a text that people or programs write for a registration; far more than any has."""
 
 

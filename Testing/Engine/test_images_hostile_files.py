@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import struct
 import subprocess
 import sys
 import zlib
@@ -204,6 +205,19 @@ def test_voxels_that_cannot_be_there_are_no_want_of_memory(tmp_path: Path, conte
     (tmp_path / "a.nrrd").write_bytes(content)
     with pytest.raises(InputError, match="is damaged, it ends before its last voxel"):
         read_ct(tmp_path / "a.nrrd")
+
+
+def test_directories_that_share_their_values_take_no_memory(tmp_path: Path) -> None:
+    """A megabyte of TIFF asked for 16 GB: each of 2000 directories names the whole file as its strips' offsets."""
+    entries, length, count = b"", 2 + 3 * 12 + 4, 2000
+    for number in range(count):
+        following = 8 + (number + 1) * length if number + 1 < count else 0
+        tags = [(256, 3, 1, 10), (257, 3, 1, 10), (273, 1, 1_000_000, 8)]
+        directory = b"".join(struct.pack("<2H2I", *tag) for tag in tags)
+        entries += struct.pack("<H", len(tags)) + directory + struct.pack("<I", following)
+    (tmp_path / "a.tif").write_bytes(b"II*\0" + struct.pack("<I", 8) + entries + bytes(1_000_000))
+    with pytest.raises(InputError, match="its tags have more than 4194304 values"):
+        read_xray_image(tmp_path / "a.tif")
 
 
 def test_a_picture_larger_than_any_detector_is_refused_though_it_is_sound(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_pipes_and_devices_are_not_opened() -> None:
 def test_a_text_that_no_one_has_written_is_not_read_into_the_memory() -> None:
     with Path("endless.json").open("wb") as file:
         file.truncate(MOST_TEXT_BYTES + 1)
-    with pytest.raises(InputError, match="it has more than 64 MiB"):
+    with pytest.raises(InputError, match="it has more than 16 MiB"):
         json_content(Path("endless.json"), "case file")
 
 

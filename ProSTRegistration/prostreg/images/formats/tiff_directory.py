@@ -19,8 +19,16 @@ PREDICTOR, COLOR_MAP, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES, SAMPLE_
     339,
 )
 
+_USED = frozenset((
+    SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, STRIP_OFFSETS, ORIENTATION, SAMPLES,
+    ROWS_PER_STRIP, STRIP_BYTES, PLANAR, PREDICTOR, COLOR_MAP, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES,
+    SAMPLE_FORMAT,
+))  # fmt: skip
 _WHOLE_NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _MOST_DIRECTORIES = 1 << 16
+_MOST_VALUES = 1 << 22
+"""Of all tags together, as many as a thousand pages of a thousand strips have: directories may share their values."""
+
 _REDUCED_OR_MASK = 0b101
 
 
@@ -49,11 +57,13 @@ def image_directories(content: bytes, name: str) -> tuple[str, list[dict[int, li
     offset = _one(content, flavour.order + flavour.number, flavour.first, name)
     seen: set[int] = set()
     images = []
+    values = 0
     while offset:
         if offset in seen or len(seen) >= _MOST_DIRECTORIES:
             raise damaged(name, "its directories lead in a circle")
         seen.add(offset)
-        tags, offset = _directory(content, flavour, offset, name)
+        tags, offset = _directory(content, flavour, offset, name, _MOST_VALUES - values)
+        values += sum(map(len, tags.values()))
         if not tags.get(SUBFILE, [0])[0] & _REDUCED_OR_MASK:
             images.append(tags)
     if not images:
@@ -81,7 +91,9 @@ def _one(content: bytes, kind: str, offset: int, name: str) -> int:
     return int(struct.unpack_from(kind, content, offset)[0])
 
 
-def _directory(content: bytes, flavour: _Flavour, offset: int, name: str) -> tuple[dict[int, list[int]], int]:
+def _directory(
+    content: bytes, flavour: _Flavour, offset: int, name: str, most_values: int
+) -> tuple[dict[int, list[int]], int]:
     count = _one(content, flavour.order + flavour.count, offset, name)
     start = offset + struct.calcsize(flavour.count)
     end = start + count * flavour.entry_bytes
@@ -89,16 +101,19 @@ def _directory(content: bytes, flavour: _Flavour, offset: int, name: str) -> tup
     tags: dict[int, list[int]] = {}
     for entry in range(start, end, flavour.entry_bytes):
         tag, kind = struct.unpack_from(flavour.order + "2H", content, entry)
-        if kind in _WHOLE_NUMBERS:
-            numbers = _numbers(content, flavour, entry, kind, name)
-            if numbers and tag not in tags:
+        if kind in _WHOLE_NUMBERS and tag in _USED and tag not in tags:
+            numbers = _numbers(content, flavour, entry, kind, name, most_values)
+            most_values -= len(numbers)
+            if numbers:
                 tags[tag] = numbers
     return tags, following
 
 
-def _numbers(content: bytes, flavour: _Flavour, entry: int, kind: int, name: str) -> list[int]:
+def _numbers(content: bytes, flavour: _Flavour, entry: int, kind: int, name: str, most: int) -> list[int]:
     letter = _WHOLE_NUMBERS[kind]
     count = _one(content, flavour.order + flavour.number, entry + 4, name)
+    if count > most:
+        raise damaged(name, f"its tags have more than {_MOST_VALUES} values")
     place = entry + 4 + flavour.number_bytes
     size = count * struct.calcsize(letter)
     if size > flavour.number_bytes:
