@@ -83,6 +83,17 @@ def test_a_picture_for_print_is_no_grey_image(tmp_path: Path) -> None:
         read_xray_image(tmp_path / "x.jpg")
 
 
+def test_a_jpeg_of_a_thousand_scans_is_refused(tmp_path: Path) -> None:
+    """Half a megabyte of them took 40 s."""
+    Image.fromarray(picture(np.uint8)).save(tmp_path / "x.jpg", progressive=True)
+    content = (tmp_path / "x.jpg").read_bytes()
+    assert read_xray_image(tmp_path / "x.jpg").pixels.shape == (40, 56)
+    scan = content[content.rindex(b"\xff\xda") : -2]
+    (tmp_path / "x.jpg").write_bytes(content[:-2] + 1000 * scan + content[-2:])
+    with pytest.raises(InputError, match="has more than 100 scans"):
+        read_xray_image(tmp_path / "x.jpg")
+
+
 def test_a_mask_that_was_compressed_with_loss_is_refused(tmp_path: Path) -> None:
     Image.fromarray((picture(np.uint8) > 100).view(np.uint8) * np.uint8(255)).save(tmp_path / "m.jpg")
     with pytest.raises(InputError, match=r"The mask m\.jpg is a JPEG"):

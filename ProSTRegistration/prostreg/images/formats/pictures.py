@@ -19,6 +19,9 @@ from prostreg.images.formats.tiff import oriented
 from prostreg.images.formats.tiff_directory import ORIENTATION, image_directories
 from prostreg.images.formats.value_reading import checksum_differs, inflated
 
+_JPEG_SCAN, _MOST_SCANS = b"\xff\xda", 100
+"""The mark that begins a scan of a JPEG: each goes over the whole picture, and progressive ones have about ten."""
+
 _PNG_MARK = b"\x89PNG\r\n\x1a\n"
 _GREY, _GREY_AND_ALPHA, _FOUR_COLOURS = 0, 4, 6
 _SAMPLES = {_GREY: 1, 2: 3, 3: 1, _GREY_AND_ALPHA: 2, _FOUR_COLOURS: 4}
@@ -46,6 +49,8 @@ def read_picture(path: Path, suffix: str, name: str) -> tuple[NDArray[Any], int]
     """
     content = path.read_bytes()
     header = _png_header(content, name) if suffix == ".png" else None
+    if PICTURE_FORMATS[suffix] == "JPEG" and content.count(_JPEG_SCAN) > _MOST_SCANS:
+        raise InputError(f"{name} has more than {_MOST_SCANS} scans, as no picture needs: save it as PNG or TIFF.")
     is_deep_colour = header is not None and header.depth == 16 and header.colour != _GREY
     if is_deep_colour and header is not None and header.colour != _GREY_AND_ALPHA:
         return oriented(_sixteen_bit_colours(path, name), header.orientation), header.frames
