@@ -15,6 +15,7 @@ from ProSTRegistrationLib.Nodes.Scene import Scene
 from ProSTRegistrationLib.Tracking.KeptTrack import keptTrack, trackOfTable, writeTrack
 from ProSTRegistrationLib.Tracking.TrackBrowsing import ASIDE_MM, STATUS_ATTRIBUTE, showInBrowser, trackBrowserOf
 from ProSTRegistrationLib.Tracking.TrackFiles import saveTrack
+from ProSTRegistrationLib.Tracking.TrackPlots import plotTrack
 
 FRAMES = (np.random.default_rng(4).integers(0, 3000, (5, 30, 40))).astype(np.uint16)
 SETTINGS = CArmSettings(1020.0, 620.0, (0.30, 0.45), accuracy="dicom")
@@ -210,6 +211,25 @@ def test_files_are_the_engine_s(scene, ct, stack, tmp_path):
     assert set(rows[LOST - 1].split(",")) == set(rows[MISSING - 1].split(",")) == {"NaN"}
     with pytest.raises(InputError, match="The track could not be saved"):
         saveTrack(tmp_path / "track.csv" / "below.csv", kept.track)
+
+
+def test_the_motion_is_plotted_without_lost_frames_and_saved(scene, headless, ct, stack, tmp_path):
+    image = track(scene, ct, stack)
+    for _ in range(2):  # another takes its place
+        plotTrack(scene, image, keptTrack(scene, image).track)
+    assert headless.save(tmp_path / "scene.mrb")
+    with HeadlessScene() as other:
+        assert other.load(tmp_path / "scene.mrb")
+        found = other.scene.GetFirstNodeByName(image.GetName())
+        table = Scene(other.scene).findOwned(found, "track motion").GetTable()
+        assert [table.GetColumn(0).GetTuple1(row) for row in range(table.GetNumberOfRows())] == [1.0, 2.0, 3.0]
+        shift = table.GetColumnByName("Shift along u (mm)")
+        assert shift.GetTuple1(1) == pytest.approx(0.0, abs=1e-9)
+        assert abs(shift.GetTuple1(2)) > 5
+        assert other.scene.GetNumberOfNodesByClass("vtkMRMLPlotChartNode") == 2
+        chart = other.scene.GetFirstNodeByName(f"{image.GetName()} shifts")
+        series = [chart.GetNthPlotSeriesNode(number).GetYColumnName() for number in range(3)]
+        assert series == ["Shift along u (mm)", "Shift along v (mm)", "Depth (mm)"]
 
 
 def test_deleting_the_image_takes_its_track_along(scene, headless, ct, sequence):

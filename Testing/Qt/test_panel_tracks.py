@@ -101,8 +101,9 @@ def test_a_run_is_tracked_from_an_accepted_result_and_browsed(driver, facade, ru
     assert "Tracked" not in ui.trackFrameLabel.text
     assert "The CT is put aside" in ui.trackFrameLabel.text
     assert np.abs(panel.scene.ct(ct)[1] - pose).max() > 1000
-    browser.SetSelectedItemNumber(FIRST - 1)
+    driver.drag(ui.trackFrameSlider, FIRST)
     driver.pump(0.1)
+    assert browser.GetSelectedItemNumber() == FIRST - 1
     assert "Trusted" in ui.verdictLabel.text
     assert ui.trackButton.enabled
 

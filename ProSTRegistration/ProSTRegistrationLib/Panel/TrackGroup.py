@@ -44,8 +44,9 @@ class TrackGroup:
         self._reader = TrackReader()
         self._statuses: dict[int, str] = {}
         self._inStep: tuple[object, int] = (None, 0)
-        self.legend = ""
+        self.legend, self._isFilling = "", False
         self._ui.trackButton.connect("clicked(bool)", lambda checked: self._trackOrCancel())
+        self._ui.trackFrameSlider.connect("valueChanged(double)", lambda number: self._browse(round(number) - 1))
         self._ui.saveTrackButton.connect("clicked(bool)", lambda checked: self._save())
 
     def refresh(self, situation: Situation, shown: dict[str, Any] | None, validity: Validity) -> bool:
@@ -69,6 +70,13 @@ class TrackGroup:
         ui.trackButton.text = ending if isTracking else _("Track the run")
         ui.trackButton.enabled = not self._panel.register.isEnding if isTracking else canStart
         setVisible(ui.saveTrackButton, state is not None)
+        setVisible(ui.trackFrameSlider, state is not None)
+        ui.trackFrameSlider.enabled = not situation.isBusy
+        if state is not None:
+            self._isFilling = True
+            ui.trackFrameSlider.maximum = state.kept.track.frames_in_run
+            ui.trackFrameSlider.value = state.number
+            self._isFilling = False
         ui.saveTrackButton.enabled = not situation.isBusy
         isJudged = state is not None and state.isValid
         # Where a registration of this very frame is valid, its verdict stands above already.
@@ -97,6 +105,13 @@ class TrackGroup:
         if item != index:
             browser.SetSelectedItemNumber(index)
         if changed or item != index:
+            self._panel.refreshSoon()
+
+    def _browse(self, index: int) -> None:
+        """Shows another frame; the others' frames and the CT come along when the panel is brought up to date."""
+        node = self._panel.parameters.fluoroscopy if self._panel.parameters is not None else None
+        if not self._isFilling and runOf(node) is not None and index != frameOf(node):
+            self._panel.attempt(partial(showFrame, node, index, slicerDatabase()), self._check.sayFault)
             self._panel.refreshSoon()
 
     def _trackOrCancel(self) -> None:

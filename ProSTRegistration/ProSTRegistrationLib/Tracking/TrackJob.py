@@ -16,6 +16,7 @@ from ProSTRegistrationLib.Nodes.JudgedInputs import InputDigester, JudgedInputs
 from ProSTRegistrationLib.Nodes.RunFrames import frameOf, frameTimesS, refuseMovingCArm, runOf, runPixels
 from ProSTRegistrationLib.Tracking.KeptTrack import trackOfTable, writeTrack
 from ProSTRegistrationLib.Tracking.TrackBrowsing import showInBrowser
+from ProSTRegistrationLib.Tracking.TrackPlots import plotTrack
 from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class TrackJob(Job):
             kept = trackOfTable(table)
             assert kept is not None  # it was written just now
             showInBrowser(self._scene, self.ctNode, image, kept.track)
+            plotTrack(self._scene, image, kept.track)
             self._scene.gather(self.ctNode, [node for node in self.fluoroscopyNodes if self._scene.holds(node)])
         except InputError as error:
             self.fail(InputError(["The track could not be written into the scene.", *error.faults]))
