@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import vtk
-from slicer.i18n import tr as _
 
 from prostreg.tracking.track import Track
 
@@ -72,5 +71,5 @@ def _plot(
         series.SetMarkerStyle(series.MarkerStyleCircle)
         series.SetColor(*colour)
         chart.AddAndObservePlotSeriesNodeID(series.GetID())
-    chart.SetTitle(_("Motion since frame {number}").format(number=first))
+    chart.SetTitle(f"Motion since frame {first}")
     chart.SetXAxisTitle(FRAME_COLUMN)
