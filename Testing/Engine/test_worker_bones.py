@@ -18,6 +18,7 @@ from prostreg.projector.selection import make_projector
 from prostreg.registration.bones.bones_of_file import MOST_BONES
 from prostreg.registration.case import Case
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
+from prostreg.worker.bones_request import told_apart
 
 CARM = CArm.from_sdd(1000.0, (2.8, 2.8), (64, 64))
 SHIFT_MM = (4.0, 0.0, -3.0)
@@ -112,3 +113,11 @@ def test_faults_are_told_in_words(pair):
     assert 'Two bones have the name "hip"' in faults([first, {**second, "name": "hip"}])
     assert '"hip" and "thigh" share 100% of the smaller one' in faults([first, {**first, "name": "thigh"}])
     assert "anatomy" in faults([{"name": "hip"}])
+
+
+def test_what_labels_share_at_their_border_is_the_earlier_ones() -> None:
+    first, second = np.zeros((2, 1, 1, 200), dtype=bool)
+    first[..., :100], second[..., 98:] = True, True
+    bones, whole = told_apart([("a", first), ("b", second)])
+    assert [int(bone.anatomy.sum()) for bone in bones] == [100, 100]
+    assert whole.all()

@@ -49,26 +49,25 @@ def placed_anatomies(fields: Fields) -> list[tuple[str, Matrix]]:
     ]
 
 
-def told_apart(masks: Sequence[tuple[str, Mask]]) -> tuple[Bone, ...]:
-    """The bones of named masks, no voxel in two of them: what labels share at their border is the earlier one's.
+def told_apart(masks: Sequence[tuple[str, Mask]]) -> tuple[tuple[Bone, ...], Mask]:
+    """The bones of named masks, and all of them in one: what labels share at their border is the earlier one's.
+
+    Args:
+        masks: those of the later ones are changed, masks of a whole CT are too large to copy.
 
     Raises:
         InputError: two are drawn over each other by more than that.
     """
-    faults = FaultList()
-    for (name, mask), (other, other_mask) in combinations(masks, 2):
-        shared = np.count_nonzero(mask & other_mask) / min(np.count_nonzero(mask), np.count_nonzero(other_mask))
-        if shared > MOST_SHARED:
-            faults.add(
-                f'"{name}" and "{other}" share {100 * shared:.0f}% of the smaller one: bones that move against each'
-                " other share no voxel, so take it out of one of them."
-            )
-    faults.raise_if_any()
-    bones, taken = [], np.zeros_like(masks[0][1])
-    for name, mask in masks:
-        bones.append(Bone(name, mask & ~taken))
-        taken |= mask
-    return tuple(bones)
+    whole = np.zeros_like(masks[0][1])
+    for _, mask in masks:
+        whole |= mask
+    if np.count_nonzero(whole) < sum(np.count_nonzero(mask) for _, mask in masks):
+        _refuse_drawn_over(masks)
+        taken = masks[0][1].copy()
+        for _, mask in masks[1:]:
+            mask &= ~taken
+            taken |= mask
+    return tuple(Bone(name, mask) for name, mask in masks), whole
 
 
 def bones_reply(found: BonesResult) -> dict[str, Any]:
@@ -82,6 +81,18 @@ def bones_reply(found: BonesResult) -> dict[str, Any]:
         for bone in found.bones
     ]
     return {**bones_to_dict(found), "bones": bones}
+
+
+def _refuse_drawn_over(masks: Sequence[tuple[str, Mask]]) -> None:
+    faults = FaultList()
+    for (name, mask), (other, other_mask) in combinations(masks, 2):
+        shared = np.count_nonzero(mask & other_mask) / min(np.count_nonzero(mask), np.count_nonzero(other_mask))
+        if shared > MOST_SHARED:
+            faults.add(
+                f'"{name}" and "{other}" share {100 * shared:.0f}% of the smaller one: bones that move against each'
+                " other share no voxel, so take it out of one of them."
+            )
+    faults.raise_if_any()
 
 
 def _bones(fields: Fields) -> list[JsonFields]:

@@ -202,8 +202,7 @@ class Commands:
         fields.raise_if_any()
         ct, config = self._cts.get(ct_id, "CT"), RegistrationConfig.from_dict(settings)
         views = tuple(self._views.get(view_id, "view") for view_id in view_ids)
-        bones = told_apart([(bone, self._anatomy(str(ct_id), identity)) for bone, identity in named])
-        whole = np.logical_or.reduce([bone.anatomy for bone in bones])
+        bones, whole = told_apart([(bone, self._anatomy(str(ct_id), identity)) for bone, identity in named])
         case = Case(name, ct, whole, views, initial, bones=bones)
         return bones_reply(register_bones(case, config, _telling(tell), is_cancelled)), {}
 
