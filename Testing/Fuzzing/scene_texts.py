@@ -32,7 +32,7 @@ else:
     from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
     from ProSTRegistrationLib.Nodes.ImageMarks import FRAME_ATTRIBUTE
     from ProSTRegistrationLib.Nodes.JudgedInputs import JudgedInputs
-    from ProSTRegistrationLib.Nodes.KeptTexts import setCells
+    from ProSTRegistrationLib.Nodes.KeptTexts import keptJson, setCells
     from ProSTRegistrationLib.Nodes.RunFrames import frameOf, runOf
     from ProSTRegistrationLib.Nodes.Scene import Scene
     from ProSTRegistrationLib.Selection import anatomyChoice
@@ -137,8 +137,10 @@ def _edited(draw: st.DrawFn) -> bytes:
     for name in draw(st.lists(st.sampled_from(sorted(sound)), min_size=1, max_size=3, unique=True)):
         others = [st.sampled_from([*TEXTS, "²", "9" * 5000, "[" * 100_000, "-0"]), values.map(json.dumps)]
         text = sound[name]
-        if text[:1] in "{[":
-            others.append(changed([json.loads(text)]).map(json.dumps))
+        # Cells hold single quotes for double ones: some of their JSON is read with them put back, and is none here.
+        content = keptJson(text) if text[:1] in "{[" else None
+        if content is not None:
+            others.append(changed([content]).map(json.dumps))
         else:
             others.append(damaged([text.encode()]).map(lambda content: content.decode("latin-1")))
         # Scenes are XML in UTF-8: it holds neither halves of characters nor zeros.
