@@ -33,15 +33,15 @@ def unit_faults(values: NDArray[np.float32], name: str) -> list[str]:
     low, high = float(values.min()), float(values.max())
     if low == high:
         return [f"{name} is constant, all voxels are {low:g}: it shows nothing."]
-    if high - low < LEAST_CONTRAST_HU:
-        return [
-            f"{name} has values from {low:g} to {high:g} only: these are no HU (air -1000, water 0, bone from 200)."
-            " Export the CT with its original values."
-        ]
     if low >= 0 and high <= MOST_GREY:
         return [
             f"{name} has values from {low:g} to {high:g} only: these are grey values, not HU (air -1000, water 0, "
             "bone from 200). Export the CT with its original values."
+        ]
+    if high - low < LEAST_CONTRAST_HU:
+        return [
+            f"{name} has values from {low:g} to {high:g} only: these are no HU (air -1000, water 0, bone from 200)."
+            " Export the CT with its original values."
         ]
     if max(abs(low), abs(high)) > LARGEST_HU:
         return [
