@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -75,9 +75,10 @@ def read_dicom_series(folder: Path) -> Volume:
         InputError: no or several series, or slices that form no regular grid; lists every fault.
     """
     with quiet_libraries():  # tags are parsed where they are asked for
-        modality, headers = _one_series(folder)
+        files = _files_in(folder)
+        modality, headers = _one_series(folder, files)
         slices, step = _in_order(_slices(headers, folder), folder)
-        unread = _unread(folder, {path for path, _ in headers})
+        unread = _unread(folder, files, {path for path, _ in headers})
     values, note = hu_of_slices([one.path for one in slices], slices[0].size, folder.name)
     odd = None if modality in _CT_MODALITIES else _ODD_MODALITY.format(folder=folder.name, modality=modality)
     note = " ".join(said for said in (odd, note, unread) if said) or None
@@ -91,12 +92,12 @@ def series_files(folder: Path) -> list[Path]:
         InputError: no or several series.
     """
     with quiet_libraries():
-        return [path for path, _ in _one_series(folder)[1]]
+        return [path for path, _ in _one_series(folder, _files_in(folder))[1]]
 
 
-def _one_series(folder: Path) -> tuple[str, list[tuple[Path, pydicom.Dataset]]]:
-    """The modality and the headers of the one series that is a CT."""
-    found = _series_in(folder)
+def _one_series(folder: Path, files: Sequence[Path]) -> tuple[str, list[tuple[Path, pydicom.Dataset]]]:
+    """The modality and the headers of the one series of a folder's files that is a CT."""
+    found = _series_of(files)
     cts = {uid: headers for uid, headers in found.items() if _modality(headers) in _CT_MODALITIES}
     stored_otherwise = {uid: headers for uid, headers in found.items() if _modality(headers) in CONE_BEAM_MODALITIES}
     series = _stacks(cts) or cts or _stacks(stored_otherwise)
@@ -112,10 +113,10 @@ def _one_series(folder: Path) -> tuple[str, list[tuple[Path, pydicom.Dataset]]]:
     return _modality(headers), headers
 
 
-def _series_in(folder: Path) -> dict[str, list[tuple[Path, pydicom.Dataset]]]:
+def _series_of(files: Sequence[Path]) -> dict[str, list[tuple[Path, pydicom.Dataset]]]:
     """Headers of images by series; no localizers."""
     series: dict[str, list[tuple[Path, pydicom.Dataset]]] = {}
-    for path in _files_in(folder):
+    for path in files:
         header = read_header(path, _TAGS) if is_dicom(path) else None
         if header is None or value_of(header, "Rows") is None:
             continue
@@ -142,13 +143,13 @@ def _files_in(folder: Path) -> list[Path]:
     return sorted(files)
 
 
-def _unread(folder: Path, known: Collection[Path]) -> str | None:
+def _unread(folder: Path, files: Sequence[Path], known: Collection[Path]) -> str | None:
     """A sentence on files that are named as DICOM and are none, as a copy that was interrupted leaves them."""
-    others = [path for path in _files_in(folder) if path not in known and path.suffix.lower() in DICOM_SUFFIXES]
-    files = [path for path in others if read_header(path, []) is None]
-    if not files:
+    others = [path for path in files if path not in known and path.suffix.lower() in DICOM_SUFFIXES]
+    unread = [path for path in others if read_header(path, []) is None]
+    if not unread:
         return None
-    names = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
+    names = unread[0].name if len(unread) == 1 else f"{unread[0].name} and {len(unread) - 1} more"
     return f"{names} in the CT folder {folder.name} cannot be read as DICOM: slices may be missing at an end."
 
 
