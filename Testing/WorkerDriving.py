@@ -38,10 +38,19 @@ def begin(client, command, arrays=None, **fields):
 
 def pump(client, *conditions):
     """Polls as Slicer's timer would until all conditions hold."""
+    _poll_until(conditions, client.poll, client)
+
+
+def pump_logic(logic, condition):
+    """The same for a Logic, which does more than its client when it is polled."""
+    _poll_until([condition], logic.poll, logic.client)
+
+
+def _poll_until(conditions, poll, client):
     deadline = time.monotonic() + PATIENCE_S
     while not all(condition() for condition in conditions):
         assert time.monotonic() < deadline, f"no answer; the worker's log:\n{client.logTail()}"
-        client.poll()
+        poll()
         time.sleep(0.002)
 
 

@@ -46,6 +46,11 @@ class Validity:
         return self.isOfTheseInputs and not self.isMoved
 
 
+def isKept(attempt: dict[str, Any] | None, validity: Validity) -> bool:
+    """True while the pictures show an attempt's pose, which was accepted and may be."""
+    return attempt is not None and attempt["decision"] == "accepted" and validity.isOnScreen and validity.isValid
+
+
 def validityOf(attempt: dict[str, Any] | None, situation: Situation) -> Validity:
     """The validity of an attempt's verdict in a situation.
 

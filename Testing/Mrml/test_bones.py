@@ -1,11 +1,10 @@
 """Bones that move by themselves: from parts of an anatomy to a transform and a row each."""
 
-import time
-
 import numpy as np
 import pytest
 import slicer
 from SyntheticBones import SPACING_MM, bonesHu, twoBones
+from WorkerDriving import pump_logic
 
 from Patience import PATIENCE_S
 from prostreg.errors import InputError
@@ -111,14 +110,6 @@ def matrixOf(scene, ct, part):
     return slicer.util.arrayFromTransformMatrix(boneTransform(scene, ct, part))
 
 
-def pump(logic, condition):
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"no end; the worker's log:\n{logic.client.logTail()}"
-        logic.poll()
-        time.sleep(0.005)
-
-
 class TestWhichBones:
     def test_each_chosen_part_is_a_bone(self, patient, anatomy):
         found = [(bone.part, bone.name, bone.anatomy.labelValues) for bone in bonesOf(anatomy)]
@@ -151,7 +142,7 @@ def test_the_real_worker_gives_each_bone_a_transform_and_a_row(scene, client, pa
     logic, progress, results, start = Logic(scene.mrmlScene, client), [], [], scene.ct(ct)[1]
     logic.register(ct, [xray], anatomy, TINY, onProgress=progress.append, onDone=results.append, onError=results.append)
     assert logic.isRegistering
-    pump(logic, lambda: results)
+    pump_logic(logic, lambda: results)
     (result,) = results
     assert not isinstance(result, Exception), result
     assert {told["bone"] for told in progress} >= {"1", "2"}

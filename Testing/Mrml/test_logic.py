@@ -3,12 +3,12 @@
 import os
 import signal
 import sys
-import time
 
 import numpy as np
 import pytest
 import slicer
 from SyntheticBones import bonesHu
+from WorkerDriving import pump_logic
 
 from Patience import PATIENCE_S
 from prostreg.errors import InputError
@@ -54,14 +54,6 @@ class Outcome:
         return self.result is not None or self.error is not None
 
 
-def pump(logic, condition):
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"no end; the worker's log:\n{logic.client.logTail()}"
-        logic.poll()
-        time.sleep(0.005)
-
-
 @pytest.fixture(scope="module")
 def bones():
     """A CT (HU, int16) without any symmetry."""
@@ -100,7 +92,7 @@ def test_registration_moves_the_ct_and_shows_drr_and_numbers(logic, scene, patie
     outcome = Outcome()
     logic.register(ctNode, [xray], config=QUICK, **outcome.callbacks())
     assert logic.state is JobState.LOADING
-    pump(logic, lambda: outcome.isDone)
+    pump_logic(logic, lambda: outcome.isDone)
     assert outcome.error is None, str(outcome.error)
     assert logic.state is JobState.IDLE
     volume, found = scene.ct(ctNode)
@@ -127,9 +119,9 @@ def test_cancel_leaves_the_pose(logic, headless, patient):
     logic.register(ctNode, [xray], config=LONG, **outcome.callbacks())
     with pytest.raises(InputError, match="is running"):
         logic.register(ctNode, [xray])
-    pump(logic, lambda: outcome.progress)
+    pump_logic(logic, lambda: outcome.progress)
     logic.cancel()
-    pump(logic, lambda: outcome.isDone)
+    pump_logic(logic, lambda: outcome.isDone)
     assert outcome.result["stopped"] == "cancelled"
     assert state(ctNode, headless.scene) == before
 
@@ -148,18 +140,18 @@ def test_worker_that_dies_leaves_the_pose_and_the_next_run_works(logic, headless
     ctNode, xray, _ = patient
     before, outcome, process = state(ctNode, headless.scene), Outcome(), []
     logic.client.request("status", onReply=lambda content, _: process.append(content["process"]))
-    pump(logic, lambda: process)
+    pump_logic(logic, lambda: process)
     logic.register(ctNode, [xray], config=LONG, **outcome.callbacks())
-    pump(logic, lambda: outcome.progress)
+    pump_logic(logic, lambda: outcome.progress)
     os.kill(process[0], signal.SIGTERM)
-    pump(logic, lambda: outcome.isDone)
+    pump_logic(logic, lambda: outcome.isDone)
     assert outcome.error.kind == "lost"
     assert state(ctNode, headless.scene) == before
     again = Outcome()
     logic.register(ctNode, [xray], config=LONG, **again.callbacks())
-    pump(logic, lambda: again.progress)
+    pump_logic(logic, lambda: again.progress)
     logic.cancel()
-    pump(logic, lambda: again.isDone)
+    pump_logic(logic, lambda: again.isDone)
     assert again.error is None, str(again.error)
 
 
@@ -167,14 +159,14 @@ def test_nodes_removed_in_mid_run(logic, headless, patient):
     ctNode, xray, _ = patient
     outcome = Outcome()
     logic.register(ctNode, [xray], config=LONG, **outcome.callbacks())
-    pump(logic, lambda: outcome.progress)
+    pump_logic(logic, lambda: outcome.progress)
     headless.scene.Clear(False)
-    pump(logic, lambda: outcome.isDone)
+    pump_logic(logic, lambda: outcome.isDone)
     assert "removed from the scene" in str(outcome.error)
     assert logic.state is JobState.IDLE
     idle = []
     logic.client.request("status", onReply=lambda content, _: idle.append(content))
-    pump(logic, lambda: idle)
+    pump_logic(logic, lambda: idle)
     assert headless.scene.GetFirstNodeByName("Fluoro DRR") is None
 
 
@@ -182,7 +174,7 @@ def test_bad_settings_are_told_and_leave_the_pose(logic, headless, patient):
     ctNode, xray, _ = patient
     before, outcome = state(ctNode, headless.scene), Outcome()
     logic.register(ctNode, [xray], config={"no_such_setting": 1}, **outcome.callbacks())
-    pump(logic, lambda: outcome.isDone)
+    pump_logic(logic, lambda: outcome.isDone)
     assert outcome.error.kind == "input"
     assert "no_such_setting" in str(outcome.error)
     assert state(ctNode, headless.scene) == before
@@ -216,7 +208,7 @@ def test_live_drr_follows_the_ct_and_is_full_size_when_it_rests(logic, scene, pa
         scene.setPose(ctNode, truth @ rotation((0, 0, 1), 0, (step, 0, 0)))
         poses.append(scene.ct(ctNode)[1])
         follow(logic, scene, ctNode, xray)
-    pump(logic, lambda: (1, 56, 56) in shapes and shapes[-1] == (1, 112, 112))
+    pump_logic(logic, lambda: (1, 56, 56) in shapes and shapes[-1] == (1, 112, 112))
     # One was under way when the others came; of these only the last was rendered.
     assert logic.live.shown <= 3
     last = np.array(slicer.util.arrayFromVolume(scene.mrmlScene.GetFirstNodeByName("Fluoro DRR"))[0])
@@ -235,7 +227,7 @@ def test_live_drr_follows_the_ct_and_is_full_size_when_it_rests(logic, scene, pa
         ),
         lambda error: pytest.fail(str(error)),
     )
-    pump(logic, lambda: direct)
+    pump_logic(logic, lambda: direct)
     assert np.array_equal(last, direct[0])
 
 
@@ -243,12 +235,12 @@ def test_live_drr_goes_on_during_a_registration(logic, scene, patient):
     ctNode, xray, _ = patient
     outcome = Outcome()
     logic.register(ctNode, [xray], config=LONG, **outcome.callbacks())
-    pump(logic, lambda: outcome.progress)
+    pump_logic(logic, lambda: outcome.progress)
     follow(logic, scene, ctNode, xray)
-    pump(logic, lambda: logic.live.shown)
+    pump_logic(logic, lambda: logic.live.shown)
     assert not outcome.isDone
     logic.cancel()
-    pump(logic, lambda: outcome.isDone)
+    pump_logic(logic, lambda: outcome.isDone)
 
 
 def test_live_drr_tells_what_keeps_it_from_working(logic, scene, patient, addVolume):
@@ -273,14 +265,14 @@ def test_unchanged_nodes_are_not_sent_again(logic, scene, patient):
         for _ in range(2):
             shown = logic.live.shown
             follow(logic, scene, ctNode, xray)
-            pump(logic, lambda shown=shown: logic.live.shown == shown + 2)
+            pump_logic(logic, lambda shown=shown: logic.live.shown == shown + 2)
         assert sent == ["load_ct", "load_anatomy", "load_views", *4 * ["render"]]
         sent.clear()
         slicer.util.arrayFromVolume(ctNode)[0, 0, 0] = 5
         slicer.util.arrayFromVolumeModified(ctNode)
         shown = logic.live.shown
         follow(logic, scene, ctNode, xray)
-        pump(logic, lambda: logic.live.shown == shown + 2)
+        pump_logic(logic, lambda: logic.live.shown == shown + 2)
         assert sent == ["load_ct", "load_anatomy", "render", "render"]
     finally:
         del logic.client.request
@@ -290,6 +282,6 @@ def test_unchanged_nodes_are_not_sent_again(logic, scene, patient):
 def test_the_application_comes_first_when_cores_are_busy(logic):
     process = []
     logic.client.request("status", onReply=lambda content, _: process.append(content["process"]))
-    pump(logic, lambda: process)
+    pump_logic(logic, lambda: process)
     own = os.getpriority(os.PRIO_PROCESS, 0)
     assert os.getpriority(os.PRIO_PROCESS, process[0]) == min(19, own + 5)

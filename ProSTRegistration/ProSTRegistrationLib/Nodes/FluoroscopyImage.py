@@ -100,9 +100,17 @@ def isOfRun(volumeNode: vtkMRMLScalarVolumeNode | None) -> bool:
     return volumeNode is not None and browserOf(volumeNode) is not None
 
 
+def nodesBeside(volumeNode: vtkMRMLScalarVolumeNode, className: str) -> Iterator[Any]:
+    """The nodes of a class in an image's scene; none where it has left its scene."""
+    mrmlScene = volumeNode.GetScene()
+    if mrmlScene is not None:
+        for index in range(mrmlScene.GetNumberOfNodesByClass(className)):
+            yield mrmlScene.GetNthNodeByClass(index, className)
+
+
 def browserOf(volumeNode: vtkMRMLScalarVolumeNode) -> vtkMRMLSequenceBrowserNode | None:
     """The browser of the sequence whose frames an image shows in turn; None for other images."""
-    browsers = _nodesBeside(volumeNode, "vtkMRMLSequenceBrowserNode")
+    browsers = nodesBeside(volumeNode, "vtkMRMLSequenceBrowserNode")
     return next((browser for browser in browsers if browser.IsProxyNode(volumeNode.GetID())), None)
 
 
@@ -177,7 +185,7 @@ def addOutline(
 
 def outlinesOf(volumeNode: vtkMRMLScalarVolumeNode) -> list[vtkMRMLMarkupsClosedCurveNode]:
     """The outlines of what is left out of an image; none of one that has left its scene."""
-    curves = _nodesBeside(volumeNode, "vtkMRMLMarkupsClosedCurveNode")
+    curves = nodesBeside(volumeNode, "vtkMRMLMarkupsClosedCurveNode")
     owned = [curve for curve in curves if curve.GetNodeReference(OWNER_REFERENCE) is volumeNode]
     return [curve for curve in owned if curve.GetAttribute(ROLE_ATTRIBUTE) == OUTLINE_ROLE]
 
@@ -211,14 +219,6 @@ def comparedPartOf(volumeNode: vtkMRMLScalarVolumeNode) -> NDArray[np.bool_] | N
         outside = ~_enclosed(corners, pixelsOf(volumeNode).shape)
         compared = outside if compared is None else compared & outside
     return compared
-
-
-def _nodesBeside(volumeNode: vtkMRMLScalarVolumeNode, className: str) -> Iterator[Any]:
-    """The nodes of a class in an image's scene; none where it has left its scene."""
-    mrmlScene = volumeNode.GetScene()
-    if mrmlScene is not None:
-        for index in range(mrmlScene.GetNumberOfNodesByClass(className)):
-            yield mrmlScene.GetNthNodeByClass(index, className)
 
 
 def _enclosed(corners: Sequence[tuple[float, ...]], shape: tuple[int, int]) -> NDArray[np.bool_]:

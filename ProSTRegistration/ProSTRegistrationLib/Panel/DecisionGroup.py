@@ -16,7 +16,7 @@ from ProSTRegistrationLib.Panel.Messages import PLAIN_STYLE, setVisible, showSta
 from ProSTRegistrationLib.Panel.NextThing import NextSteps, NextThing
 from ProSTRegistrationLib.Panel.SectionHeadings import shortened
 from ProSTRegistrationLib.Panel.TrackGroup import TrackGroup
-from ProSTRegistrationLib.Validity import validityOf
+from ProSTRegistrationLib.Validity import isKept, validityOf
 from ProSTRegistrationLib.VerdictWords import detailsText, questionBeforeKeeping, verdictText
 from ProSTRegistrationLib.WhatNext import nextSteps, nextThing
 
@@ -55,9 +55,9 @@ class DecisionGroup:
         isTracked = self.track.refresh(situation, shown, validity)
         isFree = shown is not None and not situation.isBusy
         canBeShown = validity.isOfTheseInputs and not validity.isOnScreen
-        isKept = shown is not None and shown["decision"] == "accepted" and validity.isOnScreen and validity.isValid
+        isStillKept = isKept(shown, validity)
         for button, isOfUse in (
-            (ui.acceptButton, validity.isOfTheseInputs and not isKept),
+            (ui.acceptButton, validity.isOfTheseInputs and not isStillKept),
             (ui.rejectButton, validity.isOfTheseInputs and validity.isOnScreen),
             (ui.redoButton, not self._panel.carm.isDraft),
         ):
@@ -71,13 +71,13 @@ class DecisionGroup:
         for label, text in (
             (ui.verdictLabel, "" if isTracked else verdictText(shown, validity)),
             (ui.detailsLabel, detailsText(shown, validity, self._motionOf(shown))),
-            (ui.keptLabel, self._keptText(situation, shown) if shown is not None and isKept else ""),
+            (ui.keptLabel, self._keptText(situation, shown) if shown is not None and isStillKept else ""),
         ):
             showStatus(label, text, PLAIN_STYLE)
-        setVisible(ui.saveButton, isKept)
+        setVisible(ui.saveButton, isStillKept)
         isDraft, isMissed = self._panel.carm.isDraft, self._panel.start.isMissed
         self._nextThing.show("" if isTracked else nextThing(situation, isDraft, isMissed, shown, validity))
-        isOpen = shown is not None and isCurrent and not isKept and shown["status"] != "accepted"
+        isOpen = shown is not None and isCurrent and not isStillKept and shown["status"] != "accepted"
         self._nextSteps.show(nextSteps(shown, situation) if shown is not None and isOpen else [])
 
     def _motionOf(self, shown: dict[str, Any] | None) -> str:

@@ -20,6 +20,7 @@ from ProSTRegistrationLib.Tracking.TrackedFrameState import TrackReader
 from ProSTRegistrationLib.Tracking.TrackFiles import saveTrack
 from ProSTRegistrationLib.Tracking.TrackJob import TrackJob
 from ProSTRegistrationLib.Tracking.TrackWords import endWords, frameLegend, frameText, progressWords, summaryWords
+from ProSTRegistrationLib.Validity import isKept
 
 if TYPE_CHECKING:
     from ProSTRegistrationLib.Panel.CheckStep import CheckStep
@@ -62,9 +63,8 @@ class TrackGroup:
         run = runOf(situation.images[0]) if situation.images else None
         isOfRun = run is not None and frameTotal(run) > 1
         setVisible(ui.runGroup, isOfRun and (shown is not None or state is not None))
-        isKept = shown is not None and shown["decision"] == "accepted" and validity.isValid and validity.isOnScreen
         isOneBody = not situation.anatomy.movesInParts and shown is not None and shown["bone"] is None
-        isFound = isKept and shown is not None and shown["status"] != "failed"
+        isFound = isKept(shown, validity) and shown is not None and shown["status"] != "failed"
         canStart = isFound and isOneBody and not situation.isBusy
         ending = _("Cancelling…") if self._panel.register.isEnding else _("Cancel")
         ui.trackButton.text = ending if isTracking else _("Track the run")

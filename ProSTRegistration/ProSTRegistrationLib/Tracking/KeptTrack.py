@@ -14,6 +14,7 @@ from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, rigid_faults
 from prostreg.registration.result import WORST_FIRST, Result
 from prostreg.tracking.track import FrameStatus, Track, TrackedFrame
+from ProSTRegistrationLib.Nodes.Attempts import REASONS_BORDER
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.JudgedInputs import JudgedInputs
 from ProSTRegistrationLib.Nodes.KeptTexts import cellNumber, cells, keptJson, keptPose, keptWhole, setCells
@@ -28,7 +29,6 @@ RUN_ATTRIBUTE = "ProSTRegistration.Track"
 INPUTS_ATTRIBUTE = "ProSTRegistration.TrackInputs"
 COLUMNS = ("Frame", "Time s", "Status", "Confidence", "Confirmed", "Search", "Seconds", "Reasons", "Pixels", "Pose")
 STATUSES: tuple[FrameStatus, ...] = ("tracked", "uncertain", "lost")
-REASONS_BORDER = "; "
 
 
 @dataclass(frozen=True, eq=False)

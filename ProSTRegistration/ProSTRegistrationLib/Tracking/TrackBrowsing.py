@@ -12,7 +12,7 @@ import slicer
 
 from prostreg.geometry.frames import Matrix, invert_rigid
 from prostreg.tracking.track import Track
-from ProSTRegistrationLib.Nodes.FluoroscopyImage import browserOf
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import browserOf, nodesBeside
 from ProSTRegistrationLib.Nodes.NodeGeometry import setMatrix, worldFromTransform
 from ProSTRegistrationLib.Nodes.RunFrames import frameOf, runOf
 from ProSTRegistrationLib.Nodes.Scene import ROLE_ATTRIBUTE, TRANSFORM_NAME
@@ -67,9 +67,7 @@ def showInBrowser(
 def trackBrowserOf(scene: Scene, imageNode: vtkMRMLScalarVolumeNode) -> vtkMRMLSequenceBrowserNode | None:
     """The browser in which the track of an X-ray's run is; None without one."""
     sequence = scene.findOwned(imageNode, SEQUENCE_ROLE)
-    logic = scene.mrmlScene
-    count = logic.GetNumberOfNodesByClass("vtkMRMLSequenceBrowserNode")
-    browsers = (logic.GetNthNodeByClass(index, "vtkMRMLSequenceBrowserNode") for index in range(count))
+    browsers = nodesBeside(imageNode, "vtkMRMLSequenceBrowserNode")
     return next((one for one in browsers if sequence and one.IsSynchronizedSequenceNode(sequence, True)), None)
 
 
