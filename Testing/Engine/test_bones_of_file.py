@@ -135,6 +135,23 @@ def test_bones_are_told_on_the_command_line(capsys):
         assert fault in told_fault
 
 
+def test_joints_are_kept_where_that_is_said(capsys):
+    assert not read_case(case_with({"bones": TWO})).keeps_joints
+    assert read_case(case_with({"bones": TWO, "keep_joints": True})).keeps_joints
+    assert any('"keep_joints"' in fault for fault in faults_of({"bones": TWO, "keep_joints": "yes"}))
+    told = ["--ct", "ct.nii.gz", "--xray", "xray.tif", "--sdd", "1000", "--pixel-mm", "0.5", "--keep-joints"]
+    bones = ["--labels", "labels.nii.gz", "--bone", "pelvis=25,78", "--bone", "left femur=75"]
+    assert main(["case", *told, *bones, "--out", "case"]) == 0
+    assert read_case(Path("case")).keeps_joints
+    capsys.readouterr()
+    assert main(["case", *told, "--labels", "labels.nii.gz", "--values", "25", "--out", "again", "--json"]) == 2
+    (fault,) = json.loads(capsys.readouterr().out)["error"]["faults"]
+    assert "--keep-joints is about bones that share a joint" in fault
+    assert main(["register", "case", "--keep-joints", "--out", "out", "--json"]) == 2
+    (fault,) = json.loads(capsys.readouterr().out)["error"]["faults"]
+    assert fault.startswith("--keep-joints would change nothing")
+
+
 @pytest.mark.parametrize("bone", ["pelvis", "=25", "pelvis=25,x", "pelvis=", "pelvis=-3"])
 def test_a_bone_that_cannot_be_read_is_refused(bone, capsys):
     assert main(["case", "--bone", bone, "--out", "case"]) == 2

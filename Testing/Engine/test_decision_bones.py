@@ -22,7 +22,7 @@ from prostreg.outputs.bones_outputs import bones_folder_faults, bones_to_dict, w
 from prostreg.outputs.bones_overlay import BonesView
 from prostreg.registration.bones import registering_bones
 from prostreg.registration.bones.contact import FAR_MM, OPENED_MM, OVERLAP_MM, Nearness, nearness
-from prostreg.registration.bones.found import BonesResult, FoundBone, Together
+from prostreg.registration.bones.found import BonesResult, FoundBone, FoundJoint, Together
 from prostreg.registration.bones.motion import relative_motion, volume_motion
 from prostreg.registration.bones.registering_bones import bone_case, register_bones
 from prostreg.registration.bones.together import Refined
@@ -169,6 +169,16 @@ def test_a_refinement_or_a_verdict_that_was_stopped_changes_nothing(case, search
     found = register_bones(case)
     assert found.bones[0].result is RESULT
     assert found.together is None
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_joints_are_kept_where_that_is_asked_for(case, searched, monkeypatch, is_kept):
+    joint = FoundJoint("b", "a", True, 3.0, 1.0, True)
+    monkeypatch.setattr(registering_bones, "with_joints_kept", lambda _, bones, *__: (list(bones), (joint,)))
+    found = register_bones(replace(case, keeps_joints=is_kept))
+    assert found.joints == ((joint,) if is_kept else ())
+    told = {"bone": "b", "against": "a", "is_ball": True, "image_gap_mm": 3.0, "gap_mm": 1.0, "is_in_place": True}
+    assert bones_to_dict(found)["joints"] == ([told] if is_kept else [])
 
 
 def test_a_time_limit_is_each_bones_own(case, searched):

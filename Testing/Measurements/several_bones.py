@@ -1,14 +1,17 @@
 """Registers several bones that moved against each other: a pelvis and a femur in simulated X-rays, a real forearm.
 
 Usage: python Testing/Measurements/several_bones.py simulated --data LABELS --out FILE [--cases 6] [--views 1]
-           [--pictures FOLDER]
+           [--joints] [--out-of-joint MM] [--near] [--pictures FOLDER]
        python Testing/Measurements/several_bones.py wrist --data WRIST_FOLDER --out FILE [--pictures FOLDER]
 
 LABELS is a label map with a sacrum (25), hips (77, 78) and proximal femora (75, 76): a CT is made of it, and the
 simulator turns the femora in their joints. WRIST_FOLDER is that of real_wrist.py: the CT is made of both bones, the
 ulna moved by a known motion, so that the pose of each in the X-rays is the reference of its protocol.
 
-Each case is registered with each bone alone from the start of all, and with all bones: in turn, and then together.
+Each case is registered with each bone alone from the start of all, and with all bones: in turn, and then together; or,
+with --joints, with all bones alone: in turn, then together, and then kept together in their joints. --out-of-joint
+moves the femur's head so far out of its socket. --near begins a third as far off and ends each search sooner: that
+saves time, and where bones lie in the end hardly depends on it.
 FILE gets a row for each case, in JSON; what was there before is kept and not done again. The summary is printed.
 """
 
@@ -17,7 +20,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +68,18 @@ ULNA_TURN_DEG, ULNA_SHIFT_MM = (10.0, -6.0, 15.0), (2.0, -3.0, 2.5)
 WRIST_MARGIN = (30, 70, 30)
 WRIST_START = np.array([np.deg2rad(6.0), np.deg2rad(-5.0), np.deg2rad(7.0), 4.0, -5.0, 6.0])
 SETTINGS = {"time_limit_s": 300.0, "most_restarts": 8}
+NEAR, NEAR_SETTINGS = 0.3, {"time_limit_s": 900.0, "most_restarts": 2, "population": 40, "generations": 20}
 
 
-def simulated_cases(labels_file: Path, count: int, views: int) -> Iterator[Case]:
-    """Cases of a pelvis and its left femur; the hip joint lies in the middle of the image."""
+def simulated_cases(
+    labels_file: Path, count: int, views: int, out_mm: float = 0.0, nearness: float = 1.0
+) -> Iterator[Case]:
+    """Cases of a pelvis and its left femur; the hip joint lies in the middle of the image.
+
+    Args:
+        out_mm: by which the femur's head has left the socket, in a direction across the axis of its turn.
+        nearness: factor on the starts' spread.
+    """
     labels = read_labels(labels_file)
     thin = np.diag([GRID, GRID, GRID, 1.0])
     labels = Volume(labels.values[::GRID, ::GRID, ::GRID], labels.volume_from_index @ thin)
@@ -79,6 +90,7 @@ def simulated_cases(labels_file: Path, count: int, views: int) -> Iterator[Case]
     femora = [on_ct == value for value in FEMORA]
     pelvis = np.isin(on_ct, PELVIS)
     simulator = FluoroscopySimulator(ct, replace(preset("paper"), femur_turn_deg=TURN_DEG, bodies=count), femora)
+    joints_mm = list(simulator._bodies._centres_mm)
     joint_mm = transform_points(ct.volume_from_index, np.argwhere(femora[0])[:, ::-1].mean(axis=0))
     joint_mm[2] += ABOVE_MM
     turns = [np.zeros(3), np.array([0.0, np.pi / 3, 0.0])][:views]
@@ -93,23 +105,35 @@ def simulated_cases(labels_file: Path, count: int, views: int) -> Iterator[Case]
             for turn in turns
         ]
         seed = number
-        while True:  # each case its own body
-            (motion, _) = simulator.femur_motions(seed)
-            if simulator._bodies._number(seed) == number:
-                break
+        while simulator._bodies._number(seed) != number:  # each case its own body
             seed += 1
+        put_out_of_joint(simulator, seed, joints_mm[0], out_mm)
+        (motion, _) = simulator.femur_motions(seed)
         images = [simulator.image(carm, truth, seed) for carm in carms]
         seen = tuple(
             View(prepare_xray(image.pixels.astype(np.float32), image.polarity, None), carm)
             for image, carm in zip(images, carms, strict=True)
         )
         chart = PoseChart(truth, np.eye(4), joint_mm)
-        start = chart.world_from_volume_at(START_SPREAD * rng.standard_normal(6))[0]
+        start = chart.world_from_volume_at(nearness * START_SPREAD * rng.standard_normal(6))[0]
         bones = (
             Bone("pelvis", pelvis, None, truth, surface_landmarks_mm(ct, pelvis)),
             Bone("left femur", femora[0], None, truth @ motion, surface_landmarks_mm(ct, femora[0])),
         )
-        yield Case(f"hip-{views}view-{number}", ct, pelvis | femora[0], seen, start, bones=bones)
+        out = f"-{out_mm:g}mm" if out_mm else ""
+        yield Case(f"hip-{views}view{out}-{number}", ct, pelvis | femora[0], seen, start, bones=bones)
+
+
+def put_out_of_joint(simulator: FluoroscopySimulator, seed: int, joint_mm: np.ndarray, out_mm: float) -> None:
+    """Lets the first femur of a seed's body turn about a point so far from its joint that the head moves by that."""
+    bodies = simulator._bodies
+    turn = turn_about(np.zeros(3), bodies._turns_rad(bodies._number(seed))[0])[:3, :3]
+    out = np.random.default_rng([SEED, seed, 1]).standard_normal(3)
+    axis = vector_from_rotation(turn)
+    out -= axis * (out @ axis) / (axis @ axis)
+    away_mm, *_ = np.linalg.lstsq(np.eye(3) - turn, out_mm * out / np.linalg.norm(out), rcond=1e-6)
+    bodies._centres_mm[0] = joint_mm + away_mm
+    bodies._femora[0] = replace(bodies._femora[0], centre_mm=bodies._centres_mm[0])
 
 
 def wrist_cases(folder: Path) -> Iterator[Case]:
@@ -159,24 +183,39 @@ def both_bones(radius: Case, ulna: Case, radius_from_ulna: Matrix) -> tuple[Volu
 
 
 def row_of(case: Case, alone: list[Result], found: BonesResult) -> dict[str, Any]:
-    """The errors of each bone and of their relative turn: each alone, in turn, and together."""
-    results = [bone.result for bone in found.bones if bone.result is not None]
-    in_turn = [bone.before or bone.result for bone in found.bones if bone.result is not None]
+    """The errors of each bone and of their relative turn: each alone if that was done, in turn, together, in joints."""
+    bones = [bone for bone in found.bones if bone.result is not None]
+    ways = {
+        "alone": alone,
+        "in turn": [bone.before or bone.free or bone.result for bone in bones],
+        "together": [bone.free or bone.result for bone in bones],
+    }
+    if case.keeps_joints:
+        ways["joints"] = [bone.result for bone in bones]
     true = volume_motion(*(bone.truth_world_from_volume for bone in (case.bones[1], case.bones[0])))
     row: dict[str, Any] = {
         "key": case.name,
         "true_turn_deg": round(float(np.rad2deg(np.linalg.norm(vector_from_rotation(true[:3, :3])))), 1),
         "seconds": round(found.seconds, 1),
         "warnings": list(found.warnings),
-        "together": None if found.together is None else [found.together.score_before, found.together.score_after],
+        "joints": [asdict(joint) for joint in found.joints],
+        "reasons": [list(bone.result.reasons) for bone in bones],
+        "together_scores": None
+        if found.together is None
+        else [found.together.score_before, found.together.score_after],
         "names": [bone.name for bone in case.bones],
+        "ways": [way for way, chosen in ways.items() if chosen],
     }
-    for way, chosen in (("alone", alone), ("in turn", in_turn), ("together", results)):
+    for way in row["ways"]:
+        chosen = ways[way]
         turn, shift_mm = relative_error(case, [result.world_from_volume for result in chosen], true)
         row[way] = {
             "mtre_mm": [round(result.mtre_mm or 0.0, 3) for result in chosen],
             "status": [result.status for result in chosen],
             "confirmed": [round(result.evidence["confirmed"], 3) for result in chosen],
+            "along_mm": [
+                round(result.expected_error.along_mm, 2) if result.expected_error else None for result in chosen
+            ],
             "turn_error_deg": round(turn, 2),
             "shift_error_mm": round(shift_mm, 2),
             "seconds": round(sum(result.seconds for result in chosen), 1),
@@ -202,7 +241,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
     ]
     lines.append("|---|---|---|---|---|---|---|")
     for row in rows:
-        for way in ("alone", "in turn", "together"):
+        for way in row["ways"]:
             told = row[way]
             bones = " | ".join(
                 f"{mm:.2f}; {status}" for mm, status in zip(told["mtre_mm"], told["status"], strict=True)
@@ -219,18 +258,24 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cases", type=int, default=6)
     parser.add_argument("--views", type=int, default=1, choices=(1, 2))
+    parser.add_argument("--joints", action="store_true")
+    parser.add_argument("--out-of-joint", type=float, default=0.0, metavar="MM")
+    parser.add_argument("--near", action="store_true")
     parser.add_argument("--pictures", type=Path)
     arguments = parser.parse_args()
-    kept, config = KeptRows(arguments.out, "key"), RegistrationConfig.from_dict(SETTINGS)
+    kept, settings = KeptRows(arguments.out, "key"), NEAR_SETTINGS if arguments.near else SETTINGS
+    config, nearness = RegistrationConfig.from_dict(settings), NEAR if arguments.near else 1.0
     cases = (
         wrist_cases(arguments.data)
         if arguments.kind == "wrist"
-        else simulated_cases(arguments.data, arguments.cases, arguments.views)
+        else simulated_cases(arguments.data, arguments.cases, arguments.views, arguments.out_of_joint, nearness)
     )
     for case in cases:
         if case.name in kept:
             continue
-        alone = [register(bone_case(case, bone, case.initial_world_from_volume), config) for bone in case.bones]
+        case = replace(case, keeps_joints=arguments.joints)
+        starts = [] if arguments.joints else [bone_case(case, b, case.initial_world_from_volume) for b in case.bones]
+        alone = [register(start, config) for start in starts]
         found = register_bones(case, config)
         kept.add(row_of(case, alone, found))
         if arguments.pictures is not None:

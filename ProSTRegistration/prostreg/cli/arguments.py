@@ -150,6 +150,12 @@ def _add_words_of_a_case(parser: Parser, title: str) -> None:
         metavar="NAME=VALUES",
         help="instead of --values: a bone that moves against others, such as 'pelvis=25,77,78'; once for each",
     )
+    words.add_argument(
+        "--keep-joints",
+        action="store_true",
+        default=None,
+        help="bones that are neighbours in the CT stay together in their joints, as far as the images leave that open",
+    )
     words.add_argument("--sdd", type=_millimetres, metavar="MM", help="distance from source to detector")
     words.add_argument(
         "--pixel-mm", type=_millimetres, nargs="+", metavar="MM", help="pixel on the detector: along columns [and rows]"

@@ -28,9 +28,10 @@ from prostreg.registration.case import Case
 from prostreg.registration.case_file import case_of
 
 _WORDS_BESIDE = (
-    "frame", "labels", "values", "bones", "sdd", "pixel_mm", "preset", "camera", "polarity", "flip", "initial", "name",
+    "frame", "labels", "values", "bones", "keep_joints", "sdd", "pixel_mm", "preset", "camera", "polarity", "flip",
+    "initial", "name",
 )  # fmt: skip
-_OPTION = {"bones": "--bone", "pixel_mm": "--pixel-mm"}
+_OPTION = {"bones": "--bone", "keep_joints": "--keep-joints", "pixel_mm": "--pixel-mm"}
 
 
 def is_told(arguments: argparse.Namespace) -> bool:
@@ -69,6 +70,8 @@ def told_content(arguments: argparse.Namespace) -> dict[str, Any]:
     elif not arguments.bones and (arguments.labels is None) != (not arguments.values):
         together = "--labels and --values belong together: the label map, and the values of the bone in it."
         faults.add(together + _values_to_choose(arguments.labels))
+    if arguments.keep_joints and len(arguments.bones) < 2:
+        faults.add("--keep-joints is about bones that share a joint: give two or more with --bone NAME=VALUES.")
     if len(arguments.frame) not in (0, 1, len(arguments.xray)):
         faults.add(
             f"There are {len(arguments.xray)} X-rays and {len(arguments.frame)} frames: give one --frame, or one"
@@ -84,7 +87,9 @@ def told_content(arguments: argparse.Namespace) -> dict[str, Any]:
     }
     if arguments.labels is not None:
         bones = [{"name": name, "values": values} for name, values in arguments.bones]
-        chosen = {"bones": bones} if bones else {"values": arguments.values}
+        chosen: dict[str, Any] = {"bones": bones} if bones else {"values": arguments.values}
+        if arguments.keep_joints:
+            chosen["keep_joints"] = True
         content["anatomy"] = {"labels": _found(arguments.labels), **chosen}
     if start is not None:
         content["initial"] = {"world_from_volume": start.tolist()}

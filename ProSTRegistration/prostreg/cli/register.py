@@ -137,6 +137,8 @@ def register_bones_and_write(
             _say_result(bone.result)
     for motion in found.motions:
         say(f"  {motion.sentence()}")
+    for joint in found.joints:
+        say(f"  {joint.sentence()}")
     for warning in found.warnings:
         say(f"  Warning: {warning}")
     say(f"  All bones: {found.status}, {found.seconds:.1f} s")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ def bones_to_dict(found: BonesResult) -> dict[str, Any]:
         "seconds": found.seconds,
         "bones": [_bone_to_dict(bone) for bone in found.bones],
         "relative_motion": [motion.to_dict() for motion in found.motions],
+        "joints": [asdict(joint) for joint in found.joints],
         "together": None
         if found.together is None
         else {

@@ -97,6 +97,7 @@ class Case:
         files: None for a case that was made, and not read.
         bones: those that move against each other; empty where the anatomy is one body.
         others: bones around the anatomy whose poses are known.
+        keeps_joints: whether bones that are neighbours in the CT stay together in their joints.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Case:
     files: CaseFiles | None = None
     bones: tuple[Bone, ...] = ()
     others: tuple[PlacedBone, ...] = ()
+    keeps_joints: bool = False
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -87,6 +87,7 @@ class _CaseReader:
         self.faults = fields.faults
         self.xrays: list[Path] = []
         self.bones: list[Bone] = []
+        self.keeps_joints = False
 
     def case(self) -> Case:
         name = self._name()
@@ -99,7 +100,10 @@ class _CaseReader:
         if ct is None or anatomy is None:
             raise AssertionError("a CT or anatomy that is missing is a fault")
         files = CaseFiles(self.folder / self.fields.text("ct"), tuple(self.xrays))
-        return Case(name, ct, anatomy, tuple(views), initial, truth, landmarks, files, tuple(self.bones))
+        return Case(
+            name, ct, anatomy, tuple(views), initial, truth, landmarks, files, tuple(self.bones),
+            keeps_joints=self.keeps_joints,
+        )  # fmt: skip
 
     def _name(self) -> str:
         name = self.fields.text("name", advice="give a short text, results are filed under it")
@@ -137,6 +141,7 @@ class _CaseReader:
                 '"anatomy" has "values" and "bones": give "values" for one bone, "bones" for several that move.'
             )
         bones = read_bones(inside, mask_of)
+        self.keeps_joints = inside.flag("keep_joints", False)
         inside.end()
         if not bones or not is_ct_there:
             return None

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
 from prostreg.geometry.rotations import rotation_from_vector
+from prostreg.geometry.spheres import HEAD_RADIUS_MM, sphere_among
 from prostreg.images.anatomy import anatomy_bounds
 from prostreg.images.grid_resampling import resampled
 from prostreg.images.volume import Volume
@@ -24,9 +25,7 @@ METAL_HU = 1800.0
 SOFT_TISSUE_HU = 60.0
 """What is left where a femur was."""
 JOINT_GAP_MM = 8.0
-HEAD_RADIUS_MM = (15.0, 35.0)
 FEWEST_JOINT_VOXELS = 20
-SPHERE_ROUNDS = 4
 REACH_MM = 4.0
 """Around a femur's mask: belongs to its surface."""
 
@@ -109,20 +108,8 @@ def _joint_centre_mm(ct: Volume, mask: Mask, others: Mask) -> NDArray[np.float64
     if len(i) < FEWEST_JOINT_VOXELS:
         return None
     points = transform_points(ct.volume_from_index, np.stack([i, j, k], axis=-1))
-    centre, radius_mm = _sphere_through(points)
-    for _ in range(SPHERE_ROUNDS):  # the neck's voxels near the rim of the socket lie off the sphere
-        off_mm = np.abs(np.linalg.norm(points - centre, axis=1) - radius_mm)
-        points = points[off_mm <= max(2 * float(np.median(off_mm)), float(ct.spacing_mm.max()) / 2)]
-        centre, radius_mm = _sphere_through(points)
-    return centre if HEAD_RADIUS_MM[0] <= radius_mm <= HEAD_RADIUS_MM[1] else None
-
-
-def _sphere_through(points_mm: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Centre and radius by least squares: |p - c|^2 = r^2 is linear in c and in r^2 - |c|^2."""
-    unknowns = np.c_[2 * points_mm, np.ones(len(points_mm))]
-    solution, *_ = np.linalg.lstsq(unknowns, (points_mm**2).sum(axis=1), rcond=None)
-    centre = np.asarray(solution[:3], dtype=np.float64)
-    return centre, float(np.sqrt(max(float(solution[3] + centre @ centre), 0.0)))
+    head = sphere_among(points, float(ct.spacing_mm.max()) / 2)
+    return head.centre_mm if HEAD_RADIUS_MM[0] <= head.radius_mm <= HEAD_RADIUS_MM[1] else None
 
 
 def _with_implants(ct: Volume, mask: Mask) -> Mask:

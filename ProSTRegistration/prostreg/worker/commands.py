@@ -193,17 +193,19 @@ class Commands:
     def register_bones(self, message: Message, tell: Tell, is_cancelled: IsCancelled) -> Reply:
         """Registers each of ``bones``, a list of ``name`` and ``anatomy``, for itself; else as `register`.
 
+        ``keep_joints``: whether neighbours stay together in their joints.
         Its progress tells the ``bone`` at hand, "" while all move. Answers as `bones_request.bones_reply` does.
         """
         fields = Fields(message)
         initial, settings = fields.optional_rigid("initial"), fields.mapping("config", {})
         name, view_ids = fields.text("name", "") or "registration", fields.ids("views")
         ct_id, named = fields.optional_text("ct"), named_anatomies(fields)
+        keeps_joints = fields.flag("keep_joints", False)
         fields.raise_if_any()
         ct, config = self._cts.get(ct_id, "CT"), RegistrationConfig.from_dict(settings)
         views = tuple(self._views.get(view_id, "view") for view_id in view_ids)
         bones, whole = told_apart([(bone, self._anatomy(str(ct_id), identity)) for bone, identity in named])
-        case = Case(name, ct, whole, views, initial, bones=bones)
+        case = Case(name, ct, whole, views, initial, bones=bones, keeps_joints=keeps_joints)
         return bones_reply(register_bones(case, config, _telling(tell), is_cancelled)), {}
 
     def track(self, message: Message, tell: Tell, is_cancelled: IsCancelled) -> Reply:

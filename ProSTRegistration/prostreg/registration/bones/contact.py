@@ -67,17 +67,59 @@ def nearness(ct: Volume, bone: Mask, against: Mask, motion: Matrix) -> Nearness:
     Args:
         ct: the grid of both masks.
     """
-    index_from_volume = np.linalg.inv(ct.volume_from_index)
-    places = np.stack(np.nonzero(bone)[::-1], axis=1)
-    share = max(1, len(places) // 200_000)
-    in_ct = places[::share].astype(np.float64)
-    now = transform_points(index_from_volume @ motion @ ct.volume_from_index, in_ct)
-    count = max(1, round(LEAST_MM3 / voxel_mm3(ct) / share))
-    field = _DistanceField(ct, against, np.concatenate([in_ct, now]))
-    return Nearness(field.nearest_mm(in_ct, count), field.nearest_mm(now, count))
+    pair = _Pair(ct, bone, against, motion)
+    return Nearness(_nearest_mm(pair.in_ct_mm, pair.count), _nearest_mm(pair.now_mm, pair.count))
 
 
-class _DistanceField:
+@dataclass(frozen=True, eq=False)
+class Press:
+    """The place where a bone lies deepest in another, beyond what it does in the CT.
+
+    Attributes:
+        depth_mm: that depth.
+        place_mm: (3,) in the volume frame of the bone that it lies in.
+        outward: (3,) unit vector there, the shortest way out.
+    """
+
+    depth_mm: float
+    place_mm: NDArray[np.float64]
+    outward: NDArray[np.float64]
+
+
+def press(ct: Volume, bone: Mask, against: Mask, motion: Matrix) -> Press | None:
+    """The place where a bone lies in another after a motion, as for `nearness`; None where it lies in none."""
+    pair = _Pair(ct, bone, against, motion)
+    depth_mm = min(_nearest_mm(pair.in_ct_mm, pair.count), 0.0) - _nearest_mm(pair.now_mm, pair.count)
+    if depth_mm <= 0:
+        return None
+    deepest = pair.now[np.argsort(pair.now_mm, kind="stable")[: pair.count]]
+    steps = (pair.field.at_mm(deepest + step) - pair.field.at_mm(deepest - step) for step in 2 * np.eye(3))
+    uphill = np.linalg.inv(ct.volume_from_index)[:3, :3].T @ np.array([float(step.mean()) for step in steps])
+    length = float(np.linalg.norm(uphill))
+    if length == 0:
+        return None
+    return Press(depth_mm, transform_points(ct.volume_from_index, deepest.mean(axis=0)), uphill / length)
+
+
+class _Pair:
+    """A bone's points, as indices (n, 3) in the CT's grid, with their distances from another bone: there and now.
+
+    Attributes:
+        count: of the points, as many as have LEAST_MM3.
+    """
+
+    def __init__(self, ct: Volume, bone: Mask, against: Mask, motion: Matrix) -> None:
+        index_from_volume = np.linalg.inv(ct.volume_from_index)
+        places = np.stack(np.nonzero(bone)[::-1], axis=1)
+        share = max(1, len(places) // 200_000)
+        in_ct = places[::share].astype(np.float64)
+        self.now = transform_points(index_from_volume @ motion @ ct.volume_from_index, in_ct)
+        self.count = max(1, round(LEAST_MM3 / voxel_mm3(ct) / share))
+        self.field = DistanceField(ct, against, np.concatenate([in_ct, self.now]))
+        self.in_ct_mm, self.now_mm = self.field.at_mm(in_ct), self.field.at_mm(self.now)
+
+
+class DistanceField:
     """Signed distances (mm) from a mask's surface, negative inside, where points (n, 3) are near it.
 
     Args:
@@ -106,12 +148,17 @@ class _DistanceField:
             field = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)
             self._distances_mm = sitk.GetArrayFromImage(field)
 
-    def nearest_mm(self, points: NDArray[np.float64], count: int) -> float:
-        """The distance that ``count`` of the points (n, 3) do not exceed."""
-        if not self._is_near:
-            return FAR_MM
-        places = np.rint((points - self._low) / self._step).astype(int)
-        is_inside = ((places >= 0) & (places < self._distances_mm.shape[::-1])).all(axis=1)
-        i, j, k = places[is_inside].T
-        found = np.sort(self._distances_mm[k, j, i])
-        return float(min(found[count - 1], FAR_MM)) if len(found) >= count else FAR_MM
+    def at_mm(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Distances (n,) of the points (n, 3), FAR_MM at most."""
+        found = np.full(len(points), FAR_MM)
+        if self._is_near:
+            places = np.rint((points - self._low) / self._step).astype(int)
+            is_inside = ((places >= 0) & (places < self._distances_mm.shape[::-1])).all(axis=1)
+            i, j, k = places[is_inside].T
+            found[is_inside] = np.minimum(self._distances_mm[k, j, i], FAR_MM)
+        return found
+
+
+def _nearest_mm(distances_mm: NDArray[np.float64], count: int) -> float:
+    """The distance that ``count`` of all do not exceed."""
+    return float(np.sort(distances_mm)[count - 1]) if len(distances_mm) >= count else FAR_MM

@@ -20,6 +20,7 @@ class FoundBone:
         before: what was found of it before the refinement with the other bones, where that moved it.
         moved_mm: by how much the refinement with the other bones moved it, as a mean over its points; 0 where what was
             found before was kept.
+        free: what was found of it by its image alone, where its joints moved it.
     """
 
     bone: Bone
@@ -27,11 +28,37 @@ class FoundBone:
     start_world_from_volume: Matrix | None = None
     before: Result | None = None
     moved_mm: float = 0.0
+    free: Result | None = None
 
     @property
     def is_placed(self) -> bool:
         """True if it has a place in the images."""
         return self.result is not None and self.result.status != "failed"
+
+
+@dataclass(frozen=True)
+class FoundJoint:
+    """The joint of two bones that were to stay together in it.
+
+    Attributes:
+        bone, against: their names.
+        is_ball: True where its centre is that of a head; else it is the middle of the surfaces that face each other.
+        image_gap_mm: how far apart the images alone have the two centres of the joint.
+        gap_mm: the same at the poses given.
+        is_in_place: False where the images show it out of place: then it was not closed.
+    """
+
+    bone: str
+    against: str
+    is_ball: bool
+    image_gap_mm: float
+    gap_mm: float
+    is_in_place: bool
+
+    def sentence(self) -> str:
+        """All of it on one line."""
+        by_images = f"Joint of {self.bone} and {self.against}: {self.image_gap_mm:.1f} mm apart by the images"
+        return f"{by_images}, {self.gap_mm:.1f} mm " + ("held together" if self.is_in_place else "left as it is")
 
 
 @dataclass(frozen=True)
@@ -55,6 +82,7 @@ class BonesResult:
         warnings: sentences on bones that lie in or far off each other.
         seconds: from images in memory to poses.
         stopped: why the run ended early, None if it ran to its end.
+        joints: in which the bones were to stay together; empty where nobody asked for that.
     """
 
     name: str
@@ -64,6 +92,7 @@ class BonesResult:
     warnings: tuple[str, ...]
     seconds: float
     stopped: str | None = None
+    joints: tuple[FoundJoint, ...] = ()
 
     @property
     def status(self) -> Status:

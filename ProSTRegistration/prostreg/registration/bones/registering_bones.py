@@ -14,7 +14,8 @@ from prostreg.errors import FaultList, InputError, Stopped
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix
 from prostreg.registration.bones.contact import nearness
-from prostreg.registration.bones.found import BonesResult, FoundBone, Together
+from prostreg.registration.bones.found import BonesResult, FoundBone, FoundJoint, Together
+from prostreg.registration.bones.keeping_joints import with_joints_kept
 from prostreg.registration.bones.motion import RelativeMotion, relative_motion, volume_motion
 from prostreg.registration.bones.one_polarity import (
     deciding_bone,
@@ -54,6 +55,9 @@ def register_bones(
     uncertain where more searching may help, is searched once more when more of the others have a place. At last all are
     refined together; that is kept where it raises the score of all and no verdict falls. A bone that was found
     with another polarity than the most convincing one nevertheless is not accepted.
+
+    Where the case keeps joints, bones that are neighbours in the CT are held together in their joints, by as much as
+    the images leave open; a joint that the images show out of place is not closed, and one of its bones not accepted.
 
     Args:
         case: with bones.
@@ -124,16 +128,19 @@ class _BonesRun:
         self._centres_mm = [anatomy_centre_mm(anatomy_points_mm(bone_case(case, bone))) for bone in case.bones]
 
     def result(self) -> BonesResult:
-        together = None
+        together, joints = None, tuple[FoundJoint, ...]()
         self._find_in_turn()
         if not self._was_cancelled and len(self._placed()) > 1:
             together = self._refine()
+            joints = self._keep_joints() if self._case.keeps_joints else ()
         self._found, doubts = doubted_by_polarity(self._case, self._found)
         motions, warnings = self._told_of_pairs()
         warnings = (*doubts, *warnings)
         stops = [found.result.stopped for found in self._found if found.result is not None and found.result.stopped]
         stopped = "cancelled" if self._was_cancelled or "cancelled" in stops else next(iter(stops), None)
-        return BonesResult(self._case.name, tuple(self._found), motions, together, warnings, self._elapsed, stopped)
+        return BonesResult(
+            self._case.name, tuple(self._found), motions, together, warnings, self._elapsed, stopped, joints
+        )
 
     def _find_in_turn(self) -> None:
         """Each bone once, the largest first; then again those that may be found now that more others are."""
@@ -202,27 +209,40 @@ class _BonesRun:
         if refined.together.score_after <= refined.together.score_before:
             return refined.together
         placed = [PlacedBone(case.anatomy, pose) for (case, _), pose in zip(found, refined.poses, strict=True)]
-        for number, (case, _), place, moved_mm in zip(numbers, found, placed, refined.moved_mm, strict=True):
-            is_final = moved_mm <= LEAST_MOVED_MM or self._result(number).stopped is not None
-            if not is_final and not self._was_cancelled:
-                others = tuple(other for other in placed if other is not place)
-                self._keep_if_better(number, replace(case, others=others), place.world_from_volume, moved_mm)
+        for number, (case, _), place, moved in zip(numbers, found, placed, refined.moved_mm, strict=True):
+            if moved <= LEAST_MOVED_MM:
+                continue
+            others = tuple(other for other in placed if other is not place)
+            judged = self._judged_if_better(number, replace(case, others=others), place.world_from_volume, self._on_cpu)
+            if judged is not None:
+                before = self._result(number)
+                self._found[number] = replace(self._found[number], result=judged, before=before, moved_mm=moved)
         return refined.together
 
-    def _keep_if_better(self, number: int, case: Case, pose: Matrix, moved_mm: float) -> None:
-        """Takes a refined pose unless the verdict on it is worse, or the image confirms clearly less of it."""
-        found, result = self._found[number], self._result(number)
-        tell = partial(self._tell, found.bone.name)
+    def _keep_joints(self) -> tuple[FoundJoint, ...]:
+        """Holds the bones that have a place together in their joints."""
+        cases = {n: without_metal(bone_case(self._case, self._found[n].bone)) for n in sorted(self._placed())}
+        self._found, joints = with_joints_kept(cases, self._found, self._on_cpu, self._judged_if_better)
+        return joints
+
+    def _judged_if_better(self, number: int, case: Case, pose: Matrix, config: RegistrationConfig) -> Result | None:
+        """The verdict on another pose of a bone; None if it is worse, or the image confirms clearly less of it.
+
+        None too where the run, or what was found of the bone, was stopped.
+        """
+        if self._was_cancelled or self._result(number).stopped is not None:
+            return None
+        result = self._result(number)
+        tell = partial(self._tell, self._found[number].bone.name)
         try:
-            judged = judged_told_apart(case, result, pose, self._on_cpu, tell, self._is_cancelled)
+            judged = judged_told_apart(case, result, pose, config, tell, self._is_cancelled)
         except Stopped:
-            return
+            return None
         is_worse = WORST_FIRST.index(judged.status) < WORST_FIRST.index(result.status)
-        if not is_worse and judged.evidence["confirmed"] > LEAST_KEPT * result.evidence["confirmed"]:
-            judged = replace(judged, config=result.config, stopped=result.stopped)
-            if number in self._deciders:
-                judged = with_polarity_of(judged, self._deciders[number])
-            self._found[number] = replace(found, result=judged, before=result, moved_mm=moved_mm)
+        if is_worse or judged.evidence["confirmed"] <= LEAST_KEPT * result.evidence["confirmed"]:
+            return None
+        judged = replace(judged, config=result.config)
+        return with_polarity_of(judged, self._deciders[number]) if number in self._deciders else judged
 
     def _told_of_pairs(self) -> tuple[tuple[RelativeMotion, ...], tuple[str, ...]]:
         """The motion between each two bones that have a place, and warnings of joints that it takes apart."""
