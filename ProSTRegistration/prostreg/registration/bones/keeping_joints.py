@@ -72,7 +72,7 @@ def _joints(cases: Mapping[int, Case], bones: Sequence[FoundBone]) -> dict[Pair,
 def _held(
     cases: Mapping[int, Case], bones: Sequence[FoundBone], in_place: Mapping[Pair, Joint], config: RegistrationConfig
 ) -> dict[int, HeldBone]:
-    """Where joints hold the bones."""
+    """The places in which joints hold the bones."""
     joined = sorted({number for pair in in_place for number in pair})
     known = {n: _known(_among(cases, bones, n), _result(bones[n]), config) for n in joined}
     return held_in_joints(cases[joined[0]].ct, known, in_place) if joined else {}
