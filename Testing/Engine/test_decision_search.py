@@ -298,9 +298,9 @@ def test_screenings_match_all_bone_and_a_large_anatomy_alone_in_turn(ct, images,
     run = _Run(replace(case, anatomy=part.reshape(ct.values.shape)), RegistrationConfig(), None, None)
     matched, levels = [], []
 
-    def screened(body, config, coarse, chart, spread, rng, on_step):
+    def screened(body, config, body_levels, chart, spread, rng, on_step):
         matched.append(int(np.count_nonzero(body.anatomy)))
-        levels.append(coarse)
+        levels.append(body_levels)
         return [np.eye(4)]
 
     monkeypatch.setattr(pose_search, "screened_around", screened)

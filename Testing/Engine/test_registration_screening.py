@@ -92,14 +92,14 @@ def two_finalists(body, projector, turned):
 
 def test_of_the_finalists_the_one_that_the_image_confirms_comes_first_and_is_polished(two_finalists, turned):
     levels, right, wrong = two_finalists
-    first, second = _judged(levels, [wrong, right], lambda: None)
+    first, second = _judged(levels, [wrong, right], lambda: None).poses
     assert np.rad2deg(np.linalg.norm(vector_from_rotation(first[:3, :3] @ turned[:3, :3].T))) < 0.3
     assert levels.middle.footprint_score(second).score < CLEARLY_CONFIRMED
 
 
 def test_finalists_after_one_that_is_clearly_confirmed_stay_behind_it_as_they_are(two_finalists):
     levels, right, wrong = two_finalists
-    first, second = _judged(levels, [right, wrong], lambda: None)
+    first, second = _judged(levels, [right, wrong], lambda: None).poses
     assert levels.middle.footprint_score(first).score > CLEARLY_CONFIRMED
     np.testing.assert_allclose(second, wrong.world_from_volume_at(np.zeros(6))[0])
 
@@ -114,9 +114,9 @@ def test_a_start_far_off_is_mended_by_a_screening_around_it(body, projector, tur
     start = PoseChart(turned, np.eye(4), centre_mm).world_from_volume_at([-0.6, 0.6, 0.5, 40.0, -30.0, 50.0])[0]
     spread = np.array([0.5, 0.5, 0.5, 30.0, 30.0, 60.0])
     config = RegistrationConfig()
-    coarse = Levels(case, start, points_mm, centre_mm, 30.0, config).coarse
+    levels = Levels(case, start, points_mm, centre_mm, 30.0, config)
     first, *others = screened_around(
-        case, config, coarse, PoseChart(start, np.eye(4), centre_mm), spread, np.random.default_rng(0), lambda: None
+        case, config, levels, PoseChart(start, np.eye(4), centre_mm), spread, np.random.default_rng(0), lambda: None
     )
     turn_deg = np.rad2deg(np.linalg.norm(vector_from_rotation(first[:3, :3] @ turned[:3, :3].T)))
     assert turn_deg < 10

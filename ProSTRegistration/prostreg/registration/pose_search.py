@@ -25,7 +25,7 @@ from prostreg.search.polish import polish
 
 POLISH_STEPS = 30
 CANDIDATES_REFINED = 2
-CANDIDATES_SCREENED = 3
+CANDIDATES_SCREENED = 4
 
 WIDER_SCREENING = 1.5
 """A start that the first screening does not mend is thought to be worse than it says."""
@@ -166,7 +166,7 @@ class PoseSearch:
         before, wider = coarse.evaluations, WIDER_SCREENING if self._screenings else 1.0
         self._screenings += 1
         poses = screened_around(
-            case, self._config, coarse, self._chart, wider * self._spread, self._rng(),
+            case, self._config, levels, self._chart, wider * self._spread, self._rng(),
             lambda: self._monitor.check("screening", 0.0, self._leader),
         )  # fmt: skip
         found = [self._candidate(pose) for pose in poses[:CANDIDATES_SCREENED]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,6 +93,14 @@ ANYWHERE_MM = np.inf
 CLIMBS_ANYWHERE = (Climb(30, 12, 8), Climb(6, 24, 12))
 CLIMBS_AROUND = (Climb(48, 12, 8), Climb(6, 24, 25))
 
+VIEWS_JUDGED = 8
+"""Of the views that match best, so many are polished where poses are judged, before any climb.
+
+A match and the judging level know the true place where the coarse level does not: of two vertebrae that 64 runs missed,
+it gave 0.23 to 0.27 to the true pose with the bones around, and up to 0.43 to wrong ones. From one of the first five
+views of each of eight screenings, 5 to 46 mm off, a polish came to the truth.
+"""
+
 FINALISTS = 6
 
 POLISH_STEPS = 30
@@ -134,15 +142,18 @@ def screened_starts(
     if len(case.views) > 1:
         poses[:, :3, 3] = place_mm - poses[:, :3, :3] @ centre_mm
     levels = Levels(case, poses[0], points_mm, centre_mm, ANYWHERE_MM, config)
-    finalists = _climbed(levels.coarse, poses, CLIMBS_ANYWHERE, camera_from_world, centre_mm, rng, on_step)
-    charts = [PoseChart(pose, camera_from_world, centre_mm) for pose in _at_different_places(finalists, points_mm)]
-    return _judged(levels, charts, on_step)
+    judged = _judged(levels, _charts(poses[:VIEWS_JUDGED], camera_from_world, centre_mm), on_step)
+    if not judged.is_clear:
+        finalists = _climbed(levels.coarse, poses, CLIMBS_ANYWHERE, camera_from_world, centre_mm, rng, on_step)
+        places = _at_different_places([*judged.poses[:1], *finalists], points_mm)
+        judged = _judged(levels, _charts(places, camera_from_world, centre_mm), on_step)
+    return _at_different_places(judged.poses, points_mm)[:FINALISTS]
 
 
 def screened_around(
     case: Case,
     config: RegistrationConfig,
-    coarse: Objective,
+    levels: Levels,
     chart: PoseChart,
     spread: NDArray[np.float64],
     rng: np.random.Generator,
@@ -152,7 +163,7 @@ def screened_around(
 
     Args:
         case: with what is matched as its anatomy.
-        coarse: objective of the same.
+        levels: resolutions of the same.
         chart: around the start.
         spread: (6,) uncertainty of the start, rad and mm.
         rng: source of every random number.
@@ -170,8 +181,11 @@ def screened_around(
     match = matcher.match(Views(turns @ start[:3, :3], depths_mm), np.zeros(1), on_step)
     likely = _distinct(match, centre_mm, size_mm, CLIMBS_AROUND[0].runs)
     poses = invert_rigid(camera_from_world) @ match.camera_from_volume[likely]
-    finalists = _climbed(coarse, poses, CLIMBS_AROUND, camera_from_world, chart.centre_mm, rng, on_step)
-    return _at_different_places(finalists, points_mm)
+    judged = _judged(levels, _charts(poses[:VIEWS_JUDGED], camera_from_world, chart.centre_mm), on_step)
+    if judged.is_clear:
+        return judged.poses[:1]
+    finalists = _climbed(levels.coarse, poses, CLIMBS_AROUND, camera_from_world, chart.centre_mm, rng, on_step)
+    return _at_different_places([*judged.poses[:1], *finalists], points_mm)
 
 
 def views_from_all_sides(depth_mm: float, rng: np.random.Generator) -> Views:
@@ -220,7 +234,7 @@ def _climbed(
 
     best = list(poses)
     for climb in climbs:
-        charts = [PoseChart(start, camera_from_world, centre_mm) for start in best[: climb.runs]]
+        charts = _charts(best[: climb.runs], camera_from_world, centre_mm)
         ends = cmaes_search(
             coarse, charts, np.zeros((len(charts), 6)), CLIMB_SPREAD, climb.population, climb.generations, rng,
             lambda *_: on_step(),
@@ -230,21 +244,35 @@ def _climbed(
     return best[:FINALISTS]
 
 
-def _judged(levels: Levels, finalists: Sequence[PoseChart], on_step: Callable[[], None]) -> list[Matrix]:
-    """Finalists at the charts' origins, polished where poses are judged, the best confirmed first.
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """Poses polished where poses are judged, the best confirmed first.
 
-    After one that is clearly confirmed, the others keep their places behind it.
+    Attributes:
+        is_clear: True if the first is clearly confirmed; then the others keep their places behind it.
     """
-    poses = [chart.world_from_volume_at(np.zeros(6))[0] for chart in finalists]
+
+    poses: list[Matrix]
+    is_clear: bool
+
+
+def _judged(levels: Levels, starts: Sequence[PoseChart], on_step: Callable[[], None]) -> _Judged:
+    """Starts at the charts' origins, polished and judged until one is clearly confirmed."""
+    poses = [chart.world_from_volume_at(np.zeros(6))[0] for chart in starts]
     confirmed = np.zeros(len(poses))
-    for number, chart in enumerate(finalists):
+    for number, chart in enumerate(starts):
         middle = levels.judging(poses[number])
         polished = polish(middle, chart, np.zeros(6), POLISH_STEPS, lambda _: on_step())
         poses[number] = chart.world_from_volume_at(polished.parameters)[0]
         confirmed[number] = middle.footprint_score(poses[number]).score
         if confirmed[number] > CLEARLY_CONFIRMED:
             break
-    return [poses[number] for number in np.argsort(-confirmed, kind="stable")]
+    order = np.argsort(-confirmed, kind="stable")
+    return _Judged([poses[number] for number in order], bool(confirmed.max() > CLEARLY_CONFIRMED))
+
+
+def _charts(poses: Iterable[Matrix], camera_from_world: Matrix, centre_mm: NDArray[np.float64]) -> list[PoseChart]:
+    return [PoseChart(pose, camera_from_world, centre_mm) for pose in poses]
 
 
 def _at_different_places(poses: Sequence[Matrix], points_mm: NDArray[np.float64]) -> list[Matrix]:

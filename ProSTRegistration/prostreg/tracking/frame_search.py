@@ -91,7 +91,7 @@ class FrameSearch:
             return None
         levels = self._levels.with_views(case.views, start, self._config.spread_shift_mm)
         poses = screened_around(
-            case, self._config, levels.coarse, self._chart(start), self._spread, self._rng(number), self._check
+            case, self._config, levels, self._chart(start), self._spread, self._rng(number), self._check
         )
         return self._best(case, levels, poses[:CANDIDATES_SCREENED], start)
 
