@@ -13,6 +13,7 @@ from prostreg.geometry.standard_views import standard_view
 from prostreg.images.volume import Volume
 from prostreg.images.xray import XRay
 from prostreg.projector.selection import make_projector
+from prostreg.registration import screening
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.levels import Levels
@@ -122,6 +123,34 @@ def test_a_start_far_off_is_mended_by_a_screening_around_it(body, projector, tur
     assert turn_deg < 10
     assert np.linalg.norm((first @ [*CENTRE, 1] - turned @ [*CENTRE, 1])[:2]) < 5
     assert len(others) < 6
+
+
+@pytest.mark.parametrize(("is_around", "is_seen"), [(True, True), (True, False), (False, True)])
+def test_climbs_begin_only_where_no_view_is_clearly_confirmed(body, projector, turned, monkeypatch, is_around, is_seen):
+    image = projector.render(turned[None], CARM)[0]
+    if not is_seen:
+        image = np.random.default_rng(3).normal(size=image.shape).astype(np.float32)
+    case = Case("body", body, body.values > 500, (View(XRay(image, np.ones(image.shape, dtype=bool)), CARM),))
+    points_mm = anatomy_points_mm(case)
+    centre_mm, climbed = anatomy_centre_mm(points_mm), []
+
+    def climbs(coarse, poses, *others):
+        climbed.append(len(poses))
+        return list(poses[:2])
+
+    monkeypatch.setattr(screening, "_climbed", climbs)
+    levels = Levels(case, turned, points_mm, centre_mm, 30.0, RegistrationConfig())
+    if is_around:
+        found = screened_around(
+            case, RegistrationConfig(), levels, PoseChart(turned, np.eye(4), centre_mm),
+            np.array([0.2, 0.2, 0.2, 10.0, 10.0, 20.0]), np.random.default_rng(0), lambda: None,
+        )  # fmt: skip
+    else:
+        place = np.array([0.0, 0.0, DEPTH_MM])
+        found = screened_starts(case, RegistrationConfig(), place, np.random.default_rng(0), lambda: None)
+    assert bool(climbed) == (not is_seen)
+    confirmed = levels.judging(found[0]).footprint_score(found[0]).score
+    assert (confirmed > CLEARLY_CONFIRMED) == is_seen
 
 
 def test_a_view_is_put_where_it_fits_and_shows_there_what_it_showed_ahead(projector):

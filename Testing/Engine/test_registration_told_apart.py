@@ -20,7 +20,7 @@ from prostreg.registration.acceptance import MOST_IF_DOUBTED
 from prostreg.registration.case import Case, PlacedBone, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.neighbours import told_apart
-from prostreg.registration.neighbours.depth import MOTION_MM, TOLD_BY_NEIGHBOURS, _likeliest
+from prostreg.registration.neighbours.depth import BETWEEN, MOTION_MM, TOLD_BY_NEIGHBOURS, _likeliest
 from prostreg.registration.neighbours.rivals import (
     Comparison,
     Rival,
@@ -223,7 +223,7 @@ def test_two_views_tell_the_depth_themselves(row, monkeypatch):
 
 
 @pytest.mark.parametrize("is_apart", [False, True])
-def test_an_accepted_vertebra_deeper_than_its_neighbours_say_is_uncertain(row, is_apart):
+def test_an_accepted_vertebra_deeper_than_its_neighbours_say_is_uncertain_and_put_between(row, is_apart):
     """Those that are registered beside it have poses of their own, and tell nothing of its depth."""
     case = row.started(1, 1)
     if is_apart:
@@ -231,8 +231,26 @@ def test_an_accepted_vertebra_deeper_than_its_neighbours_say_is_uncertain(row, i
     found = found_deeper(case, 9.0)
     result = _ToldApart(case, CONFIG, None, None).compared(found, most_moves=0)
     assert result.status == ("accepted" if is_apart else "uncertain")
-    assert is_apart or "it fits best 9 mm nearer to the source" in result.reasons[0]
-    np.testing.assert_array_equal(result.world_from_volume, found.world_from_volume)
+    depth_mm = result.world_from_volume[2, 3] - case.truth_world_from_volume[2, 3]
+    if is_apart:
+        assert depth_mm == pytest.approx(9.0)
+    else:
+        assert "it fits best 9 mm nearer to the source" in result.reasons[0]
+        assert BETWEEN in result.reasons
+        assert TOLD_BY_NEIGHBOURS not in result.reasons
+        assert 0 < depth_mm < 6
+
+
+@pytest.mark.parametrize(("along_mm", "is_followed"), [(-9.9, True), (-10.1, False)])
+def test_a_depth_that_is_not_of_the_same_pose_is_told_and_not_followed(row, monkeypatch, along_mm, is_followed):
+    """Of 4 mm that the image leaves open and 3 mm that bones move, twice their root sum of squares."""
+    case = row.started(1, 1)
+    here = Rival(np.eye(4), np.array([0.0, -along_mm, 0.0]), along_mm, np.zeros(3), 0.9)
+    monkeypatch.setattr(RivalSearch, "compared", lambda self, pose: Comparison(here, ()))
+    result = _ToldApart(case, CONFIG, None, None).compared(found_deeper(case, 4.0), most_moves=0)
+    assert result.status == "uncertain"
+    assert result.reasons[0].startswith("its depth is not sure")
+    assert (BETWEEN in result.reasons) == is_followed
 
 
 @pytest.mark.parametrize(("along_mm", "is_told"), [(3.1, True), (2.9, False)])

@@ -26,15 +26,25 @@ from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, st
 MOTION_MM = 3.0
 """Standard deviation of a bone's motion along the beam against those around it since the CT: an assumption.
 
-Where it is wrong it cannot do much harm: bones that say more than `LARGEST_ERROR_MM` are doubted, not followed.
+Where it is wrong it cannot do much harm: what follows bones that say more than `LARGEST_ERROR_MM` is not accepted.
 """
 
+MOST_SIGMAS = 2.0
+"""Two depths that lie farther apart, by the standard deviation of their difference, are not of one pose."""
+
 TOLD_BY_NEIGHBOURS = "its depth is told by the bones around as well: they fit the image as they lie in the CT"
+BETWEEN = "it was put between the two depths, where both together make it likeliest"
 
 
-def is_told_by_neighbours(result: Result) -> bool:
-    """True if a result's image leaves more of its depth open than the bones around do."""
-    return result.status != "failed" and result.evidence["expected_along_mm"] > MOTION_MM
+def is_told_by_neighbours(result: Result, along_mm: float) -> bool:
+    """True if a result's image leaves more of its depth open than the bones around do, and may agree with them.
+
+    Args:
+        along_mm: from where it was found to where the bones around put it, away from the source.
+    """
+    open_mm = result.evidence["expected_along_mm"]
+    may_agree = abs(along_mm) <= MOST_SIGMAS * np.hypot(open_mm, MOTION_MM)
+    return result.status != "failed" and open_mm > MOTION_MM and bool(may_agree)
 
 
 def with_depth_of_neighbours(
@@ -59,12 +69,7 @@ def with_depth_of_neighbours(
     pose = _likeliest(case_read_as(case, reading_of(case, found.polarities)), found.world_from_volume, along_mm, config)
     known = replace(config, spread_depth_mm=min(config.spread_depth_mm, MOTION_MM))
     judged = judged_at(case, found, pose, known, on_progress, is_cancelled)
-    return replace(
-        judged,
-        config=found.config,
-        look_alikes=found.look_alikes,
-        reasons=(*judged.reasons, TOLD_BY_NEIGHBOURS),
-    )
+    return replace(judged, config=found.config, look_alikes=found.look_alikes)
 
 
 def _likeliest(case: Case, world_from_volume: Matrix, along_mm: float, config: RegistrationConfig) -> Matrix:

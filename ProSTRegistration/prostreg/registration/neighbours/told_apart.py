@@ -14,7 +14,12 @@ from prostreg.registration.acceptance import MOST_IF_DOUBTED
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.monitor import LEAST_SECONDS, Monitor
-from prostreg.registration.neighbours.depth import is_told_by_neighbours, with_depth_of_neighbours
+from prostreg.registration.neighbours.depth import (
+    BETWEEN,
+    TOLD_BY_NEIGHBOURS,
+    is_told_by_neighbours,
+    with_depth_of_neighbours,
+)
 from prostreg.registration.neighbours.rivals import Comparison, RivalSearch
 from prostreg.registration.pipeline import judged_at, register_from_start
 from prostreg.registration.readings import case_read_as, reading_of
@@ -120,15 +125,22 @@ class _ToldApart:
         return self._with_depth(result, comparison)
 
     def _with_depth(self, result: Result, comparison: Comparison) -> Result:
-        """The result with its depth as the bones around tell it, where that is more than its image does."""
-        if not is_told_by_neighbours(result) or not self._tells_depth(result, comparison):
-            return result
+        """The result with its depth as the bones around tell it, where that is more than its image does.
+
+        Where the two depths are far apart, the objection to the one that was found stands.
+        """
         along_mm, config = comparison.here.along_mm, replace(self._config, time_limit_s=self._seconds_left)
+        if not is_told_by_neighbours(result, along_mm) or not self._tells_depth(result, comparison):
+            return result
         try:
             judged = with_depth_of_neighbours(self._case, result, along_mm, config, self._tell, self._is_cancelled)
         except Stopped as reason:
             return replace(result, seconds=self._elapsed, stopped=str(reason))
-        return replace(judged, seconds=self._elapsed)
+        doubt = comparison.depth_doubt(result.evidence["confirmed"])
+        judged = replace(
+            judged, seconds=self._elapsed, reasons=(*judged.reasons, BETWEEN if doubt else TOLD_BY_NEIGHBOURS)
+        )
+        return judged if doubt is None else doubted(judged, doubt)
 
     def _registered(self, case: Case) -> Result:
         config = replace(self._config, time_limit_s=self._seconds_left)
@@ -161,11 +173,11 @@ class _ToldApart:
         return len(self._case.views) == 1 and not self._case.others
 
     def _tells_depth(self, result: Result, comparison: Comparison) -> bool:
-        """True if the bones around lie as in the CT as far as the image shows, and no objection came of them."""
+        """True if the bones around lie as in the CT as far as the image shows, and on this level."""
         return (
             self._neighbours_tell_depth
             and comparison.is_as_in_ct(result.evidence["confirmed"])
-            and self._doubt(result, comparison) is None
+            and comparison.doubt() is None
         )
 
     def _check(self, chart: PoseChart) -> Callable[[Candidate], None]:
