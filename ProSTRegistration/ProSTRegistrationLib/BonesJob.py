@@ -48,7 +48,7 @@ class BonesJob(RegistrationJob):
         named = [
             {"name": bone.name, "anatomy": identity} for bone, identity in zip(self._bones, anatomyIds, strict=True)
         ]
-        self._ask(ids, "register_bones", bones=named, **self._search(ids))
+        self._ask(ids, "register_bones", bones=named, keep_joints=self.anatomy.keepsJoints, **self._search(ids))
 
     def _finish(self, ids: LoadedIds, content: dict[str, Any], arrays: Arrays) -> None:
         for bone, answer in zip(self._bones, content["bones"], strict=True):

@@ -148,6 +148,7 @@ class ProSTRegistrationParameterNode:
         anatomy: segmentation or label map of what is registered; None for bone by threshold.
         anatomyParts: ids of the segments, or label values as text; empty for all.
         eachPartMoves: each of them is registered for itself; else all move together.
+        jointsStay: those that are neighbours stay together in their joints.
         fluoroscopy, secondView, thirdView: X-ray images of the same moment.
         sliderReference: the pose that the sliders of the start pose count from, and of which CT, as JSON.
         startedBy: how the start pose was made, for the table of attempts.
@@ -168,6 +169,7 @@ class ProSTRegistrationParameterNode:
     anatomy: vtkMRMLSegmentationNode | vtkMRMLLabelMapVolumeNode | None
     anatomyParts: list[str]
     eachPartMoves: bool = False
+    jointsStay: bool = False
     boneThresholdHu: Annotated[float, WithinRange(-500.0, 3000.0), Default(200.0)]
     fluoroscopy: vtkMRMLScalarVolumeNode
     secondView: vtkMRMLScalarVolumeNode

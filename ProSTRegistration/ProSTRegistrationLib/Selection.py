@@ -31,13 +31,14 @@ def anatomyChoice(parameters: ProSTRegistrationParameterNode) -> AnatomyChoice:
     parts = tuple(part for part in parameters.anatomyParts if part != NO_PART)
     chosen = parts if parameters.anatomyParts else None
     movesInParts = parameters.eachPartMoves and (chosen is None or len(chosen) > 1)
+    keepsJoints = movesInParts and parameters.jointsStay
     if node.IsA("vtkMRMLSegmentationNode"):
-        return AnatomyChoice(node, segmentIds=chosen, movesInParts=movesInParts)
+        return AnatomyChoice(node, segmentIds=chosen, movesInParts=movesInParts, keepsJoints=keepsJoints)
     if chosen is None:
-        return AnatomyChoice(node, movesInParts=movesInParts)
+        return AnatomyChoice(node, movesInParts=movesInParts, keepsJoints=keepsJoints)
     values = (keptWhole(part, LOWEST_LABEL) for part in chosen)
     known = tuple(value for value in values if value is not None)
-    return AnatomyChoice(node, labelValues=known, movesInParts=movesInParts)
+    return AnatomyChoice(node, labelValues=known, movesInParts=movesInParts, keepsJoints=keepsJoints)
 
 
 def registrationConfig(parameters: ProSTRegistrationParameterNode) -> dict[str, Any]:

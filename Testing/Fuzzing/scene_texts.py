@@ -91,7 +91,7 @@ class _Parameters:
 
     def __init__(self, anatomy: Any, part: str) -> None:
         self.anatomy, self.anatomyParts, self.boneThresholdHu = anatomy, [part], 200.0
-        self.eachPartMoves = True
+        self.eachPartMoves = self.jointsStay = True
 
 
 @functools.cache

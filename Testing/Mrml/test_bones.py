@@ -1,5 +1,7 @@
 """Bones that move by themselves: from parts of an anatomy to a transform and a row each."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import slicer
@@ -25,6 +27,7 @@ from ProSTRegistrationLib.Bones.BonesRuns import (
     weakestPlaced,
 )
 from ProSTRegistrationLib.Bones.BoneTransforms import boneTransform, setBonePoses
+from ProSTRegistrationLib.BonesJob import BonesJob
 from ProSTRegistrationLib.Jobs import JobState
 from ProSTRegistrationLib.Logic import Logic
 from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
@@ -134,7 +137,8 @@ class TestWhichBones:
 
     def test_whether_parts_move_is_among_what_was_judged(self, patient, inputs):
         ct, labels, xray = patient
-        assert InputDigester().inputs(ct, [xray], AnatomyChoice(labels), {}).differences(inputs) == ["anatomy"]
+        for other in (AnatomyChoice(labels), AnatomyChoice(labels, movesInParts=True, keepsJoints=True)):
+            assert InputDigester().inputs(ct, [xray], other, {}).differences(inputs) == ["anatomy"]
 
 
 def test_the_real_worker_gives_each_bone_a_transform_and_a_row(scene, client, patient, anatomy, tmp_path, headless):
@@ -174,6 +178,17 @@ def test_the_real_worker_gives_each_bone_a_transform_and_a_row(scene, client, pa
             if bone["status"] != "failed":
                 found = matrixOf(loaded, ctAgain, bone["bone"].part)
                 np.testing.assert_allclose(bone["worldFromVolume"], found, atol=1e-6)
+
+
+def test_the_worker_is_told_that_joints_stay(scene, client, patient, anatomy, monkeypatch):
+    (ct, _, xray), asked, errors = patient, [], []
+    monkeypatch.setattr(
+        BonesJob, "_ask", lambda job, ids, *command, **told: asked.append((*command, told["keep_joints"]))
+    )
+    logic = Logic(scene.mrmlScene, client)
+    logic.register(ct, [xray], replace(anatomy, keepsJoints=True), TINY, onError=errors.append)
+    pump_logic(logic, lambda: asked or errors)
+    assert (asked, errors) == ([("register_bones", True)], [])
 
 
 def test_a_cancel_before_the_worker_began_ends_it_at_once(scene, client, patient, anatomy):

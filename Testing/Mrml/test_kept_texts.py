@@ -78,7 +78,7 @@ def test_parts_that_are_no_label_values_are_left_out(addVolume):
     class Parameters:
         anatomy = addVolume(np.ones((2, 2, 2), np.int16), className="vtkMRMLLabelMapVolumeNode")
         anatomyParts = ("3", "Segment_1", "-4", "²", "")
-        eachPartMoves = False
+        eachPartMoves = jointsStay = False
 
     assert anatomyChoice(Parameters).labelValues == (3, -4)
 

@@ -122,6 +122,19 @@ def test_the_choice_is_offered_where_several_parts_are_chosen(driver, chosen):
     assert not panel.anatomy.movesInParts
 
 
+def test_joints_stay_together_where_that_is_ticked_and_parts_move(driver, chosen):
+    panel, ui = chosen[0], chosen[0].ui
+    assert driver.isReachable(ui.jointsCheckBox)
+    assert not panel.anatomy.keepsJoints
+    driver.click(ui.jointsCheckBox)
+    driver.pump()
+    assert panel.anatomy.keepsJoints
+    driver.click(ui.eachPartCheckBox)
+    driver.pump()
+    assert not driver.isReachable(ui.jointsCheckBox)
+    assert not panel.anatomy.keepsJoints
+
+
 def test_the_list_shows_each_verdict_and_the_weakest_bone_first(driver, chosen, found):
     panel, ct, _ = chosen
     ui, (_, first, second) = panel.ui, found("accepted", "uncertain")

@@ -33,6 +33,7 @@ class AnatomyChoice:
         labelValues: of a label map; None for all but 0.
         thresholdHu: for bone; None for the engine's own.
         movesInParts: each part moves by itself; else all move together.
+        keepsJoints: parts that move by themselves stay together in the joints that they share.
     """
 
     node: vtkMRMLNode | None = None
@@ -40,6 +41,7 @@ class AnatomyChoice:
     labelValues: tuple[int, ...] | None = None
     thresholdHu: float | None = None
     movesInParts: bool = False
+    keepsJoints: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -119,7 +119,9 @@ class InputDigester:
         if anatomy.node.IsA("vtkMRMLVolumeNode"):
             place = place @ ijkToRas(anatomy.node)
         told: list[object] = [self._content(anatomy.node), anatomy.segmentIds, anatomy.labelValues, roundedRows(place)]
-        return [*told, "in parts"] if anatomy.movesInParts else told
+        if anatomy.movesInParts:
+            told.append("in parts")
+        return [*told, "in joints"] if anatomy.keepsJoints else told
 
     def _content(self, node: vtkMRMLNode) -> str:
         key = contentKey(node)

@@ -50,6 +50,7 @@ class ImagesStep:
         for widget in (ui.partsLabel, ui.partsList):
             setVisible(widget, hasAnatomy)
         setVisible(ui.eachPartCheckBox, hasAnatomy and self._chosenParts() > 1)
+        setVisible(ui.jointsCheckBox, situation.anatomy.movesInParts)
         for widget in (ui.boneThresholdLabel, ui.boneThresholdSpinBox):
             setVisible(widget, not hasAnatomy)
         self._frames.refresh(situation)
@@ -59,8 +60,8 @@ class ImagesStep:
         self._watchChoices(situation)
         isFree = not self._samples.isRunning and not situation.isBusy
         for widget in (
-            ui.ctSelector, ui.anatomySelector, ui.partsList, ui.eachPartCheckBox, ui.boneThresholdSpinBox,
-            ui.fluoroscopySelector, ui.moreViewsGroup, ui.sampleButton, ui.phantomButton,
+            ui.ctSelector, ui.anatomySelector, ui.partsList, ui.eachPartCheckBox, ui.jointsCheckBox,
+            ui.boneThresholdSpinBox, ui.fluoroscopySelector, ui.moreViewsGroup, ui.sampleButton, ui.phantomButton,
             ui.frameSpinBox, ui.frameButton, ui.greyButton,
         ):  # fmt: skip
             widget.enabled = isFree
