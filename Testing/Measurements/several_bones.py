@@ -198,7 +198,7 @@ def row_of(case: Case, alone: list[Result], found: BonesResult) -> dict[str, Any
         "true_turn_deg": round(float(np.rad2deg(np.linalg.norm(vector_from_rotation(true[:3, :3])))), 1),
         "seconds": round(found.seconds, 1),
         "warnings": list(found.warnings),
-        "joints": [asdict(joint) for joint in found.joints],
+        "found_joints": [asdict(joint) for joint in found.joints],
         "reasons": [list(bone.result.reasons) for bone in bones],
         "together_scores": None
         if found.together is None
