@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from numpy.typing import NDArray
 
@@ -36,6 +37,19 @@ def test_padding_of_an_xray_is_left_out_and_said(tmp_path: Path, kind: type, val
     inside[2:-2, 2:-2] = True
     np.testing.assert_array_equal(image.open_part, inside)
     assert "By PixelPaddingValue 33% of the image" in " ".join(image.notes)
+
+
+@pytest.mark.parametrize("kind", ["Float", "DoubleFloat"])
+def test_padding_of_floats_is_left_out(tmp_path: Path, kind: str) -> None:
+    pixels = np.pad(PICTURE / 1000.0, 2, constant_values=-1e6).astype("<f4" if kind == "Float" else "<f8")
+    path = write_xray(tmp_path / "x.dcm", pixels=pixels, **{f"{kind}PixelPaddingValue": -1e6})
+    dataset = pydicom.dcmread(path)
+    del dataset.PixelData
+    setattr(dataset, f"{kind}PixelData", pixels.tobytes())
+    dataset.save_as(path)
+    image = read_xray_image(path)
+    assert image.open_part is not None
+    assert image.open_part.sum() == PICTURE.size
 
 
 def test_a_value_that_would_cover_all_is_no_padding(tmp_path: Path) -> None:

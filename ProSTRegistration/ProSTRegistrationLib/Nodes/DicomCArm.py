@@ -11,6 +11,7 @@ from pydicom.datadict import tag_for_keyword
 
 from prostreg.geometry.carm_devices import PRESETS
 from prostreg.images.dicom.opening import is_dicom
+from prostreg.images.dicom.padding import padded, stored_from_itk
 from prostreg.images.dicom.pixels import frame_count
 from prostreg.images.dicom.shutter import open_part
 from prostreg.images.dicom.subtraction import subtraction_note
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
 
 INSTANCE_UIDS_ATTRIBUTE = "DICOM.instanceUIDs"
+PADDING_SAID = "What is padding by PixelPaddingValue is left out."
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def readGeometry(
 ) -> tuple[CArmSettings, str] | None:
     """The C-arm of an image as its tags tell it, and sentences on that; None for an image without tags.
 
-    The image keeps its shutter and is turned as seen from the source, unless a person has decided on that.
+    The image keeps its shutter and padding, and is turned as seen from the source, unless a person has decided on that.
 
     Raises:
         InputError: the image cannot be used.
@@ -104,7 +106,9 @@ def readGeometry(
     turnAsStored(volumeNode, found.side.is_from_detector)
     isTurned = isFlipped(volumeNode)
     isAsDecided = isTurned is found.side.is_from_detector
-    note = f"{found.summary}\n{found.side.sentence}" if isAsDecided else found.summary
+    hasPadding = padded(stored_from_itk(pixelsOf(volumeNode), tags), tags) is not None
+    said = f"{found.summary} {PADDING_SAID}" if hasPadding else found.summary
+    note = f"{said}\n{found.side.sentence}" if isAsDecided else said
     return (found.settings.mirrored(size[0]) if isTurned else found.settings), note
 
 

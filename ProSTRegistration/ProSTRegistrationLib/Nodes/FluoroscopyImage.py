@@ -19,6 +19,7 @@ from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from prostreg.choices import POLARITIES, PolarityChoice
 from prostreg.errors import InputError
+from prostreg.images.dicom.padding import PADDING_KEYWORDS, padded, padding_value, stored_from_itk
 from prostreg.images.dicom.shutter import SHUTTER_KEYWORDS, open_part
 from prostreg.images.dicom_tags import Tags, value_of
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf, pixelsOf
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 FLIPPED_ATTRIBUTE = "ProSTRegistration.Flipped"
 SHUTTER_ATTRIBUTE = "ProSTRegistration.Shutter"
-"""The DICOM tags that tell what a shutter covers."""
+"""The DICOM tags that tell what a shutter covers, and what is padding."""
 
 POLARITY_ATTRIBUTE = "ProSTRegistration.Polarity"
 OUTLINE_ROLE = "left out"
@@ -139,8 +140,9 @@ def greyCopy(volumeNode: vtkMRMLScalarVolumeNode) -> vtkMRMLScalarVolumeNode:
 
 
 def keepShutter(volumeNode: vtkMRMLScalarVolumeNode, tags: Tags) -> None:
-    """Keeps with an image what its tags tell of a shutter."""
-    told = {keyword: _plain(value_of(tags, keyword)) for keyword in SHUTTER_KEYWORDS}
+    """Keeps with an image what its tags tell of a shutter and of padding."""
+    keywords = SHUTTER_KEYWORDS if padding_value(tags) is None else (*SHUTTER_KEYWORDS, *PADDING_KEYWORDS)
+    told = {keyword: _plain(value_of(tags, keyword)) for keyword in keywords}
     found = {keyword: value for keyword, value in told.items() if value is not None}
     if found:
         volumeNode.SetAttribute(SHUTTER_ATTRIBUTE, json.dumps(found))
@@ -206,7 +208,7 @@ def outlineCorners(volumeNode: vtkMRMLScalarVolumeNode) -> tuple[tuple[tuple[flo
 
 
 def comparedPartOf(volumeNode: vtkMRMLScalarVolumeNode) -> NDArray[np.bool_] | None:
-    """True where no shutter covers an image (height, width), as it is shown, and no outline leaves it out.
+    """True where no shutter, padding or outline leaves a part of an image (height, width) out, as it is shown.
 
     Returns:
         None where that is the whole image.
@@ -245,7 +247,12 @@ def _openPartOf(volumeNode: vtkMRMLScalarVolumeNode) -> NDArray[np.bool_] | None
     if not isinstance(tags, dict):
         raise InputError(f"The shutter kept with '{volumeNode.GetName()}' is damaged: load the image again.")
     mask, _ = open_part(tags, (height, width))
-    return mask if mask is None or not isFlipped(volumeNode) else np.ascontiguousarray(mask[:, ::-1])
+    if mask is not None and isFlipped(volumeNode):
+        mask = np.ascontiguousarray(mask[:, ::-1])
+    padding = padded(stored_from_itk(pixelsOf(volumeNode), tags), tags)
+    if padding is None:
+        return mask
+    return ~padding if mask is None else mask & ~padding
 
 
 def _flipCarm(volumeNode: vtkMRMLScalarVolumeNode) -> None:

@@ -81,7 +81,7 @@ def read_dicom_xray(path: Path, wanted: Frames | None = None) -> DicomXRay:
         inside, shutter_note = open_part(tags, (layout.shape[1], layout.shape[2] // samples))
         numbers = carm_numbers(tags)
     values = stored_values({name: (dataset, layout)})[name]
-    shown, padding_note = shown_part(values[0], tags, layout) if samples == 1 else (None, None)
+    shown, padding_note = shown_part(values[0], tags)
     inside = shown if inside is None else inside if shown is None else inside & shown
     notes = (frame_note, tags.said, subtraction_note(tags), shutter_note, padding_note)
     pixels = _mean(values) if samples == 1 else by_channels(_mean(values), dataset, samples)

@@ -64,11 +64,11 @@ def hu_of_slices(paths: Sequence[Path], size: tuple[int, int], folder: str) -> t
         if layout.is_compressed:
             compressed[name] = dataset, layout, number
         else:
-            values[number] = _hu(stored_values({name: (dataset, layout)})[name][0], dataset, layout, rescale)
+            values[number] = _hu(stored_values({name: (dataset, layout)})[name][0], dataset, rescale)
     if compressed:
         decoded = stored_values({name: (dataset, layout) for name, (dataset, layout, _) in compressed.items()})
-        for name, (dataset, layout, number) in compressed.items():
-            values[number] = _hu(decoded[name][0], dataset, layout, rescales[number])
+        for name, (dataset, _, number) in compressed.items():
+            values[number] = _hu(decoded[name][0], dataset, rescales[number])
     _refuse_told_of_some(paths, rescales, folder)
     if not all(rescale.is_inverted for rescale in rescales) or not is_turned_over(values):
         return values, None
@@ -103,12 +103,12 @@ def _rescale(dataset: pydicom.Dataset, layout: PixelLayout, name: str) -> _Resca
     return _Rescale(slope[0], intercept[0], slope[0] * lowest_and_highest + 2 * intercept[0], is_inverted, told)
 
 
-def _hu(stored: NDArray[Any], dataset: pydicom.Dataset, layout: PixelLayout, rescale: _Rescale) -> NDArray[np.float32]:
+def _hu(stored: NDArray[Any], dataset: pydicom.Dataset, rescale: _Rescale) -> NDArray[np.float32]:
     """HU (rows, columns) of a slice, with padding that would be denser than air made air."""
     hu = np.asarray(stored, dtype=np.float32) * np.float32(rescale.slope) + np.float32(rescale.intercept)
-    value = padding_value(dataset, layout)
+    value = padding_value(dataset)
     if value is not None and value * rescale.slope + rescale.intercept > PADDING_HU:
-        padding = padded(stored, dataset, layout)
+        padding = padded(stored, dataset)
         if padding is not None:
             hu[padding] = PADDING_HU
     return hu
