@@ -144,10 +144,10 @@ def write_xray(
     modality: str = "XA",
     pixels: NDArray[Any] = PICTURE,
     syntax: UID = ExplicitVRLittleEndian,
-    compressed: bytes | None = None,
+    compressed: bytes | ListOf[bytes] | None = None,
     **tags: Any,
 ) -> Path:
-    """A DICOM image; its pixels in a stream of the transfer syntax, or plain."""
+    """A DICOM image; its pixels in a stream of the transfer syntax, in one for each frame, or plain."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = KINDS[modality], generate_uid()
     meta.TransferSyntaxUID = syntax
@@ -169,7 +169,7 @@ def write_xray(
         order = ">" if syntax == ExplicitVRBigEndian else "<"
         dataset.PixelData = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
     else:
-        dataset.PixelData = encapsulate([compressed])
+        dataset.PixelData = encapsulate([compressed] if isinstance(compressed, bytes) else list(compressed))
         dataset["PixelData"].is_undefined_length = True
     for keyword, value in tags.items():
         setattr(dataset, keyword, value)
