@@ -80,6 +80,16 @@ def _ct(offset: float = 0.0, turn: bool = False, **tags: Any) -> Writer:
     return write
 
 
+def _two_patients(folder: Path) -> None:
+    _ct(PatientID="A")(folder)
+    write_ct(folder / "4.dcm", np.zeros((24, 24), np.uint16), [0, 0, 8], PatientID="B")
+
+
+def _two_voltages(folder: Path) -> None:
+    _ct(KVP=120)(folder)
+    write_ct(folder / "4.dcm", np.zeros((24, 24), np.uint16), [0, 0, 8], KVP=80)
+
+
 _TURNING = {"PositionerPrimaryAngleIncrement": [0.0, 10.0, 20.0, 30.0, 40.0]}
 _DSA = item(MaskOperation="AVG_SUB", MaskFrameNumbers=[1])
 _SHUTTER = {
@@ -149,6 +159,8 @@ VARIANTS: list[tuple[str, str, str, Writer]] = [
     ("DICOM with a shutter", "X-ray", "a.dcm", _xray(**_SHUTTER)),
     ("DICOM with padding", "X-ray", "a.dcm", _xray(PixelPaddingValue=0, PixelPaddingRangeLimit=600)),
     ("DICOM, pixel spacing without its binning", "X-ray", "a.dcm", _xray(**_UNBINNED)),
+    ("DICOM, pixels of two shapes", "X-ray", "a.dcm", _xray(PixelAspectRatio=[2, 1])),
+    ("DICOM, slice or scout of a CT", "X-ray", "a.dcm", _xray(Modality="CT")),
     ("DICOM with a palette of colours", "X-ray", "a.dcm", _xray(PhotometricInterpretation="PALETTE COLOR")),
     ("DICOM secondary capture, greys in colours", "X-ray", "a.dcm", _grabbed),
     ("DICOM in colour", "X-ray", "a.dcm", _xray(SamplesPerPixel=3)),
@@ -160,6 +172,9 @@ VARIANTS: list[tuple[str, str, str, Writer]] = [
     ("DICOM slices, MONOCHROME1 turned over", "CT", "a", _ct(turn=True, **INVERTED)),
     ("DICOM slices, turned over without a word", "CT", "a", _ct(turn=True)),
     ("DICOM slices without intercept", "CT", "a", _ct(RescaleIntercept=None, RescaleSlope=None)),
+    ("DICOM slices of two patients in one series", "CT", "a", _two_patients),
+    ("DICOM slices of two tube voltages", "CT", "a", _two_voltages),
+    ("DICOM slices of atomic numbers", "CT", "a", _ct(RescaleType="Z_EFF")),
     ("DICOM slices in metres", "CT", "a", _ct(PixelSpacing=[0.0008, 0.0008])),
     ("DICOM slices stored as XA", "CT", "a", _ct(Modality="XA")),
     ("DICOM slices of MR", "CT", "a", _ct(Modality="MR")),

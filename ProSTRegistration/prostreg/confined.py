@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from prostreg.job_limits import limit_committed_memory
 
 _BASE_BYTES = 3 << 29
 """Address space of Python with numpy and SimpleITK before they do anything."""
@@ -19,7 +22,7 @@ def run_confined(module: str, folder: Path, limit_s: float, memory_bytes: int) -
 
     Args:
         limit_s: of time.
-        memory_bytes: what the work itself may need; held where the system can (not on Windows and macOS).
+        memory_bytes: what the work itself may need; macOS has no means to hold it.
 
     Returns:
         What happened to the child, a predicate ("took longer than 60 s"); None where it ended well.
@@ -51,15 +54,22 @@ def run_confined(module: str, folder: Path, limit_s: float, memory_bytes: int) -
 
 def work(module: str, memory_bytes: int) -> None:
     """The child's side of ``run_confined``."""
-    if sys.platform != "win32":
-        import resource
-
-        limit = _BASE_BYTES + memory_bytes
-        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        if hard == resource.RLIM_INFINITY or limit < hard:
-            resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    _limit_memory(_BASE_BYTES + memory_bytes)
     try:
         importlib.import_module(module).main()
     except MemoryError:
         sys.exit(_OUT_OF_MEMORY)
+
+
+def _limit_memory(limit_bytes: int) -> None:
+    """Has the system refuse what this process asks for beyond a limit; leaves no image of its memory behind."""
+    if sys.platform == "win32":
+        limit_committed_memory(limit_bytes)
+        return
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    if hard == resource.RLIM_INFINITY or limit_bytes < hard:
+        with contextlib.suppress(OSError, ValueError):  # macOS refuses it to processes that reserve more addresses
+            resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))

@@ -6,10 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_GREY = 255.0
-"""A scan whose values all lie from 0 to here has been turned into a picture."""
-
-LEAST_CONTRAST_HU = 50.0
-"""Between the least and the most dense voxel; muscle and fat alone are farther apart."""
+"""A scan whose values all lie from 0 to here, or so close together, has been turned into a picture or shows no bone."""
 
 LARGEST_HU = 1e5
 """Three times what extended scales reach in metal."""
@@ -38,7 +35,7 @@ def unit_faults(values: NDArray[np.float32], name: str) -> list[str]:
             f"{name} has values from {low:g} to {high:g} only: these are grey values, not HU (air -1000, water 0, "
             "bone from 200). Export the CT with its original values."
         ]
-    if high - low < LEAST_CONTRAST_HU:
+    if high - low <= MOST_GREY:
         return [
             f"{name} has values from {low:g} to {high:g} only: these are no HU (air -1000, water 0, bone from 200)."
             " Export the CT with its original values."

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.frames import ras_from_lps
 from prostreg.images.dicom.hu import PADDING_HU, hu_of_slices
+from prostreg.images.dicom.one_scan import ONE_SCAN_TAGS, mixture_faults, mixture_note
 from prostreg.images.dicom.opening import DICOM_SUFFIXES, is_dicom
 from prostreg.images.dicom_tags import numbers_of, read_header, value_of, whole_number_of, words_of
 from prostreg.images.formats.grid_geometry import FARTHEST_MM, SPACING_RANGE_MM, unequal_spacing_faults
@@ -52,6 +53,7 @@ _TAGS = [
     "Columns",
     "NumberOfFrames",
     "SamplesPerPixel",
+    *ONE_SCAN_TAGS,
 ]
 
 
@@ -62,14 +64,15 @@ class _Slice:
     orientation: NDArray[np.float64]  # (2, 3): along a row (i), along a column (j), LPS
     spacing_mm: tuple[float, float]  # along i, along j
     size: tuple[int, int]
+    header: pydicom.Dataset
 
 
 def read_dicom_series(folder: Path) -> Volume:
     """Reads the one CT series in a folder and its subfolders.
 
-    Localizers, single images and files that are not DICOM are passed over. Slices are put in order along their
-    normal. Slices that step sideways evenly (tilted gantry) are resampled linearly in their
-    planes onto an upright grid, padded with -1024 HU.
+    Localizers, other kinds of images, single images and files that are not DICOM are passed over. Slices are put in
+    order along their normal. Slices that step sideways evenly (tilted gantry) are resampled linearly in their planes
+    onto an upright grid, padded with -1024 HU.
 
     Raises:
         InputError: no or several series, or slices that form no regular grid; lists every fault.
@@ -81,7 +84,8 @@ def read_dicom_series(folder: Path) -> Volume:
         unread = _unread(folder, files, {path for path, _ in headers})
     values, note = hu_of_slices([one.path for one in slices], slices[0].size, folder.name)
     odd = None if modality in _CT_MODALITIES else _ODD_MODALITY.format(folder=folder.name, modality=modality)
-    note = " ".join(said for said in (odd, note, unread) if said) or None
+    mixed = mixture_note([one.header for one in slices], f"The CT series in {folder.name}")
+    note = " ".join(said for said in (odd, note, mixed, unread) if said) or None
     return replace(_upright(values, slices[0], step), note=note)
 
 
@@ -114,14 +118,15 @@ def _one_series(folder: Path, files: Sequence[Path]) -> tuple[str, list[tuple[Pa
 
 
 def _series_of(files: Sequence[Path]) -> dict[str, list[tuple[Path, pydicom.Dataset]]]:
-    """Headers of images by series; no localizers."""
+    """Headers of images by series and kind, which careless programs mix in one; no localizers."""
     series: dict[str, list[tuple[Path, pydicom.Dataset]]] = {}
     for path in files:
         header = read_header(path, _TAGS) if is_dicom(path) else None
         if header is None or value_of(header, "Rows") is None:
             continue
         if "LOCALIZER" not in words_of(header, "ImageType"):
-            series.setdefault(str(value_of(header, "SeriesInstanceUID")), []).append((path, header))
+            key = f"{value_of(header, 'SeriesInstanceUID')} {words_of(header, 'Modality')}"
+            series.setdefault(key, []).append((path, header))
     return series
 
 
@@ -184,7 +189,7 @@ def _slice(path: Path, header: pydicom.Dataset) -> _Slice | None:
     if not position or not orientation or not spacing or min(size) < 1:
         return None
     along_j, along_i = spacing  # DICOM gives the distance between rows first
-    return _Slice(path, np.array(position), np.array(orientation).reshape(2, 3), (along_i, along_j), size)
+    return _Slice(path, np.array(position), np.array(orientation).reshape(2, 3), (along_i, along_j), size, header)
 
 
 def _in_order(slices: list[_Slice], folder: Path) -> tuple[list[_Slice], NDArray[np.float64]]:
@@ -208,9 +213,10 @@ def _in_order(slices: list[_Slice], folder: Path) -> tuple[list[_Slice], NDArray
         faults.add(f"{name} has slices of different orientation: keep the slices of one scan in the folder.")
     if any(not np.allclose(s.spacing_mm, first.spacing_mm, rtol=1e-3) for s in slices):
         faults.add(f"{name} has slices of different pixel spacing: keep the slices of one scan in the folder.")
-    faults.raise_if_any()
     normal = np.cross(first.orientation[0], first.orientation[1])
     ordered = sorted(slices, key=lambda s: float(s.position @ normal))
+    faults.extend(mixture_faults([s.header for s in ordered], name))
+    faults.raise_if_any()
     positions = np.array([s.position for s in ordered])
     faults.extend(_spacing_faults(positions, normal, name))
     faults.raise_if_any()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +25,9 @@ from prostreg.images.volume import Volume
 
 ORTHOGONAL_TOLERANCE = 1e-3
 
+_VOXELS_OF_A_SCAN, _SMALLEST_SIDE_MM = 1 << 20, 60.0
+"""A wrist is wider; a part of a jaw is not."""
+
 _INT32 = np.iinfo(np.int32)
 
 
@@ -42,7 +46,17 @@ def read_ct(path: Path) -> Volume:
     faults = FaultList()
     faults.extend(unit_faults(volume.values, f"The CT {path.name}"))
     faults.raise_if_any()
-    return volume
+    notes = (volume.note, _smallness(volume, f"The CT {path.name}"))
+    return replace(volume, note=" ".join(filter(None, notes)) or None)
+
+
+def _smallness(volume: Volume, name: str) -> str | None:
+    """A sentence on a scan of many voxels that holds no part of a person, as of one whose distances are in cm."""
+    sides_mm = volume.spacing_mm * volume.values.shape[::-1]
+    if volume.values.size < _VOXELS_OF_A_SCAN or max(sides_mm) > _SMALLEST_SIDE_MM:
+        return None
+    shown = " x ".join(f"{side:.0f}" for side in sides_mm)
+    return f"{name} is only {shown} mm large: if its distances are in cm, correct its header."
 
 
 def read_labels(path: Path) -> Volume:

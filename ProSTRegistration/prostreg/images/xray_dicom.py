@@ -27,6 +27,9 @@ from prostreg.images.dicom_tags import Tags, read_dataset, whole_number_of, word
 from prostreg.images.frames import ONE_FRAME, Frames, chosen_frames
 from prostreg.images.library_messages import quiet_libraries
 
+_NO_PROJECTIONS = ("CT", "MR", "PT", "NM", "US", "IVUS", "OCT", "SEG", "RTDOSE")
+"""A CT's scout is none either: its rays are parallel along the patient."""
+
 
 @dataclass(frozen=True, eq=False)
 class DicomXRay:
@@ -63,13 +66,15 @@ def read_dicom_xray(path: Path, wanted: Frames | None = None) -> DicomXRay:
         wanted: frames; None for the one that the file calls representative, or else the middle one.
 
     Raises:
-        InputError: true colours, no pixels, pixels that cannot be decoded, or frames that the file does not have.
+        InputError: no X-ray, true colours, no pixels, pixels that cannot be decoded, or frames that the file does not
+            have.
     """
     name = f"The X-ray {path.name}"
     with quiet_libraries():
         dataset = read_dataset(path)
         if dataset is None:
             raise InputError(f"{name} is not a readable DICOM file: export it anew.")
+        _refuse_other_kind(dataset, name)
         frames, frame_note = _frames(dataset, name, wanted)
         tags = FrameTags(dataset, frames.first - 1, frame_count(dataset))
         _refuse_moving(dataset, frames, name)
@@ -92,6 +97,12 @@ def read_dicom_xray(path: Path, wanted: Frames | None = None) -> DicomXRay:
 def _frames(dataset: pydicom.Dataset, name: str, wanted: Frames | None) -> tuple[Frames, str | None]:
     representative = whole_number_of(dataset, "RepresentativeFrameNumber", 0)
     return chosen_frames(name, frame_count(dataset), wanted, representative or None)
+
+
+def _refuse_other_kind(dataset: pydicom.Dataset, name: str) -> None:
+    kind = next((kind for kind in words_of(dataset, "Modality") if kind in _NO_PROJECTIONS), None)
+    if kind is not None:
+        raise InputError(f"{name} is no X-ray of a C-arm, its Modality is {kind}: give one of XA, RF, DX or CR.")
 
 
 def _refuse_palette(dataset: pydicom.Dataset, name: str) -> None:

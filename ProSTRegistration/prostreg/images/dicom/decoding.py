@@ -14,6 +14,8 @@ from pydicom.uid import UID
 
 from prostreg.confined import run_confined
 from prostreg.errors import InputError
+from prostreg.images.dicom.fragments import pieces_of
+from prostreg.images.dicom.stream_size import told_size
 from prostreg.images.formats.stored_image import quoted
 from prostreg.images.library_messages import quiet_libraries
 from prostreg.scratch import scratch_folder
@@ -57,6 +59,8 @@ def decoded_pixels(images: Mapping[str, CompressedPixels]) -> dict[str, NDArray[
     Raises:
         InputError: an image that cannot be decoded, with its name.
     """
+    for name, image in images.items():
+        _refuse_other_size(name, image)
     values = {}
     with scratch_folder() as folder:
         for number, image in enumerate(images.values()):
@@ -73,6 +77,17 @@ def decoded_pixels(images: Mapping[str, CompressedPixels]) -> dict[str, NDArray[
                 raise InputError(_undecodable(name, image.syntax, trouble))
             values[name] = made
     return values
+
+
+def _refuse_other_size(name: str, image: CompressedPixels) -> None:
+    """Refuses streams for which a decoder would make other room than the tags say: not every system limits it."""
+    for piece in pieces_of(image.data, name):
+        told = told_size(piece)
+        if told is not None and told != (*image.shape[1:], 1):
+            raise InputError(
+                f"{name} is damaged: its tags say {image.shape[1]} x {image.shape[2]} pixels of 1 value, and its"
+                f" compressed data {told[0]} x {told[1]} of {told[2]}: export it anew."
+            )
 
 
 def _made(path: Path, image: CompressedPixels) -> NDArray[Any] | None:

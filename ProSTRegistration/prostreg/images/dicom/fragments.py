@@ -41,6 +41,15 @@ def frame_items(data: bytes, frames: int, first: int, count: int, name: str) -> 
     return _item(b"") + b"".join(_item(part) for part in parts[first : first + count])
 
 
+def pieces_of(data: bytes, name: str) -> list[bytes]:
+    """What the items of a pixel data element hold, without the table of offsets before them.
+
+    Raises:
+        InputError: the items are damaged.
+    """
+    return [fragment.data for fragment in _fragments(data, name)[1]]
+
+
 def _fragments(data: bytes, name: str) -> tuple[list[int], list[_Fragment]]:
     """The table of offsets and the fragments behind it."""
     table: list[int] | None = None

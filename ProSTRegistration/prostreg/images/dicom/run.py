@@ -13,6 +13,7 @@ from prostreg.images.dicom.opening import is_dicom
 from prostreg.images.dicom.pixels import frame_count, pixel_layout, stored_values
 from prostreg.images.dicom_geometry.standing_camera import standing_frames
 from prostreg.images.dicom_tags import Tags, number_within, numbers_of, read_dataset, whole_number_of, words_of
+from prostreg.images.formats.stored_image import quoted
 from prostreg.images.library_messages import quiet_libraries
 
 MOST_DECODED = 64
@@ -113,14 +114,18 @@ def samples_of(dataset: pydicom.Dataset, name: str) -> int:
     """Values per pixel: 1, or 3 of an uncompressed picture, as frame grabbers store greys.
 
     Raises:
-        InputError: other colours.
+        InputError: other colours, or compressed ones.
     """
     samples = whole_number_of(dataset, "SamplesPerPixel", 1)
     if samples == 1:
         return 1
     is_plain = not pixel_layout(dataset, name, (0, 1)).is_compressed
-    if samples != 3 or not is_plain or words_of(dataset, "PhotometricInterpretation") != ["RGB"]:
-        raise InputError(f"{name} is a colour (RGB) image: give the grey-value image.")
+    kind = quoted(" ".join(words_of(dataset, "PhotometricInterpretation")))
+    if samples != 3 or not is_plain or kind != quoted("RGB"):
+        how, advice = (kind, "") if is_plain else ("compressed", ", or export it uncompressed")
+        raise InputError(
+            f"{name} is stored in colours ({samples} values per pixel, {how}): give the grey-value image{advice}."
+        )
     return samples
 
 

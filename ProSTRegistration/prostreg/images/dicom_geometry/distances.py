@@ -105,6 +105,14 @@ def _contradiction(tags: Tags, pitch_mm: tuple[float, float]) -> str | None:
     elements, binning = numbers_of(tags, "DetectorElementSpacing", 2), numbers_of(tags, "DetectorBinning", 2)
     if elements and binning and min(binning) >= _BINNED_FROM and abs(pitch_mm[1] / elements[0] - 1.0) < _SAME_WITHIN:
         return f"{said}as DetectorElementSpacing is, but DetectorBinning makes a pixel of several elements; {doubt}"
+    ratio = pitch_mm[1] / pitch_mm[0]
+    for keyword in ("PixelAspectRatio", "PixelSpacing"):
+        told = _height_over_width(tags, keyword)
+        if told is not None and abs(told / ratio - 1.0) > _SAME_WITHIN:
+            return (
+                f"ImagerPixelSpacing makes a pixel {ratio:.3g} times as high as wide, and {keyword} {told:.3g} times;"
+                f" {doubt}"
+            )
     image_mm = max(
         whole_number_of(tags, keyword, 0) * step for keyword, step in zip(("Columns", "Rows"), pitch_mm, strict=True)
     )
@@ -115,6 +123,12 @@ def _contradiction(tags: Tags, pitch_mm: tuple[float, float]) -> str | None:
         if not 1.0 / most <= image_mm / max(sides) <= _FIELD_FACTOR:
             return f"{said}by which the image is {image_mm:.0f} mm long, and {keyword} says {max(sides):.0f}; {doubt}"
     return None
+
+
+def _height_over_width(tags: Tags, keyword: str) -> float | None:
+    """A pixel's height over its width, from what is told of both; None where nothing usable is."""
+    told = numbers_of(tags, keyword, 2)
+    return told[0] / told[1] if told and min(told) > 0 else None
 
 
 def _usable(spacing: list[float]) -> tuple[float, float] | None:
@@ -135,5 +149,8 @@ def _pitch_of_field(tags: Tags, keyword: str) -> float | None:
     if len(sides) == 2:
         long, short = max(sides) / max(size), min(sides) / min(size)
     pitch = (long + short) / 2
+    told = _height_over_width(tags, "PixelAspectRatio")
+    if told is not None and abs(told - 1.0) > _SAME_WITHIN:
+        return None
     is_usable = SMALLEST_PIXEL_MM <= pitch <= LARGEST_PIXEL_MM and abs(long / short - 1.0) <= _SQUARE_WITHIN
     return pitch if is_usable else None

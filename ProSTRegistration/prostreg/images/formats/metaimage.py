@@ -60,7 +60,10 @@ def read_metaimage_header(path: Path, name: str) -> StoredImage:
         encoding = "deflate"
     data_file = fields["ElementDataFile"]
     local = data_file.upper() == "LOCAL"
-    offset = data_start if local else _whole(fields, "HeaderSize", 0, -1, 1 << 40, name)
+    offset = _whole(fields, "HeaderSize", 0, -1, 1 << 40, name)
+    if local and 0 < offset < data_start:
+        raise header_error(name, f"puts the voxels at byte {offset} (HeaderSize), which is within the header")
+    offset = data_start if local and offset == 0 else offset
     files = [path] if local else files_of_pattern(path, data_file, listed, name)
     layout = ValueLayout(files, offset, 0, encoding, kind, count_of(sizes), *_scaling(fields, name))
     matrix, faults = _geometry(fields, axes, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,9 @@ from prostreg.machine import refuse_too_large
 _KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _MASK = range(5)
 _PREDICTORS = (1, 2, 3)
+_STACK = re.compile(rb"ImageJ=[^\0]{0,200}?\nimages=(\d{1,7})\n")
+"""ImageJ describes only the first image of a large stack by a directory."""
+
 _MOST_SAMPLES = 8
 
 
@@ -53,9 +57,10 @@ def read_tiff(content: bytes, name: str) -> tuple[NDArray[Any], int]:
         InputError: damaged, too large, or of a kind that is not read here.
     """
     order, images = image_directories(content, name)
+    stack = _STACK.search(content)
     picture = _picture(images[0], order, len(content), name)
     pixels = oriented(_assembled(picture, content, name), picture.orientation)
-    return _meant(pixels, picture), len(images)
+    return _meant(pixels, picture), max(len(images), int(stack.group(1)) if stack else 1)
 
 
 def _picture(tags: dict[int, list[int]], order: str, file_bytes: int, name: str) -> _Picture:
@@ -68,11 +73,13 @@ def _picture(tags: dict[int, list[int]], order: str, file_bytes: int, name: str)
     sample_format = first(tag.SAMPLE_FORMAT, 1)
     same = all(len(set(tags.get(each, [0]))) == 1 for each in (tag.BITS, tag.SAMPLE_FORMAT))
     kind = _kind(order, sample_format, bits)
-    if kind is None or not same or not 1 <= samples <= _MOST_SAMPLES or first(tag.FILL_ORDER, 1) != 1:
+    if kind is None or not same or not 1 <= samples <= _MOST_SAMPLES:
         raise InputError(
             f"{name} has {samples} x {bits} bits per pixel of format {sample_format}, which is not read here: "
             "save it with 8 or 16 bits of grey."
         )
+    if first(tag.FILL_ORDER, 1) != 1:
+        raise InputError(f"{name} has its bits in reversed order (FillOrder), which is not read here: save it anew.")
     photometric = first(tag.PHOTOMETRIC, _BLACK_IS_ZERO)
     if photometric > _MASK:
         raise InputError(f"{name} is a TIFF in the colour space {photometric}: save it as grey values.")
@@ -187,4 +194,4 @@ def _meant(pixels: NDArray[Any], picture: _Picture) -> NDArray[Any]:
         return np.asarray(palette[pixels[..., 0]])
     if picture.photometric == _WHITE_IS_ZERO:
         pixels = (1 << picture.bits) - 1 - pixels if picture.kind.kind == "u" else -pixels
-    return pixels if picture.photometric == _RGB and picture.samples >= 3 else pixels[..., 0]
+    return pixels if picture.samples >= 3 else pixels[..., 0]  # grey and alpha

@@ -67,7 +67,7 @@ def image_directories(content: bytes, name: str) -> tuple[str, list[dict[int, li
         if not tags.get(SUBFILE, [0])[0] & _REDUCED_OR_MASK:
             images.append(tags)
     if not images:
-        raise damaged(name, "it contains no image")
+        raise damaged(name, "it contains no image in full size, only previews or masks of one")
     return flavour.order, images
 
 
