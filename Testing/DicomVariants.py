@@ -175,6 +175,8 @@ VARIANTS: list[tuple[str, str, str, Writer]] = [
     ("DICOM slices of two patients in one series", "CT", "a", _two_patients),
     ("DICOM slices of two tube voltages", "CT", "a", _two_voltages),
     ("DICOM slices of atomic numbers", "CT", "a", _ct(RescaleType="Z_EFF")),
+    ("DICOM slabs as projections (MIP)", "CT", "a", _ct(ImageType=["DERIVED", "SECONDARY", "AXIAL", "MIP"])),
+    ("DICOM slices made by subtraction", "CT", "a", _ct(ImageType=["DERIVED", "SECONDARY", "SUBTRACTED"])),
     ("DICOM slices in metres", "CT", "a", _ct(PixelSpacing=[0.0008, 0.0008])),
     ("DICOM slices stored as XA", "CT", "a", _ct(Modality="XA")),
     ("DICOM slices of MR", "CT", "a", _ct(Modality="MR")),

@@ -86,6 +86,16 @@ def test_what_is_measured_in_other_units_is_no_ct(tmp_path: Path, kind: str) -> 
     assert refused(given) == f"The CT series in ct is not in HU, its RescaleType is {kind}: export the CT in HU."
 
 
+@pytest.mark.parametrize("kind", [["DERIVED", "SECONDARY", "AXIAL", "CT_SOM5 MIP"], ["DERIVED", "PRIMARY", "MAX_IP"]])
+def test_projections_of_slabs_are_no_slices(tmp_path: Path, kind: list[str]) -> None:
+    assert "is of projections (ImageType M" in refused(series(tmp_path / "ct", lambda number: {"ImageType": kind}))
+
+
+def test_a_ct_without_its_bones_is_said(tmp_path: Path) -> None:
+    given = series(tmp_path / "ct", lambda number: {"ImageType": ["DERIVED", "SECONDARY", "SUBTRACTED"]})
+    assert "was made by subtraction (ImageType), which may take bones out" in str(read_ct(given).note)
+
+
 def test_slices_of_another_kind_in_the_same_series_are_passed_over(tmp_path: Path) -> None:
     given = series(tmp_path / "ct", halves("Modality", "PT", "CT"))
     assert len(read_ct(given).values) == SLICES / 2

@@ -42,7 +42,7 @@ def frame_items(data: bytes, frames: int, first: int, count: int, name: str) -> 
 
 
 def pieces_of(data: bytes, name: str) -> list[bytes]:
-    """What the items of a pixel data element hold, without the table of offsets before them.
+    """Contents of the items of a pixel data element, without the table of offsets before them.
 
     Raises:
         InputError: the items are damaged.

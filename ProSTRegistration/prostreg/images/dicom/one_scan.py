@@ -1,4 +1,4 @@
-"""Whether slices that call themselves one series are those of one scan, and in HU."""
+"""Checks that slices which call themselves one series are those of one scan, and in HU."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ _SCANS = ("AcquisitionNumber", *_SETTINGS)
 
 _NOT_HU = ("OD", "MGML", "Z_EFF", "ED", "EDW", "PCT")
 """RescaleType (0028,1054) of densities, atomic numbers and percentages; scanners write HU, US, or words of theirs."""
+
+_PROJECTED = frozenset(("MIP", "MINIP", "MAX_IP", "MIN_IP"))
+"""Words of ImageType (0008,0008) for slabs of which each pixel keeps the densest voxel, or the least dense one."""
 
 _LEAST_SLICES_OF_EACH = 4
 """Old scanners count an acquisition for each slice, or for two."""
@@ -42,6 +45,11 @@ def mixture_faults(headers: Sequence[pydicom.Dataset], name: str) -> list[str]:
             f"{name} has slices of several scans that lie between each other ({', '.join(turns)} go back and forth):"
             " keep one scan in the folder."
         )
+    projected = sorted(_PROJECTED & _image_words(headers))
+    if projected:
+        faults.append(
+            f"{name} is of projections (ImageType {projected[0]}) and not of slices: give those that they were made of."
+        )
     kinds = sorted({kind for value in _values(headers, "RescaleType") for kind in value if kind in _NOT_HU})
     if kinds:
         faults.append(f"{name} is not in HU, its RescaleType is {kinds[0]}: export the CT in HU.")
@@ -51,9 +59,14 @@ def mixture_faults(headers: Sequence[pydicom.Dataset], name: str) -> list[str]:
 def mixture_note(headers: Sequence[pydicom.Dataset], name: str) -> str | None:
     """A sentence on slices that were taken or computed in different ways; None where there is nothing to say."""
     differ = [keyword for keyword in _SETTINGS if len(set(_values(headers, keyword))) > 1]
-    if not differ:
-        return None
-    return f"{name} has slices of different {' and '.join(differ)}: check that it is one scan."
+    said = [f"{name} has slices of different {' and '.join(differ)}: check that it is one scan."] if differ else []
+    if any("SUBTRACT" in word for word in _image_words(headers)):
+        said.append(f"{name} was made by subtraction (ImageType), which may take bones out: check that they are there.")
+    return " ".join(said) or None
+
+
+def _image_words(headers: Sequence[pydicom.Dataset]) -> set[str]:
+    return {word for value in _values(headers, "ImageType") for text in value for word in text.split()}
 
 
 def _values(headers: Sequence[pydicom.Dataset], keyword: str) -> list[tuple[str, ...]]:
