@@ -85,7 +85,7 @@ MALFORMED: list[tuple[str, Write, str]] = [
     ("7 x 7", plain(pixels=PICTURE[:7, :7].copy()), "has the shape (7, 7): an image of 8 x 8 pixels or more is needed"),
     ("no JPEG", packed(encapsulate([b"\xff\xd8 nothing \xff\xd9"])), "cannot be decoded (JPEG Lossless"),
     ("JPEG cut off", packed(encapsulate([GOOD[: len(GOOD) // 2]])), "cannot be decoded (JPEG Lossless"),
-    ("JPEG of another size", packed(encapsulate([GOOD]), Rows=15), "cannot be decoded (JPEG Lossless"),
+    ("JPEG of another size", packed(encapsulate([GOOD]), Rows=15), "its tags say 15 x 20 pixels of 1 value, and its"),
     ("frames without pixels", packed(ITEM + bytes(8), **THREE), "has no compressed pixels: export it anew"),
     ("frames that are no items", packed(ITEM + b"x" * 64, **THREE), "compressed pixels are cut off or mixed up"),
     ("an item cut off", packed(encapsulate([GOOD] * 3)[:-100], **THREE), "compressed pixels are cut off or mixed up"),
