@@ -24,6 +24,7 @@ from prostreg.registration.monitor import Monitor
 from prostreg.registration.pipeline import _Run
 from prostreg.registration.pose_search import PoseSearch
 from prostreg.registration.registering import register
+from prostreg.registration.screening import Screened
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 from prostreg.search.candidate import Candidate
 from prostreg.search.cmaes import PRIOR_WEIGHT, cmaes_search
@@ -301,7 +302,7 @@ def test_screenings_match_all_bone_and_a_large_anatomy_alone_in_turn(ct, images,
     def screened(body, config, body_levels, chart, spread, rng, on_step):
         matched.append(int(np.count_nonzero(body.anatomy)))
         levels.append(body_levels)
-        return [np.eye(4)]
+        return Screened([np.eye(4)], 1)
 
     monkeypatch.setattr(pose_search, "screened_around", screened)
     for _ in range(2):

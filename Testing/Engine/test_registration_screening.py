@@ -21,7 +21,11 @@ from prostreg.registration.neighbours.rivals import with_bones_around
 from prostreg.registration.screening import (
     ANYWHERE_MM,
     CLEARLY_CONFIRMED,
+    SOME_AROUND,
+    VIEWS_AROUND,
     Refinement,
+    Screened,
+    _Judged,
     _judged,
     _varied,
     screened_around,
@@ -118,7 +122,7 @@ def test_a_start_far_off_is_mended_by_a_screening_around_it(body, projector, tur
     levels = Levels(case, start, points_mm, centre_mm, 30.0, config)
     first, *others = screened_around(
         case, config, levels, PoseChart(start, np.eye(4), centre_mm), spread, np.random.default_rng(0), lambda: None
-    )
+    ).poses
     turn_deg = np.rad2deg(np.linalg.norm(vector_from_rotation(first[:3, :3] @ turned[:3, :3].T)))
     assert turn_deg < 10
     assert np.linalg.norm((first @ [*CENTRE, 1] - turned @ [*CENTRE, 1])[:2]) < 5
@@ -131,26 +135,58 @@ def test_climbs_begin_only_where_no_view_is_clearly_confirmed(body, projector, t
     if not is_seen:
         image = np.random.default_rng(3).normal(size=image.shape).astype(np.float32)
     case = Case("body", body, body.values > 500, (View(XRay(image, np.ones(image.shape, dtype=bool)), CARM),))
-    points_mm = anatomy_points_mm(case)
-    centre_mm, climbed = anatomy_centre_mm(points_mm), []
+    climbed = []
 
     def climbs(coarse, poses, *others):
         climbed.append(len(poses))
         return list(poses[:2])
 
     monkeypatch.setattr(screening, "_climbed", climbs)
-    levels = Levels(case, turned, points_mm, centre_mm, 30.0, RegistrationConfig())
     if is_around:
-        found = screened_around(
-            case, RegistrationConfig(), levels, PoseChart(turned, np.eye(4), centre_mm),
-            np.array([0.2, 0.2, 0.2, 10.0, 10.0, 20.0]), np.random.default_rng(0), lambda: None,
-        )  # fmt: skip
+        screened = around(case, turned)
+        assert (screened.evaluations < SOME_AROUND + 200) == is_seen
+        assert (screened.evaluations > VIEWS_AROUND) == (not is_seen)
+        found = screened.poses
     else:
         place = np.array([0.0, 0.0, DEPTH_MM])
         found = screened_starts(case, RegistrationConfig(), place, np.random.default_rng(0), lambda: None)
     assert bool(climbed) == (not is_seen)
-    confirmed = levels.judging(found[0]).footprint_score(found[0]).score
-    assert (confirmed > CLEARLY_CONFIRMED) == is_seen
+    turn_deg = np.rad2deg(np.linalg.norm(vector_from_rotation(found[0][:3, :3] @ turned[:3, :3].T)))
+    assert (turn_deg < 1) == is_seen
+
+
+@pytest.mark.parametrize(("clear_from", "views", "climbs"), [(1, 500, 0), (2, 2000, 0), (3, 2000, 1)])
+def test_more_views_are_matched_only_where_the_first_are_not_clear(
+    body, projector, turned, monkeypatch, clear_from, views, climbs
+):
+    image = projector.render(turned[None], CARM)[0]
+    case = Case("body", body, body.values > 500, (View(XRay(image, np.ones(image.shape, dtype=bool)), CARM),))
+    matched, judged, climbed = [], [], []
+    real_match = ViewMatcher.match
+
+    def judge(levels, starts, on_step):
+        judged.append(len(starts))
+        return _Judged([chart.world_from_volume_at(np.zeros(6))[0] for chart in starts], len(judged) >= clear_from, 0)
+
+    def match(self, some, *others):
+        matched.append(len(some))
+        return real_match(self, some, *others)
+
+    monkeypatch.setattr(screening, "_judged", judge)
+    monkeypatch.setattr(screening, "_climbed", lambda coarse, poses, *others: climbed.append(1) or list(poses[:2]))
+    monkeypatch.setattr(ViewMatcher, "match", match)
+    around(case, turned)
+    assert sum(matched) == views
+    assert judged == [4, 8][: len(matched)]
+    assert len(climbed) == climbs
+
+
+def around(case: Case, start: np.ndarray) -> Screened:
+    points_mm = anatomy_points_mm(case)
+    centre_mm = anatomy_centre_mm(points_mm)
+    levels = Levels(case, start, points_mm, centre_mm, 30.0, RegistrationConfig())
+    chart, spread = PoseChart(start, np.eye(4), centre_mm), np.array([0.2, 0.2, 0.2, 10.0, 10.0, 20.0])
+    return screened_around(case, RegistrationConfig(), levels, chart, spread, np.random.default_rng(0), lambda: None)
 
 
 def test_a_view_is_put_where_it_fits_and_shows_there_what_it_showed_ahead(projector):

@@ -17,7 +17,7 @@ from prostreg.registration.learned_search import SCATTER, LearnedSearch
 from prostreg.registration.levels import Levels
 from prostreg.registration.monitor import Monitor
 from prostreg.registration.result import StageReport
-from prostreg.registration.screening import VIEWS_AROUND, screened_around
+from prostreg.registration.screening import screened_around
 from prostreg.search.candidate import Candidate
 from prostreg.search.cmaes import cmaes_search
 from prostreg.search.objective import FootprintScore
@@ -155,23 +155,22 @@ class PoseSearch:
         self._search(self._chart, starts, self._spread, runs)
 
     def search_from_screening(self, runs: int) -> None:
-        """Matches thousands of turns about the start with the image, climbs from the best and refines the highest.
+        """Matches turns about the start with the image, by the thousand if need be, and refines the best.
 
         In the image other bones lie over and beside the anatomy, and a small bone fits in many places: with the bones
         around it as one body it is found from afar. Only then it is refined alone. For bones move against each other,
         every other screening matches a large anatomy alone.
         """
         case, levels = self._body(has_all_bone=self._screenings % 2 == 0)
-        coarse, began = levels.coarse, self._monitor.seconds
-        before, wider = coarse.evaluations, WIDER_SCREENING if self._screenings else 1.0
+        began, wider = self._monitor.seconds, WIDER_SCREENING if self._screenings else 1.0
         self._screenings += 1
-        poses = screened_around(
+        screened = screened_around(
             case, self._config, levels, self._chart, wider * self._spread, self._rng(),
             lambda: self._monitor.check("screening", 0.0, self._leader),
         )  # fmt: skip
-        found = [self._candidate(pose) for pose in poses[:CANDIDATES_SCREENED]]
-        score = float(coarse.scores(poses[0][None])[0])
-        self.add_stage("screening", VIEWS_AROUND + coarse.evaluations - before, began, score, runs)
+        found = [self._candidate(pose) for pose in screened.poses[:CANDIDATES_SCREENED]]
+        score = float(levels.coarse.scores(screened.poses[0][None])[0])
+        self.add_stage("screening", screened.evaluations, began, score, runs)
         self.runs_done += runs
         self._refine(found if levels is self._levels else self._climbed(levels, found), "refine")
         self._monitor.rounds_done += 1

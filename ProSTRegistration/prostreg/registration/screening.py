@@ -33,8 +33,8 @@ STEEPEST_DEG = 65.0
 DEPTH_SPREAD_MM = 40.0
 """Standard deviation along the beam."""
 
-VIEWS_AROUND = 2000
-"""Turns that are drawn around a start."""
+SOME_AROUND, VIEWS_AROUND = 500, 2000
+"""Turns that are drawn around a start: so many are tried first, and all where none of them is the one."""
 
 PIXELS = 40
 """Over the anatomy's diameter, or over the image if that is less: with twenty, the true view is one among thousands."""
@@ -93,7 +93,7 @@ ANYWHERE_MM = np.inf
 CLIMBS_ANYWHERE = (Climb(30, 12, 8), Climb(6, 24, 12))
 CLIMBS_AROUND = (Climb(48, 12, 8), Climb(6, 24, 25))
 
-VIEWS_JUDGED = 8
+SOME_JUDGED, VIEWS_JUDGED = 4, 8
 """Of the views that match best, so many are polished where poses are judged, before any climb.
 
 A match and the judging level know the true place where the coarse level does not: of two vertebrae that 64 runs missed,
@@ -106,6 +106,14 @@ FINALISTS = 6
 POLISH_STEPS = 30
 CLEARLY_CONFIRMED = 0.5
 """Share of a finalist's structure that the image confirms; of wrong pelves it is 0.2."""
+
+
+@dataclass(frozen=True, eq=False)
+class Screened:
+    """The poses world_from_volume that a screening came to, best first, and how many poses it compared."""
+
+    poses: list[Matrix]
+    evaluations: int
 
 
 def screened_starts(
@@ -158,8 +166,8 @@ def screened_around(
     spread: NDArray[np.float64],
     rng: np.random.Generator,
     on_step: Callable[[], None],
-) -> list[Matrix]:
-    """The most promising poses world_from_volume about a start, best first; they may be anywhere in the first image.
+) -> Screened:
+    """The most promising poses about a start; they may be anywhere in the first image.
 
     Args:
         case: with what is matched as its anatomy.
@@ -178,14 +186,31 @@ def screened_around(
     turns = rotation_from_vector(rng.standard_normal((VIEWS_AROUND, 3)) * spread[:3])
     depths_mm = _depths_mm(depth_mm, rng.normal(0, spread[5], VIEWS_AROUND))
     matcher = _matcher(case, config, centre_mm, size_mm, depth_mm, _reduction(case, size_mm, depth_mm, PIXELS))
-    match = matcher.match(Views(turns @ start[:3, :3], depths_mm), np.zeros(1), on_step)
-    likely = _distinct(match, centre_mm, size_mm, CLIMBS_AROUND[0].runs)
-    poses = invert_rigid(camera_from_world) @ match.camera_from_volume[likely]
+    views = Views(turns @ start[:3, :3], depths_mm)
+    match = matcher.match(views.chosen(range(SOME_AROUND)), np.zeros(1), on_step)
+    poses = _likely_poses(match, camera_from_world, centre_mm, size_mm, SOME_JUDGED)
+    some = _judged(levels, _charts(poses, camera_from_world, chart.centre_mm), on_step)
+    if some.is_clear:
+        return Screened(some.poses[:1], SOME_AROUND + some.evaluations)
+    match = match.followed_by(matcher.match(views.chosen(range(SOME_AROUND, VIEWS_AROUND)), np.zeros(1), on_step))
+    poses = _likely_poses(match, camera_from_world, centre_mm, size_mm, CLIMBS_AROUND[0].runs)
     judged = _judged(levels, _charts(poses[:VIEWS_JUDGED], camera_from_world, chart.centre_mm), on_step)
+    evaluations = VIEWS_AROUND + some.evaluations + judged.evaluations
     if judged.is_clear:
-        return judged.poses[:1]
+        return Screened(judged.poses[:1], evaluations)
+    before = levels.coarse.evaluations
     finalists = _climbed(levels.coarse, poses, CLIMBS_AROUND, camera_from_world, chart.centre_mm, rng, on_step)
-    return _at_different_places([*judged.poses[:1], *finalists], points_mm)
+    evaluations += levels.coarse.evaluations - before
+    return Screened(_at_different_places([*judged.poses[:1], *finalists], points_mm), evaluations)
+
+
+def _likely_poses(
+    match: ViewMatch, camera_from_world: Matrix, centre_mm: NDArray[np.float64], size_mm: float, most: int
+) -> NDArray[np.float64]:
+    """Poses world_from_volume (n, 4, 4) of the best views that are not nearly the same, best first."""
+    return np.asarray(
+        invert_rigid(camera_from_world) @ match.camera_from_volume[_distinct(match, centre_mm, size_mm, most)]
+    )
 
 
 def views_from_all_sides(depth_mm: float, rng: np.random.Generator) -> Views:
@@ -250,25 +275,30 @@ class _Judged:
 
     Attributes:
         is_clear: True if the first is clearly confirmed; then the others keep their places behind it.
+        evaluations: what that took.
     """
 
     poses: list[Matrix]
     is_clear: bool
+    evaluations: int
 
 
 def _judged(levels: Levels, starts: Sequence[PoseChart], on_step: Callable[[], None]) -> _Judged:
     """Starts at the charts' origins, polished and judged until one is clearly confirmed."""
     poses = [chart.world_from_volume_at(np.zeros(6))[0] for chart in starts]
-    confirmed = np.zeros(len(poses))
+    confirmed, evaluations = np.zeros(len(poses)), 0
     for number, chart in enumerate(starts):
         middle = levels.judging(poses[number])
+        before = middle.evaluations
         polished = polish(middle, chart, np.zeros(6), POLISH_STEPS, lambda _: on_step())
         poses[number] = chart.world_from_volume_at(polished.parameters)[0]
         confirmed[number] = middle.footprint_score(poses[number]).score
+        evaluations += middle.evaluations - before
         if confirmed[number] > CLEARLY_CONFIRMED:
             break
     order = np.argsort(-confirmed, kind="stable")
-    return _Judged([poses[number] for number in order], bool(confirmed.max() > CLEARLY_CONFIRMED))
+    is_clear = bool(confirmed.max() > CLEARLY_CONFIRMED)
+    return _Judged([poses[number] for number in order], is_clear, evaluations)
 
 
 def _charts(poses: Iterable[Matrix], camera_from_world: Matrix, centre_mm: NDArray[np.float64]) -> list[PoseChart]:

@@ -31,12 +31,17 @@ class Run(Protocol):
 
 
 def until_convinced(run: Run) -> None:
-    """Cheap stages first: the start itself, descents on L_N, CMA-ES from there; then from near and far in turn."""
+    """Cheap stages first: the start itself, descents on L_N with CMA-ES from there, or views of all kinds matched.
+
+    Then from near and far in turn.
+    """
     if run.until_accepted:
         run.search.refine_start()
     if run.search.has_learned and not run.is_convinced():
         run.search.descend()
         run.search_in_rounds(run.search.search_from_descents, most_rounds=1)
+    elif run.until_accepted:
+        run.search_in_rounds(run.search.search_from_screening, most_rounds=1)
     else:
         run.search_in_rounds(run.search.search_from_start, most_rounds=1)
     if run.until_accepted:
@@ -46,10 +51,10 @@ def until_convinced(run: Run) -> None:
 
 
 def search_near_and_far(run: Run) -> None:
-    """Screening and CMA-ES around the start in turn, until no runs are left or the pose convinces."""
+    """CMA-ES around the start and screening in turn, until no runs are left or the pose convinces."""
     while run.runs_left > 0 and not run.is_convinced():
-        run.search_in_rounds(run.search.search_from_screening, most_rounds=1)
         run.search_in_rounds(run.search.search_from_start, most_rounds=1)
+        run.search_in_rounds(run.search.search_from_screening, most_rounds=1)
 
 
 def cmaes(run: Run) -> None:

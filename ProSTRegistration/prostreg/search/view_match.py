@@ -7,7 +7,7 @@ picture cost no DRR: the X-ray is turned, once for all views.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,9 +52,14 @@ class Views:
     def __len__(self) -> int:
         return len(self.depths_mm)
 
-    def chosen(self, numbers: list[int]) -> Views:
+    def chosen(self, numbers: Sequence[int]) -> Views:
         """The views of some numbers, in their order."""
-        return Views(self.rotations[numbers], self.depths_mm[numbers])
+        return Views(self.rotations[list(numbers)], self.depths_mm[list(numbers)])
+
+    def followed_by(self, others: Views) -> Views:
+        """These views and others behind them."""
+        rotations = np.concatenate([self.rotations, others.rotations])
+        return Views(rotations, np.concatenate([self.depths_mm, others.depths_mm]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +69,14 @@ class ViewMatch:
     views: Views
     scores: NDArray[np.float64]
     camera_from_volume: NDArray[np.float64]
+
+    def followed_by(self, others: ViewMatch) -> ViewMatch:
+        """These fits and those of other views behind them."""
+        return ViewMatch(
+            self.views.followed_by(others.views),
+            np.concatenate([self.scores, others.scores]),
+            np.concatenate([self.camera_from_volume, others.camera_from_volume]),
+        )
 
 
 class ViewMatcher:

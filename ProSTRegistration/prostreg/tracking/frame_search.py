@@ -90,10 +90,10 @@ class FrameSearch:
         if not self._shows(case, start):
             return None
         levels = self._levels.with_views(case.views, start, self._config.spread_shift_mm)
-        poses = screened_around(
+        screened = screened_around(
             case, self._config, levels, self._chart(start), self._spread, self._rng(number), self._check
         )
-        return self._best(case, levels, poses[:CANDIDATES_SCREENED], start)
+        return self._best(case, levels, screened.poses[:CANDIDATES_SCREENED], start)
 
     def sharpened(self, found: Found) -> Found:
         """The last tenths of a millimetre: steps at the finest level, unless they leave the optimum; not judged."""
