@@ -92,7 +92,7 @@ def _drag(driver, panel, report) -> None:
 def _register(driver, panel, count, report) -> None:
     """Registers from the same start again and again."""
     start = panel.scene.ct(panel.ctNode)[1]
-    seconds, gaps, beats = [], [], []
+    seconds, gaps, computed, beats = [], [], [], []
     for _ in range(count):
         panel.scene.setPose(panel.ctNode, start)
         driver.pump(1.0)
@@ -103,9 +103,11 @@ def _register(driver, panel, count, report) -> None:
             driver.pump(0.3)
         seconds.append(round(time.perf_counter() - began, 1))
         gaps.append(round(heartbeat.largestGapMs, 1))
+        computed.append(round(heartbeat.largestCpuMs, 1))
         beats.append(heartbeat.beats)
     report["register, s"] = seconds
     report["register, largest gap ms"] = gaps
+    report["register, most computed between beats ms"] = computed
     report["register, beats"] = beats
     rows = attempts(panel.scene, panel.ctNode)
     report["verdict"] = [row["Status"] for row in rows]

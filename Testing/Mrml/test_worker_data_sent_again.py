@@ -105,6 +105,20 @@ def test_unchanged_nodes_are_sent_once(load, labels):
     assert commands(sent) == ALL
 
 
+def test_what_is_forgotten_while_it_is_sent_is_sent_once_more(load, client, ct, xrays, labels):
+    loaded, failed = [], []
+    client.sent.clear()
+    load.data.load(ct, xrays, AnatomyChoice(labels), loaded.append, failed.append)
+    load.data.forget()
+    deadline = time.monotonic() + PATIENCE_S
+    while not loaded and not failed:
+        assert time.monotonic() < deadline, client.logTail()
+        client.poll()
+        time.sleep(0.002)
+    assert not failed
+    assert commands(client.sent) == ["load_ct", *ALL]
+
+
 def test_views_are_told_in_the_order_asked_for(load, xrays):
     _, both = load(AnatomyChoice())
     sent, turnedAround = load(AnatomyChoice(), xrays[::-1])

@@ -110,6 +110,7 @@ def test_the_overlay_goes_on_following_after_an_import(driver, facade, patient, 
     picture = panel.scene.findOwned(xray, "overlay picture")
     before = slicer.util.arrayFromVolume(picture).copy()
     panel.scene.showDrr(xray, np.roll(drrOf(panel, xray)[0], 20, axis=1))
+    driver.pump()
     assert not np.array_equal(slicer.util.arrayFromVolume(picture), before)
 
 

@@ -1,5 +1,7 @@
 """The live DRR: what one movement of the hand asks of the worker, and what it computes here."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import slicer
@@ -100,3 +102,44 @@ def test_a_carm_is_built_once_for_each_change_and_not_for_each_step(driver, rest
     assert settingsOf(xray).primaryAngleDeg == 4.0
     # What was typed, its place on the node, the settings read back, the DRR in two sizes.
     assert 0 < len(built) <= 10
+
+
+def test_of_best_poses_that_come_at_once_the_last_is_followed_and_the_scene_is_looked_at_once(
+    driver, resting, monkeypatch
+):
+    panel, ct, _xray, asked = resting
+    looks, read = [], panel._reader.read
+
+    def registering(*arguments):
+        looks.append(arguments)
+        return replace(read(*arguments), isBusy=True, isRegistering=True)
+
+    monkeypatch.setattr(panel._reader, "read", registering)
+    pose = panel.scene.ct(ct)[1]
+    for _ in range(5):
+        pose[0, 3] += 1.0
+        panel.check.showBestSoFar({"world_from_volume": pose.tolist()})
+    driver.pump(lambda: asked.drrs, PATIENCE_S)
+    assert len(looks) == 1
+    assert [np.allclose(drawn, pose) for drawn, _ in asked.drrs] == [True]
+
+
+def test_what_is_put_off_is_done_once_and_a_waiting_timer_comes_between(driver, patient):
+    import qt
+
+    panel, came = patient[0], []
+    timer = qt.QTimer()
+    timer.setSingleShot(True)
+    timer.connect("timeout()", lambda: came.append("timer"))
+
+    def first():
+        came.append("first")
+        timer.start(0)
+
+    def second():
+        came.append("second")
+
+    for action in (first, second, first):
+        panel.later(action)
+    driver.pump()
+    assert came == ["first", "timer", "second"]

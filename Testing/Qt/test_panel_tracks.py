@@ -10,6 +10,7 @@ from ProSTRegistrationLib.Nodes.CArmSettings import applySettings, settingsOf
 from ProSTRegistrationLib.Nodes.RunFrames import frameOf
 from ProSTRegistrationLib.Tracking.KeptTrack import keptTrack
 from ProSTRegistrationLib.Tracking.TrackBrowsing import trackBrowserOf
+from ProSTRegistrationLib.Views.CheckLayout import LAYOUT_ID, PLOTS_LAYOUT_ID
 
 COUNT, FIRST, BLANK = 4, 3, 1
 
@@ -100,6 +101,9 @@ def test_a_run_is_tracked_from_an_accepted_result_and_browsed(driver, facade, ru
     assert "Lost" in ui.trackFrameLabel.text
     assert "Tracked" not in ui.trackFrameLabel.text
     assert "The CT is put aside" in ui.trackFrameLabel.text
+    assert f"Frame {BLANK} is lost, so the CT is put aside" in ui.startStatusLabel.text
+    assert "'Show the CT so'" in ui.startStatusLabel.text
+    assert "outside" not in ui.startStatusLabel.text
     assert np.abs(panel.scene.ct(ct)[1] - pose).max() > 1000
     driver.drag(ui.trackFrameSlider, FIRST)
     driver.pump(0.1)
@@ -110,6 +114,26 @@ def test_a_run_is_tracked_from_an_accepted_result_and_browsed(driver, facade, ru
     facade.dialogs.answerNext(str(tmp_path / "run"))
     driver.click(ui.saveTrackButton)
     assert len((tmp_path / "run.csv").read_text().splitlines()) == COUNT + 1
+
+
+def test_plots_take_the_place_of_the_c_arm_and_give_it_back(driver, facade, judged):
+    panel, _, image, _ = judged
+    ui, layout = panel.ui, slicer.app.layoutManager().layoutLogic().GetLayoutNode()
+    assert not driver.isReachable(ui.trackPlotsButton)
+    tracked(driver, panel)
+    driver.click(ui.trackPlotsButton)
+    assert layout.GetViewArrangement() == PLOTS_LAYOUT_ID
+    views = [facade.scene.GetSingletonNode(name, "vtkMRMLPlotViewNode") for name in ("Turns", "Shifts")]
+    charts = [view.GetPlotChartNode().GetName() for view in views]
+    assert charts == [f"{image.GetName()} turns", f"{image.GetName()} shifts"]
+    assert ui.trackPlotsButton.checked
+    assert ui.checkViewsButton.checked  # X-ray and DRR are shown as before
+    driver.click(ui.trackPlotsButton)
+    assert layout.GetViewArrangement() == LAYOUT_ID
+    assert not ui.trackPlotsButton.checked
+    driver.click(ui.trackPlotsButton)
+    driver.click(ui.checkViewsButton)
+    assert layout.GetViewArrangement() not in (LAYOUT_ID, PLOTS_LAYOUT_ID)
 
 
 def test_a_track_of_other_inputs_is_grey_and_a_moved_ct_is_said(driver, judged):

@@ -10,6 +10,8 @@ class Heartbeat:
 
     Attributes:
         largestGapMs: between two beats, in ms; the interval of 5 ms is part of it.
+        largestCpuMs: time that the main thread computed between two beats, in ms: the same where other programs take
+            none of the cores.
         beats: how many there were.
     """
 
@@ -19,14 +21,14 @@ class Heartbeat:
         # Outside Slicer there is a qt only while the facade is installed.
         import qt
 
-        self.largestGapMs, self.beats = 0.0, 0
+        self.largestGapMs, self.largestCpuMs, self.beats = 0.0, 0.0, 0
         self._timer = qt.QTimer()
         self._timer.setTimerType(qt.Qt.PreciseTimer)
         self._timer.connect("timeout()", self._beat)
-        self._last = None
+        self._last, self._lastCpu = None, None
 
     def __enter__(self):
-        self._last = time.perf_counter()
+        self._last, self._lastCpu = time.perf_counter(), time.thread_time()
         self._timer.start(self.INTERVAL_MS)
         return self
 
@@ -35,7 +37,8 @@ class Heartbeat:
         self._beat()
 
     def _beat(self):
-        now = time.perf_counter()
+        now, cpu = time.perf_counter(), time.thread_time()
         self.largestGapMs = max(self.largestGapMs, 1000.0 * (now - self._last))
+        self.largestCpuMs = max(self.largestCpuMs, 1000.0 * (cpu - self._lastCpu))
         self.beats += 1
-        self._last = now
+        self._last, self._lastCpu = now, cpu

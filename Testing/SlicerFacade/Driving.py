@@ -16,6 +16,8 @@ DRAG_STEPS = 5
 WAIT_MS = 3
 LEAST_TURNS = 10
 """Of the event loop in a wait for some seconds, which a busy machine may have spent on other processes."""
+SETTLING_TURNS = 5
+"""After an act, without waiting: what a panel puts off to later turns, one thing in each, is done then."""
 
 
 class CannotDo(AssertionError):
@@ -134,7 +136,7 @@ class Driver:
         """
         begin = time.monotonic()
         turns = itertools.count()
-        least = LEAST_TURNS if until else 0
+        least = LEAST_TURNS if until else SETTLING_TURNS
         condition = until if callable(until) else lambda: next(turns) >= least and time.monotonic() - begin >= until
         loop = QtCore.QEventLoop()
         while True:
@@ -147,6 +149,8 @@ class Driver:
                 raise TimeoutError(
                     f"Nothing like that happened within {timeout} s. Shown: {self._facade.dialogs.texts}"
                 )
+            if not until:
+                continue
             # Really waits: with a time limit Qt ignores WaitForMoreEvents, and the loop takes a core from the worker.
             QtCore.QTimer.singleShot(WAIT_MS, loop.quit)
             loop.processEvents(QtCore.QEventLoop.AllEvents | QtCore.QEventLoop.WaitForMoreEvents)

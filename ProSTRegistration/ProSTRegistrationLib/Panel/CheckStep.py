@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ from ProSTRegistrationLib.Validity import validityOf
 from ProSTRegistrationLib.VerdictWords import placeWords, searchWords
 
 if TYPE_CHECKING:
+    from slicer import vtkMRMLPlotChartNode
+
     from prostreg.geometry.frames import Matrix
     from ProSTRegistrationLib.Panel.Panel import Panel
     from ProSTRegistrationLib.Situation import Situation
@@ -49,6 +52,7 @@ class CheckStep:
         self._failedFor: list[str] | None = None
         self._views = CheckViews(panel, self._tellOfViews)
         self._running: AttemptUnderWay | None = None
+        self._best: dict[str, Any] | None = None
         self._current: int | None = None
         self._isWanted = False
         self._decision, self._bones, self._searched = DecisionGroup(panel, self), BonesGroup(panel, self), ""
@@ -62,6 +66,7 @@ class CheckStep:
         numbers = [int(row["Attempt"]) for row in known]
         if self._current not in numbers:
             self._current = numbers[-1] if numbers else None
+        self._followBest(situation)
         self._renewDrr(situation)
         self._bones.refresh(situation)
         self._decision.refresh(situation)
@@ -84,6 +89,15 @@ class CheckStep:
         self._panel.refresh()
         self._views.show()
         self.followPose()
+
+    @property
+    def arePlotsShown(self) -> bool:
+        """True while the plots of a track are shown."""
+        return self._views.arePlotsShown
+
+    def showPlots(self, charts: Mapping[str, vtkMRMLPlotChartNode]) -> None:
+        """Shows the charts of a track in place of the C-arm in 3D, or that again without any."""
+        self._views.showPlots(charts)
 
     def followPose(self) -> None:
         """Has the DRR follow the CT where no search moves it; takes it away where the live DRR is off."""
@@ -118,14 +132,23 @@ class CheckStep:
         panel = self._panel
         self._fault = ""
         panel.start.notePose()
-        self._searched = ""
+        self._searched, self._best = "", None
         self._running = AttemptUnderWay.begun(panel.scene, panel.parameters, panel.situation())
 
     def showBestSoFar(self, progress: dict[str, Any]) -> None:
-        """Shows the DRR of the best pose of a running search, of several bones that of the one at hand alone."""
-        if not (self._panel.parameters.liveDrr and self._views.isShown):
+        """Shows the DRR of the best pose of a running search, of several bones that of the one at hand alone.
+
+        Of several that come at once the panel is brought up to date for the last one only.
+        """
+        self._best = progress
+        self._panel.refreshSoon()
+
+    def _followBest(self, situation: Situation) -> None:
+        progress, self._best = self._best, None
+        isWanted = situation.isRegistering and self._panel.parameters.liveDrr and self._views.isShown
+        if progress is None or not isWanted:
             return
-        situation, pose = self._panel.situation(), np.array(progress["world_from_volume"])
+        pose = np.array(progress["world_from_volume"])
         if not situation.anatomy.movesInParts:
             self._follow(situation, pose)
             return
@@ -141,9 +164,8 @@ class CheckStep:
         isHere = running is not None and panel.scene.holds(running.ctNode)
         if running and isHere and result is not None and result.get("stopped") != "cancelled":
             self._current = running.ended(panel.scene, panel.situation(), result)
-            if self._current == 1 and panel.parameters.overlayKind is OverlayChoice.BLEND:
-                # Edges are what one judges by.
-                panel.parameters.overlayKind = OverlayChoice.CONTOURS
+            if self._current == 1:
+                panel.later(self._showEdges)
             self._views.show()
             self._isWanted = not panel.isEntered
             # A result is to be judged; a hand that slips shall not move it.
@@ -153,6 +175,11 @@ class CheckStep:
             # The CT is where it was; the pictures of the search are not.
             self.followPose()
         panel.refreshSoon()
+
+    def _showEdges(self) -> None:
+        """Draws edges, by which one judges, unless a person has chosen another overlay."""
+        if self._panel.parameters is not None and self._panel.parameters.overlayKind is OverlayChoice.BLEND:
+            self._panel.parameters.overlayKind = OverlayChoice.CONTOURS
 
     def enter(self) -> None:
         """Brings the views back where they were up, or where a result has come meanwhile."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import qt
@@ -18,15 +18,17 @@ from ProSTRegistrationLib.Views.CheckLayout import (
     FLUOROSCOPY_VIEW,
     LAYOUT_ID,
     MARKING_LAYOUT_ID,
+    PLOTS_LAYOUT_ID,
     leaveCheckLayout,
     showCheckLayout,
+    showPlotsLayout,
 )
 from ProSTRegistrationLib.Views.CheckPictures import CheckPictures
 from ProSTRegistrationLib.Views.Legend import Legend
 from ProSTRegistrationLib.Views.MouseGrab import MouseGrab
 
 if TYPE_CHECKING:
-    from slicer import vtkMRMLScalarVolumeNode
+    from slicer import vtkMRMLPlotChartNode, vtkMRMLScalarVolumeNode
 
     from ProSTRegistrationLib.Panel.Panel import Panel
     from ProSTRegistrationLib.Situation import Situation
@@ -74,7 +76,27 @@ class CheckViews:
             if self.isShown and not self._isLayoutUp():
                 self._toggled(True)
             self._ui.checkViewsButton.checked = True
-            self.refresh(self._panel.situation(), self._place)
+            self._panel.refreshSoon()
+
+    @property
+    def arePlotsShown(self) -> bool:
+        """True while the plots of a track are shown beside X-ray and DRR."""
+        layoutManager = slicer.app.layoutManager()
+        return layoutManager is not None and layoutManager.layout == PLOTS_LAYOUT_ID
+
+    def showPlots(self, charts: Mapping[str, vtkMRMLPlotChartNode]) -> None:
+        """Shows X-ray and DRR beside the charts of a track, by the names of their views; without any, the C-arm again.
+
+        Nothing happens where Slicer has no main window.
+        """
+        self._ui.checkViewsButton.checked = True
+        if self.isShown:
+            layoutNode = slicer.app.layoutManager().layoutLogic().GetLayoutNode()
+            if charts:
+                showPlotsLayout(layoutNode, charts)
+            else:
+                showCheckLayout(layoutNode)
+            self._panel.refreshSoon()
 
     def refresh(self, situation: Situation, place: str) -> None:
         """Brings the views up to date with the chosen images, their DRRs and the overlay's settings.
@@ -124,7 +146,7 @@ class CheckViews:
 
     def _isLayoutUp(self, orForMarking: bool = False) -> bool:
         layoutManager = slicer.app.layoutManager()
-        ours = (LAYOUT_ID, MARKING_LAYOUT_ID) if orForMarking else (LAYOUT_ID,)
+        ours = (LAYOUT_ID, PLOTS_LAYOUT_ID, *((MARKING_LAYOUT_ID,) if orForMarking else ()))
         return layoutManager is not None and layoutManager.layout in ours
 
     def _layoutChanged(self, *_args: object) -> None:
@@ -190,7 +212,7 @@ class CheckViews:
             self._late.start()
         late = _(" - updating…") if self._isLate else ""
         colors = self._panel.parameters.overlayKind.legend() + "\n" if drrNode is not None else ""
-        keys = _("\nDrag: shift. Ctrl+drag: tilt. Ctrl+wheel: depth") if self._isMouseLive() else ""
+        keys = _("\nDrag: shift. Ctrl+drag: tilt. Ctrl+wheel: depth") if self._isMouseOn and situation.isFree else ""
         self._legend(FLUOROSCOPY_VIEW, f"{colors}{self._place}{late}{keys}" if drrNode is not None else "")
         self._legend(DRR_VIEW, _("Simulated X-ray of the CT") + late if drrNode is not None else "")
 
@@ -207,18 +229,28 @@ class CheckViews:
         self._panel.refreshSoon()
 
     def _isMouseLive(self) -> bool:
-        return self.isShown and self._ui.mouseCheckBox.checked and self._panel.situation().isFree
+        return self._isMouseOn and self._panel.situation().isFree
+
+    @property
+    def _isMouseOn(self) -> bool:
+        return bool(self.isShown and self._ui.mouseCheckBox.checked)
 
     def _nodeCame(self, *_args: object) -> None:
         if self._pictures.areWithoutDrr:
             self._panel.refreshSoon()
 
     def _drrChanged(self, drrNode: vtkMRMLScalarVolumeNode, *_args: object) -> None:
-        """Draws a DRR that came, once: MRML tells one change of an image more than once."""
+        """Has a DRR that came drawn in a turn of its own, once: MRML tells one change of an image more than once."""
         image = drrNode.GetImageData()
         drr = drrNode.GetID(), image and image.GetMTime()
         if self.isShown and self._pictures.areShown and drr != self._drawnDrr:
             self._drawnDrr = drr
+            self._panel.later(self._draw)
+
+    def _draw(self) -> None:
+        """Draws the DRR of now; nothing where it went meanwhile, which brings the panel up to date anyway."""
+        isThere = self._drawnDrr is not None and self._panel.scene.mrmlScene.GetNodeByID(self._drawnDrr[0]) is not None
+        if isThere and self.isShown and self._pictures.areShown and self._panel.isSceneAtRest:
             self._panel.attempt(self._pictures.overlay.refresh, self._say)
             if self._isLate:
                 self._panel.refreshSoon()

@@ -53,6 +53,11 @@ class Panel(VTKObservationMixin):
         self.parameters: ProSTRegistrationParameterNode = None  # type: ignore[assignment]
         self._guiTag, self._isStale, self._hasRemovals, self.isEntered = 0, False, False, False
         self._reader = SituationReader()
+        self._due: list[Callable[[], object]] = []
+        self._turn = qt.QTimer()
+        self._turn.setSingleShot(True)
+        self._turn.setInterval(0)
+        self._turn.connect("timeout()", self._takeTurn)
         self.images, self.carm = ImagesStep(self), CArmStep(self)
         self.start, self.register = StartPoseStep(self), RegisterStep(self)
         self.check = CheckStep(self)
@@ -87,7 +92,13 @@ class Panel(VTKObservationMixin):
         """Brings the panel up to date when the events at hand are done, once for all of them."""
         if not self._isStale:
             self._isStale = True
-            qt.QTimer.singleShot(0, self._refreshIfStale)
+            self.later(self._refreshIfStale)
+
+    def later(self, action: Callable[[], object]) -> None:
+        """Does something in a later turn of the event loop, once however often it is asked for; one thing a turn."""
+        if action not in self._due:
+            self._due.append(action)
+            self._turn.start()
 
     def catchUp(self) -> None:
         """Brings the panel up to date after a batch of changes of the scene, during which it kept still."""
@@ -122,6 +133,7 @@ class Panel(VTKObservationMixin):
         """For the end of the module."""
         self.leave()
         self._timer.stop()
+        self._turn.stop()
         self.register.stop()
         self.check.stop()
         self._remover.stop()
@@ -184,6 +196,15 @@ class Panel(VTKObservationMixin):
             return False
         say("")
         return True
+
+    def _takeTurn(self) -> None:
+        action = self._due.pop(0)
+        try:
+            action()
+        finally:
+            # Not before: what has waited meanwhile, a click or another timer, comes first.
+            if self._due:
+                self._turn.start()
 
     def _observeScene(self) -> None:
         self.observe(self.parameters.parameterNode, "ModifiedEvent", self.refreshSoon)

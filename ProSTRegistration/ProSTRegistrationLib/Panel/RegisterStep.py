@@ -105,7 +105,7 @@ class RegisterStep:
         """True if the worker can work now; else begins to install, after asking, and calls ``again`` afterwards."""
         isThere = self._installation.makeReady(again)
         if not self._installation.isRunning:
-            self.lookAtEnvironment()
+            self._panel.later(self.lookAtEnvironment)
         return isThere
 
     def poll(self) -> None:

@@ -27,6 +27,8 @@ from ProSTRegistrationLib.StartPose import (
     standardViewPose,
 )
 from ProSTRegistrationLib.StartSight import sightOf
+from ProSTRegistrationLib.Tracking.TrackedFrameState import TrackReader
+from ProSTRegistrationLib.Tracking.TrackWords import asideWords
 from ProSTRegistrationLib.Views.PoseHandles import showHandles
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class StartPoseStep:
         self._rest.setInterval(REST_MS)
         self._rest.connect("timeout()", self.notePose)
         self._landmarks = LandmarksGroup(panel, self)
+        self._track = TrackReader()
         ui = self._ui
         self._sliders = (
             ui.shiftUSlider, ui.shiftVSlider, ui.depthSlider, ui.tiltUSlider, ui.tiltVSlider, ui.inPlaneSlider,
@@ -96,6 +99,8 @@ class StartPoseStep:
             self._showValues()
             points = self._place.pointsMm(self._panel.scene, situation.ct, situation.anatomy)
             sight, isMissed = sightOf(situation.images, self._pose(), points)
+            # Nobody has moved it there by mistake.
+            sight = asideWords(self._track.read(self._panel.scene, situation)) or sight
             self.isMissed = isMissed and not self._panel.parameters.searchEverywhere
             if self._fault:
                 status = self._fault, FAULT_STYLE

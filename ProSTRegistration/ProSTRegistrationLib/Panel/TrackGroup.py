@@ -19,6 +19,7 @@ from ProSTRegistrationLib.Tracking.TrackBrowsing import trackBrowserOf
 from ProSTRegistrationLib.Tracking.TrackedFrameState import TrackReader
 from ProSTRegistrationLib.Tracking.TrackFiles import saveTrack
 from ProSTRegistrationLib.Tracking.TrackJob import TrackJob
+from ProSTRegistrationLib.Tracking.TrackPlots import plotCharts
 from ProSTRegistrationLib.Tracking.TrackWords import endWords, frameLegend, frameText, progressWords, summaryWords
 from ProSTRegistrationLib.Validity import isKept
 
@@ -49,6 +50,7 @@ class TrackGroup:
         self._ui.trackButton.connect("clicked(bool)", lambda checked: self._trackOrCancel())
         self._ui.trackFrameSlider.connect("valueChanged(double)", lambda number: self._browse(round(number) - 1))
         self._ui.saveTrackButton.connect("clicked(bool)", lambda checked: self._save())
+        self._ui.trackPlotsButton.connect("clicked(bool)", self._showPlots)
 
     def refresh(self, situation: Situation, shown: dict[str, Any] | None, validity: Validity) -> bool:
         """Brings widgets up to date; True where the frame at hand is judged by its track and by no registration.
@@ -70,6 +72,8 @@ class TrackGroup:
         ui.trackButton.text = ending if isTracking else _("Track the run")
         ui.trackButton.enabled = not self._panel.register.isEnding if isTracking else canStart
         setVisible(ui.saveTrackButton, state is not None)
+        setVisible(ui.trackPlotsButton, state is not None)
+        ui.trackPlotsButton.checked = self._check.arePlotsShown
         setVisible(ui.trackFrameSlider, state is not None)
         ui.trackFrameSlider.enabled = not situation.isBusy
         if state is not None:
@@ -144,6 +148,12 @@ class TrackGroup:
     def _done(self, answer: dict[str, Any]) -> None:
         self._panel.register.say(endWords(answer))
         self._check.endAttempt(None)
+
+    def _showPlots(self, isOn: bool) -> None:
+        images = self._panel.situation().images
+        charts = plotCharts(self._panel.scene, images[0]) if isOn and images else {}
+        self._panel.attempt(lambda: self._check.showPlots(charts), self._check.sayFault)
+        self._panel.refreshSoon()
 
     def _save(self) -> None:
         panel, state = self._panel, self._reader.read(self._panel.scene, self._panel.situation())

@@ -11,7 +11,7 @@ import vtk
 from prostreg.tracking.track import Track
 
 if TYPE_CHECKING:
-    from slicer import vtkMRMLScalarVolumeNode, vtkMRMLTableNode
+    from slicer import vtkMRMLPlotChartNode, vtkMRMLScalarVolumeNode, vtkMRMLTableNode
 
     from ProSTRegistrationLib.Nodes.Scene import Scene
 
@@ -39,6 +39,12 @@ def plotTrack(scene: Scene, imageNode: vtkMRMLScalarVolumeNode, track: Track) ->
     for kind, names in PLOTS.items():
         _plot(scene, imageNode, table, kind, names, track.first_frame)
     return table
+
+
+def plotCharts(scene: Scene, imageNode: vtkMRMLScalarVolumeNode) -> dict[str, vtkMRMLPlotChartNode]:
+    """The charts of the track that is kept with an X-ray, by the names in PLOTS; empty where there are none."""
+    charts = {kind: scene.findOwned(imageNode, f"track {kind}") for kind in PLOTS}
+    return {kind: chart for kind, chart in charts.items() if chart is not None}
 
 
 def _fill(table: vtkMRMLTableNode, names: Sequence[str], rows: np.ndarray) -> None:

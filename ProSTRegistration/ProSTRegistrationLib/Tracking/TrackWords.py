@@ -87,6 +87,19 @@ def frameText(state: TrackedFrameState | None) -> str:
     return verdictBar((verdict_colour(AS_RESULT[status]), INK), statusWord(status), said)
 
 
+def asideWords(state: TrackedFrameState | None) -> str:
+    """The words for a start pose where the track has put the CT aside, and what to do; "" where it has not."""
+    if state is None or not state.isThere or (state.frame is not None and state.frame.world_from_volume is not None):
+        return ""
+    text = _("Frame {number} was not looked at, so the CT is put aside.")
+    if state.frame is not None:
+        text = _("Frame {number} is lost, so the CT is put aside.")
+    mend = _(
+        "To find the bone in it: 'Show the CT so', move the bone onto its shadow, register, accept, and track again."
+    )
+    return f"{text.format(number=state.number)} {mend}"
+
+
 def frameLegend(state: TrackedFrameState) -> str:
     """The place of the CT in words, for the legend in the views."""
     if state.frame is None or state.frame.world_from_volume is None:

@@ -9,14 +9,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from slicer import vtkMRMLAbstractViewNode, vtkMRMLLayoutNode, vtkMRMLScene, vtkMRMLViewNode
+    from collections.abc import Mapping
+
+    from slicer import (
+        vtkMRMLAbstractViewNode,
+        vtkMRMLLayoutNode,
+        vtkMRMLPlotChartNode,
+        vtkMRMLScene,
+        vtkMRMLViewNode,
+    )
 
 LAYOUT_ID = 7023
 MARKING_LAYOUT_ID = 7024
+PLOTS_LAYOUT_ID = 7025
 CT_VIEWS = ("Red", "Yellow", "Green")
 FLUOROSCOPY_VIEW = "Fluoroscopy"
 DRR_VIEW = "DRR"
 CARM_VIEW = "CArm"
+PLOT_VIEWS = {"turns": "Turns", "shifts": "Shifts"}
+"""Names of the views of plots, by what they show."""
 VIEW_GROUP = 7023
 PREVIOUS_ATTRIBUTE = "ProSTRegistration.PreviousLayout"
 
@@ -52,9 +63,30 @@ _MARKING_LAYOUT = """
 </layout>"""
 
 
+_PLOTS_LAYOUT = """
+<layout type="horizontal" split="true">
+  <item splitSize="500">
+    <layout type="vertical" split="true">
+      <item splitSize="500">{fluoroscopy}
+      </item>
+      <item splitSize="500">{drr}
+      </item>
+    </layout>
+  </item>
+  <item splitSize="500">
+    <layout type="vertical" split="true">{plots}
+    </layout>
+  </item>
+</layout>"""
+
+
 def registerCheckLayout(layoutNode: vtkMRMLLayoutNode) -> None:
     """Makes the layouts known to a vtkMRMLLayoutNode; doing so again changes nothing."""
-    for number, description in ((LAYOUT_ID, _description()), (MARKING_LAYOUT_ID, _markingDescription())):
+    for number, description in (
+        (LAYOUT_ID, _description()),
+        (MARKING_LAYOUT_ID, _markingDescription()),
+        (PLOTS_LAYOUT_ID, _plotsDescription()),
+    ):
         if layoutNode.IsLayoutDescription(number):
             layoutNode.SetLayoutDescription(number, description)
         else:
@@ -67,13 +99,22 @@ def showMarkingLayout(layoutNode: vtkMRMLLayoutNode) -> None:
     layoutNode.SetViewArrangement(MARKING_LAYOUT_ID)
 
 
+def showPlotsLayout(layoutNode: vtkMRMLLayoutNode, charts: Mapping[str, vtkMRMLPlotChartNode]) -> None:
+    """Changes from the check's layout to X-ray and DRR beside plots: charts by the names in PLOT_VIEWS."""
+    registerCheckLayout(layoutNode)
+    layoutNode.SetViewArrangement(PLOTS_LAYOUT_ID)
+    for kind, chart in charts.items():
+        view = layoutNode.GetScene().GetSingletonNode(PLOT_VIEWS[kind], "vtkMRMLPlotViewNode")
+        view.SetPlotChartNodeID(chart.GetID())
+
+
 def showCheckLayout(layoutNode: vtkMRMLLayoutNode) -> None:
     """Changes to the layout and remembers what was shown before."""
     registerCheckLayout(layoutNode)
     current = layoutNode.GetViewArrangement()
     if current == LAYOUT_ID:
         return
-    if current != MARKING_LAYOUT_ID:
+    if current not in (MARKING_LAYOUT_ID, PLOTS_LAYOUT_ID):
         layoutNode.SetAttribute(PREVIOUS_ATTRIBUTE, str(current))
     layoutNode.SetViewArrangement(LAYOUT_ID)
 
@@ -85,7 +126,7 @@ def leaveCheckLayout(layoutNode: vtkMRMLLayoutNode) -> None:
 
     previous = layoutNode.GetAttribute(PREVIOUS_ATTRIBUTE)
     layoutNode.RemoveAttribute(PREVIOUS_ATTRIBUTE)
-    if layoutNode.GetViewArrangement() in (LAYOUT_ID, MARKING_LAYOUT_ID):
+    if layoutNode.GetViewArrangement() in (LAYOUT_ID, MARKING_LAYOUT_ID, PLOTS_LAYOUT_ID):
         layoutNode.SetViewArrangement(keptWhole(previous) or layoutNode.SlicerLayoutFourUpView)
 
 
@@ -122,6 +163,15 @@ def _markingDescription() -> str:
     slices = "".join(f'<item><view class="vtkMRMLSliceNode" singletontag="{name}"/></item>' for name in CT_VIEWS)
     return _MARKING_LAYOUT.format(
         fluoroscopy=_view("vtkMRMLSliceNode", FLUOROSCOPY_VIEW, "X-ray", "#E8A33D"), slices=slices
+    )
+
+
+def _plotsDescription() -> str:
+    views = (_view("vtkMRMLPlotViewNode", name, name, "#7FB069") for name in PLOT_VIEWS.values())
+    return _PLOTS_LAYOUT.format(
+        fluoroscopy=_view("vtkMRMLSliceNode", FLUOROSCOPY_VIEW, "X-ray", "#E8A33D"),
+        drr=_view("vtkMRMLSliceNode", DRR_VIEW, "DRR", "#4FA3D9"),
+        plots="".join(f"<item>{view}</item>" for view in views),
     )
 
 

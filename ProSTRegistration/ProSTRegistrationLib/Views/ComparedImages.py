@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,17 +35,21 @@ class ComparedImages:
 
     Attributes:
         drr: (height, width) line integrals.
-        brightness: (height, width), what the screen shows of the fluoroscopy, 0 to 1.
         isBoneBright: whether it shows bone bright.
         carm: the C-arm of these pixels, in the frame of the nodes.
         factor: pixels of the fluoroscopy per pixel of the DRR.
     """
 
     drr: NDArray[np.float32]
-    brightness: NDArray[np.float64]
     isBoneBright: bool
     carm: CArm
     factor: int
+    _readBrightness: Callable[[], NDArray[np.float64]]
+
+    @property
+    def brightness(self) -> NDArray[np.float64]:
+        """(height, width), what the screen shows of the fluoroscopy, 0 to 1; made when it is asked for."""
+        return self._readBrightness()
 
 
 class ComparedImagesReader:
@@ -69,10 +75,10 @@ class ComparedImagesReader:
         table = _tableBrightness(fluoroscopyNode.GetDisplayNode())
         return ComparedImages(
             drr=drr,
-            brightness=self._brightnessOf(fluoroscopyNode, pixels, table, factor),
             isBoneBright=self._isStoredBright(fluoroscopyNode, pixels) == bool(table[-1] >= table[0]),
             carm=nodeCarmOf(fluoroscopyNode, factor),
             factor=factor,
+            _readBrightness=partial(self._brightnessOf, fluoroscopyNode, pixels, table, factor),
         )
 
     def drrNode(self, fluoroscopyNode: vtkMRMLScalarVolumeNode) -> vtkMRMLScalarVolumeNode:

@@ -86,6 +86,7 @@ class WorkerData:
         self._scene = scene
         self._client = client
         self._ids: dict[Key, str] = {}
+        self._forgotten = 0
         self._generation: int | None = None
         self._isSending = False
         self._waiting: deque[_Load] = deque()
@@ -149,6 +150,7 @@ class WorkerData:
     def forget(self) -> None:
         """Makes the next load send everything again."""
         self._ids.clear()
+        self._forgotten += 1
 
     def _carryOut(self, load: _Load, keys: _Keys, steps: list[_Step]) -> None:
         if not steps:
@@ -156,13 +158,17 @@ class WorkerData:
             views = tuple(self._ids[key] for key in viewKeys)
             load.onLoaded(LoadedIds(self._ids[ctKey], self._ids[anatomyKey], views))
             return
-        self._isSending = True
+        self._isSending, forgotten = True, self._forgotten
 
         def sent(content: dict[str, Any], arrays: Arrays) -> None:
-            answer = content[steps[0].answer]
-            self._ids.update(zip(steps[0].keys, answer if isinstance(answer, list) else [answer], strict=True))
             self._isSending = False
-            self._carryOut(load, keys, steps[1:])
+            if self._forgotten != forgotten:
+                # The steps before this one are forgotten too: all of it once more.
+                self._waiting.appendleft(load)
+            else:
+                answer = content[steps[0].answer]
+                self._ids.update(zip(steps[0].keys, answer if isinstance(answer, list) else [answer], strict=True))
+                self._carryOut(load, keys, steps[1:])
             self._takeNext()
 
         def failed(error: WorkerError) -> None:
