@@ -31,6 +31,7 @@ from ProSTRegistrationLib.Install import Requirements
 from ProSTRegistrationLib.Install.EnginePython import choosePath
 from ProSTRegistrationLib.Nodes.Attempts import COLUMNS, REASONS_BORDER
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
+from ProSTRegistrationLib.Nodes.CArmSettings import applySettings, settingsOf
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
 from SlicerFacade.Opening import openedModule
 
@@ -42,6 +43,7 @@ DESKTOPS = {"light": ("#efefef", "#ffffff", "#000000"), "dark": ("#353535", "#25
 """Colours of window, of fields, and of text."""
 DISABLED = "#8c8c8c"
 BAR_PX, GAP_PX = 4, 12
+RUN_FRAMES, FIRST_FRAME, BLANK_FRAMES = 5, 3, (1,)
 BAR_COLOR = (30, 120, 255)
 LOST = Evidence(confirmed=0.05, patches=100.0, seen=0.9, runner_up=0.0, agreement=0.0, restarts=2.0, surprise=1.0)
 FOUND = Evidence(confirmed=0.7, patches=100.0, seen=0.9, runner_up=0.0, agreement=0.0, restarts=2.0, surprise=1.0)
@@ -94,6 +96,53 @@ def _states(facade, driver, panel) -> Iterator[str]:
     panel.register.lookAtEnvironment()
     yield "other-python"
     choosePath("")
+    panel.register.lookAtEnvironment()
+    panel.scene.setPose(ct, start)
+    yield from _partsByThemselves(driver, panel)
+    panel.scene.setPose(ct, start)
+    yield from _tracked(driver, panel, xray)
+
+
+def _partsByThemselves(driver, panel) -> Iterator[str]:
+    """Bones that move against each other, each with its own verdict."""
+    ui = panel.ui
+    if ui.flipCheckBox.checked:
+        ui.flipCheckBox.click()
+    ui.eachPartCheckBox.checked = True
+    yield "each-part-moves-by-itself"
+    driver.click(ui.registerButton)
+    driver.pump(lambda: ui.stopButton.enabled, PATIENCE_S)
+    yield "bones-under-way"
+    driver.pump(lambda: not panel.logic.isBusy, PATIENCE_S)
+    yield "bones"
+    driver.click(ui.acceptAllButton)
+    yield "bones-accepted"
+    ui.eachPartCheckBox.checked = False
+
+
+def _tracked(driver, panel, xray) -> Iterator[str]:
+    """A run in which the X-ray stands still and one frame shows nothing, tracked from its third frame."""
+    ui, parameters = panel.ui, panel.parameters
+    stack = _run(xray, RUN_FRAMES, BLANK_FRAMES)
+    parameters.fluoroscopy = stack
+    driver.pump(1.0)
+    applySettings(panel.scene, parameters.fluoroscopy, settingsOf(xray))
+    ui.frameSpinBox.value = FIRST_FRAME
+    driver.pump(1.0)
+    driver.click(ui.registerButton)
+    driver.pump(lambda: not panel.logic.isBusy, PATIENCE_S)
+    yield "run-registered"
+    driver.click(ui.acceptButton)
+    yield "run-can-be-tracked"
+    driver.click(ui.trackButton)
+    driver.pump(lambda: ui.stopButton.enabled, PATIENCE_S)
+    yield "run-under-way"
+    driver.pump(lambda: not panel.logic.isBusy, PATIENCE_S)
+    yield "run-tracked"
+    for name, number in (("run-frame-tracked", FIRST_FRAME + 1), ("run-frame-lost", BLANK_FRAMES[0])):
+        ui.trackFrameSlider.value = number
+        driver.pump(1.0)
+        yield name
 
 
 def _withoutEngine(panel) -> Iterator[str]:
@@ -111,9 +160,11 @@ def _copyOf(xray):
     return copy
 
 
-def _run(xray):
+def _run(xray, frames=12, blank=()):
     stack = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "XA run")
-    slicer.util.updateVolumeFromArray(stack, np.repeat(slicer.util.arrayFromVolume(xray), 12, axis=0))
+    voxels = np.repeat(slicer.util.arrayFromVolume(xray), frames, axis=0)
+    voxels[[number - 1 for number in blank]] = int(voxels.mean())
+    slicer.util.updateVolumeFromArray(stack, voxels)
     return stack
 
 

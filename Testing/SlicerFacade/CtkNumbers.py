@@ -120,7 +120,7 @@ class ctkSliderWidget(ctkDoubleSpinBox):
         """Makes the boxes of all sliders side by side in one parent as wide as the widest, as CTK does by default."""
         super().showEvent(event)
         beside = [child for child in self.parentWidget().children() if isinstance(child, ctkSliderWidget)]
-        widest = max(slider.spinBox().sizeHint().width() for slider in beside)
+        widest = max(slider.spinBox().sizeHint.width() for slider in beside)
         for slider in beside:
             slider.spinBox().setMinimumWidth(widest)
 
