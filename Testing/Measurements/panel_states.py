@@ -123,11 +123,12 @@ def _partsByThemselves(driver, panel) -> Iterator[str]:
 def _tracked(driver, panel, xray) -> Iterator[str]:
     """A run in which the X-ray stands still and one frame shows nothing, tracked from its third frame."""
     ui, parameters = panel.ui, panel.parameters
-    stack = _run(xray, RUN_FRAMES, BLANK_FRAMES)
-    parameters.fluoroscopy = stack
+    parameters.fluoroscopy = _run(xray, RUN_FRAMES, BLANK_FRAMES)
     driver.pump(1.0)
-    applySettings(panel.scene, parameters.fluoroscopy, settingsOf(xray))
+    panel.headings.fold(0)
     ui.frameSpinBox.value = FIRST_FRAME
+    driver.click(ui.frameButton)
+    applySettings(panel.scene, parameters.fluoroscopy, settingsOf(xray))
     driver.pump(1.0)
     driver.click(ui.registerButton)
     driver.pump(lambda: not panel.logic.isBusy, PATIENCE_S)
@@ -163,7 +164,8 @@ def _copyOf(xray):
 def _run(xray, frames=12, blank=()):
     stack = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "XA run")
     voxels = np.repeat(slicer.util.arrayFromVolume(xray), frames, axis=0)
-    voxels[[number - 1 for number in blank]] = int(voxels.mean())
+    for number in blank:
+        voxels[number - 1] = voxels.mean() + np.random.default_rng(number).normal(0.0, 20.0, voxels.shape[1:])
     slicer.util.updateVolumeFromArray(stack, voxels)
     return stack
 

@@ -72,10 +72,11 @@ def frameText(state: TrackedFrameState | None) -> str:
         text = _("{changes} after the run was tracked. Put it back, or track again.")
         return verdictBar(OUTDATED_COLORS, _("Not judged"), text.format(changes=changeWords(state.changes)))
     if state.frame is None:
-        return verdictBar(OUTDATED_COLORS, _("Not looked at"), f"{where} {_('The CT is put aside.')}")
+        text = _("{where} The CT is put aside: step 3 says how to go on.").format(where=where)
+        return verdictBar(OUTDATED_COLORS, _("Not looked at"), text)
     if state.frame.world_from_volume is None:
         why = " ".join(f"{reason[:1].upper()}{reason[1:].rstrip('.')}." for reason in state.frame.reasons)
-        text = " ".join((where, why, _("The CT is put aside.") if state.isThere else ""))
+        text = " ".join((where, why, _("The CT is put aside: step 3 says how to go on.") if state.isThere else ""))
         return verdictBar((verdict_colour("failed"), INK), statusWord("lost"), text)
     if not state.isThere:
         text = _("{where} The CT is not where the track puts it: show another frame and this one again.")
@@ -102,7 +103,9 @@ def asideWords(state: TrackedFrameState | None) -> str:
 
 def frameLegend(state: TrackedFrameState) -> str:
     """The place of the CT in words, for the legend in the views."""
-    if state.frame is None or state.frame.world_from_volume is None:
+    if state.frame is None:
+        return _("Frame {number}: not looked at, the CT is put aside").format(number=state.number)
+    if state.frame.world_from_volume is None:
         return _("Frame {number}: lost, the CT is put aside").format(number=state.number)
     word = statusWord(state.frame.status).lower()
     return _("CT as tracked in frame {number}: {word}").format(number=state.number, word=word)
