@@ -212,7 +212,11 @@ class CheckViews:
             self._late.start()
         late = _(" - updating…") if self._isLate else ""
         colors = self._panel.parameters.overlayKind.legend() + "\n" if drrNode is not None else ""
-        keys = _("\nDrag: shift. Ctrl+drag: tilt. Ctrl+wheel: depth") if self._isMouseOn and situation.isFree else ""
+        keys = (
+            _("\nDrag: shift. Ctrl+drag: tilt. Ctrl+wheel: depth")
+            if self._ui.mouseCheckBox.checked and situation.isFree
+            else ""
+        )
         self._legend(FLUOROSCOPY_VIEW, f"{colors}{self._place}{late}{keys}" if drrNode is not None else "")
         self._legend(DRR_VIEW, _("Simulated X-ray of the CT") + late if drrNode is not None else "")
 
@@ -229,11 +233,7 @@ class CheckViews:
         self._panel.refreshSoon()
 
     def _isMouseLive(self) -> bool:
-        return self._isMouseOn and self._panel.situation().isFree
-
-    @property
-    def _isMouseOn(self) -> bool:
-        return bool(self.isShown and self._ui.mouseCheckBox.checked)
+        return self.isShown and self._ui.mouseCheckBox.checked and self._panel.situation().isFree
 
     def _nodeCame(self, *_args: object) -> None:
         if self._pictures.areWithoutDrr:
