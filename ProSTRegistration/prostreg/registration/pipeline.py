@@ -114,6 +114,10 @@ class _Run:
     def until_accepted(self) -> bool:
         return self._config.until_accepted
 
+    @property
+    def has_one_view(self) -> bool:
+        return len(self._case.views) == 1
+
     def _body(self, has_all_bone: bool) -> tuple[Case, Levels]:
         """The case and its resolutions, with all bone near the anatomy in its place if asked for, or if far more."""
         least = SOME_OTHERS if has_all_bone else MOSTLY_OTHERS
@@ -224,7 +228,7 @@ class _Run:
 
     def _needs_mirror_check(self, evidence: Evidence) -> bool:
         """With one view, nothing else contradicts a flipped image."""
-        return len(self._case.views) == 1 and needs_mirror_check(evidence)
+        return self.has_one_view and needs_mirror_check(evidence)
 
     def _mirror_check(self) -> MirrorFit:
         began, best = self._monitor.seconds, self.search.best

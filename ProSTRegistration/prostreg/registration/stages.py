@@ -20,6 +20,10 @@ class Run(Protocol):
         """True if the search goes on until its pose convinces."""
 
     @property
+    def has_one_view(self) -> bool:
+        """True if there is one X-ray; views turned about the start are matched with the first alone."""
+
+    @property
     def runs_left(self) -> int:
         """CMA-ES runs that may still be done."""
 
@@ -31,16 +35,16 @@ class Run(Protocol):
 
 
 def until_convinced(run: Run) -> None:
-    """Cheap stages first: the start itself, descents on L_N with CMA-ES from there, or views of all kinds matched.
+    """Cheap stages first: the start itself, descents on L_N with CMA-ES from there, or views matched with one image.
 
-    Then from near and far in turn.
+    Several images tell more than the first: CMA-ES, which sees them all, comes first there. Then near and far in turn.
     """
     if run.until_accepted:
         run.search.refine_start()
     if run.search.has_learned and not run.is_convinced():
         run.search.descend()
         run.search_in_rounds(run.search.search_from_descents, most_rounds=1)
-    elif run.until_accepted:
+    elif run.until_accepted and _views_come_first(run):
         run.search_in_rounds(run.search.search_from_screening, most_rounds=1)
     else:
         run.search_in_rounds(run.search.search_from_start, most_rounds=1)
@@ -52,9 +56,16 @@ def until_convinced(run: Run) -> None:
 
 def search_near_and_far(run: Run) -> None:
     """CMA-ES around the start and screening in turn, until no runs are left or the pose convinces."""
+    searches = [run.search.search_from_start, run.search.search_from_screening]
+    if not _views_come_first(run):
+        searches.reverse()
     while run.runs_left > 0 and not run.is_convinced():
-        run.search_in_rounds(run.search.search_from_start, most_rounds=1)
-        run.search_in_rounds(run.search.search_from_screening, most_rounds=1)
+        for search in searches:
+            run.search_in_rounds(search, most_rounds=1)
+
+
+def _views_come_first(run: Run) -> bool:
+    return run.has_one_view and not run.search.has_learned
 
 
 def cmaes(run: Run) -> None:
