@@ -1,5 +1,7 @@
 """Several bones in the panel: a list with a verdict each, no picture of another pose, and nothing green that is not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import slicer
@@ -194,9 +196,14 @@ def test_while_a_bone_is_searched_it_is_shown_alone_and_named(driver, chosen, mo
     asked, pose = [], panel.scene.ct(ct)[1]
     monkeypatch.setattr(panel.logic.live, "follow", lambda *arguments: asked.append(arguments[-1]))
     told = {"world_from_volume": pose.tolist(), "fraction": 0.5, "stage": "cmaes", "message": "2: searching"}
+    read = panel._reader.read
+    monkeypatch.setattr(panel._reader, "read", lambda *given: replace(read(*given), isBusy=True, isRegistering=True))
     panel.check.showBestSoFar({**told, "bone": "2"})
+    driver.pump(lambda: asked, PATIENCE_S)
     panel.check.showBestSoFar({**told, "bone": ""})
+    driver.pump()
     ((bone,),) = asked
+    monkeypatch.setattr(panel._reader, "read", read)
     assert (bone.name, bone.anatomy.labelValues) == ("2", (2,))
     assert searchWords("2") == "best place so far of 2, shown alone"
     assert searchWords("") == "best place so far of the search"

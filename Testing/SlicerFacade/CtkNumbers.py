@@ -119,7 +119,8 @@ class ctkSliderWidget(ctkDoubleSpinBox):
     def showEvent(self, event):
         """Makes the boxes of all sliders side by side in one parent as wide as the widest, as CTK does by default."""
         super().showEvent(event)
-        beside = [child for child in self.parentWidget().children() if isinstance(child, ctkSliderWidget)]
+        around = self.parentWidget()
+        beside = [child for child in around.children() if isinstance(child, ctkSliderWidget)] if around else [self]
         widest = max(slider.spinBox().sizeHint.width() for slider in beside)
         for slider in beside:
             slider.spinBox().setMinimumWidth(widest)

@@ -164,8 +164,9 @@ class CheckStep:
         isHere = running is not None and panel.scene.holds(running.ctNode)
         if running and isHere and result is not None and result.get("stopped") != "cancelled":
             self._current = running.ended(panel.scene, panel.situation(), result)
-            if self._current == 1:
-                panel.later(self._showEdges)
+            if self._current == 1 and panel.parameters.overlayKind is OverlayChoice.BLEND:
+                # Edges are what one judges by. Put off, it would undo what a person chooses meanwhile.
+                panel.parameters.overlayKind = OverlayChoice.CONTOURS
             self._views.show()
             self._isWanted = not panel.isEntered
             # A result is to be judged; a hand that slips shall not move it.
@@ -175,11 +176,6 @@ class CheckStep:
             # The CT is where it was; the pictures of the search are not.
             self.followPose()
         panel.refreshSoon()
-
-    def _showEdges(self) -> None:
-        """Draws edges, by which one judges, unless a person has chosen another overlay."""
-        if self._panel.parameters is not None and self._panel.parameters.overlayKind is OverlayChoice.BLEND:
-            self._panel.parameters.overlayKind = OverlayChoice.CONTOURS
 
     def enter(self) -> None:
         """Brings the views back where they were up, or where a result has come meanwhile."""
