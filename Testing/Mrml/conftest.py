@@ -29,6 +29,21 @@ def headless(capfd):
 
 
 @pytest.fixture
+def load(headless):
+    """Loads an X-ray from its file, as Slicer's Add Data does."""
+
+    def loaded(path):
+        node = headless.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Fluoro")
+        storage = headless.scene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
+        storage.SetFileName(str(path))
+        assert storage.ReadData(node)
+        node.SetAndObserveStorageNodeID(storage.GetID())
+        return node
+
+    return loaded
+
+
+@pytest.fixture
 def scene(headless):
     """Our view of that scene."""
     return Scene(headless.scene)

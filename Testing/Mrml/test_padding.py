@@ -15,19 +15,6 @@ LARGE = PICTURE.repeat(4, axis=0).repeat(4, axis=1)  # as small as a usual detec
 TWELVE_BITS = {"BitsStored": 12, "HighBit": 11}
 
 
-@pytest.fixture
-def load(headless):
-    def loaded(path):
-        node = headless.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Fluoro")
-        storage = headless.scene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
-        storage.SetFileName(str(path))
-        assert storage.ReadData(node)
-        node.SetAndObserveStorageNodeID(storage.GetID())
-        return node
-
-    return loaded
-
-
 def picture(value, kind=np.uint16):
     """A picture with padding at its top and left; inside, the same value is the patient's."""
     pixels = np.pad(LARGE.astype(kind), ((5, 0), (3, 0)), constant_values=value)

@@ -39,20 +39,11 @@ def run(addVolume):
     return addVolume(FRAMES, np.diag([-0.3, -0.3, 66.0, 1]), name="Run")
 
 
-def load(headless, path):
-    node = headless.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Fluoro")
-    storage = headless.scene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
-    storage.SetFileName(str(path))
-    assert storage.ReadData(node)
-    node.SetAndObserveStorageNodeID(storage.GetID())
-    return node
-
-
 @pytest.fixture
-def dicomRun(headless, tmp_path):
+def dicomRun(load, tmp_path):
     def loaded(**tags):
         path = write_xray(tmp_path / "run.dcm", "XA", FRAMES, **(TAGS | tags))
-        return load(headless, path), path
+        return load(path), path
 
     return loaded
 

@@ -8,20 +8,17 @@ from itertools import combinations
 
 import numpy as np
 
-from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix
 from prostreg.registration.bones.found import FoundBone, FoundJoint
 from prostreg.registration.bones.held import HeldBone, KnownBone, Pair, held_in_joints
 from prostreg.registration.bones.joints import Joint, joint_between
-from prostreg.registration.carm.carm_check import pose_precision
+from prostreg.registration.carm.carm_check import precision_at
 from prostreg.registration.case import Case, PlacedBone
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.everywhere import merit
-from prostreg.registration.levels import Levels
 from prostreg.registration.neighbours.told_apart import doubted
 from prostreg.registration.readings import case_read_as, reading_of
 from prostreg.registration.result import Result
-from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_spread
 
 Judge = Callable[[int, Case, Matrix, RegistrationConfig], Result | None]
 """The verdict on another pose of a bone by its number, in a case; None where the pose it has is to stay."""
@@ -151,15 +148,11 @@ def _among(cases: Mapping[int, Case], bones: Sequence[FoundBone], number: int) -
 
 
 def _known(case: Case, result: Result, config: RegistrationConfig) -> KnownBone:
-    read, pose = case_read_as(case, reading_of(case, result.polarities)), result.world_from_volume
-    points_mm = anatomy_points_mm(case)
-    centre_mm = anatomy_centre_mm(points_mm)
-    chart = PoseChart(pose, case.views[0].carm.camera_from_world, centre_mm)
-    levels = Levels(read, pose, points_mm, centre_mm, config.spread_shift_mm, config)
-    precision = pose_precision(levels.fine, chart, start_spread(config), points_mm)
+    read = case_read_as(case, reading_of(case, result.polarities))
+    precision = precision_at(read, result.world_from_volume, config)
     along_mm = precision.expected.along_mm if result.expected_error is None else result.expected_error.along_mm
     carm_mm = float(np.sqrt(max(along_mm**2 - precision.expected.along_mm**2, 0.0)))
-    return KnownBone(case.anatomy, chart, precision.covariance, carm_mm, result.status == "accepted")
+    return KnownBone(case.anatomy, precision.chart, precision.covariance, carm_mm, result.status == "accepted")
 
 
 def _result(bone: FoundBone) -> Result:

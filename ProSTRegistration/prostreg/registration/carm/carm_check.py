@@ -17,9 +17,12 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_accuracy import CARM_ACCURACIES, CArmAccuracy
 from prostreg.geometry.carm_change import hiding_pose
 from prostreg.geometry.chart import PoseChart
+from prostreg.geometry.frames import Matrix
 from prostreg.registration.acceptance import Verdict
 from prostreg.registration.carm.carm_profile import CArmProfile, carm_profile
+from prostreg.registration.case import Case
 from prostreg.registration.confidence import confidence_model, precise_enough
+from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.evidence import Evidence
 from prostreg.registration.expected_error import (
     Parabola,
@@ -29,7 +32,9 @@ from prostreg.registration.expected_error import (
     pose_covariance,
     pose_parabola,
 )
+from prostreg.registration.levels import Levels
 from prostreg.registration.result import CArmFit, ExpectedError
+from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_spread
 from prostreg.search.objective import Objective
 
 Array = NDArray[np.float64]
@@ -101,6 +106,15 @@ def pose_precision(objective: Objective, chart: PoseChart, spread: Array, points
     parabola = pose_parabola(objective, chart)
     covariance = pose_covariance(parabola, spread, confidence_model().error_inflation)
     return Precision(objective, chart, parabola, expected_error(covariance, chart, points_mm), covariance)
+
+
+def precision_at(case: Case, world_from_volume: Matrix, config: RegistrationConfig) -> Precision:
+    """The precision of a pose (4, 4) that was found for a case, the polarity of its views decided."""
+    points_mm = anatomy_points_mm(case)
+    centre_mm = anatomy_centre_mm(points_mm)
+    chart = PoseChart(world_from_volume, case.views[0].carm.camera_from_world, centre_mm)
+    levels = Levels(case, world_from_volume, points_mm, centre_mm, config.spread_shift_mm, config)
+    return pose_precision(levels.fine, chart, start_spread(config), points_mm)
 
 
 def carm_checked(

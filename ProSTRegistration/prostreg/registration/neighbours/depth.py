@@ -12,16 +12,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix
-from prostreg.registration.carm.carm_check import pose_precision
+from prostreg.registration.carm.carm_check import precision_at
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.levels import Levels
 from prostreg.registration.pipeline import judged_at
 from prostreg.registration.readings import case_read_as, reading_of
 from prostreg.registration.result import Progress, Result
-from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, start_spread
 
 MOTION_MM = 3.0
 """Standard deviation of a bone's motion along the beam against those around it since the CT: an assumption.
@@ -42,9 +39,10 @@ def is_told_by_neighbours(result: Result, along_mm: float) -> bool:
     Args:
         along_mm: from where it was found to where the bones around put it, away from the source.
     """
+    if result.status == "failed":
+        return False
     open_mm = result.evidence["expected_along_mm"]
-    may_agree = abs(along_mm) <= MOST_SIGMAS * np.hypot(open_mm, MOTION_MM)
-    return result.status != "failed" and open_mm > MOTION_MM and bool(may_agree)
+    return open_mm > MOTION_MM and abs(along_mm) <= MOST_SIGMAS * float(np.hypot(open_mm, MOTION_MM))
 
 
 def with_depth_of_neighbours(
@@ -74,11 +72,7 @@ def with_depth_of_neighbours(
 
 def _likeliest(case: Case, world_from_volume: Matrix, along_mm: float, config: RegistrationConfig) -> Matrix:
     """The pose after a measurement of its depth, whose other parameters follow as their covariance says."""
-    points_mm = anatomy_points_mm(case)
-    centre_mm = anatomy_centre_mm(points_mm)
-    chart = PoseChart(world_from_volume, case.views[0].carm.camera_from_world, centre_mm)
-    levels = Levels(case, world_from_volume, points_mm, centre_mm, config.spread_shift_mm, config)
-    covariance = pose_precision(levels.fine, chart, start_spread(config), points_mm).covariance
-    of_depth = covariance[:, 5]
+    precision = precision_at(case, world_from_volume, config)
+    of_depth = precision.covariance[:, 5]
     step = of_depth * along_mm / (of_depth[5] + MOTION_MM**2)
-    return np.asarray(chart.world_from_volume_at(step)[0])
+    return np.asarray(precision.chart.world_from_volume_at(step)[0])
