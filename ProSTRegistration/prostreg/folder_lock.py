@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -29,6 +30,8 @@ def held(folder: Path) -> Iterator[None]:
             if error.errno in _HELD_BY_ANOTHER:
                 raise BlockingIOError(error.errno, error.strerror) from None
             raise
+        if not _is_still_there(folder / LOCK_FILE, file.fileno()):
+            raise FileNotFoundError(errno.ENOENT, "Removed before it was held", str(folder))
         yield
 
 
@@ -50,6 +53,14 @@ def only_writer(folder: Path) -> Iterator[None]:
                 " --out on another disk."
             ) from error
         yield
+
+
+def _is_still_there(path: Path, descriptor: int) -> bool:
+    """False where another process removed the file after it was opened here: its lock would keep nobody out."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _lock(descriptor: int) -> None:

@@ -69,11 +69,19 @@ def _remove_abandoned(parent: Path) -> None:
             if not _is_ours(folder):
                 continue
             if (folder / LOCK_FILE).is_file():
-                with held(folder):
-                    shutil.rmtree(folder / _CONTENT, ignore_errors=True)
-                shutil.rmtree(folder)
-            else:
-                folder.rmdir()
+                _empty(folder)
+            folder.rmdir()
+
+
+def _empty(folder: Path) -> None:
+    """Removes what is in an abandoned folder, so that no process that just begins to hold it believes that it does."""
+    with held(folder):
+        shutil.rmtree(folder / _CONTENT, ignore_errors=True)
+        if sys.platform != "win32":
+            (folder / LOCK_FILE).unlink()
+    if sys.platform == "win32":
+        # An open file cannot be removed there: it goes after it is given back, unless another process took it.
+        (folder / LOCK_FILE).unlink()
 
 
 def _is_ours(folder: Path) -> bool:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -82,6 +83,37 @@ def test_the_next_one_removes_what_a_killed_process_left_and_nothing_of_the_livi
         assert (living / "half.nrrd").stat().st_size == 1000
         write_together(tmp_path / "case", lambda folder: (folder / "result.json").write_text("{}") and None)
         assert hidden(tmp_path) == [living.parent]
+
+
+def test_a_folder_taken_for_an_abandoned_one_before_it_is_held_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, tidied = folder_lock._lock, []
+
+    def another_tidies_first(descriptor: int) -> None:
+        if not tidied:
+            tidied.extend(hidden(tmp_path))
+            with scratch_folder(tmp_path):
+                pass
+        lock(descriptor)
+
+    monkeypatch.setattr(folder_lock, "_lock", another_tidies_first)
+    with scratch_folder(tmp_path) as folder:
+        assert folder.is_dir()
+        if os.name != "nt":  # Windows lets nobody remove the open file
+            assert folder.parent not in tidied
+    assert hidden(tmp_path) == []
+
+
+def test_many_at_once_disturb_each_other_nowhere(tmp_path: Path) -> None:
+    def make(_: int) -> None:
+        with scratch_folder(tmp_path) as folder:
+            (folder / "a").write_text("a")
+            assert [path.name for path in folder.iterdir()] == ["a"]
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(make, range(400)))
+    assert hidden(tmp_path) == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="making links needs a privilege on Windows")
