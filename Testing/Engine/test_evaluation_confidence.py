@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from prostreg.errors import InputError
 from prostreg.evaluation.confidence.fit import (
     error_inflation,
     error_ratios,
@@ -22,9 +24,11 @@ from prostreg.evaluation.confidence.fit import (
 )
 from prostreg.evaluation.confidence.report import judged_again, line, tables
 from prostreg.evaluation.confidence.report import main as report
+from prostreg.evaluation.confidence.run import run_study
 from prostreg.evaluation.confidence.study import Study, StudyRow, read_study, rows_file
 from prostreg.evaluation.rows import Row
 from prostreg.evaluation.sources.misspecified import Misspecification
+from prostreg.folder_lock import held
 from prostreg.registration.confidence import confidence_model
 
 SIGMA = [0.1, 0.1, 0.1, 0.2, 0.2, 2.0]
@@ -97,6 +101,28 @@ def test_groups_presets_and_what_is_told_wrongly_are_balanced_wherever_it_ends(s
     assert min(presets[name] for name in ("paper", "hard", "clean")) >= 0.25 * cases
     uses = Counter(next(g.use for g in study.groups if protocol in g.protocols.values()) for protocol, _ in visits)
     assert min(uses.values()) >= 0.35 * cases
+
+
+def test_visits_of_one_use_are_the_others_left_out(study):
+    fit, report = (list(islice(study.visits(use), 40)) for use in ("fit", "report"))
+    both = list(islice(study.visits(), 30))
+    assert [visit for visit in both if visit in fit or visit in report] == both
+    for use, visits in (("fit", fit), ("report", report)):
+        groups = [group for group in study.groups if group.use == use]
+        assert all(any(protocol in group.protocols.values() for group in groups) for protocol, _ in visits)
+
+
+def test_a_run_leaves_a_case_to_the_run_that_has_begun_it(study, tmp_path):
+    one = replace(study, groups=study.groups[:1])
+    folders = [rows_file(tmp_path, protocol).parent for protocol in one.groups[0].protocols.values()]
+    with ExitStack() as others:
+        for folder in folders:
+            folder.mkdir()
+            others.enter_context(held(folder))
+        run_study(one, tmp_path / "nowhere", tmp_path, minutes=1e6)
+    with pytest.raises(InputError, match="nowhere"):
+        run_study(one, tmp_path / "nowhere", tmp_path, minutes=1e6)
+    run_study(one, tmp_path / "nowhere", tmp_path, minutes=0)
 
 
 def test_what_the_place_cannot_tell_is_not_fitted_on(rows):

@@ -1,8 +1,9 @@
 """Runs the registrations of the study, one after the other, until it is stopped; goes on where it was.
 
-``python -m prostreg.evaluation.confidence.run --cases DATA --out FOLDER [--minutes N]``
+``python -m prostreg.evaluation.confidence.run --cases DATA --out FOLDER [--minutes N] [--use report]``
 
-DATA holds the files that study.json names. FOLDER gets a folder of rows for each group and preset.
+DATA holds the files that study.json names. FOLDER gets a folder of rows for each group and preset. The command may be
+started several times at once with the same FOLDER: each run takes cases that no other has begun.
 """
 
 from __future__ import annotations
@@ -10,23 +11,24 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import lru_cache, partial
 from pathlib import Path
 
 from prostreg.errors import InputError
-from prostreg.evaluation.confidence.study import METHOD, Study, read_study, rows_file
+from prostreg.evaluation.confidence.study import METHOD, Study, Use, read_study, rows_file
 from prostreg.evaluation.protocol import Protocol
 from prostreg.evaluation.row_file import RowFile
 from prostreg.evaluation.rows import RowMaker
 from prostreg.evaluation.sources.case_source import make_case_source
-from prostreg.folder_lock import only_writer
+from prostreg.folder_lock import held
 
 SOURCES_KEPT = 6
 
 
-def run_study(study: Study, data: Path, out: Path, minutes: float) -> None:
-    """Makes the rows that are not there yet; no further one is begun after so many minutes.
+def run_study(study: Study, data: Path, out: Path, minutes: float, use: Use | None = None) -> None:
+    """Makes the rows of one use, or of both, that are not there yet; none is begun after so many minutes.
 
     Raises:
         InputError: a file is missing, or rows are there of another state of the program.
@@ -38,22 +40,30 @@ def run_study(study: Study, data: Path, out: Path, minutes: float) -> None:
         return RowMaker(protocols[name], make_case_source(protocols[name], data))
 
     protocols: dict[str, Protocol] = {}
-    for protocol, number in study.visits():
+    for protocol, number in study.visits(use):
+        if time.monotonic() - began > 60 * minutes:
+            return
         protocols[protocol.name] = protocol
         path = rows_file(out, protocol)
         path.parent.mkdir(parents=True, exist_ok=True)
-        rows = RowFile(path, protocol)
-        if (number, METHOD) in rows.rows or number >= protocol.cases:
-            continue
-        rows.check_same_engine()
-        if time.monotonic() - began > 60 * minutes:
-            return
-        row = maker(protocol.name).row(number, METHOD)
-        if row is not None:
-            rows.append(row)
-            error = "" if row.mtre_mm is None else f"{row.mtre_mm:.2f} mm"
-            wrong = row.misspecification or "as it is"
-            print(f"{row.case}: {wrong}: {row.status or row.error} {error} {row.seconds or 0:.0f} s", flush=True)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(held(path.parent))
+            except BlockingIOError:
+                continue  # a run beside this one has begun a case of it
+            _run_case(RowFile(path, protocol), protocol, number, partial(maker, protocol.name))
+
+
+def _run_case(rows: RowFile, protocol: Protocol, number: int, maker: Callable[[], RowMaker]) -> None:
+    if (number, METHOD) in rows.rows or number >= protocol.cases:
+        return
+    rows.check_same_engine()
+    row = maker().row(number, METHOD)
+    if row is not None:
+        rows.append(row)
+        error = "" if row.mtre_mm is None else f"{row.mtre_mm:.2f} mm"
+        wrong = row.misspecification or "as it is"
+        print(f"{row.case}: {wrong}: {row.status or row.error} {error} {row.seconds or 0:.0f} s", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,11 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cases", type=Path, required=True, metavar="DATA")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--minutes", type=float, default=float("inf"))
+    parser.add_argument("--use", choices=("fit", "report", "both"), default="both")
     given = parser.parse_args(arguments)
     try:
         given.out.mkdir(parents=True, exist_ok=True)
-        with only_writer(given.out):
-            run_study(read_study(), given.cases, given.out, given.minutes)
+        run_study(read_study(), given.cases, given.out, given.minutes, None if given.use == "both" else given.use)
     except InputError as error:
         print(error, file=sys.stderr)
         return 2

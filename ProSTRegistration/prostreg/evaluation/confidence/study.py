@@ -69,10 +69,12 @@ class Study:
 
     groups: tuple[StudyGroup, ...]
 
-    def visits(self) -> Iterator[tuple[Protocol, int]]:
-        """Protocol and number of each case, in turn through the groups."""
+    def visits(self, use: Use | None = None) -> Iterator[tuple[Protocol, int]]:
+        """Protocol and number of each case, in turn through the groups of one use or of both."""
         for visit in range(MOST_ROUNDS):
             for place, group in enumerate(self.groups):
+                if use not in (None, group.use):
+                    continue
                 protocols = list(group.protocols.values())
                 yield protocols[(visit + place) % len(protocols)], visit // len(protocols)
 
