@@ -58,6 +58,37 @@ def test_an_added_offset_is_named(kind: str, offset: int) -> None:
     assert str(45 + offset)[:2] in fault
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_ten_times_hu_are_named(kind: str) -> None:
+    (fault,) = unit_faults(patient(kind) * 10, "The CT")
+    assert "air where ten times HU have it. Divide it by 10" in fault
+
+
+def with_metal() -> NDArray[np.float32]:
+    values = patient()
+    values[:, 20:22, 20:22] = 3000
+    return values
+
+
+def test_a_tenth_of_hu_is_named() -> None:
+    (fault,) = unit_faults(with_metal() * np.float32(0.1), "The CT")
+    assert "from -102.4 to 300 only: these are no HU" in fault
+    assert "perhaps a tenth of them" in fault
+
+
+def test_bone_within_fat_is_no_tenth_of_hu() -> None:
+    fat = np.random.default_rng(3).normal(-100, 15, SHAPE).astype(np.float32)
+    fat[8:16, 16:32, 16:32] += 500
+    assert unit_faults(fat, "The CT") == []
+
+
+@pytest.mark.parametrize("padding", [-2000, -2048, -3024, -32768])
+def test_a_value_for_what_was_not_scanned_is_no_air_of_another_unit(padding: int) -> None:
+    values = with_metal()
+    values[:, :4] = padding
+    assert unit_faults(values, "The CT") == []
+
+
 @pytest.mark.parametrize(
     "values", [-patient(), 3000 - patient(), np.where(patient() < 0, patient() + 65536, patient())]
 )

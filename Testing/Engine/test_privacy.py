@@ -89,6 +89,14 @@ def test_a_refusal_in_words(folder: Path, tags: dict[str, object], capsys: pytes
     nothing_tells_who(folder, capsys)
 
 
+def test_a_refusal_of_two_series(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = {**WHO, "SeriesDescription": "Lungs of Beeblebrox", "SeriesInstanceUID": "1.2.3.4", "SeriesNumber": 7}
+    for number in range(3):
+        write_ct(folder / "ct" / f"lung{number}.dcm", np.full((20, 20), 24, np.uint16), [0, 0, number], **other)
+    assert main(["case", "--ct", "ct", "--xray", "xray.dcm", "--out", "out", "--json"]) == 2
+    nothing_tells_who(folder, capsys)
+
+
 @pytest.mark.parametrize("cut", [0, 40])
 def test_compressed_pixels_that_a_child_process_decodes(
     folder: Path, cut: int, capsys: pytest.CaptureFixture[str]

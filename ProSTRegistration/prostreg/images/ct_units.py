@@ -16,6 +16,13 @@ SHIFTED_TISSUE = (900.0, 1200.0)
 SHIFTED_SHARE = 0.2
 """Nothing lies below NO_AIR_FROM, and this share is as dense as bone's cortex: soft tissue with 1024 added."""
 
+LEAST_AIR_SHARE = 0.05
+TENFOLD_AIR = (-10_500.0, -5_000.0)
+"""Ten times the HU of air and lung: nothing else in a CT is there, what was not scanned included."""
+
+TENTH_OF_HU = (-205.0, 320.0)
+"""A tenth of what CTs of 12 bits hold, -2048 for what was not scanned included: no air, and no bone's cortex."""
+
 DENSEST_SURROUND = 400.0
 _LEAST_STEP = 300.0
 _SAMPLES_PER_AXIS = 96
@@ -35,10 +42,10 @@ def unit_faults(values: NDArray[np.float32], name: str) -> list[str]:
             f"{name} has values from {low:g} to {high:g} only: these are grey values, not HU (air -1000, water 0, "
             "bone from 200). Export the CT with its original values."
         ]
-    if high - low <= MOST_GREY:
+    if high - low <= MOST_GREY or (low >= TENTH_OF_HU[0] and high <= TENTH_OF_HU[1]):
         return [
-            f"{name} has values from {low:g} to {high:g} only: these are no HU (air -1000, water 0, bone from 200)."
-            " Export the CT with its original values."
+            f"{name} has values from {low:g} to {high:g} only: these are no HU (air -1000, water 0, bone from 200),"
+            " perhaps a tenth of them. Export the CT with its original values."
         ]
     if max(abs(low), abs(high)) > LARGEST_HU:
         return [
@@ -51,6 +58,12 @@ def unit_faults(values: NDArray[np.float32], name: str) -> list[str]:
         return [
             f"{name} has nothing like air (-1000), and {tissue.size / sample.size:.0%} of it around"
             f" {float(np.median(tissue)):.0f}: 1000 or 1024 was added to its HU. Subtract it, or export the CT in HU."
+        ]
+    tenfold_air = np.count_nonzero((sample >= TENFOLD_AIR[0]) & (sample <= TENFOLD_AIR[1]))
+    if tenfold_air >= LEAST_AIR_SHARE * sample.size:
+        return [
+            f"{name} has values from {low:g} to {high:g}, and air where ten times HU have it. Divide it by 10, or"
+            " export the CT in HU (air -1000, water 0, bone from 200)."
         ]
     if is_turned_over(values):
         return [

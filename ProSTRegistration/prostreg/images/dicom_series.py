@@ -43,7 +43,7 @@ EXPORT = "load it in Slicer and save it as NRRD or NIfTI"
 
 _TAGS = [
     "SeriesInstanceUID",
-    "SeriesDescription",
+    "SeriesNumber",
     "Modality",
     "ImageType",
     "ImagePositionPatient",
@@ -108,7 +108,7 @@ def _one_series(folder: Path, files: Sequence[Path]) -> tuple[str, list[tuple[Pa
     if not series:
         raise InputError(_no_ct(found, folder))
     if len(series) > 1:
-        listed = "; ".join(f"{quoted(_description(headers))}, {len(headers)} slices" for headers in series.values())
+        listed = "; ".join(f"{_number(headers)}{len(headers)} slices" for headers in series.values())
         raise InputError(
             f"The CT folder {folder.name} contains {len(series)} series ({listed}): "
             "keep one series in the folder, or export the one you mean as NRRD or NIfTI."
@@ -317,5 +317,7 @@ def _is_stack(headers: list[tuple[Path, pydicom.Dataset]]) -> bool:
     return sum(bool(numbers_of(header, "ImagePositionPatient", 3)) for _, header in headers) >= 2
 
 
-def _description(headers: list[tuple[Path, pydicom.Dataset]]) -> str:
-    return str(value_of(headers[0][1], "SeriesDescription") or "no description")
+def _number(headers: list[tuple[Path, pydicom.Dataset]]) -> str:
+    """The series' number, where it has one: descriptions are free text, in which names of patients are found."""
+    number = whole_number_of(headers[0][1], "SeriesNumber", 0)
+    return f"number {number} with " if number else ""
