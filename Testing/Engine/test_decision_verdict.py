@@ -107,7 +107,6 @@ def test_nothing_of_the_anatomy_in_the_image_is_a_failure_whatever_the_rest_says
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"runner_up": 0.6 * 0.7 + 0.001}, "another place explains the image nearly as well"),
         ({"seen": 0.499}, "only 50% of the anatomy lies inside the image"),
         ({"expected_mtre_mm": 3.01}, "even at the right place the image leaves more than 3 mm open"),
         ({"agreement": 1.0}, "one more search from elsewhere ended at the same place"),
@@ -118,8 +117,18 @@ def test_what_else_weighs_is_said_beyond_its_limit_and_not_before(change, words)
     name = next(iter(change))
     assert judge(GOOD).reasons[1:] == ()
     assert judge(replace(GOOD, **change)).reasons[1:] == (words,)
-    nearly = {"runner_up": 0.6 * 0.7 - 0.001, "seen": 0.5, "expected_mtre_mm": 2.99, "agreement": 0.0}[name]
+    nearly = {"seen": 0.5, "expected_mtre_mm": 2.99, "agreement": 0.0}[name]
     assert judge(replace(GOOD, **{name: nearly})).reasons[1:] == ()
+
+
+def test_a_pose_with_a_rival_is_not_accepted_however_well_it_fits():
+    alone = judge(replace(GOOD, runner_up=0.75 * 0.7 - 0.001))
+    assert (alone.status, alone.reasons[1:]) == ("accepted", ())
+    for runner_up in (0.75 * 0.7 + 0.001, 0.7, 0.9):
+        rivalled = judge(replace(GOOD, runner_up=runner_up))
+        assert (rivalled.status, rivalled.confidence) == ("uncertain", 0.5)
+        assert rivalled.reasons[0] == "another place explains the image nearly as well"
+    assert not any("another place" in reason for reason in judge(replace(GOOD, confirmed=-0.1)).reasons)
 
 
 def test_the_first_reason_is_how_much_is_confirmed_in_words_that_are_no_second_probability():
