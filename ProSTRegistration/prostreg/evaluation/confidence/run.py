@@ -24,7 +24,7 @@ from prostreg.evaluation.rows import RowMaker
 from prostreg.evaluation.sources.case_source import make_case_source
 from prostreg.folder_lock import held
 
-SOURCES_KEPT = 6
+SOURCES_KEPT = 40
 
 
 def run_study(study: Study, data: Path, out: Path, minutes: float, use: Use | None = None) -> None:
