@@ -45,7 +45,7 @@ def verdictText(attempt: dict[str, Any] | None, validity: Validity) -> str:
         )
         return verdictBar(OUTDATED_COLORS, _("Rejected"), text.format(number=attempt["number"]))
     if not validity.isValid:
-        return verdictBar(OUTDATED_COLORS, _("Not judged"), _whyOutdated(attempt["number"], validity))
+        return verdictBar(OUTDATED_COLORS, _("Not judged"), _whyOutdated(attempt, validity))
     said = verdict_sentences(
         attempt["status"], attempt["confidence"] or 0.0, attempt["acrossMm"], attempt["alongMm"], attempt["carm"], _
     )
@@ -63,13 +63,13 @@ def detailsText(attempt: dict[str, Any] | None, validity: Validity, motion: str 
     """
     if attempt is None or not validity.isValid or _isTakenBack(attempt, validity):
         return ""
-    lines = [html.escape(reason[:1].upper() + reason[1:]) + "." for reason in attempt["reasons"]]
+    lines = [html.escape(asSentence(reason)) for reason in attempt["reasons"]]
     lines += [html.escape(motion) + "."] if motion else []
     if attempt["mtreMm"] is not None:
         lines.append(_("The sample's own pose is {error} away.").format(error=length_words(attempt["mtreMm"], _)))
     if attempt["landmarkErrorMm"] is not None:
         error = length_words(attempt["landmarkErrorMm"], _)
-        lines.append(_("Landmarks lie {error} from their rays on average.").format(error=error))
+        lines.append(_("The marked landmarks are {error} off here, on average.").format(error=error))
     return "<br>".join(lines)
 
 
@@ -152,7 +152,7 @@ def changeWords(changed: Sequence[str], isMoved: bool = False) -> str:
     changes = {
         NOTHING_TO_JUDGE: _("the choice of CT, X-rays, C-arms or anatomy became unusable"),
         "xrays": _("another X-ray was chosen"),
-        "pixels": _("the X-ray was changed or flipped, or what is told of it"),
+        "pixels": _("the X-ray was changed (flip, outlines, bone dark or bright)"),
         "carms": _("the C-arm was changed"),
         "ct": _("the CT was changed"),
         "anatomy": _("the anatomy was changed"),
@@ -161,8 +161,13 @@ def changeWords(changed: Sequence[str], isMoved: bool = False) -> str:
     said = [changes[part] for part in changed if not (part == "pixels" and "xrays" in changed)]
     if isMoved:
         said.append(_("the CT was moved"))
-    sentence = _(", ").join(said)
+    sentence = _(" and ").join(said)
     return sentence[:1].upper() + sentence[1:]
+
+
+def asSentence(words: str) -> str:
+    """Words that begin small, as a sentence."""
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}."
 
 
 def verdictBar(colors: tuple[str, str], word: str, text: str) -> str:
@@ -191,11 +196,14 @@ def _isTakenBack(attempt: dict[str, Any], validity: Validity) -> bool:
     return isAtStart and attempt["decision"] == "rejected"
 
 
-def _whyOutdated(number: int, validity: Validity) -> str:
+def _whyOutdated(attempt: dict[str, Any], validity: Validity) -> str:
+    number = attempt["number"]
     if not validity.isKnown:
         text = _("What attempt {number} judged is not known: the scene is of an earlier version. Register again.")
         return text.format(number=number)
-    sentence = changeWords(validity.changes, validity.isMoved)
+    # Rejecting has put it back to where the attempt began.
+    isMoved = validity.isMoved and not (validity.isAtStart and attempt["decision"] == "rejected")
+    sentence = changeWords(validity.changes, isMoved)
     advice = _("Click the attempt to put it back.") if not validity.changes else _("Put it back, or register again.")
     return _("{changes} after attempt {number}. {advice}").format(changes=sentence, number=number, advice=advice)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ProSTRegistrationLib.Validity import Validity
 
 FIRST_STEP = "first step to try"
+REGISTER_BUTTON = "registerButton"
 MOST_VIEWS = 3
 SIGNS = {
     "the X-ray looks mirrored": "flip",
@@ -51,13 +52,13 @@ def nextSteps(attempt: dict[str, Any], situation: Situation) -> list[str]:
 
 
 def nextThing(
-    situation: Situation, isDraft: bool, isMissed: bool, shown: dict[str, Any] | None, validity: Validity
+    situation: Situation, isDraft: bool, startButton: str, shown: dict[str, Any] | None, validity: Validity
 ) -> str:
     """Name of the button to press next; "" where something else is to be done, or something runs.
 
     Args:
         isDraft: the C-arm's fields show values that are not used yet.
-        isMissed: the search would begin where an X-ray does not show the anatomy.
+        startButton: name of the button that the start pose asks for, "" while landmarks are marked.
         shown: the current attempt, and ``validity`` of its verdict.
     """
     if situation.isBusy:
@@ -69,7 +70,7 @@ def nextThing(
     if isDraft or not situation.isReady:
         return "placeButton"
     if shown is None or not (validity.isValid or (validity.isOfTheseInputs and shown["decision"] == "rejected")):
-        return "standardViewButton" if isMissed else "registerButton"
+        return startButton
     if shown["decision"] == "accepted" and validity.isOnScreen:
         return "saveButton"
     if shown["decision"] == "rejected":

@@ -32,7 +32,10 @@ from ProSTRegistrationLib.Install.EnginePython import choosePath
 from ProSTRegistrationLib.Nodes.Attempts import COLUMNS, REASONS_BORDER
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.CArmSettings import applySettings, settingsOf
+from ProSTRegistrationLib.Nodes.FluoroscopyImage import outlinesOf, tellPolarity
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
+from ProSTRegistrationLib.Tracking.KeptTrack import COLUMNS as TRACK_COLUMNS
+from ProSTRegistrationLib.Tracking.KeptTrack import TABLE_ROLE
 from SlicerFacade.Opening import openedModule
 
 from PySide6 import QtCore, QtGui, QtWidgets  # isort: skip  (after the facade, which chooses how enums are)
@@ -77,6 +80,7 @@ def _states(facade, driver, panel) -> Iterator[str]:
     panel.scene.setPose(ct, aside)
     yield "out-of-the-beam"
     panel.scene.setPose(ct, start)
+    yield from _outlines(driver, panel, xray)
     yield from _badLandmarks(driver, panel, ct, xray)
     panel.scene.setPose(ct, start)
     driver.pump(1.0)
@@ -109,6 +113,9 @@ def _partsByThemselves(driver, panel) -> Iterator[str]:
     if ui.flipCheckBox.checked:
         ui.flipCheckBox.click()
     ui.eachPartCheckBox.checked = True
+    driver.pump()
+    panel.headings.fold(0)
+    ui.jointsCheckBox.checked = True
     yield "each-part-moves-by-itself"
     driver.click(ui.registerButton)
     driver.pump(lambda: ui.stopButton.enabled, PATIENCE_S)
@@ -117,7 +124,7 @@ def _partsByThemselves(driver, panel) -> Iterator[str]:
     yield "bones"
     driver.click(ui.acceptAllButton)
     yield "bones-accepted"
-    ui.eachPartCheckBox.checked = False
+    ui.jointsCheckBox.checked = ui.eachPartCheckBox.checked = False
 
 
 def _tracked(driver, panel, xray) -> Iterator[str]:
@@ -144,6 +151,22 @@ def _tracked(driver, panel, xray) -> Iterator[str]:
         ui.trackFrameSlider.value = number
         driver.pump(1.0)
         yield name
+    _callUncertain(panel.scene, parameters.fluoroscopy, FIRST_FRAME + 1)
+    ui.trackFrameSlider.value = FIRST_FRAME + 1
+    driver.pump(1.0)
+    yield "run-frame-uncertain"
+
+
+def _callUncertain(scene, image, number) -> None:
+    """Has the track doubt a frame, in words of the engine."""
+    table = scene.findOwned(image, TABLE_ROLE)
+    texts = {
+        "Status": "uncertain",
+        "Confidence": "0.4",
+        "Reasons": "about half of the projected bone's structure is confirmed by the image",
+    }
+    for column, text in texts.items():
+        table.SetCellText(number - 1, TRACK_COLUMNS.index(column), text)
 
 
 def _withoutEngine(panel) -> Iterator[str]:
@@ -168,6 +191,21 @@ def _run(xray, frames=12, blank=()):
         voxels[number - 1] = voxels.mean() + np.random.default_rng(number).normal(0.0, 20.0, voxels.shape[1:])
     slicer.util.updateVolumeFromArray(stack, voxels)
     return stack
+
+
+def _outlines(driver, panel, xray) -> Iterator[str]:
+    """An instrument that is outlined, in an X-ray of which the greys are told."""
+    ui = panel.ui
+    tellPolarity(xray, "bone-dark")
+    driver.click(ui.outlineButton)
+    outline = outlinesOf(xray)[0]
+    for pixel in ((40, 40), (90, 40), (90, 90)):
+        outline.AddControlPointWorld(list(transform_points(ijkToRas(xray), (*pixel, 0))))
+    yield "outlining"
+    driver.click(ui.outlineButton)
+    yield "outlined"
+    driver.click(ui.removeOutlinesButton)
+    tellPolarity(xray, "auto")
 
 
 def _badLandmarks(driver, panel, ct, xray) -> Iterator[str]:

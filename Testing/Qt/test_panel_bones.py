@@ -158,6 +158,15 @@ def test_the_list_shows_each_verdict_and_the_weakest_bone_first(driver, chosen, 
     np.testing.assert_allclose(panel.scene.ct(ct)[1], first)
 
 
+def test_all_bones_are_to_be_accepted_at_once_where_each_is_trusted(chosen, found):
+    ui = chosen[0].ui
+    found("accepted", "uncertain")
+    assert not ui.acceptAllButton.styleSheet
+    found("accepted", "accepted")
+    assert ui.acceptAllButton.styleSheet
+    assert not ui.acceptButton.styleSheet, "one thing is next"
+
+
 def test_the_drr_shows_each_bone_at_its_own_pose_and_one_body_where_the_ct_was_moved(driver, chosen, found):
     panel, ct, xray = chosen
     _, first, second = found("accepted", "accepted")

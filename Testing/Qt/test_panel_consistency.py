@@ -154,7 +154,7 @@ def test_landmarks_that_do_not_move_with_the_ct_are_refused(driver, facade, pati
     driver.pump()
     before = panel.scene.ct(ct)[1]
     driver.click(panel.ui.solveLandmarksButton)
-    assert "'Loaded' is not under the transform of the CT" in panel.ui.startStatusLabel.text
+    assert "'Loaded' is not under the transform of the CT" in panel.ui.landmarksCountLabel.text
     assert np.array_equal(panel.scene.ct(ct)[1], before)
 
 

@@ -33,7 +33,7 @@ def test_nothing_is_cut_in_a_narrow_panel(driver, facade, patient):
     panel.headings.fold(3)
     driver.pump(0.2)
     assert cutOff(area) == {}
-    assert panel.ui.imagesSection.text == "1. Images: Thorax…_11_03, XA_run…_saved"
+    assert panel.ui.imagesSection.text == "1. Images: Thora…11_03, XA_ru…saved"
     words = f"/clinic/patients/{'a_folder_of_a_long_name_' * 3}/attempts.csv cannot be written."
     panel.check.sayFault(words)
     panel.register.say(words)

@@ -59,8 +59,11 @@ def test_marks_in_both_xrays_give_the_pose_and_a_residual_each(driver, twoViews)
     panel, ct, images, truth = twoViews
     for image in images:
         mark(driver, panel, image, truth)
+    assert panel.ui.solveLandmarksButton.styleSheet
+    assert not panel.ui.registerButton.styleSheet, "the next thing is to use the marks"
     driver.click(panel.ui.solveLandmarksButton)
-    assert "Landmarks agree to 0.0 mm" in panel.ui.startStatusLabel.text
+    assert panel.ui.registerButton.styleSheet
+    assert "Landmarks agree to less than 0.1 mm" in panel.ui.landmarksCountLabel.text
     assert np.allclose(panel.scene.ct(ct)[1], truth, atol=0.05)
     assert [row[:2] for row in rows(panel)] == [
         [str(number), image.GetName()] for image in images for number in range(1, len(POINTS_MM) + 1)
@@ -157,9 +160,9 @@ def test_a_bad_fit_is_called_bad_with_what_explains_it_and_moves_nothing(driver,
         for number, place in zip((3, 1), places, strict=True):
             marks.SetNthControlPointPositionWorld(number, place)
     driver.click(panel.ui.solveLandmarksButton)
-    text = panel.ui.startStatusLabel.text
+    text = panel.ui.landmarksCountLabel.text
     assert "do NOT fit" in text
-    assert ("Exchanging '2' and '4' on 'X-ray' would leave 0.0 mm" if fault == "swap" else "Without '6' on") in text
+    assert ("Exchanging '2' and '4' on 'X-ray' would leave < 0.1 mm" if fault == "swap" else "Without '6' on") in text
     assert np.array_equal(panel.scene.ct(ct)[1], before)
     assert len(rows(panel)) == len(POINTS_MM), "how far each is off stands in the table"
 

@@ -50,6 +50,7 @@ def test_what_is_missing_is_said_once(driver, panelWidget):
     assert "No CT is chosen" in ui.imagesStatusLabel.text
     assert ui.carmStatusLabel.text == ui.startStatusLabel.text == ""
     assert "Choose the images" in ui.registerStatusLabel.text, "why Register is grey"
+    assert ui.checkStatusLabel.text == ""
 
 
 def test_after_a_result(driver, registered):
@@ -101,4 +102,4 @@ def test_nothing_is_next_while_something_runs(facade):
     from ProSTRegistrationLib.Validity import Validity
     from ProSTRegistrationLib.WhatNext import nextThing
 
-    assert nextThing(replace(Situation(), isBusy=True), False, False, None, Validity()) == ""
+    assert nextThing(replace(Situation(), isBusy=True), False, "registerButton", None, Validity()) == ""

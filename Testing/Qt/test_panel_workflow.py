@@ -152,7 +152,7 @@ def test_landmarks_give_the_start_pose(driver, loaded):
         xrayList.AddControlPointWorld(list(world), ctList.GetNthControlPointLabel(number))
     driver.pump()
     driver.click(ui.solveLandmarksButton)
-    assert "Landmarks agree" in ui.startStatusLabel.text
+    assert "Landmarks agree" in ui.landmarksCountLabel.text
     assert np.allclose(pose(panel), truth, atol=0.05)
     assert ui.landmarksTable.rowCount == 6
     assert panel.parameters.startedBy == "landmarks"

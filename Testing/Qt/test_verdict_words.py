@@ -49,7 +49,7 @@ def test_only_an_accepted_result_is_called_trusted_and_each_verdict_has_its_own_
 CHANGES = {
     "missing": "The choice of CT, X-rays, C-arms or anatomy became unusable",
     "xrays": "Another X-ray was chosen",
-    "pixels": "The X-ray was changed or flipped, or what is told of it",
+    "pixels": "The X-ray was changed (flip, outlines, bone dark or bright)",
     "carms": "The C-arm was changed",
     "ct": "The CT was changed",
     "anatomy": "The anatomy was changed",
@@ -79,8 +79,15 @@ def test_a_moved_ct_takes_its_verdict_with_it(verdict, status):
 def test_several_changes_are_all_named(verdict):
     shown = verdict.verdictText(RESULT, Validity(changes=("xrays", "pixels", "carms"), isMoved=True))
     assert plainText(shown).startswith(
-        "Not judged Another X-ray was chosen, the C-arm was changed, the CT was moved af"
+        "Not judged Another X-ray was chosen and the C-arm was changed and the CT was moved"
     )
+
+
+def test_a_ct_that_rejecting_put_back_was_not_moved_by_a_person(verdict):
+    rejected = {**RESULT, "decision": "rejected"}
+    said = Validity(changes=("pixels",), isMoved=True, isOnScreen=False, isAtStart=True)
+    assert "moved" not in verdict.verdictText(rejected, said)
+    assert "moved" in verdict.verdictText(RESULT, said)
 
 
 def test_an_attempt_of_an_earlier_version_judges_nothing(verdict):
@@ -122,7 +129,7 @@ def test_each_fact_of_a_result_has_its_line(verdict):
     assert verdict.detailsText(several, VALID).split("<br>") == ["62 % confirmed.", "Another &lt;place&gt;."]
     assert plainText(verdict.detailsText({**RESULT, "mtreMm": 1.26}, VALID)) == "The sample's own pose is 1.3 mm away."
     landmarks = plainText(verdict.detailsText({**RESULT, "landmarkErrorMm": 12.4}, VALID))
-    assert landmarks == "Landmarks lie 12 mm from their rays on average."
+    assert landmarks == "The marked landmarks are 12 mm off here, on average."
     # Where an error is next to nothing it is known, and said.
     none = verdict.detailsText({**RESULT, "mtreMm": 0.0, "landmarkErrorMm": 0.0}, VALID)
     assert none.count("less than 0.1 mm") == 2
@@ -161,7 +168,7 @@ def test_a_carm_that_nobody_confirmed_is_named(verdict):
 def test_reasons_come_first_and_all_lines_are_there_together(verdict):
     result = {**RESULT, "reasons": ["why"], "mtreMm": 2.0, "landmarkErrorMm": 3.0}
     starts = [line[:10] for line in map(plainText, verdict.detailsText(result, VALID).split("<br>"))]
-    assert starts == ["Why.", "The sample", "Landmarks "]
+    assert starts == ["Why.", "The sample", "The marked"]
 
 
 @pytest.mark.parametrize("status", WORDS)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from prostreg.geometry.pnp import pose_from_landmarks
+from prostreg.spoken_numbers import tenths
 
 if TYPE_CHECKING:
     from ProSTRegistrationLib.Nodes.Landmarks import LandmarkPairs
@@ -41,7 +42,7 @@ def misfitWords(pairs: LandmarkPairs, rmsMm: float) -> str:
     best = min(found, default=(np.inf, ""))
     if best[0] > EXPLAINED_SHARE * rmsMm:
         return f"{said} No single pair explains it: compare them all, and the C-arm's distances."
-    return f"{said} {best[1].format(left=f'{best[0]:.1f}')}"
+    return f"{said} {best[1].format(left=tenths(best[0]))}"
 
 
 def _changes(pairs: LandmarkPairs) -> Iterator[_Change]:

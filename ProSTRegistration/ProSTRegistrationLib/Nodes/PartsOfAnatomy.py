@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,8 @@ MOST_VOXELS_LOOKED_AT = 2_000_000
 def partsOf(anatomyNode: vtkMRMLNode | None) -> tuple[tuple[str, str], ...]:
     """Keys and names of the parts, in their order: segment ids, or label values as text.
 
+    Labels of one name get their values behind it.
+
     Label maps are looked at on a coarser grid, so that large ones do not keep the application waiting: labels of a few
     voxels may be missing from the list.
     """
@@ -41,7 +44,9 @@ def partsOf(anatomyNode: vtkMRMLNode | None) -> tuple[tuple[str, str], ...]:
         return tuple((segmentId, segmentation.GetSegment(segmentId).GetName()) for segmentId in ids)
     if anatomyNode.GetImageData() is None or not anatomyNode.GetImageData().GetNumberOfPoints():
         return ()
-    return tuple((str(value), _labelName(anatomyNode, value)) for value in _labelValues(anatomyNode))
+    names = {value: _labelName(anatomyNode, value) for value in _labelValues(anatomyNode)}
+    often = Counter(names.values())
+    return tuple((str(value), name if often[name] == 1 else f"{name} ({value})") for value, name in names.items())
 
 
 def nameBones(scene: Scene, labelMapNode: vtkMRMLLabelMapVolumeNode) -> None:
@@ -70,4 +75,4 @@ def _labelName(labelMapNode: vtkMRMLLabelMapVolumeNode, value: int) -> str:
     name = ""
     if colors is not None and not colors.GetSingletonTag() and 0 <= value < colors.GetNumberOfColors():
         name = colors.GetColorName(value)
-    return f"{name} ({value})" if name and name != "(none)" else str(value)
+    return name if name and name != "(none)" else str(value)

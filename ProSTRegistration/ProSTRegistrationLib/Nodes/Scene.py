@@ -185,8 +185,10 @@ class Scene:
 
     def ownedNodes(self, owner: vtkMRMLNode) -> list[vtkMRMLNode]:
         """The nodes that were made for a CT or a fluoroscopy image: its DRR, models, table."""
-        nodes = (self.mrmlScene.GetNthNode(index) for index in range(self.mrmlScene.GetNumberOfNodes()))
-        return [node for node in nodes if node.GetNodeReference(OWNER_REFERENCE) is owner]
+        nodes, ownerId = self.mrmlScene.GetNodes(), owner.GetID()
+        nodes.InitTraversal()  # GetNthNode would begin at the first one each time
+        every = iter(nodes.GetNextItemAsObject, None)
+        return [node for node in every if node.GetNodeReferenceID(OWNER_REFERENCE) == ownerId]
 
     def ownedNode(self, owner: vtkMRMLNode, role: str, className: str, name: str) -> vtkMRMLNode:
         """The node that has a role for a CT or a fluoroscopy image; made and named at the first call."""

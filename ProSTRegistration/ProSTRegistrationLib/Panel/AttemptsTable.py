@@ -8,7 +8,7 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-from ProSTRegistrationLib.Panel.Messages import setVisible
+from ProSTRegistrationLib.Panel.Messages import prepareTable, setVisible
 from ProSTRegistrationLib.Situation import Situation
 from ProSTRegistrationLib.Validity import isRowOutdated
 from ProSTRegistrationLib.VerdictWords import attemptCells, attemptHeadings
@@ -27,16 +27,8 @@ class AttemptsTable:
 
     def __init__(self, table: Any, onClicked: Callable[[int], object]) -> None:
         self._table = table
-        headings = _stacked(attemptHeadings())
-        table.setColumnCount(len(headings))
-        table.setHorizontalHeaderLabels(headings)
-        table.horizontalHeader().toolTip = _(
-            "Error: expected, across / along the beam. Point at a row to see all of it"
-        )
-        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        table.horizontalHeader().setSectionResizeMode(WIDE_COLUMN, qt.QHeaderView.Stretch)
-        table.verticalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        table.verticalHeader().setVisible(False)
+        toolTip = _("Error: expected, across / along the beam. Point at a row to see all of it")
+        prepareTable(table, _stacked(attemptHeadings()), [WIDE_COLUMN], toolTip)
         table.connect("cellClicked(int,int)", lambda row, column: onClicked(row))
 
     def fill(self, known: list[dict[str, str]], current: int | None, situation: Situation) -> None:

@@ -23,7 +23,7 @@ from ProSTRegistrationLib.Bones.BoneWords import (
     wholeWords,
 )
 from ProSTRegistrationLib.Nodes.Attempts import decide
-from ProSTRegistrationLib.Panel.Messages import MISSING_STYLE, PLAIN_STYLE, setVisible, showStatus
+from ProSTRegistrationLib.Panel.Messages import MISSING_STYLE, PLAIN_STYLE, prepareTable, setVisible, showStatus
 from ProSTRegistrationLib.Validity import validityOf
 from ProSTRegistrationLib.VerdictWords import OUTDATED_COLORS
 
@@ -51,31 +51,30 @@ class BonesGroup:
         self._bones: list[dict[str, Any]] = []
         self._filled: list[tuple[str, str, list[str]]] = []
         ui, table = panel.ui, panel.ui.bonesTable
-        table.setColumnCount(len(boneHeadings()))
-        table.setHorizontalHeaderLabels(boneHeadings())
-        table.horizontalHeader().toolTip = _(
+        toolTip = _(
             "Error: expected, across / along the beam. Moved: turn, and shift of the centre, since the CT against the"
             " reference. Point at a row to see all of it"
         )
-        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        for column in WIDE_COLUMNS:
-            table.horizontalHeader().setSectionResizeMode(column, qt.QHeaderView.Stretch)
-        table.verticalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        table.verticalHeader().setVisible(False)
+        prepareTable(table, boneHeadings(), WIDE_COLUMNS, toolTip)
         table.connect("cellClicked(int,int)", lambda row, column: self._chosen(row))
         ui.acceptAllButton.connect("clicked(bool)", lambda checked: self._acceptAll())
         ui.rejectAllButton.connect("clicked(bool)", lambda checked: self._rejectAll())
 
-    def refresh(self, situation: Situation) -> None:
-        """Brings widgets up to date."""
-        panel, ui, shown = self._panel, self._ui, self._check.shown()
+    def refresh(self, situation: Situation, shown: dict[str, Any] | None) -> bool:
+        """Brings widgets up to date; True if all bones can be accepted and each is trusted.
+
+        Args:
+            shown: the current attempt.
+        """
+        panel, ui = self._panel, self._ui
         bone = shown and shown["bone"]
         self._bones = bonesOfRun(panel.scene, panel.ctNode, bone.run) if bone else []
         areValid = bool(self._bones) and validityOf(self._bones[0], situation).isOfTheseInputs
         self._fill(shown, areValid)
         missing = self._missing(situation) if areValid else []
         text = wholeWords(self._bones, missing) if areValid else ""
-        showStatus(ui.bonesLabel, text, PLAIN_STYLE if isWholeTrusted(self._bones, missing) else MISSING_STYLE)
+        areTrusted = isWholeTrusted(self._bones, missing)
+        showStatus(ui.bonesLabel, text, PLAIN_STYLE if areTrusted else MISSING_STYLE)
         undecided = [bone for bone in self._onScreen(situation) if bone["decision"] != "accepted"]
         for button, isOfUse in (
             (ui.acceptAllButton, bool(undecided)),
@@ -83,6 +82,7 @@ class BonesGroup:
         ):
             setVisible(button, bool(self._bones))
             button.enabled = isOfUse and areValid and not situation.isBusy
+        return areTrusted and bool(ui.acceptAllButton.enabled)
 
     def _fill(self, shown: dict[str, Any] | None, areValid: bool) -> None:
         table = self._ui.bonesTable

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import qt
-import slicer
 from slicer.i18n import tr as _
 
 from prostreg.errors import InputError
@@ -25,7 +24,7 @@ from ProSTRegistrationLib.Panel.AttemptsTable import AttemptsTable
 from ProSTRegistrationLib.Panel.BonesGroup import BonesGroup
 from ProSTRegistrationLib.Panel.CheckViews import CheckViews
 from ProSTRegistrationLib.Panel.DecisionGroup import DecisionGroup
-from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, TOLD_MS, reveal, setVisible, showStatus
+from ProSTRegistrationLib.Panel.Messages import CSV, FAULT_STYLE, MISSING_STYLE, reveal, saveAs, setVisible, showStatus
 from ProSTRegistrationLib.ParameterNode import Method, OverlayChoice, Quality
 from ProSTRegistrationLib.Validity import validityOf
 from ProSTRegistrationLib.VerdictWords import placeWords, searchWords
@@ -54,6 +53,7 @@ class CheckStep:
         self._running: AttemptUnderWay | None = None
         self._best: dict[str, Any] | None = None
         self._current: int | None = None
+        self._seen: tuple[Situation, str] | None = None
         self._isWanted = False
         self._decision, self._bones, self._searched = DecisionGroup(panel, self), BonesGroup(panel, self), ""
         self._table = AttemptsTable(panel.ui.attemptsTable, self._chosenInTable)
@@ -68,21 +68,30 @@ class CheckStep:
             self._current = numbers[-1] if numbers else None
         self._followBest(situation)
         self._renewDrr(situation)
-        self._bones.refresh(situation)
-        self._decision.refresh(situation)
+        shown = self.shown()
+        validity = validityOf(shown, situation)
+        self._decision.refresh(situation, shown, validity, self._bones.refresh(situation, shown))
         self._table.fill(known, self._current, situation)
         setVisible(ui.saveAttemptsButton, bool(known))
-        shown = self.shown()
         startedBy = panel.parameters.startedBy or _("as loaded")
-        validity = validityOf(shown, situation)
         place = placeWords(shown, validity, startedBy, [bone.name for bone in situation.bones])
         place = self._decision.track.legend or place
-        self._views.refresh(situation, searchWords(self._searched) if situation.isRegistering else place)
-        missing = "" if known or situation.isBusy else _("Register first; then judge the overlay here.")
+        self._seen = situation, searchWords(self._searched) if situation.isRegistering else place
+        panel.later(self._refreshViews)
+        missing = (
+            ""
+            if known or not situation.isReady or situation.isBusy
+            else _("Register first; then judge the overlay here.")
+        )
         if self._fault:
             showStatus(ui.checkStatusLabel, self._fault, FAULT_STYLE)
         else:
             showStatus(ui.checkStatusLabel, self._viewsText or missing, MISSING_STYLE)
+
+    def _refreshViews(self) -> None:
+        """Draws what the views show, in a turn of its own; where something changed since, another refresh comes."""
+        if self._seen is not None and self._panel.isUpToDate:
+            self._views.refresh(*self._seen)
 
     def showViews(self) -> None:
         """Brings up the layout for checking, and a DRR to check."""
@@ -190,7 +199,7 @@ class CheckStep:
 
     def closeScene(self) -> None:
         """Forgets what the scene held."""
-        self._current = self._running = self._failedFor = None
+        self._current = self._running = self._failedFor = self._seen = None
         self._viewsText, self._fault, self._isWanted = "", "", False
         self._views.forget()
 
@@ -228,16 +237,12 @@ class CheckStep:
         self.show(self.shown())
 
     def _saveAttempts(self) -> None:
-        panel = self._panel
-        name = qt.QFileDialog.getSaveFileName(
-            slicer.util.mainWindow(), _("Save the table of attempts"), "attempts.csv", "CSV (*.csv)"
-        )
-        if name:
-            path = Path(name) if Path(name).suffix else Path(name).with_suffix(".csv")
+        def write(path: Path) -> None:
             self._fault = ""
-            if panel.attempt(lambda: writeAttempts(path, attempts(panel.scene, panel.ctNode)), self.sayFault):
-                slicer.util.showStatusMessage(_("Saved: {path}").format(path=path), TOLD_MS)
-            panel.refreshSoon()
+            writeAttempts(path, attempts(self._panel.scene, self._panel.ctNode))
+
+        saveAs(self._panel, _("Save the table of attempts"), "attempts.csv", CSV, write, self.sayFault)
+        self._panel.refreshSoon()
 
     def show(self, shown: dict[str, Any] | None) -> None:
         """Puts the CT where an attempt found it, and the method back that found it."""

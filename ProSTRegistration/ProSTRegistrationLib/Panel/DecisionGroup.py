@@ -18,12 +18,13 @@ from ProSTRegistrationLib.Panel.SectionHeadings import shortened
 from ProSTRegistrationLib.Panel.TrackGroup import TrackGroup
 from ProSTRegistrationLib.Validity import isKept, validityOf
 from ProSTRegistrationLib.VerdictWords import detailsText, questionBeforeKeeping, verdictText
-from ProSTRegistrationLib.WhatNext import nextSteps, nextThing
+from ProSTRegistrationLib.WhatNext import FIRST_STEP, nextSteps, nextThing
 
 if TYPE_CHECKING:
     from ProSTRegistrationLib.Panel.CheckStep import CheckStep
     from ProSTRegistrationLib.Panel.Panel import Panel
     from ProSTRegistrationLib.Situation import Situation
+    from ProSTRegistrationLib.Validity import Validity
 
 SEEDS = 1_000_000
 
@@ -47,12 +48,20 @@ class DecisionGroup:
         ui.redoButton.connect("clicked(bool)", lambda checked: self._redo())
         ui.saveButton.connect("clicked(bool)", lambda checked: slicer.util.openSaveDataDialog())
 
-    def refresh(self, situation: Situation) -> None:
-        """Brings widgets up to date."""
-        ui, shown = self._ui, self._check.shown()
-        validity = validityOf(shown, situation)
+    def refresh(
+        self, situation: Situation, shown: dict[str, Any] | None, validity: Validity, areAllTrusted: bool
+    ) -> None:
+        """Brings widgets up to date.
+
+        Args:
+            shown: the current attempt, and ``validity`` of its verdict.
+            areAllTrusted: it is one of several bones that are all trusted.
+        """
+        ui = self._ui
         # A frame that was tracked has its own verdict; that of the registered one is about another image.
         isTracked = self.track.refresh(situation, shown, validity)
+        # Beside a search that runs, the last verdict would be taken for its.
+        isTold = not (isTracked or situation.isRegistering)
         isFree = shown is not None and not situation.isBusy
         canBeShown = validity.isOfTheseInputs and not validity.isOnScreen
         isStillKept = isKept(shown, validity)
@@ -61,7 +70,7 @@ class DecisionGroup:
             (ui.rejectButton, validity.isOfTheseInputs and validity.isOnScreen),
             (ui.redoButton, not self._panel.carm.isDraft),
         ):
-            setVisible(button, shown is not None and not isTracked)
+            setVisible(button, shown is not None and isTold)
             button.enabled = isFree and isOfUse
         ofBone = f" {shortened(shown['bone'].name)}" if shown is not None and shown["bone"] is not None else ""
         ui.acceptButton.text = _("Show this pose") if canBeShown else _("Accept") + ofBone
@@ -69,16 +78,20 @@ class DecisionGroup:
         # While the next search runs, the last result is none to go on from.
         isCurrent = validity.isValid and not situation.isBusy
         for label, text in (
-            (ui.verdictLabel, "" if isTracked else verdictText(shown, validity)),
-            (ui.detailsLabel, detailsText(shown, validity, self._motionOf(shown))),
+            (ui.verdictLabel, verdictText(shown, validity) if isTold else ""),
+            (ui.detailsLabel, "" if situation.isRegistering else detailsText(shown, validity, self._motionOf(shown))),
             (ui.keptLabel, self._keptText(situation, shown) if shown is not None and isStillKept else ""),
         ):
             showStatus(label, text, PLAIN_STYLE)
         setVisible(ui.saveButton, isStillKept)
-        isDraft, isMissed = self._panel.carm.isDraft, self._panel.start.isMissed
-        self._nextThing.show("" if isTracked else nextThing(situation, isDraft, isMissed, shown, validity))
+        isDraft, startButton = self._panel.carm.isDraft, self._panel.start.nextButton
+        name = "" if isTracked else nextThing(situation, isDraft, startButton, shown, validity)
         isOpen = shown is not None and isCurrent and not isStillKept and shown["status"] != "accepted"
-        self._nextSteps.show(nextSteps(shown, situation) if shown is not None and isOpen else [])
+        steps = nextSteps(shown, situation) if shown is not None and isOpen else []
+        if self.track.isAside:
+            name, steps = FIRST_STEP, ["start"]
+        self._nextThing.show("acceptAllButton" if name == "acceptButton" and areAllTrusted else name)
+        self._nextSteps.show(steps)
 
     def _motionOf(self, shown: dict[str, Any] | None) -> str:
         """The motion of the bone that is shown against another; "" where there is none."""

@@ -107,7 +107,7 @@ class ImagesStep:
         self._shownParts, self._isFilling = shown, True
         partsList = self._ui.partsList
         partsList.clear()
-        self._addPart(_("All parts"), NO_PART, not chosen)
+        self._addPart(_("All parts"), NO_PART, not chosen or chosen == {key for key, _name in parts})
         for key, name in parts:
             item = self._addPart(name, key, not chosen or key in chosen)
             if key in chosen:

@@ -10,6 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from prostreg.errors import InputError
+from prostreg.outputs.verdict_words import length_words
 from ProSTRegistrationLib.Nodes.Landmarks import (
     areEnough,
     markCounts,
@@ -18,10 +19,11 @@ from ProSTRegistrationLib.Nodes.Landmarks import (
     solveLandmarks,
 )
 from ProSTRegistrationLib.Nodes.Scene import OWNER_REFERENCE
-from ProSTRegistrationLib.Panel.Messages import PLAIN_STYLE, setVisible, showStatus
+from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, PLAIN_STYLE, Style, prepareTable, setVisible, showStatus
 from ProSTRegistrationLib.Views.CheckLayout import CT_VIEWS, pictureViewIds, showMarkingLayout
 from ProSTRegistrationLib.Views.PlaceMode import PlaceMode
 from ProSTRegistrationLib.Views.SliceView import showSlices
+from ProSTRegistrationLib.WhatNext import REGISTER_BUTTON
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLMarkupsFiducialNode, vtkMRMLScalarVolumeNode
@@ -37,7 +39,10 @@ class LandmarksGroup:
 
     Args:
         panel: Panel.
-        startPose: StartPoseStep, which takes the pose and tells faults.
+        startPose: StartPoseStep, which takes the pose.
+
+    Attributes:
+        nextButton: name of the button to press next, "" while landmarks are marked.
     """
 
     def __init__(self, panel: Panel, startPose: StartPoseStep) -> None:
@@ -46,13 +51,13 @@ class LandmarksGroup:
         ui.ctLandmarksButton.connect("toggled(bool)", lambda isOn: self._mark(isOn, ui.ctLandmarksButton))
         ui.xrayLandmarksButton.connect("toggled(bool)", lambda isOn: self._mark(isOn, ui.xrayLandmarksButton))
         ui.solveLandmarksButton.connect("clicked(bool)", lambda checked: self._solve())
-        self._placeMode = PlaceMode()
+        ui.landmarksGroup.connect("toggled(bool)", lambda isOpen: panel.refreshSoon())
+        self._placeMode, self.nextButton = PlaceMode(), REGISTER_BUTTON
+        self._said: tuple[str, Style] = ("", PLAIN_STYLE)
+        self._saidOf: object = None
         self._markedImage: vtkMRMLScalarVolumeNode | None = None
         headings = [_("Landmark"), _("X-ray"), _("Off, px"), _("Off, mm")]
-        ui.landmarksTable.setColumnCount(len(headings))
-        ui.landmarksTable.setHorizontalHeaderLabels(headings)
-        ui.landmarksTable.horizontalHeader().setStretchLastSection(True)
-        ui.landmarksTable.verticalHeader().setVisible(False)
+        prepareTable(ui.landmarksTable, headings, range(len(headings)))
         setVisible(ui.landmarksTable, False)
 
     def refresh(self, situation: Situation) -> None:
@@ -69,11 +74,23 @@ class LandmarksGroup:
             ui.xrayLandmarksButton.checked = False
         counts = self._counts(situation)
         # What is wrong with the lists is said when they are solved.
-        ui.solveLandmarksButton.enabled = situation.isFree and (counts is None or areEnough(counts))
-        text = _("Paired so far: {counts}. Four in one X-ray are needed, or three in each of two.")
-        views = zip(counts or [], situation.marked, strict=False)
+        isSolvable = situation.isFree and (counts is None or areEnough(counts))
+        ui.solveLandmarksButton.enabled = isSolvable
+        if self._saidOf != (situation.ct, situation.images, counts):
+            self._said, self._saidOf = ("", PLAIN_STYLE), (situation.ct, situation.images, counts)
+        said = self._said if self._said[0] else (self._countWords(situation, counts or []), PLAIN_STYLE)
+        showStatus(ui.landmarksCountLabel, *(said if situation.isFree else ("", PLAIN_STYLE)))
+        isMarking = ui.ctLandmarksButton.checked or ui.xrayLandmarksButton.checked
+        isNext = isSolvable and not self._said[0] and not ui.landmarksGroup.collapsed
+        self.nextButton = "solveLandmarksButton" if isNext else "" if isMarking else REGISTER_BUTTON
+
+    def _countWords(self, situation: Situation, counts: Sequence[int]) -> str:
+        """How many pairs there are, and whether that will do."""
+        views = zip(counts, situation.marked, strict=False)
         named = ", ".join(f"{count} on '{node.GetName()}'" for count, (node, _list) in views)
-        showStatus(ui.landmarksCountLabel, text.format(counts=named or "0") if situation.isFree else "", PLAIN_STYLE)
+        missing = _("Four in one X-ray are needed, or three in each of two.")
+        text = _("Paired so far: {counts}. {words}")
+        return text.format(counts=named or "0", words=_("That is enough.") if areEnough(counts) else missing)
 
     def _counts(self, situation: Situation) -> list[int] | None:
         """Numbers of pairs on each X-ray that has marks; None where the lists have faults."""
@@ -144,7 +161,12 @@ class LandmarksGroup:
 
     def _solve(self) -> None:
         self.stopMarking()
-        self._panel.attempt(self._solveAndMove, self._startPose.tellFault)
+        self._panel.attempt(self._solveAndMove, lambda text: self._say(text, FAULT_STYLE) if text else None)
+
+    def _say(self, text: str, style: Style) -> None:
+        """Says what came of the marks, until there are others."""
+        self._said = text, style
+        self._panel.refreshSoon()
 
     def _solveAndMove(self) -> None:
         panel, parameters = self._panel, self._panel.parameters
@@ -162,8 +184,8 @@ class LandmarksGroup:
             raise InputError(solution.warning)
         self._startPose.begin(solution.worldFromVolume, _("landmarks"))
         notes = " ".join(solution.pairs.notes)
-        text = _("Landmarks agree to {rms} mm (root mean square).").format(rms=f"{solution.rmsMm:.1f}")
-        self._startPose.tellNote(f"{text} {notes}".strip())
+        text = _("Landmarks agree to {error} on average.").format(error=length_words(solution.rmsMm, _))
+        self._say(f"{text} {notes}".strip(), PLAIN_STYLE)
 
     def _fillTable(self, rows: Sequence[LandmarkRow]) -> None:
         table = self._ui.landmarksTable

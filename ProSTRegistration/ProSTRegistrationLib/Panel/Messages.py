@@ -1,12 +1,18 @@
-"""The panel's lines and widgets as they come and go: status lines, what is hidden, what is scrolled to."""
+"""The panel's lines, tables and widgets as they come and go: status lines, what is hidden, scrolled to or saved."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import qt
 import slicer
+from slicer.i18n import tr as _
+
+if TYPE_CHECKING:
+    from ProSTRegistrationLib.Panel.Panel import Panel
 
 Style = tuple[str, ...]
 
@@ -15,6 +21,7 @@ FAULT_STYLE: Style = ("#b3261e", "#ff8a80")
 PLAIN_STYLE: Style = ()
 """Inks on light and on dark desktops; none is the desktop's own."""
 
+CSV = "CSV (*.csv)"
 TOLD_MS = 8000
 """How long Slicer's status bar tells what was done."""
 
@@ -46,6 +53,32 @@ def setVisible(widget: Any, isVisible: bool) -> None:
     if widget.property(WANTED_PROPERTY) != isVisible:
         widget.setProperty(WANTED_PROPERTY, isVisible)
         widget.setVisible(isVisible)
+
+
+def prepareTable(table: Any, headings: Sequence[str], wideColumns: Collection[int], toolTip: str = "") -> None:
+    """Gives a table its headings and rows as high as their texts; the wide columns share the room that is left."""
+    table.setColumnCount(len(headings))
+    table.setHorizontalHeaderLabels(headings)
+    header = table.horizontalHeader()
+    header.toolTip = toolTip
+    # Bold headings would be wider than a narrow panel.
+    header.setHighlightSections(False)
+    for column in range(len(headings)):
+        isWide = column in wideColumns
+        header.setSectionResizeMode(column, qt.QHeaderView.Stretch if isWide else qt.QHeaderView.ResizeToContents)
+    table.verticalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+    table.verticalHeader().setVisible(False)
+
+
+def saveAs(
+    panel: Panel, title: str, usual: str, kinds: str, write: Callable[[Path], object], say: Callable[[str], object]
+) -> None:
+    """Asks for a file and writes it, as CSV where its name does not tell the kind; tells faults by ``say``."""
+    name = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), title, usual, kinds)
+    if name:
+        path = Path(name) if Path(name).suffix else Path(name).with_suffix(".csv")
+        if panel.attempt(lambda: write(path), say):
+            slicer.util.showStatusMessage(_("Saved: {path}").format(path=path), TOLD_MS)
 
 
 def reveal(widget: Any, mayFocus: bool = True) -> None:

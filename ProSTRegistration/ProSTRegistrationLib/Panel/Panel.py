@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import qt
@@ -63,6 +64,8 @@ class Panel(VTKObservationMixin):
         self.check = CheckStep(self)
         self.steps = (self.images, self.carm, self.start, self.register, self.check)
         self.headings = SectionHeadings(ui, self.refreshSoon)
+        sections = (ui.imagesSection, ui.carmSection, ui.startSection, ui.registerSection, ui.checkSection)
+        self._layouts = [widget.layout() for widget in (ui.imagesSection.parent(), *sections)]
         self._commas = [DecimalComma(box) for box in ui.imagesSection.parent().findChildren(qt.QDoubleSpinBox)]
         # What goes on by itself comes last: nothing of it stays when something above fails.
         self._remover = OwnedNodesRemover(self.scene.mrmlScene)
@@ -106,6 +109,11 @@ class Panel(VTKObservationMixin):
         self.refreshSoon()
 
     @property
+    def isUpToDate(self) -> bool:
+        """False while a change waits for the panel to be brought up to date, or a scene is loaded or closed."""
+        return not self._isStale and self.isSceneAtRest
+
+    @property
     def isSceneAtRest(self) -> bool:
         """False while a scene is loaded or closed; its nodes lack their data and references then."""
         return not self.scene.mrmlScene.IsBatchProcessing()
@@ -121,9 +129,21 @@ class Panel(VTKObservationMixin):
                 self._observeScene()
             self.carm.listImages(self.fluoroscopyNodes)
             situation = self.situation()
-            for step in self.steps:
-                step.refresh(situation)
-            self.headings.refresh(situation, self.parameters)
+            with self._layoutsAtRest():
+                for step in self.steps:
+                    step.refresh(situation)
+                self.headings.refresh(situation, self.parameters)
+
+    @contextlib.contextmanager
+    def _layoutsAtRest(self) -> Iterator[None]:
+        """Has the panel laid out once afterwards, by Qt's own event; else each widget that comes does it."""
+        for layout in self._layouts:
+            layout.setEnabled(False)
+        try:
+            yield
+        finally:
+            for layout in self._layouts:
+                layout.setEnabled(True)
 
     def situation(self) -> Situation:
         """The situation now; for events between two refreshes."""

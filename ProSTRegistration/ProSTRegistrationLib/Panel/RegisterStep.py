@@ -43,18 +43,21 @@ class RegisterStep:
 
     Args:
         panel: Panel.
+
+    Attributes:
+        isEnding: a task was asked to end.
     """
 
     def __init__(self, panel: Panel) -> None:
         self._panel, self._ui = panel, panel.ui
         self._message, self._style = "", PLAIN_STYLE
-        self._engineText, self._isEnding = "", False
+        self._engineText, self.isEnding = "", False
         self._hasNews = False
         self._adapted: tuple[object, str] = (None, "")
         self._asked: object = None
         ui = self._ui
         ui.registerButton.connect("clicked(bool)", lambda checked: self._registerOrCancel())
-        ui.stopButton.connect("clicked(bool)", lambda checked: self._cancel(isKept=True))
+        ui.stopButton.connect("clicked(bool)", lambda checked: self.cancel(isKept=True))
         ui.adaptButton.connect("clicked(bool)", lambda checked: self._adaptOrCancel())
         ui.environmentButton.connect("clicked(bool)", lambda checked: self._checkOrCancel())
         ui.adaptGroup.connect("toggled(bool)", lambda isOpen: self._askAdapted())
@@ -71,14 +74,14 @@ class RegisterStep:
         isTracking = situation.isTracking
         isAdapting = situation.isBusy and not isRegistering and not isTracking
         canStart = isReady and not situation.isBusy and not self._panel.carm.isDraft
-        cancel = _("Cancelling…") if self._isEnding else _("Cancel")
+        cancel = _("Cancelling…") if self.isEnding else _("Cancel")
         ui.registerButton.text = cancel if isRegistering else _("Register")
-        ui.registerButton.enabled = not self._isEnding if isRegistering else canStart
+        ui.registerButton.enabled = not self.isEnding if isRegistering else canStart
         setVisible(ui.stopButton, isRegistering or isTracking)
         ui.stopButton.text = _("Stop and &keep the frames so far") if isTracking else _("Stop and &keep what is shown")
-        ui.stopButton.enabled = self._hasNews and not self._isEnding
+        ui.stopButton.enabled = self._hasNews and not self.isEnding
         ui.adaptButton.text = cancel if isAdapting else _("Adapt")
-        ui.adaptButton.enabled = not self._isEnding if isAdapting else situation.ct is not None and not situation.isBusy
+        ui.adaptButton.enabled = not self.isEnding if isAdapting else situation.ct is not None and not situation.isBusy
         for widget in (ui.methodComboBox, ui.qualityComboBox, ui.deviceComboBox, ui.advancedGroup):
             widget.enabled = not situation.isBusy
         setVisible(ui.progressBar, situation.isBusy)
@@ -151,25 +154,16 @@ class RegisterStep:
         if self.makeReady(lambda: self.track(begin)):
             self._start(lambda: begin(self._progressed, self._failed), _("Bringing the run to the engine…"))
 
-    @property
-    def isEnding(self) -> bool:
-        """True when a task was asked to end."""
-        return self._isEnding
-
-    def cancel(self) -> None:
-        """Asks the task under way to end."""
-        self._cancel()
-
     def _registerOrCancel(self) -> None:
         if self._panel.logic.isBusy:
-            self._cancel()
+            self.cancel()
         else:
             self.register()
 
     def _adaptOrCancel(self) -> None:
         panel = self._panel
         if self._panel.logic.isBusy:
-            self._cancel()
+            self.cancel()
             return
         if not self.makeReady(self._adaptOrCancel):
             return
@@ -190,7 +184,7 @@ class RegisterStep:
         )
 
     def _start(self, begin: Callable[[], object], message: str) -> None:
-        self._isEnding, self._hasNews = False, False
+        self.isEnding, self._hasNews = False, False
         self._ui.progressBar.maximum = BUSY
         if self._panel.attempt(begin, self._sayFault):
             self._panel.check.beginAttempt()
@@ -200,8 +194,9 @@ class RegisterStep:
                 self._panel.headings.fold(UP_TO_START)
                 reveal(self._ui.progressLabel, mayFocus=False)
 
-    def _cancel(self, isKept: bool = False) -> None:
-        self._isEnding = True
+    def cancel(self, isKept: bool = False) -> None:
+        """Asks the task under way to end; ``isKept`` for a search whose best place so far is kept."""
+        self.isEnding = True
         self.say(_("Ending the search; what was found so far is kept…") if isKept else _("Cancelling…"))
         self._panel.logic.cancel(isKept)
 
@@ -210,7 +205,7 @@ class RegisterStep:
         self._hasNews = True
         bar.maximum = PROGRESS_STEPS
         bar.value = round(PROGRESS_STEPS * progress["fraction"])
-        if not self._isEnding:
+        if not self.isEnding:
             parts = [stageWords(progress["stage"]) if isRegistering else progress["message"]]
             parts = [text for text in (progress.get("bone"), *parts) if text]
             if progress.get("seconds_left") is not None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ProSTRegistrationLib.ParameterNode import ProSTRegistrationParameterNode
     from ProSTRegistrationLib.Situation import Situation
 
-LONGEST_NAME = 13
+LONGEST_NAME = 11
 UP_TO_CARM, UP_TO_START = 2, 3
 """Steps that are finished when the start can be set, and when a search begins."""
 

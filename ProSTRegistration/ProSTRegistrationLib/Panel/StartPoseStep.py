@@ -30,6 +30,7 @@ from ProSTRegistrationLib.StartSight import sightOf
 from ProSTRegistrationLib.Tracking.TrackedFrameState import TrackReader
 from ProSTRegistrationLib.Tracking.TrackWords import asideWords
 from ProSTRegistrationLib.Views.PoseHandles import showHandles
+from ProSTRegistrationLib.WhatNext import REGISTER_BUTTON
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLLinearTransformNode, vtkMRMLNode
@@ -51,13 +52,13 @@ class StartPoseStep:
         panel: Panel.
 
     Attributes:
-        isMissed: a search would begin where an X-ray does not show the anatomy.
+        nextButton: name of the button to press next, "" while landmarks are marked.
     """
 
     def __init__(self, panel: Panel) -> None:
         self._panel, self._ui = panel, panel.ui
-        self._fault, self._note, self._isShowing = "", "", False
-        self.isMissed = False
+        self._fault, self._isShowing = "", False
+        self.nextButton = REGISTER_BUTTON
         self._handled: vtkMRMLLinearTransformNode | None = None
         self._place = PatientPlace()
         self._drag: PoseDrag | None = None
@@ -91,7 +92,7 @@ class StartPoseStep:
         ):  # fmt: skip
             widget.enabled = isReady
         self._landmarks.refresh(situation)
-        self.isMissed = False
+        self.nextButton = self._landmarks.nextButton
         ui.handlesCheckBox.checked = ui.handlesCheckBox.checked and isReady
         self._showHandles()
         if situation.isReady:
@@ -101,11 +102,9 @@ class StartPoseStep:
             sight, isMissed = sightOf(situation.images, self._pose(), points)
             # Nobody has moved it there by mistake.
             sight = asideWords(self._track.read(self._panel.scene, situation)) or sight
-            self.isMissed = isMissed and not self._panel.parameters.searchEverywhere
-            if self._fault:
-                status = self._fault, FAULT_STYLE
-            else:
-                status = "\n".join(filter(None, (sight, self._note))), MISSING_STYLE if isMissed else PLAIN_STYLE
+            if isMissed and self.nextButton == REGISTER_BUTTON and not self._panel.parameters.searchEverywhere:
+                self.nextButton = "standardViewButton"
+            status = (self._fault, FAULT_STYLE) if self._fault else (sight, MISSING_STYLE if isMissed else PLAIN_STYLE)
         else:
             status = "", PLAIN_STYLE  # the steps above say what is missing
         showStatus(ui.startStatusLabel, *status)
@@ -141,7 +140,6 @@ class StartPoseStep:
         with slicer.util.NodeModify(panel.parameters.parameterNode):
             self._keepReference(worldFromVolume)
             panel.parameters.startedBy = startedBy
-        self._note = ""
         self._move(worldFromVolume)
         self.notePose()
 
@@ -180,11 +178,6 @@ class StartPoseStep:
     def tellFault(self, text: str) -> None:
         """Shows what went wrong; "" if nothing did."""
         self._fault = text
-        self._panel.refreshSoon()
-
-    def tellNote(self, text: str) -> None:
-        """Shows a remark on the start pose."""
-        self._note = text
         self._panel.refreshSoon()
 
     def leave(self) -> None:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import qt
-import slicer
 from slicer.i18n import tr as _
 
 from ProSTRegistrationLib.Jobs import Callbacks
 from ProSTRegistrationLib.Nodes.DicomCArm import slicerDatabase
 from ProSTRegistrationLib.Nodes.RunFrames import frameOf, frameTotal, runOf, showFrame
-from ProSTRegistrationLib.Panel.Messages import PLAIN_STYLE, TOLD_MS, setVisible, showStatus
+from ProSTRegistrationLib.Panel.Messages import CSV, PLAIN_STYLE, saveAs, setVisible, showStatus
 from ProSTRegistrationLib.Selection import registrationConfig
 from ProSTRegistrationLib.Tracking.TrackBrowsing import trackBrowserOf
 from ProSTRegistrationLib.Tracking.TrackedFrameState import TrackReader
 from ProSTRegistrationLib.Tracking.TrackFiles import saveTrack
 from ProSTRegistrationLib.Tracking.TrackJob import TrackJob
 from ProSTRegistrationLib.Tracking.TrackPlots import plotCharts
-from ProSTRegistrationLib.Tracking.TrackWords import endWords, frameLegend, frameText, progressWords, summaryWords
+from ProSTRegistrationLib.Tracking.TrackWords import (
+    asideWords,
+    endWords,
+    frameLegend,
+    frameText,
+    progressWords,
+    summaryWords,
+)
 from ProSTRegistrationLib.Validity import isKept
 
 if TYPE_CHECKING:
@@ -30,8 +34,6 @@ if TYPE_CHECKING:
     from ProSTRegistrationLib.Validity import Validity
     from ProSTRegistrationLib.Worker.WorkerClient import OnFailure, OnProgress
 
-FILES = "CSV (*.csv);;Autoscoper (*.tra)"
-
 
 class TrackGroup:
     """Tracks runs, and shows what a track says of the frame at hand.
@@ -39,6 +41,10 @@ class TrackGroup:
     Args:
         panel: Panel.
         check: CheckStep, which knows the current attempt and says faults.
+
+    Attributes:
+        legend: the place of the CT in words, "" where the frame at hand is not judged by its track.
+        isAside: the track has put the CT aside in this frame, and step 3 says how to go on.
     """
 
     def __init__(self, panel: Panel, check: CheckStep) -> None:
@@ -46,7 +52,7 @@ class TrackGroup:
         self._reader = TrackReader()
         self._statuses: dict[int, str] = {}
         self._inStep: tuple[object, int] = (None, 0)
-        self.legend, self._isFilling = "", False
+        self.legend, self.isAside, self._isFilling = "", False, False
         self._ui.trackButton.connect("clicked(bool)", lambda checked: self._trackOrCancel())
         self._ui.trackFrameSlider.connect("valueChanged(double)", lambda number: self._browse(round(number) - 1))
         self._ui.saveTrackButton.connect("clicked(bool)", lambda checked: self._save())
@@ -89,6 +95,7 @@ class TrackGroup:
         missing = "" if canStart or situation.isBusy else _missingWords(isOneBody)
         showStatus(ui.trackLabel, missing if state is None else summaryWords(state.kept.track), PLAIN_STYLE)
         ui.trackButton.toolTip = missing or _("Follows the bone from this frame through all others, both ways")
+        self.isAside = bool(asideWords(state)) and not situation.isBusy
         self.legend = frameLegend(state) if isJudged and isTold and state is not None else ""
         return isJudged and isTold
 
@@ -156,14 +163,11 @@ class TrackGroup:
         self._panel.refreshSoon()
 
     def _save(self) -> None:
-        panel, state = self._panel, self._reader.read(self._panel.scene, self._panel.situation())
-        if state is None:
-            return
-        name = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), _("Save the track"), "track.csv", FILES)
-        if name:
-            path = Path(name) if Path(name).suffix else Path(name).with_suffix(".csv")
-            if panel.attempt(lambda: saveTrack(path, state.kept.track), self._check.sayFault):
-                slicer.util.showStatusMessage(_("Saved: {path}").format(path=path), TOLD_MS)
+        state = self._reader.read(self._panel.scene, self._panel.situation())
+        if state is not None:
+            kinds, track = f"{CSV};;Autoscoper (*.tra)", state.kept.track
+            say = self._check.sayFault
+            saveAs(self._panel, _("Save the track"), "track.csv", kinds, lambda path: saveTrack(path, track), say)
 
 
 def _missingWords(isOneBody: bool) -> str:

@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 from prostreg.outputs.verdict_words import INK, verdict_colour
 from prostreg.spoken_numbers import percent, spans
 from ProSTRegistrationLib.ProgressWords import secondsText
-from ProSTRegistrationLib.VerdictWords import OUTDATED_COLORS, changeWords, verdictBar
+from ProSTRegistrationLib.VerdictWords import OUTDATED_COLORS, asSentence, changeWords, verdictBar
 
 if TYPE_CHECKING:
     from prostreg.tracking.track import Track
@@ -51,7 +51,8 @@ def summaryWords(track: Track) -> str:
     for status in ("uncertain", "lost"):
         numbers = track.numbers(status)
         if numbers:
-            lines.append(_("{word}: {numbers}.").format(word=statusWord(status), numbers=spans(numbers)))
+            text = _("{word}: frame {numbers}.") if len(numbers) == 1 else _("{word}: frames {numbers}.")
+            lines.append(text.format(word=statusWord(status), numbers=spans(numbers)))
     missing = total - len(track.frames)
     if missing:
         lines.append(_("Stopped: {count} frames were not looked at.").format(count=missing))
@@ -74,8 +75,8 @@ def frameText(state: TrackedFrameState | None) -> str:
     if state.frame is None:
         text = _("{where} The CT is put aside: step 3 says how to go on.").format(where=where)
         return verdictBar(OUTDATED_COLORS, _("Not looked at"), text)
+    why = " ".join(map(asSentence, state.frame.reasons))
     if state.frame.world_from_volume is None:
-        why = " ".join(f"{reason[:1].upper()}{reason[1:].rstrip('.')}." for reason in state.frame.reasons)
         text = " ".join((where, why, _("The CT is put aside: step 3 says how to go on.") if state.isThere else ""))
         return verdictBar((verdict_colour("failed"), INK), statusWord("lost"), text)
     if not state.isThere:
@@ -83,7 +84,6 @@ def frameText(state: TrackedFrameState | None) -> str:
         return verdictBar(OUTDATED_COLORS, _("Not judged"), text.format(where=where))
     status, confidence = state.frame.status, state.frame.confidence
     likely = _("{percent} likely the right place.").format(percent=percent(confidence))
-    why = " ".join(f"{reason[:1].upper()}{reason[1:]}." for reason in state.frame.reasons)
     said = " ".join(filter(None, (where, likely, why if status == "uncertain" else "")))
     return verdictBar((verdict_colour(AS_RESULT[status]), INK), statusWord(status), said)
 

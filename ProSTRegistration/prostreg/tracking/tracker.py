@@ -287,7 +287,8 @@ class _Tracker:
             return
         share = len(self._frames) / (self._asked[1] - self._asked[0] + 1)
         confirmed = float(frame.evidence.get("confirmed", 0.0))
-        left = self._monitor.seconds / share * (1 - share)
+        # The registered frame takes no time, which says nothing of the others.
+        left = self._monitor.seconds / share * (1 - share) if len(self._frames) > 1 else None
         pose = self._poses.get(number, self._first.world_from_volume)
         message = f"frame {number}: {frame.status}, {confirmed:.0%} of the structure confirmed"
         self._on_progress(FrameProgress(f"frame {number}", share, confirmed, pose, message, left, frame=frame))
