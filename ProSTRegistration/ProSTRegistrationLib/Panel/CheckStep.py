@@ -108,9 +108,13 @@ class CheckStep:
         """Shows the charts of a track in place of the C-arm in 3D, or that again without any."""
         self._views.showPlots(charts)
 
-    def followPose(self) -> None:
-        """Has the DRR follow the CT where no search moves it; takes it away where the live DRR is off."""
-        panel, situation = self._panel, self._panel.situation()
+    def followPose(self, situation: Situation | None = None) -> None:
+        """Has the DRR follow the CT where no search moves it; takes it away where the live DRR is off.
+
+        Args:
+            situation: of now, where it was read already.
+        """
+        panel, situation = self._panel, situation or self._panel.situation()
         if situation.pose is None or situation.isRegistering:
             return
         pose = situation.pose
@@ -130,7 +134,7 @@ class CheckStep:
         isOld = any(drr is not None and not isMadeOf(drr, origins[node]) for node, drr in drrs.items())
         isMissing = panel.parameters.liveDrr and None in drrs.values()
         if (isOld or isMissing) and list(origins.values()) != self._failedFor:
-            self.followPose()
+            self.followPose(situation)
 
     def _removeDrrs(self) -> None:
         for node in self._panel.fluoroscopyNodes:
@@ -183,7 +187,7 @@ class CheckStep:
             qt.QTimer.singleShot(0, lambda: reveal(self._ui.redoButton, mayFocus=False))
         if result is None or isNothingPlaced(result) or result.get("stopped") == "cancelled":
             # The CT is where it was; the pictures of the search are not.
-            self.followPose()
+            panel.later(self.followPose)
         panel.refreshSoon()
 
     def enter(self) -> None:

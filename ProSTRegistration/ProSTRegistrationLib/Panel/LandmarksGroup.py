@@ -85,7 +85,7 @@ class LandmarksGroup:
         self.nextButton = "solveLandmarksButton" if isNext else "" if isMarking else REGISTER_BUTTON
 
     def _countWords(self, situation: Situation, counts: Sequence[int]) -> str:
-        """How many pairs there are, and whether that will do."""
+        """The number of pairs, and whether it will do."""
         views = zip(counts, situation.marked, strict=False)
         named = ", ".join(f"{count} on '{node.GetName()}'" for count, (node, _list) in views)
         missing = _("Four in one X-ray are needed, or three in each of two.")
