@@ -67,8 +67,13 @@ class LandmarksGroup:
         self._placeMode.watch(self._panel.observe, self._panel.refreshSoon)
         if self._placeMode.hasEnded:
             self.stopMarking()
-        for button in (ui.ctLandmarksButton, ui.xrayLandmarksButton):
+        # A pressed button is hard to tell from others on a dark desktop.
+        for button, words in (
+            (ui.ctLandmarksButton, _("Mark in the CT")),
+            (ui.xrayLandmarksButton, _("Mark in the X-ray")),
+        ):
             button.enabled = situation.isFree
+            button.text = _("End marking") if button.checked else words
         if self._markedImage is not situation.shownImage:
             # Clicks would go on into the list of an image that is no longer shown.
             ui.xrayLandmarksButton.checked = False
@@ -128,6 +133,7 @@ class LandmarksGroup:
         else:
             self._showCt()
         self._placeMode.begin(ctList if button is ui.ctLandmarksButton else xrayList)
+        self._panel.refreshSoon()
 
     def _showCt(self) -> None:
         """Shows slices of the CT beside the X-ray."""

@@ -43,11 +43,14 @@ class LeftOutParts:
             for outline in outlinesOf(node):
                 for event in ("PointPositionDefinedEvent", "PointRemovedEvent", "PointEndInteractionEvent"):
                     self._panel.observe(outline, event, self._panel.refreshSoon)
-        ui.outlineButton.enabled = situation.isFree
-        text = ""
-        if situation.isReady and image is not None and (count := len(outlineCorners(image))):
+        ui.outlineButton.enabled, isOutlining = situation.isFree, ui.outlineButton.checked
+        # A pressed button is hard to tell from others on a dark desktop.
+        ui.outlineButton.text = _("End outline") if isOutlining else _("Outline a part")
+        count = len(outlineCorners(image)) if situation.isReady and image is not None else 0
+        setVisible(ui.removeOutlinesButton, count > 0)
+        text = _("Click around the part in the X-ray, then press 'End outline'.") if isOutlining else ""
+        if count and not isOutlining and image is not None:
             text = _("Outlined in '{name}' and left out: {count}").format(name=image.GetName(), count=count)
-        setVisible(ui.removeOutlinesButton, bool(text))
         ui.removeOutlinesButton.enabled = situation.isFree
         showStatus(ui.outlinesLabel, text, PLAIN_STYLE)
 
