@@ -12,6 +12,7 @@ import SimpleITK as sitk  # noqa: N813
 
 from prostreg.cli.main import main
 from prostreg.errors import InputError
+from prostreg.registration.case import RoughRelation
 from prostreg.registration.case_file import read_case
 
 POSE = np.array([[-1.0, 0, 0, 20], [0, 0, -1, 20], [0, -1, 0, 620], [0, 0, 0, 1]]).tolist()
@@ -133,6 +134,21 @@ def test_bones_are_told_on_the_command_line(capsys):
         assert main(["case", *told, *words, "--out", "again", "--json"]) == 2
         (told_fault,) = json.loads(capsys.readouterr().out)["error"]["faults"]
         assert fault in told_fault
+
+
+def test_how_well_views_are_known_is_told_by_the_case():
+    camera = {"K": [[900, 0, 40], [0, 900, 30], [0, 0, 1]], "size": [80, 60], "camera_from_world": POSE}
+    two = [{"image": "xray.tif", "camera": camera}] * 2
+    assert read_case(case_with({"values": [25]}, views=two)).relation is None
+    assert read_case(case_with({"values": [25]}, views=two, relation={})).relation == RoughRelation(3.0, 10.0)
+    told = {"rotation_deg": 1.5, "translation_mm": 4}
+    assert read_case(case_with({"values": [25]}, views=two, relation=told)).relation == RoughRelation(1.5, 4.0)
+    for wrong in ({"rotation_deg": 31}, {"translation_mm": -1}, {"deg": 2}, "rough"):
+        assert any('"relation"' in fault for fault in faults_of({"values": [25]}, views=two, relation=wrong))
+    (fault,) = faults_of({"values": [25]}, relation={})
+    assert fault == '"relation" is about several views, and the case has one: leave it out.'
+    (fault,) = faults_of({"bones": TWO}, views=two, relation={})
+    assert fault.startswith('"relation" and "bones" exclude each other')
 
 
 def test_joints_are_kept_where_that_is_said(capsys):

@@ -14,10 +14,11 @@ from prostreg.images.volume import Volume
 from prostreg.registration.bones import keeping_joints
 from prostreg.registration.bones.contact import nearness
 from prostreg.registration.bones.found import FoundBone, FoundJoint
-from prostreg.registration.bones.held import INFLATION, PRESSED_MM, HeldBone, KnownBone, held_in_joints
+from prostreg.registration.bones.held import PRESSED_MM, HeldBone, KnownBone, held_in_joints
 from prostreg.registration.bones.joints import BALL_PLAY_MM, OUT_MM, PLAY_MM, Joint, joint_between
 from prostreg.registration.bones.keeping_joints import with_joints_kept
 from prostreg.registration.bones.motion import volume_motion
+from prostreg.registration.carm.known_pose import COMPARED, KnownPose
 from prostreg.registration.case import Bone, Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.result import ExpectedError, Result
@@ -52,10 +53,9 @@ def hip() -> tuple[Volume, np.ndarray, np.ndarray]:
 
 def known(mm: float, pose: np.ndarray = AHEAD, is_accepted: bool = True, carm_along_mm: float = 0.0) -> KnownBone:
     """A bone that no other touches, whose place its image tells to so much along each axis."""
-    covariance = np.diag([1e-8] * 3 + [(mm / INFLATION) ** 2] * 3)
-    return KnownBone(
-        np.zeros((4, 4, 4), bool), PoseChart(pose, np.eye(4), np.zeros(3)), covariance, carm_along_mm, is_accepted
-    )
+    covariance = np.diag([1e-8] * 3 + [(mm / COMPARED) ** 2] * 3)
+    pose_known = KnownPose(PoseChart(pose, np.eye(4), np.zeros(3)), covariance, carm_along_mm)
+    return KnownBone(np.zeros((4, 4, 4), bool), pose_known, is_accepted)
 
 
 @pytest.fixture
@@ -128,8 +128,8 @@ def test_bones_that_lie_in_each_other_part(monkeypatch):
     place = {"camera_from_world": np.eye(4), "centre_mm": joint.centre_mm}
     known_place, open_place = np.diag([1e-8] * 6), np.diag([1e-8] * 3 + [1.0] * 2 + [25.0])
     bones = {
-        0: KnownBone(still, PoseChart(AHEAD, **place), known_place, 0.0, True),
-        1: KnownBone(moving, PoseChart(deeper(8.0), **place), open_place, 0.0, True),
+        0: KnownBone(still, KnownPose(PoseChart(AHEAD, **place), known_place, 0.0), True),
+        1: KnownBone(moving, KnownPose(PoseChart(deeper(8.0), **place), open_place, 0.0), True),
     }
     before = nearness(ct, moving, still, volume_motion(deeper(8.0), AHEAD))
     held = held_in_joints(ct, bones, {(0, 1): joint})

@@ -169,6 +169,8 @@ def _add_words_of_a_case(parser: Parser, title: str) -> None:
         help="one per X-ray: JSON with size, and K and camera_from_world or a 3x4 matrix P; OpenCV's YAML; a MayaCam;"
         " 3 rows of 4 numbers",
     )
+    roughly = "where further cameras stand against the first is known to some degrees and a centimetre: find it out"
+    words.add_argument("--rough-relation", action="store_true", default=None, help=roughly)
     words.add_argument("--polarity", choices=POLARITIES, help="of all X-rays (default: found out)")
     words.add_argument(
         "--flip",

@@ -28,10 +28,15 @@ from prostreg.registration.case import Case
 from prostreg.registration.case_file import case_of
 
 _WORDS_BESIDE = (
-    "frame", "labels", "values", "bones", "keep_joints", "sdd", "pixel_mm", "preset", "camera", "polarity", "flip",
-    "initial", "name",
+    "frame", "labels", "values", "bones", "keep_joints", "sdd", "pixel_mm", "preset", "camera",
+    "rough_relation", "polarity", "flip", "initial", "name",
 )  # fmt: skip
-_OPTION = {"bones": "--bone", "keep_joints": "--keep-joints", "pixel_mm": "--pixel-mm"}
+_OPTION = {
+    "bones": "--bone",
+    "keep_joints": "--keep-joints",
+    "pixel_mm": "--pixel-mm",
+    "rough_relation": "--rough-relation",
+}
 
 
 def is_told(arguments: argparse.Namespace) -> bool:
@@ -72,6 +77,8 @@ def told_content(arguments: argparse.Namespace) -> dict[str, Any]:
         faults.add(together + _values_to_choose(arguments.labels))
     if arguments.keep_joints and len(arguments.bones) < 2:
         faults.add("--keep-joints is about bones that share a joint: give two or more with --bone NAME=VALUES.")
+    if arguments.rough_relation and len(arguments.xray) < 2:
+        faults.add("--rough-relation is about several views: give two or more with --xray FILE FILE.")
     if len(arguments.frame) not in (0, 1, len(arguments.xray)):
         faults.add(
             f"There are {len(arguments.xray)} X-rays and {len(arguments.frame)} frames: give one --frame, or one"
@@ -91,6 +98,8 @@ def told_content(arguments: argparse.Namespace) -> dict[str, Any]:
         if arguments.keep_joints:
             chosen["keep_joints"] = True
         content["anatomy"] = {"labels": _found(arguments.labels), **chosen}
+    if arguments.rough_relation:
+        content["relation"] = {}
     if start is not None:
         content["initial"] = {"world_from_volume": start.tolist()}
     return content

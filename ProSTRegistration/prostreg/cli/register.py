@@ -151,6 +151,9 @@ def _say_result(result: Result) -> None:
     say_notes(result.warnings, indent="  ")
     for reason in result.reasons:
         say(f"  {reason}")
+    for place in result.relation:
+        off = f"{place.rotation_deg:.1f} degrees and {place.translation_mm:.1f} mm"
+        say(f"  view {place.view}: its C-arm stood {off} from where it was said to")
     say(f"  {summary(result)}")
 
 

@@ -31,6 +31,7 @@ from prostreg.outputs.transform_file import write_transform
 from prostreg.projector.selection import Projector, make_projector
 from prostreg.registration.case import Case, View
 from prostreg.registration.readings import case_read_as, reading_of
+from prostreg.registration.relation.each_view import seen_as_found
 from prostreg.registration.result import Result
 
 
@@ -42,7 +43,7 @@ def write_case_outputs(folder: Path, case: Case, result: Result) -> list[str]:
     Raises:
         NotWritten: where the folder cannot be written.
     """
-    case = case_read_as(case, reading_of(case, result.polarities))
+    case = seen_as_found(case_read_as(case, reading_of(case, result.polarities)), result)
     anatomy = make_projector(moving_volume(case.ct, case.anatomy), result.config.get("projector", AUTO))
     drr_names = drr_file_names(len(case.views))
     registration = spatial_registration(case, result)

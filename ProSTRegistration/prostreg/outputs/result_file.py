@@ -44,6 +44,7 @@ def result_to_dict(result: Result) -> dict[str, Any]:
         "evidence": dict(result.evidence),
         "expected_error": None if result.expected_error is None else result.expected_error.to_dict(),
         "carm_fit": None if result.carm_fit is None else asdict(result.carm_fit),
+        "relation": [asdict(view) for view in result.relation],
         "look_alikes": [asdict(place) for place in result.look_alikes],
         "world_from_volume": result.world_from_volume.tolist(),
         "camera_from_volume": [pose.tolist() for pose in result.camera_from_volume],

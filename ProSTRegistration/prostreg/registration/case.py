@@ -82,6 +82,19 @@ class PlacedBone:
     world_from_volume: Matrix
 
 
+@dataclass(frozen=True)
+class RoughRelation:
+    """The accuracy with which the places of further C-arms are known against the first, as standard deviations.
+
+    Attributes:
+        rotation_deg: of their turn about each axis.
+        translation_mm: of their shift along each axis, at the anatomy.
+    """
+
+    rotation_deg: float = 3.0
+    translation_mm: float = 10.0
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
     """A patient's CT, the anatomy to register, and one or more views of it.
@@ -98,6 +111,7 @@ class Case:
         bones: those that move against each other; empty where the anatomy is one body.
         others: bones around the anatomy whose poses are known.
         keeps_joints: whether bones that are neighbours in the CT stay together in their joints.
+        relation: how well it is known where further views stand against the first; None where it is known exactly.
     """
 
     name: str
@@ -111,6 +125,7 @@ class Case:
     bones: tuple[Bone, ...] = ()
     others: tuple[PlacedBone, ...] = ()
     keeps_joints: bool = False
+    relation: RoughRelation | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:

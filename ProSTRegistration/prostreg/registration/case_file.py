@@ -30,9 +30,10 @@ from prostreg.images.xray_preparation import prepare_xray
 from prostreg.images.xray_reading import XRayImage, read_mask_image, read_xray_image
 from prostreg.json_fields import JsonFields, json_object
 from prostreg.registration.bones.bones_of_file import are_label_values, pose_in, read_bones
-from prostreg.registration.case import Bone, Case, CaseFiles, View
+from prostreg.registration.case import Bone, Case, CaseFiles, RoughRelation, View
 from prostreg.registration.shared_files import file_state, shared_anatomy, shared_ct
 
+MOST_ROUGH_DEG, MOST_ROUGH_MM = 30.0, 200.0
 _LONGEST_NAME = 100
 _NEGATIVE = (
     "the image has grey values below 0, so the value of no radiation is not known: the darkest pixel was taken for it."
@@ -93,6 +94,7 @@ class _CaseReader:
         name = self._name()
         ct, anatomy = self._ct_and_anatomy()
         views = self._views()
+        relation = self._relation(len(views))
         initial, _ = pose_in(self.fields, "initial")
         truth, landmarks = pose_in(self.fields, "truth")
         self.fields.end()
@@ -102,7 +104,7 @@ class _CaseReader:
         files = CaseFiles(self.folder / self.fields.text("ct"), tuple(self.xrays))
         return Case(
             name, ct, anatomy, tuple(views), initial, truth, landmarks, files, tuple(self.bones),
-            keeps_joints=self.keeps_joints,
+            keeps_joints=self.keeps_joints, relation=relation,
         )  # fmt: skip
 
     def _name(self) -> str:
@@ -169,6 +171,24 @@ class _CaseReader:
             view = self._view(fields, number, len(entries)) if isinstance(entry, dict) else None
             views += [] if view is None else [view]
         return views
+
+    def _relation(self, view_count: int) -> RoughRelation | None:
+        """The accuracy of further views against the first, where it is told."""
+        if "relation" not in self.fields:
+            return None
+        inside, usual = self.fields.inner("relation"), RoughRelation()
+        relation = RoughRelation(
+            inside.number("rotation_deg", 0.0, MOST_ROUGH_DEG, usual.rotation_deg),
+            inside.number("translation_mm", 0.0, MOST_ROUGH_MM, usual.translation_mm),
+        )
+        inside.end()
+        if self.bones:
+            self.faults.add(
+                '"relation" and "bones" exclude each other: register the bones with known views, or as one.'
+            )
+        elif view_count == 1:
+            self.faults.add('"relation" is about several views, and the case has one: leave it out.')
+        return relation
 
     def _view(self, fields: JsonFields, number: int, count: int) -> View | None:
         frame = fields.checked("frame", is_frame_choice, FRAME_ADVICE, None, None)

@@ -17,6 +17,7 @@ from prostreg.registration.monitor import LEAST_SECONDS
 from prostreg.registration.neighbours.told_apart import register_told_apart
 from prostreg.registration.pipeline import check_method
 from prostreg.registration.readings import without_metal
+from prostreg.registration.relation.each_view import register_each_view
 from prostreg.registration.result import Progress, Result
 from prostreg.registration.start import MOVED, start_in_sight
 from prostreg.search.rehearsal import rehearse
@@ -41,7 +42,8 @@ def register(
     """Finds the pose of a case's CT in its X-rays.
 
     Args:
-        case: images in memory; without a start, the standard views are tried in turn.
+        case: images in memory; without a start, the standard views are tried in turn. Views whose relation is only
+            roughly known are registered one by one and put together.
         config: settings; defaults if it is not given.
         on_progress: called between evaluations with the state of the run.
         is_cancelled: asked between evaluations; when it says yes the run ends within one
@@ -71,6 +73,8 @@ def _registered(
     on_progress: Callable[[Progress], None] | None,
     is_cancelled: Callable[[], bool] | None,
 ) -> Result:
+    if case.relation is not None and len(case.views) > 1:
+        return register_each_view(case, settings, _registered, on_progress, is_cancelled)
     if case.initial_world_from_volume is None:
         return register_everywhere(case, settings, on_progress, is_cancelled)
     start = start_in_sight(case)

@@ -132,6 +132,23 @@ class ComparedPlace:
     confirmed: float
 
 
+@dataclass(frozen=True)
+class FoundView:
+    """The place of a further view's C-arm as its image has it, where it was only roughly known.
+
+    Attributes:
+        view: its number, counted from 1.
+        status: the verdict on the anatomy in this image alone.
+        rotation_deg: angle by which the C-arm is turned from where it was said to stand against the first.
+        translation_mm: by how much it is shifted, at the anatomy.
+    """
+
+    view: int
+    status: Status
+    rotation_deg: float
+    translation_mm: float
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """The outcome of a registration; fields as in result.json.
@@ -159,6 +176,7 @@ class Result:
         polarities: with which each view was read.
         look_alikes: the place found and those that it was compared with, where the CT has any that look alike.
         stopped: why the run ended early ("cancelled", "time limit"), None if it ran to its end.
+        relation: of further views, where their places were only roughly known.
         is_settled: whether the search was convinced: what is doubted nevertheless, no more searching mends.
     """
 
@@ -185,3 +203,4 @@ class Result:
     polarities: tuple[PolarityUsed, ...] = ()
     look_alikes: tuple[ComparedPlace, ...] = ()
     is_settled: bool = False
+    relation: tuple[FoundView, ...] = ()

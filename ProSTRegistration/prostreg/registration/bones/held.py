@@ -14,20 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, transform_points
 from prostreg.images.volume import Volume
 from prostreg.registration.bones.contact import Press, press
 from prostreg.registration.bones.joints import Joint
 from prostreg.registration.bones.motion import volume_motion
+from prostreg.registration.carm.known_pose import KnownPose
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Pair = tuple[int, int]
-
-INFLATION = 2.5
-"""Factor on the deviations of poses by their images where bones are compared: the depths of pelvis and femur were wrong
-against each other by 2.0 mm where 0.9 mm were expected (see docs/evaluation.md)."""
 
 PRESSED_MM = 2.0
 """Labels and voxels alone let bones lie so deep in each other."""
@@ -48,25 +44,21 @@ class KnownBone:
     """A bone with what its image tells of its pose.
 
     Attributes:
-        chart: at the pose.
-        covariance: (6, 6) of the pose in the chart's parameters, by the image if the C-arm is as given.
-        carm_along_mm: standard deviation along the beam of what is not known of the C-arm.
+        known: the pose, and how well its image tells it.
         is_accepted: only accepted bones tell others where they are.
     """
 
     anatomy: Mask
-    chart: PoseChart
-    covariance: Array
-    carm_along_mm: float
+    known: KnownPose
     is_accepted: bool
 
     @property
     def pose(self) -> Matrix:
-        return self.chart.world_from_volume
+        return self.known.chart.world_from_volume
 
     def place_jacobian(self, place_mm: Array) -> Array:
         """(3, 6): motion in the world of a point (3,) of the volume frame with the chart's parameters."""
-        poses = self.chart.world_from_volume_at(STEP * np.concatenate([np.eye(6), -np.eye(6)]))
+        poses = self.known.chart.world_from_volume_at(STEP * np.concatenate([np.eye(6), -np.eye(6)]))
         places = poses[:, :3, :3] @ place_mm + poses[:, :3, 3]
         return np.asarray((places[:6] - places[6:]).T / (2 * STEP))
 
@@ -111,7 +103,7 @@ def held_in_joints(ct: Volume, bones: Mapping[int, KnownBone], joints: Mapping[P
     for number, bone in bones.items():
         estimate, used = (of_accepted, among_accepted) if bone.is_accepted else (of_others, telling)
         if any(number in pair for pair in used):
-            told_mm, of_image_mm = estimate.depth_deviation_mm(number), INFLATION * float(bone.covariance[5, 5]) ** 0.5
+            told_mm, of_image_mm = estimate.depth_deviation_mm(number), float(bone.known.compared[5, 5]) ** 0.5
             held[number] = HeldBone(estimate.pose(number), told_mm, told_mm < of_image_mm)
     return held
 
@@ -136,7 +128,7 @@ class _Estimate:
 
     def pose(self, number: int) -> Matrix:
         values = self._parameters[self._slice(number)]
-        return np.asarray(self._bones[number].chart.world_from_volume_at(values)[0])
+        return np.asarray(self._bones[number].known.chart.world_from_volume_at(values)[0])
 
     def depth_deviation_mm(self, number: int) -> float:
         """The deviation of a measurement of its depth that would make it as well known as its joints do.
@@ -174,9 +166,9 @@ class _Estimate:
         """Of all parameters; with what the C-arm adds to the depth of all bones but one, if that is given."""
         covariance = np.zeros((len(self._parameters),) * 2)
         for number, bone in self._bones.items():
-            own = INFLATION**2 * bone.covariance
+            own = bone.known.compared
             if without_carm is not None and number != without_carm:
-                own[5, 5] += bone.carm_along_mm**2
+                own[5, 5] += bone.known.carm_along_mm**2
             covariance[self._slice(number), self._slice(number)] = own
         return covariance
 

@@ -12,12 +12,11 @@ from prostreg.geometry.frames import Matrix
 from prostreg.registration.bones.found import FoundBone, FoundJoint
 from prostreg.registration.bones.held import HeldBone, KnownBone, Pair, held_in_joints
 from prostreg.registration.bones.joints import Joint, joint_between
-from prostreg.registration.carm.carm_check import precision_at
+from prostreg.registration.carm.known_pose import known_pose
 from prostreg.registration.case import Case, PlacedBone
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.everywhere import merit
 from prostreg.registration.neighbours.told_apart import doubted
-from prostreg.registration.readings import case_read_as, reading_of
 from prostreg.registration.result import Result
 
 Judge = Callable[[int, Case, Matrix, RegistrationConfig], Result | None]
@@ -148,11 +147,7 @@ def _among(cases: Mapping[int, Case], bones: Sequence[FoundBone], number: int) -
 
 
 def _known(case: Case, result: Result, config: RegistrationConfig) -> KnownBone:
-    read = case_read_as(case, reading_of(case, result.polarities))
-    precision = precision_at(read, result.world_from_volume, config)
-    along_mm = precision.expected.along_mm if result.expected_error is None else result.expected_error.along_mm
-    carm_mm = float(np.sqrt(max(along_mm**2 - precision.expected.along_mm**2, 0.0)))
-    return KnownBone(case.anatomy, precision.chart, precision.covariance, carm_mm, result.status == "accepted")
+    return KnownBone(case.anatomy, known_pose(case, result, config), result.status == "accepted")
 
 
 def _result(bone: FoundBone) -> Result:

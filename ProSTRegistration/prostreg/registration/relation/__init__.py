@@ -1,0 +1,1 @@
+"""Several views whose C-arms' places against each other are only roughly known."""
