@@ -131,6 +131,13 @@ def test_a_pose_with_a_rival_is_not_accepted_however_well_it_fits():
     assert not any("another place" in reason for reason in judge(replace(GOOD, confirmed=-0.1)).reasons)
 
 
+def test_too_little_of_a_bone_is_not_accepted_however_well_it_fits():
+    assert judge(replace(GOOD, confirmed=0.9, patches=25.0)).status == "accepted"
+    little = judge(replace(GOOD, confirmed=0.9, patches=24.9))
+    assert (little.status, little.confidence) == ("uncertain", 0.5)
+    assert little.reasons[0] == "too little of the bone's structure lies in the image to tell it from another's"
+
+
 def test_the_first_reason_is_how_much_is_confirmed_in_words_that_are_no_second_probability():
     mirrored = MirrorFit(0.9, 9.0)
     verdict = judge(replace(GOOD, confirmed=0.7, runner_up=0.69), mirrored, doubts=(side_doubt(mirrored),))

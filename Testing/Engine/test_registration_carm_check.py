@@ -260,9 +260,9 @@ def test_an_open_depth_is_put_down_to_a_carm_that_is_little_known():
         ({"sdd_mm": 1020 + 2.95 * np.hypot(8.0, 5.1)}, False),
         ({"sdd_mm": 1020 + 3.05 * np.hypot(8.0, 5.1)}, True),
         ({"sdd_mm": 1020 - 3.05 * np.hypot(8.0, 5.1)}, True),
-        ({"principal_point": (127.5 + 2.45 * np.hypot(3.0, 0.36), 127.5)}, False),
-        ({"principal_point": (127.5 - 2.55 * np.hypot(3.0, 0.36), 127.5)}, True),
-        ({"principal_point": (127.5, 127.5 + 2.55 * np.hypot(3.0, 0.36))}, True),
+        ({"principal_point": (127.5 + 2.95 * np.hypot(3.0, 0.36), 127.5)}, False),
+        ({"principal_point": (127.5 - 3.05 * np.hypot(3.0, 0.36), 127.5)}, True),
+        ({"principal_point": (127.5, 127.5 + 3.05 * np.hypot(3.0, 0.36))}, True),
     ],
 )
 def test_what_counts_as_a_contradiction(fit, is_contradiction):

@@ -150,8 +150,9 @@ def test_a_search_that_failed_goes_on_from_a_better_place(row, monkeypatch, else
 
 def compared(here: float, *elsewhere: float) -> Comparison:
     away = np.array([0.0, 3.0, -38.0])
-    rivals = [Rival(np.eye(4), away + np.array([0.0, 30.0, 0.0]), 30.0, away, confirmed) for confirmed in elsewhere]
-    return Comparison(Rival(np.eye(4), np.zeros(3), 0.0, np.zeros(3), here), tuple(rivals))
+    place_mm = away + np.array([0.0, 30.0, 0.0])
+    rivals = [Rival(np.eye(4), place_mm, 30.0, away, 0.0, confirmed) for confirmed in elsewhere]
+    return Comparison(Rival(np.eye(4), np.zeros(3), 0.0, np.zeros(3), 0.0, here), tuple(rivals))
 
 
 @pytest.mark.parametrize(
@@ -171,11 +172,20 @@ def test_places_that_score_nearly_alike_are_not_told_apart(here, elsewhere, fits
         )
 
 
+@pytest.mark.parametrize("turned_deg", [24.9, 25.1])
+def test_the_same_bone_turned_by_more_than_neighbours_are_is_a_rival_and_no_other_level(turned_deg):
+    comparison = compared(0.5, 0.45)
+    (rival,) = comparison.elsewhere
+    doubt = replace(comparison, elsewhere=(replace(rival, turned_deg=turned_deg),)).doubt()
+    assert doubt.startswith("may be one level off") == (turned_deg < 25)
+    assert (doubt == "another place explains the image nearly as well") == (turned_deg > 25)
+
+
 @pytest.mark.parametrize(("deeper", "is_better"), [(0.62, False), (0.63, True)])
 def test_another_depth_is_no_other_level_and_is_gone_on_from_where_it_fits_clearly_better(deeper, is_better):
     along_mm, across_mm = np.array([0.0, 45.0, 0.0]), np.array([0.0, 0.0, 2.0])
     here = compared(0.5).here
-    comparison = Comparison(here, (Rival(np.eye(4), along_mm, 45.0, across_mm, deeper),))
+    comparison = Comparison(here, (Rival(np.eye(4), along_mm, 45.0, across_mm, 0.0, deeper),))
     assert comparison.doubt() is None
     assert (comparison.better is not None) == is_better
 
@@ -191,7 +201,7 @@ def test_a_place_without_rivals_is_not_doubted():
 )
 def test_a_depth_that_the_bones_around_contradict_is_doubted(along_mm, confirmed, side):
     """Unless they fit far worse than the anatomy itself: then they have moved against it."""
-    comparison = Comparison(Rival(np.eye(4), np.array([0.0, along_mm, 0.0]), along_mm, np.zeros(3), confirmed), ())
+    comparison = Comparison(Rival(np.eye(4), np.array([0.0, along_mm, 0.0]), along_mm, np.zeros(3), 0.0, confirmed), ())
     doubt = comparison.depth_doubt(1.0)
     if side is None:
         assert doubt is None
@@ -211,7 +221,7 @@ def found_deeper(case: Case, by_mm: float, along_mm: float = 4.0) -> Result:
 
 def test_two_views_tell_the_depth_themselves(row, monkeypatch):
     case = row.started(1, 1)
-    here = Rival(np.eye(4), np.array([0.0, -9.0, 0.0]), 9.0, np.zeros(3), 0.9)
+    here = Rival(np.eye(4), np.array([0.0, -9.0, 0.0]), 9.0, np.zeros(3), 0.0, 0.9)
     monkeypatch.setattr(RivalSearch, "compared", lambda self, pose: Comparison(here, ()))
     found = found_deeper(case, 4.0)
     one, two = (
@@ -245,7 +255,7 @@ def test_an_accepted_vertebra_deeper_than_its_neighbours_say_is_uncertain_and_pu
 def test_a_depth_that_is_not_of_the_same_pose_is_told_and_not_followed(row, monkeypatch, along_mm, is_followed):
     """Of 4 mm that the image leaves open and 3 mm that bones move, twice their root sum of squares."""
     case = row.started(1, 1)
-    here = Rival(np.eye(4), np.array([0.0, -along_mm, 0.0]), along_mm, np.zeros(3), 0.9)
+    here = Rival(np.eye(4), np.array([0.0, -along_mm, 0.0]), along_mm, np.zeros(3), 0.0, 0.9)
     monkeypatch.setattr(RivalSearch, "compared", lambda self, pose: Comparison(here, ()))
     result = _ToldApart(case, CONFIG, None, None).compared(found_deeper(case, 4.0), most_moves=0)
     assert result.status == "uncertain"
@@ -283,7 +293,7 @@ def test_what_is_cancelled_while_its_depth_is_asked_for_stays_as_it_was(row):
 
 def test_bones_that_have_moved_tell_no_depth(row, monkeypatch):
     case = row.started(1, 1)
-    here = Rival(np.eye(4), np.array([0.0, -4.0, 0.0]), 4.0, np.zeros(3), 0.39)
+    here = Rival(np.eye(4), np.array([0.0, -4.0, 0.0]), 4.0, np.zeros(3), 0.0, 0.39)
     monkeypatch.setattr(RivalSearch, "compared", lambda self, pose: Comparison(here, ()))
     found = found_deeper(case, 4.0)
     result = _ToldApart(case, CONFIG, None, None).compared(found, most_moves=0)

@@ -43,10 +43,8 @@ INFLATION = 2.0
 """Factor on the variances of the image's estimates, from errors on simulated pelves (see docs/evaluation.md)."""
 
 CLEARLY = 3.0
-"""A contradiction counts from this many standard deviations on. Single vertebrae under a right C-arm reached 2.7."""
-
-CLEARLY_BESIDE = 2.5
-"""The same for the principal point, of which images say less than they seem to."""
+"""A contradiction counts from this many standard deviations on. Single vertebrae under a right C-arm reached 2.7, a
+pelvis whose principal point was right 2.8."""
 
 MOST_IF_CONTRADICTED = 0.5
 
@@ -283,7 +281,7 @@ def _contradictions(fit: CArmFit, carm: CArm) -> list[str]:
     if abs(off_mm) > CLEARLY * np.hypot(fit.sdd_deviation_mm, said.sdd_share * fit.given_sdd_mm):
         found.append(_better_distance(fit))
     offsets = np.subtract(fit.principal_point, fit.given_principal_point)
-    allowed = CLEARLY_BESIDE * np.hypot(fit.principal_point_deviation_px, said.principal_point_share * max(carm.size))
+    allowed = CLEARLY * np.hypot(fit.principal_point_deviation_px, said.principal_point_share * max(carm.size))
     if (np.abs(offsets) > allowed).any():
         there, here = ("({:.0f}, {:.0f})".format(*point) for point in (fit.principal_point, fit.given_principal_point))
         found.append(

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
+from prostreg.geometry.rotations import vector_from_rotation
 from prostreg.images.anatomy import BONE_THRESHOLD_HU, anatomy_bounds, anatomy_by_threshold
 from prostreg.images.directions import offset_in_words
 from prostreg.images.look_alikes import APART_MM, LookAlike
+from prostreg.registration.acceptance import RIVALLED
 from prostreg.registration.carm.carm_check import LARGEST_ERROR_MM
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
@@ -38,6 +40,9 @@ POLISH_STEPS = 20
 
 MOST_RIVALS = 6
 
+MOST_TILTED_DEG = 25.0
+"""Neighbours are tilted by less against each other: what is turned by more is the same bone otherwise."""
+
 NEARLY = 0.8
 """Share of the better place's score from which two are not told apart. Wrong levels reached at most 0.61 of it."""
 
@@ -51,6 +56,7 @@ class Rival:
         offset_mm: (3,), RAS: of the anatomy's centre from the pose that was found.
         along_mm: what of it lies along the first view's beam, away from the source; there a place is known badly.
         across_mm: (3,), RAS: what of it lies across that.
+        turned_deg: angle by which it is turned against the pose that was found.
         confirmed: share of the structure of the bones around that the image confirms.
     """
 
@@ -58,6 +64,7 @@ class Rival:
     offset_mm: NDArray[np.float64]
     along_mm: float
     across_mm: NDArray[np.float64]
+    turned_deg: float
     confirmed: float
 
 
@@ -85,6 +92,8 @@ class Comparison:
         rival = next(filter(self._is_beside, self.elsewhere), None)
         if rival is None or rival.confirmed < NEARLY * self.here.confirmed:
             return None
+        if rival.turned_deg > MOST_TILTED_DEG:
+            return RIVALLED
         fits = "better" if rival.confirmed > self.here.confirmed / NEARLY else "as well"
         return (
             f"may be one level off: a place {offset_in_words(rival.across_mm)} of this one looks alike, and the bones"
@@ -182,8 +191,10 @@ class RivalSearch:
         offset_mm = transform_points(invert_rigid(found) @ pose, self._centre_mm) - self._centre_mm
         beam = (chart.camera_from_world @ found)[2, :3]
         along_mm = float(offset_mm @ beam)
+        turn = vector_from_rotation(pose[:3, :3] @ found[:3, :3].T)
         confirmed = levels.middle.footprint_score(pose).score
-        return Rival(pose, offset_mm, along_mm, offset_mm - along_mm * beam, confirmed)
+        turned_deg = float(np.rad2deg(np.linalg.norm(turn)))
+        return Rival(pose, offset_mm, along_mm, offset_mm - along_mm * beam, turned_deg, confirmed)
 
 
 def with_bones_around(case: Case) -> Case:
