@@ -1,11 +1,11 @@
 """Tells C-arms of further views elsewhere than they stand, and registers as if they were known, and roughly known.
 
 Usage: python Testing/Measurements/rough_relation.py PROTOCOL --out FILE [--cases FOLDER] [--number N] [--first N]
-           [--rotation-deg 3] [--translation-mm 10]
+           [--rotation-deg 3] [--translation-mm 10] [--told known rough]
 
 PROTOCOL is one of `prostreg evaluate --list` with cases of several views, or a file like one. Every C-arm but the first
 is told turned and shifted at the anatomy by normal numbers of these deviations about and along each axis, drawn by the
-protocol's seed. FILE gets two rows for each case, in JSON; what was there before is kept and not done again.
+protocol's seed. FILE gets a row for each case and way of telling, in JSON; what was there before is kept and not done again.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--rotation-deg", type=float, default=3.0)
     parser.add_argument("--translation-mm", type=float, default=10.0)
+    parser.add_argument("--told", nargs="+", choices=("known", "rough"), default=["known", "rough"])
     given = parser.parse_args()
     protocol = read_protocol(given.protocol)
     source, kept = make_case_source(protocol, given.cases), KeptRows(given.out, "name")
@@ -74,7 +75,8 @@ def main() -> int:
     for number in range(given.first, given.first + given.number):
         true = source.case(number)
         moved = moved_views(true, relation, np.random.default_rng([protocol.seed, number]))
-        for told, case in (("known", moved), ("rough", replace(moved, relation=relation))):
+        for told in given.told:
+            case = moved if told == "known" else replace(moved, relation=relation)
             name = f"{true.name} {given.rotation_deg:g} deg {given.translation_mm:g} mm, told as {told}"
             if name not in kept:
                 kept.add({"name": name, **row_of(case, true, dict(protocol.settings))})
