@@ -5,7 +5,7 @@ Usage: python Testing/Measurements/rough_relation.py PROTOCOL --out FILE [--case
 
 PROTOCOL is one of `prostreg evaluate --list` with cases of several views, or a file like one. Every C-arm but the first
 is told turned and shifted at the anatomy by normal numbers of these deviations about and along each axis, drawn by the
-protocol's seed. FILE gets a row for each case and way of telling, in JSON; what was there before is kept and not done again.
+protocol's seed. FILE gets a row for each case and way of telling, in JSON; what was there before is kept.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ class _Run:
         return replace(self._case, views=views, relation=None, initial_world_from_volume=self._start(number))
 
     def _start(self, number: int) -> Matrix | None:
-        """Where the most convincing of the others has the anatomy, if it is accepted; else the case's own start."""
+        """The pose by the most convincing of the others, if it is accepted; else the case's own start."""
         accepted = [found for n, found in enumerate(self._found) if n != number and found.status == "accepted"]
         if not accepted:
             return self._case.initial_world_from_volume
@@ -202,7 +202,7 @@ class _Run:
         return tuple(view.carm.camera_from_world @ pose for view, pose in zip(self._case.views, poses, strict=True))
 
     def _place(self, number: int, world_from_volume: Matrix) -> FoundView:
-        """How far a C-arm stood from where it was told, in its own frame."""
+        """The place of a C-arm against where it was told, in its own frame."""
         camera, found = self._case.views[number].carm.camera_from_world, self._found[number]
         centre_mm = anatomy_centre_mm(anatomy_points_mm(self._case))
         told, seen = camera @ world_from_volume, camera @ found.world_from_volume

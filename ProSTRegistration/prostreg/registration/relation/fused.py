@@ -83,6 +83,6 @@ def _carried(known: KnownPose, chart: PoseChart) -> Array:
 
 
 def _of_relation(relation: RoughRelation) -> Array:
-    """What a roughly known C-arm leaves open of a pose that its image tells: its own turn and shift."""
+    """The covariance (6, 6) that a roughly known C-arm adds to a pose by its image: its own turn and shift."""
     deviations = np.array([np.deg2rad(relation.rotation_deg)] * 3 + [relation.translation_mm] * 3)
     return np.diag(deviations**2)
