@@ -50,6 +50,8 @@ def pytest_runtest_setup():
 
     No other thread does so in Slicer, where the engine is in a process of its own.
     """
+    gc.collect()
+    gc.freeze()  # as above: what is alive between two tests is no garbage of either
     gc.disable()
 
 
@@ -74,16 +76,30 @@ def facade(profile):
 
 @contextmanager
 def libraryKept():
-    """Brings back the modules of the library that tests have imported: a reload drops them."""
+    """Brings back the modules of the library that were there before; a reload drops them.
+
+    What is imported here for the first time is put aside for the next test: importing the panel takes half a second.
+    """
 
     def loaded():
         return {name: module for name, module in sys.modules.items() if name.partition(".")[0] in LIBRARY}
 
+    def areThere(modules):
+        return all(sys.modules.get(name) is module for name, module in modules.items())
+
     before = loaded()
+    if any(before.get(name, module) is not module for name, module in _putAside.items()):
+        _putAside.clear()  # these go with modules that are others by now
+    sys.modules.update(_putAside)
     yield
+    if areThere(before) and areThere(_putAside):
+        _putAside.update((name, module) for name, module in loaded().items() if name not in before)
     for name in loaded():
         del sys.modules[name]
     sys.modules.update(before)
+
+
+_putAside = {}
 
 
 @pytest.fixture
