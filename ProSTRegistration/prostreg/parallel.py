@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -44,8 +45,22 @@ def _threads() -> ThreadPoolExecutor:
 
 def run_all(work: Callable[[Task], None], tasks: Iterable[Task]) -> None:
     """Runs ``work`` on every task, on all cores, and returns when all are done."""
-    for _ in _threads().map(work, tasks):
-        pass
+    # Each thread is asked once and fetches its tasks itself: handing one over takes as long as a small image.
+    waiting = deque(tasks)
+
+    def work_on_what_waits() -> None:
+        while True:
+            try:
+                task = waiting.popleft()
+            except IndexError:
+                return
+            work(task)
+
+    try:
+        for ended in [_threads().submit(work_on_what_waits) for _ in range(min(cores(), len(waiting)))]:
+            ended.result()
+    finally:
+        waiting.clear()
 
 
 def share_out(work: Callable[[slice], None], count: int) -> None:

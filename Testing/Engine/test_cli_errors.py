@@ -55,46 +55,42 @@ def test_what_cannot_be_parsed_is_bad_input(arguments, words, capsys):
     assert "Traceback" not in printed.err
 
 
-def test_every_fault_of_a_command_is_listed_and_nothing_written(tmp_path):
+def test_every_fault_of_a_command_is_listed_and_nothing_written(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     (tmp_path / "pose.txt").write_text("2 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 1")
-    outcome = run(
-        "drr",
-        str(tmp_path / "none.json"),
-        "--pose",
-        str(tmp_path / "pose.txt"),
-        "--out",
-        str(tmp_path / "file" / "drr.docx"),
-        "--json",
-    )
-    assert outcome.returncode == 2
-    answer = json.loads(outcome.stdout)
+    case, pose, out = (str(tmp_path / name) for name in ("none.json", "pose.txt", "file/drr.docx"))
+    assert main(["drr", case, "--pose", pose, "--out", out, "--json"]) == 2
+    printed = capsys.readouterr()
+    answer = json.loads(printed.out)
     assert answer["exit_code"] == 2
     assert len(answer["error"]["faults"]) == 4
     for words in ("is a file", "no known ending", "not rigid", "none.json does not exist"):
-        assert words in outcome.stderr
+        assert words in printed.err
         assert any(words in fault for fault in answer["error"]["faults"])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "pose.txt"]
 
 
-def test_info_tells_versions_and_devices():
+def test_info_tells_versions_and_devices(capsys):
     outcome = run("info", "--json")
     assert outcome.returncode == 0
     answer = json.loads(outcome.stdout)
     assert answer["versions"]["torch"]
     assert answer["devices"][0]["name"] == "cpu"
     assert outcome.stderr == ""
-    assert "torch" in run("info").stdout
+    assert main(["info"]) == 0
+    assert "torch" in capsys.readouterr().out
 
 
-def test_info_tells_which_weights_there_are(tmp_path, monkeypatch):
+def test_info_tells_which_weights_there_are(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PROSTREG_CACHE", str(tmp_path))
     (tmp_path / "adapted").mkdir()
     for name in ("hip.safetensors", "hip.json", "no-card.safetensors"):
         (tmp_path / "adapted" / name).write_bytes(b"")
-    weights = json.loads(run("info", "--json").stdout)["weights"]
+    assert main(["info", "--json"]) == 0
+    weights = json.loads(capsys.readouterr().out)["weights"]
     assert weights["adapted"] == {"folder": str(tmp_path / "adapted"), "count": 1}
-    text = run("info").stdout
+    assert main(["info"]) == 0
+    text = capsys.readouterr().out
     assert "adapted to patients: 1" in text
     for shipped in weights["shipped"]:
         assert "fault" not in shipped

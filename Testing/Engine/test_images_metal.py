@@ -33,12 +33,14 @@ def images(phantom):
     carm = CArm.from_sdd(1020.0, (298.0 / SIDE,) * 2, (SIDE, SIDE))
     pose = standard_view("AP", phantom.ct.centre_mm, 620.0)
 
-    def image(instruments, seed):
-        settings = replace(preset("paper"), instruments=(instruments, instruments), clipped_share=(0.02, 0.02))
-        simulated = FluoroscopySimulator(phantom.ct, settings).image(carm, pose, seed)
-        return prepare_xray(simulated.pixels.astype(np.float32), simulated.polarity, None)
-
-    return {(count, seed): image(count, seed) for count in (0, 3) for seed in SEEDS}
+    made = {}
+    for count in (0, 3):
+        settings = replace(preset("paper"), instruments=(count, count), clipped_share=(0.02, 0.02))
+        simulator = FluoroscopySimulator(phantom.ct, settings)
+        for seed in SEEDS:
+            simulated = simulator.image(carm, pose, seed)
+            made[count, seed] = prepare_xray(simulated.pixels.astype(np.float32), simulated.polarity, None)
+    return made
 
 
 def soft_bone() -> np.ndarray:

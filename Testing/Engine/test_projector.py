@@ -246,18 +246,18 @@ def test_cameras_of_different_sizes_are_no_one_call():
 
 def test_reference_has_first_and_second_derivatives_in_pose_and_features():
     rng = np.random.default_rng(2)
-    features = torch.from_numpy(np.pad(rng.random((2, 3, 3, 4)), ((0, 0), (1, 1), (1, 1), (1, 1)))).requires_grad_()
+    features = torch.from_numpy(np.pad(rng.random((2, 2, 2, 3)), ((0, 0), (1, 1), (1, 1), (1, 1)))).requires_grad_()
     index_from_volume = torch.eye(4, dtype=torch.float64)
-    index_from_volume[:3, 3] = torch.tensor([2.6, 2.1, 2.2])
-    camera_from_pixel = torch.linalg.inv(torch.tensor([[60.0, 0, 1.4], [0, 60.0, 1.1], [0, 0, 1]], dtype=torch.float64))
+    index_from_volume[:3, 3] = torch.tensor([2.1, 1.6, 1.7])
+    camera_from_pixel = torch.linalg.inv(torch.tensor([[60.0, 0, 0.9], [0, 60.0, 0.6], [0, 0, 1]], dtype=torch.float64))
     base = torch.eye(4, dtype=torch.float64)
     base[:3, 3] = torch.tensor([0.13, -0.21, 60.0])
 
     def images(twist: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        return project(values, index_from_volume, (exp_se3(twist) @ base)[None], camera_from_pixel, (4, 3), 5)
+        return project(values, index_from_volume, (exp_se3(twist) @ base)[None], camera_from_pixel, (3, 2), 5)
 
     twist = torch.tensor([0.03, -0.05, 0.02, 0.1, 0.2, 0.3], dtype=torch.float64, requires_grad=True)
-    assert images(twist, features).shape == (1, 2, 3, 4)
+    assert images(twist, features).shape == (1, 2, 2, 3)
     assert torch.autograd.gradcheck(images, (twist, features), eps=1e-7, atol=1e-4)
     assert torch.autograd.gradgradcheck(lambda values: images(twist, values), (features,), atol=1e-4), "volume x volume"
 

@@ -22,6 +22,7 @@ from prostreg.registration.evidence import Evidence, MirrorFit
 from prostreg.registration.mirror_check import mirror_fit, mirrored_view, reflected_pose
 from prostreg.registration.pipeline import mtre_mm
 from prostreg.registration.registering import register
+from prostreg.registration.result import Result
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
 from prostreg.samples.phantom import make_phantom
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
@@ -72,6 +73,15 @@ def one_view(case: Case) -> Case:
     return replace(case, views=case.views[:1])
 
 
+SEEDED = RegistrationConfig(method="cmaes", seed=5, **QUICK)
+
+
+@pytest.fixture(scope="module")
+def by_cmaes(case: Case) -> Result:
+    """One view by CMA-ES alone."""
+    return register(one_view(case), SEEDED)
+
+
 def test_one_view_is_found_and_accepted_with_its_depth(case):
     result = register(one_view(case), RegistrationConfig(**QUICK))
     assert result.device == f"cpu {processor_name()}"
@@ -99,25 +109,22 @@ def test_two_views_share_one_pose_to_a_fraction_of_a_millimetre(case):
     assert len(result.camera_from_volume) == 2
 
 
-def test_equal_seeds_give_equal_results(case):
-    config = RegistrationConfig(method="cmaes", seed=5, **QUICK)
-    first, second = register(one_view(case), config), register(one_view(case), config)
-    np.testing.assert_array_equal(first.world_from_volume, second.world_from_volume)
-    assert first.confidence == second.confidence
-    other = register(one_view(case), replace(config, seed=6))
-    assert not np.array_equal(first.world_from_volume, other.world_from_volume)
+def test_equal_seeds_give_equal_results(case, by_cmaes):
+    second = register(one_view(case), SEEDED)
+    np.testing.assert_array_equal(by_cmaes.world_from_volume, second.world_from_volume)
+    assert by_cmaes.confidence == second.confidence
+    other = register(one_view(case), replace(SEEDED, seed=6))
+    assert not np.array_equal(by_cmaes.world_from_volume, other.world_from_volume)
 
 
-def test_one_cmaes_run_is_one_start_and_no_restart(case):
-    result = register(one_view(case), RegistrationConfig(method="cmaes", **QUICK))
-    assert [(stage.name, stage.starts) for stage in result.stages if stage.name == "cmaes"] == [("cmaes", 1)]
-    several = register(one_view(case), RegistrationConfig(method="cmaes", restarts=3, **QUICK))
-    assert sum(stage.starts for stage in several.stages if stage.name == "cmaes") == 3
+def test_one_cmaes_run_is_one_start_and_no_restart(by_cmaes):
+    assert [(stage.name, stage.starts) for stage in by_cmaes.stages if stage.name == "cmaes"] == [("cmaes", 1)]
 
 
-def test_progress_only_rises_and_carries_a_rigid_pose(case):
+def test_restarts_are_starts_and_progress_only_rises_and_carries_a_rigid_pose(case):
     events = []
-    register(one_view(case), RegistrationConfig(method="cmaes", restarts=2, **QUICK), events.append)
+    several = register(one_view(case), RegistrationConfig(method="cmaes", restarts=3, **QUICK), events.append)
+    assert sum(stage.starts for stage in several.stages if stage.name == "cmaes") == 3
     fractions = [event.fraction for event in events]
     assert fractions == sorted(fractions)
     assert 0 <= fractions[0] < 0.1

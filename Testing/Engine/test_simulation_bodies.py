@@ -80,12 +80,16 @@ def test_a_turned_femur_moves_about_its_head_and_the_pelvis_stays(hip):
     assert volumes[1] == pytest.approx(volumes[0], rel=0.1)
 
 
-def test_few_bodies_are_kept_and_seeds_choose_among_them():
+def coarse_phantom(step: int) -> Volume:
+    """Every so many voxels of the phantom."""
     ct = make_phantom(0).ct
+    values = np.ascontiguousarray(ct.values[::step, ::step, ::step])
+    return Volume(values, ct.volume_from_index @ np.diag([step, step, step, 1.0]))
+
+
+def test_few_bodies_are_kept_and_seeds_choose_among_them():
     settings = SimulatorSettings(soft_tissue_shift_mm=(2.0, 6.0), bodies=6)
-    coarse = Volume(
-        np.ascontiguousarray(ct.values[::4, ::4, ::4]), ct.volume_from_index @ np.diag([4.0, 4.0, 4.0, 1.0])
-    )
+    coarse = coarse_phantom(4)
     bodies = Bodies(coarse, settings, [])
     drawn = [bodies.body(seed) for seed in range(20)]
     assert len({id(body) for body in drawn[-6:]}) > 1
@@ -95,7 +99,7 @@ def test_few_bodies_are_kept_and_seeds_choose_among_them():
 
 
 def test_bodies_with_other_numbers_are_other_bodies():
-    ct = make_phantom(0).ct
+    ct = coarse_phantom(2)
     settings = SimulatorSettings(soft_tissue_shift_mm=(8.0, 8.0), bodies=2)
     first, later = Bodies(ct, settings, ()), Bodies(ct, replace(settings, first_body=1), ())
     seeds = range(40)

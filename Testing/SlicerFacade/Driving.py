@@ -13,7 +13,7 @@ from PySide6 import QtCore, QtGui, QtWidgets
 from Patience import PATIENCE_S
 
 DRAG_STEPS = 5
-WAIT_MS = 3
+WAIT_MS = 10
 LEAST_TURNS = 10
 """Of the event loop in a wait for some seconds, which a busy machine may have spent on other processes."""
 SETTLING_TURNS = 5

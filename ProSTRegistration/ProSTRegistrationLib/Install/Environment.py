@@ -48,7 +48,7 @@ class EnvironmentReport:
 
 def missing() -> list[Requirement]:
     """The needed packages that are not installed, or too old; looks at no more than their metadata."""
-    return [requirement for requirement in _unmet() if requirement.name not in Requirements.WANTED]
+    return _needed(_unmet())
 
 
 def wanting() -> list[Requirement]:
@@ -102,12 +102,13 @@ def report(device: str | None = None) -> EnvironmentReport:
     place = f" on {device}" if device else ""
     if chosenPath():
         return EnvironmentReport(True, f"Ready: the engine runs{place} in {shortPath(chosenPath())}")
-    lacking = missing()
+    unmet = _unmet()
+    lacking = _needed(unmet)
     if lacking:
         words = ", ".join(requirement.lackOf(_installed(requirement)) for requirement in lacking)
         return EnvironmentReport(False, f"Missing: {words}. It is installed when first needed, after asking.")
     torch = _short(importlib.metadata.version("torch"))
-    if wanting():
+    if unmet:
         return EnvironmentReport(True, f"Ready, but slower: torch {torch}{place}, {SLOWER}")
     numba = _short(importlib.metadata.version("numba"))
     return EnvironmentReport(True, f"Ready: torch {torch}{place}, numba {numba}")
@@ -174,6 +175,10 @@ def _fault() -> str | None:
 def _unmet() -> list[Requirement]:
     importlib.invalidate_caches()
     return [requirement for requirement in requirements() if not requirement.isMetBy(_installed(requirement))]
+
+
+def _needed(unmet: list[Requirement]) -> list[Requirement]:
+    return [requirement for requirement in unmet if requirement.name not in Requirements.WANTED]
 
 
 def _installed(requirement: Requirement) -> str | None:

@@ -17,7 +17,7 @@ SERIES_BELOW = 0.5
 SERIES_TERMS = 10
 SMALL_IMAGINARY = 1e-2
 _ARCTANGENT = [(-1) ** n / (2 * n + 1) for n in range(SERIES_TERMS)]
-_SERIES = [[(-1) ** n / math.factorial(2 * n + first) for n in range(SERIES_TERMS)] for first in (1, 2, 3)]
+_SERIES = np.array([[(-1) ** n / math.factorial(2 * n + first) for first in (1, 2, 3)] for n in range(SERIES_TERMS)])
 
 
 def rotation_from_vector(vectors: ArrayLike) -> Array:
@@ -76,10 +76,7 @@ def _terms(vectors: ArrayLike) -> tuple[Array, Array, Array, Array, Array]:
     small, large = np.where(is_small, squared, 0.0), np.where(is_small, 1.0, squared)
     angle = np.sqrt(large)
     closed = (np.sin(angle) / angle, (1 - np.cos(angle)) / large, (angle - np.sin(angle)) / (angle * large))
-    terms = (
-        np.where(is_small, np.polynomial.polynomial.polyval(small, series), exact)[..., None, None]
-        for series, exact in zip(_SERIES, closed, strict=True)
-    )
+    terms = np.where(is_small, np.polynomial.polynomial.polyval(small, _SERIES), np.stack(closed))[..., None, None]
     zero = np.zeros_like(squared)
     x, y, z = r[..., 0], r[..., 1], r[..., 2]
     skew = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(*r.shape, 3)

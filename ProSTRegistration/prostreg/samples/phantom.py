@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
@@ -145,12 +146,20 @@ def _in_frame(points: Points, centre: NDArray[np.float64], tilt_rad: NDArray[np.
 
 
 def _ellipsoid(points: Points, centre: tuple[float, float, float], radii: tuple[float, float, float]) -> Mask:
-    return np.asarray((((points - centre) / np.array(radii)) ** 2).sum(axis=-1) < 1.0)
+    return _smaller_than_one(points, centre, radii)
 
 
 def _tube(points: Points, centre: tuple[float, float], radii: tuple[float, float]) -> Mask:
     """An elliptic cylinder along the patient's long axis."""
-    return np.asarray((((points[..., :2] - centre) / np.array(radii)) ** 2).sum(axis=-1) < 1.0)
+    return _smaller_than_one(points, centre, radii)
+
+
+def _smaller_than_one(points: Points, centre: Sequence[float], radii: Sequence[float]) -> Mask:
+    """Where the squares of the first coordinates, in radii from the centre, add up to less than 1."""
+    # The grid is aligned with the axes: the squares along each are worked out once.
+    along = (points[:1, :1, :, 0], points[:1, :, :1, 1], points[:, :1, :1, 2])
+    squares = [((axis - c) / r) ** 2 for axis, c, r in zip(along, centre, radii, strict=False)]
+    return np.broadcast_to(sum(squares[1:], squares[0]) < 1.0, points.shape[:3])
 
 
 def _rod(points: Points, start: ArrayLike, end: ArrayLike, radius: float) -> Mask:

@@ -34,8 +34,7 @@ class Body:
 
     def __init__(self, hu: Volume) -> None:
         self._projectors = {}
-        for material in MATERIALS:
-            shares = tissue_shares(hu.values, material)
+        for material, shares in tissue_shares(hu.values).items():
             if (shares > 0).any():
                 first, size = anatomy_bounds(shares > 0, 1)
                 self._projectors[material] = make_projector(hu.with_values(shares).cropped(first, size))

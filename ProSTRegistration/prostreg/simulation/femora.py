@@ -51,12 +51,16 @@ def joint_centres_mm(ct: Volume, masks: Sequence[Mask]) -> list[NDArray[np.float
     It is that of the sphere (by least squares) through the femur's voxels that lie within JOINT_GAP_MM of the
     pelvis; its radius has to be that of a femoral head.
     """
+    if not masks:
+        return []
     others = _others(ct, masks)
     return [_joint_centre_mm(ct, mask, others) for mask in masks]
 
 
 def turnable_femora(ct: Volume, masks: Sequence[Mask], centres_mm: Sequence[NDArray[np.float64] | None]) -> list[Femur]:
     """The femora whose joint is known, with their implants, in the grid of ``ct``."""
+    if not masks:
+        return []
     others = _others(ct, masks)
     return [
         Femur(_grown(_with_implants(ct, mask), REACH_MM, ct.spacing_mm) & ~others, others, centre)

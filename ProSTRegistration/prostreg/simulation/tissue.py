@@ -29,11 +29,16 @@ def hu_of(material: str) -> float:
     return 1000.0 * (attenuation_at(material, CT_ENERGY_KEV) / attenuation_at("water", CT_ENERGY_KEV) - 1.0)
 
 
-def tissue_shares(hu: NDArray[np.float32], material: str) -> NDArray[np.float32]:
-    """Share of one of MATERIALS in each voxel, relative to its usual density, same shape as ``hu``."""
-    steps = np.clip(hu, _LOWEST_HU, _HIGHEST_HU).astype(np.int16)
+def tissue_shares(hu: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """Share of each of MATERIALS in each voxel, relative to its usual density, same shape as ``hu``."""
+    # Whole numbers of the size that indices have: others would be made so again for each material.
+    steps = np.clip(hu, _LOWEST_HU, _HIGHEST_HU).astype(np.intp)
+    has_metal = bool((steps >= METAL_HU).any())
     steps -= _LOWEST_HU
-    return np.asarray(_share_per_hu()[material].take(steps))
+    return {
+        material: shares.take(steps, mode="clip") if has_metal or material != METAL else np.zeros_like(hu)
+        for material, shares in _share_per_hu().items()
+    }
 
 
 @cache
