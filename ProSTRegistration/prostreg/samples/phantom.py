@@ -146,16 +146,16 @@ def _in_frame(points: Points, centre: NDArray[np.float64], tilt_rad: NDArray[np.
 
 
 def _ellipsoid(points: Points, centre: tuple[float, float, float], radii: tuple[float, float, float]) -> Mask:
-    return _smaller_than_one(points, centre, radii)
+    return _within(points, centre, radii)
 
 
 def _tube(points: Points, centre: tuple[float, float], radii: tuple[float, float]) -> Mask:
     """An elliptic cylinder along the patient's long axis."""
-    return _smaller_than_one(points, centre, radii)
+    return _within(points, centre, radii)
 
 
-def _smaller_than_one(points: Points, centre: Sequence[float], radii: Sequence[float]) -> Mask:
-    """Where the squares of the first coordinates, in radii from the centre, add up to less than 1."""
+def _within(points: Points, centre: Sequence[float], radii: Sequence[float]) -> Mask:
+    """Voxels that lie within radii of a centre; along an axis for which none are given, all do."""
     # The grid is aligned with the axes: the squares along each are worked out once.
     along = (points[:1, :1, :, 0], points[:1, :, :1, 1], points[:, :1, :1, 2])
     squares = [((axis - c) / r) ** 2 for axis, c, r in zip(along, centre, radii, strict=False)]
