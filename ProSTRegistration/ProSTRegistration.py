@@ -72,7 +72,7 @@ def introduce() -> None:
 def loadSample(kind: str) -> None:
     """Loads a sample ("spine" or "phantom") in the background, in the module's panel."""
     slicer.util.selectModule("ProSTRegistration")
-    slicer.util.getModuleWidget("ProSTRegistration").panel.images.loadSample(kind)
+    slicer.util.getModuleWidget("ProSTRegistration").panel.images.samples.start(kind)
 
 
 def forgetLibrary() -> None:

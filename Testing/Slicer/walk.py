@@ -66,7 +66,8 @@ class Walk:
         button = self.ui.phantomButton if self.sample == "phantom" else self.ui.sampleButton
         button.click()
         self._until(
-            lambda: self.panel.ctNode is not None or not self.panel.images.isLoading, "The sample does not come."
+            lambda: self.panel.ctNode is not None or not self.panel.images.samples.isRunning,
+            "The sample does not come.",
         )
         self._need(self.panel.ctNode is not None, self.ui.imagesStatusLabel.text or self.ui.progressLabel.text)
         self._untilDrr(0)

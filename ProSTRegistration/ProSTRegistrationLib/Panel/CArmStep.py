@@ -205,17 +205,9 @@ class CArmStep:
         self._namePreset()
 
     def _settings(self) -> CArmSettings:
-        ui = self._ui
-        return CArmSettings(
-            sddMm=ui.sddSpinBox.value,
-            sodMm=ui.sodSpinBox.value,
-            pixelSizeMm=(ui.pixelSizeUSpinBox.value, ui.pixelSizeVSpinBox.value),
-            principalPointPx=(ui.principalPointUSpinBox.value, ui.principalPointVSpinBox.value),
-            primaryAngleDeg=ui.primaryAngleSpinBox.value,
-            secondaryAngleDeg=ui.secondaryAngleSpinBox.value,
-            fixedCameraFromWorld=self._fixedPose,
-            accuracy=ACCURACIES[ui.accuracyComboBox.currentIndex],
-        )
+        sdd, sod, u, v, centreU, centreV, primary, secondary = (box.value for box in self._boxes)
+        accuracy = ACCURACIES[self._ui.accuracyComboBox.currentIndex]
+        return CArmSettings(sdd, sod, (u, v), (centreU, centreV), primary, secondary, self._fixedPose, accuracy)
 
     def _shownValues(self) -> tuple[float, ...]:
         return (*(box.value for box in self._boxes), self._ui.accuracyComboBox.currentIndex)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +29,6 @@ from ProSTRegistrationLib.Validity import validityOf
 from ProSTRegistrationLib.VerdictWords import placeWords, searchWords
 
 if TYPE_CHECKING:
-    from slicer import vtkMRMLPlotChartNode
-
     from prostreg.geometry.frames import Matrix
     from ProSTRegistrationLib.Panel.Panel import Panel
     from ProSTRegistrationLib.Situation import Situation
@@ -43,13 +40,16 @@ class CheckStep:
 
     Args:
         panel: Panel.
+
+    Attributes:
+        views: CheckViews.
     """
 
     def __init__(self, panel: Panel) -> None:
         self._panel, self._ui = panel, panel.ui
-        self._viewsText, self._fault = "", ""
+        self.viewsText, self._fault = "", ""
         self._failedFor: list[str] | None = None
-        self._views = CheckViews(panel, self._tellOfViews)
+        self.views = CheckViews(panel, self._tellOfViews)
         self._running: AttemptUnderWay | None = None
         self._best: dict[str, Any] | None = None
         self._current: int | None = None
@@ -86,27 +86,18 @@ class CheckStep:
         if self._fault:
             showStatus(ui.checkStatusLabel, self._fault, FAULT_STYLE)
         else:
-            showStatus(ui.checkStatusLabel, self._viewsText or missing, MISSING_STYLE)
+            showStatus(ui.checkStatusLabel, self.viewsText or missing, MISSING_STYLE)
 
     def _refreshViews(self) -> None:
         """Draws what the views show, in a turn of its own; where something changed since, another refresh comes."""
         if self._seen is not None and self._panel.isUpToDate:
-            self._views.refresh(*self._seen)
+            self.views.refresh(*self._seen)
 
     def showViews(self) -> None:
         """Brings up the layout for checking, and a DRR to check."""
         self._panel.refresh()
-        self._views.show()
+        self.views.show()
         self.followPose()
-
-    @property
-    def arePlotsShown(self) -> bool:
-        """True while the plots of a track are shown."""
-        return self._views.arePlotsShown
-
-    def showPlots(self, charts: Mapping[str, vtkMRMLPlotChartNode]) -> None:
-        """Shows the charts of a track in place of the C-arm in 3D, or that again without any."""
-        self._views.showPlots(charts)
 
     def followPose(self, situation: Situation | None = None) -> None:
         """Has the DRR follow the CT where no search moves it; takes it away where the live DRR is off.
@@ -127,7 +118,7 @@ class CheckStep:
     def _renewDrr(self, situation: Situation) -> None:
         """No DRR stays that was made of another CT, anatomy, C-arm or pose than those of now."""
         panel = self._panel
-        if not self._views.isShown or not situation.isFree:
+        if not self.views.isShown or not situation.isFree:
             return
         origins = situation.origins
         drrs = {node: panel.scene.findOwned(node, DRR_ROLE) for node in origins}
@@ -158,7 +149,7 @@ class CheckStep:
 
     def _followBest(self, situation: Situation) -> None:
         progress, self._best = self._best, None
-        isWanted = situation.isRegistering and self._panel.parameters.liveDrr and self._views.isShown
+        isWanted = situation.isRegistering and self._panel.parameters.liveDrr and self.views.isShown
         if progress is None or not isWanted:
             return
         pose = np.array(progress["world_from_volume"])
@@ -180,7 +171,7 @@ class CheckStep:
             if self._current == 1 and panel.parameters.overlayKind is OverlayChoice.BLEND:
                 # Edges are what one judges by. Put off, it would undo what a person chooses meanwhile.
                 panel.parameters.overlayKind = OverlayChoice.CONTOURS
-            self._views.show()
+            self.views.show()
             self._isWanted = not panel.isEntered
             # A result is to be judged; a hand that slips shall not move it.
             self._ui.mouseCheckBox.checked = isNothingPlaced(result) and self._ui.mouseCheckBox.checked
@@ -198,18 +189,18 @@ class CheckStep:
 
     def leave(self) -> None:
         """Brings the former layout back."""
-        self._isWanted = self._views.isShown
-        self._views.leave()
+        self._isWanted = self.views.isShown
+        self.views.leave()
 
     def closeScene(self) -> None:
         """Forgets what the scene held."""
         self._current = self._running = self._failedFor = self._seen = None
-        self._viewsText, self._fault, self._isWanted = "", "", False
-        self._views.forget()
+        self.viewsText, self._fault, self._isWanted = "", "", False
+        self.views.forget()
 
     def stop(self) -> None:
         """For the end of the module."""
-        self._views.stop()
+        self.views.stop()
 
     def _follow(self, situation: Situation, worldFromVolume: Matrix, bones: tuple[PlacedBone, ...] = ()) -> None:
         self._failedFor, self._fault = None, ""
@@ -266,8 +257,8 @@ class CheckStep:
         panel.refreshSoon()
 
     def _tellOfViews(self, text: str) -> None:
-        if text != self._viewsText:
-            self._viewsText = text
+        if text != self.viewsText:
+            self.viewsText = text
             self._panel.refreshSoon()
 
     def sayFault(self, text: str) -> None:

@@ -27,18 +27,21 @@ class ImagesStep:
 
     Args:
         panel: Panel.
+
+    Attributes:
+        samples: SampleLoading.
     """
 
     def __init__(self, panel: Panel) -> None:
         self._panel, self._ui = panel, panel.ui
         self._isFilling = False
         self._shownParts: object = None
-        self._samples = SampleLoading(panel, self._say)
+        self.samples = SampleLoading(panel, self._say)
         self._frames = FrameChoice(panel, self._say)
         self._polarity, self._leftOut = PolarityChoice(panel), LeftOutParts(panel)
         self._ui.partsList.connect("itemChanged(QListWidgetItem*)", self._partChanged)
-        self._ui.sampleButton.connect("clicked(bool)", lambda checked: self.loadSample("spine"))
-        self._ui.phantomButton.connect("clicked(bool)", lambda checked: self.loadSample("phantom"))
+        self._ui.sampleButton.connect("clicked(bool)", lambda checked: self.samples.start("spine"))
+        self._ui.phantomButton.connect("clicked(bool)", lambda checked: self.samples.start("phantom"))
         self._ui.greyButton.connect("clicked(bool)", lambda checked: self._useGreyCopy())
         self._message: tuple[str, object] = ("", None)
 
@@ -58,7 +61,7 @@ class ImagesStep:
         self._leftOut.refresh(situation)
         setVisible(ui.greyButton, isColoured(parameters.fluoroscopy))
         self._watchChoices(situation)
-        isFree = not self._samples.isRunning and not situation.isBusy
+        isFree = not self.samples.isRunning and not situation.isBusy
         for widget in (
             ui.ctSelector, ui.anatomySelector, ui.partsList, ui.eachPartCheckBox, ui.jointsCheckBox,
             ui.boneThresholdSpinBox, ui.fluoroscopySelector, ui.moreViewsGroup, ui.sampleButton, ui.phantomButton,
@@ -72,15 +75,6 @@ class ImagesStep:
     def leave(self) -> None:
         """Ends an outline under way; for when another module comes to the front."""
         self._leftOut.stop()
-
-    def loadSample(self, kind: str) -> None:
-        """Begins to load a sample, "spine" or "phantom"."""
-        self._samples.start(kind)
-
-    @property
-    def isLoading(self) -> bool:
-        """True while a sample is made or read."""
-        return self._samples.isRunning
 
     def _watchChoices(self, situation: Situation) -> None:
         """Whatever changes in what is chosen, by whomever, changes what is registered and judged."""

@@ -79,7 +79,7 @@ class TrackGroup:
         ui.trackButton.enabled = not self._panel.register.isEnding if isTracking else canStart
         setVisible(ui.saveTrackButton, state is not None)
         setVisible(ui.trackPlotsButton, state is not None)
-        ui.trackPlotsButton.checked = self._check.arePlotsShown
+        ui.trackPlotsButton.checked = self._check.views.arePlotsShown
         setVisible(ui.trackFrameSlider, state is not None)
         ui.trackFrameSlider.enabled = not situation.isBusy
         if state is not None:
@@ -159,7 +159,7 @@ class TrackGroup:
     def _showPlots(self, isOn: bool) -> None:
         images = self._panel.situation().images
         charts = plotCharts(self._panel.scene, images[0]) if isOn and images else {}
-        self._panel.attempt(lambda: self._check.showPlots(charts), self._check.sayFault)
+        self._panel.attempt(lambda: self._check.views.showPlots(charts), self._check.sayFault)
         self._panel.refreshSoon()
 
     def _save(self) -> None:
