@@ -117,7 +117,7 @@ class OverlayChoice(enum.Enum):
     def label(self) -> str:
         """The panel's word for it."""
         return {
-            OverlayChoice.BLEND: _("Blend: DRR in warm colour"),
+            OverlayChoice.BLEND: _("Blend: CT's bone in orange"),
             OverlayChoice.CONTOURS: _("Contours of the bone"),
             OverlayChoice.CHECKERBOARD: _("Checkerboard: drag its corner"),
             OverlayChoice.DIFFERENCE: _("Difference"),

@@ -10,7 +10,6 @@ from slicer.i18n import tr as _
 
 from prostreg.outputs.verdict_words import (
     INK,
-    VERDICT_COLOURS,
     accuracy_word,
     length_words,
     verdict_colour,
@@ -22,7 +21,6 @@ from ProSTRegistrationLib.Nodes.Attempts import NOT_KNOWN
 from ProSTRegistrationLib.Nodes.KeptTexts import cellNumber
 from ProSTRegistrationLib.Validity import NOTHING_TO_JUDGE, Validity
 
-VERDICTS = {status: (colour, INK) for status, colour in VERDICT_COLOURS.items()}
 OUTDATED_COLORS = ("#6b7078", INK)
 
 
@@ -39,7 +37,7 @@ def verdictText(attempt: dict[str, Any] | None, validity: Validity) -> str:
     """
     if attempt is None:
         return ""
-    if _isTakenBack(attempt, validity):
+    if isTakenBack(attempt, validity):
         text = _(
             "The CT is back where attempt {number} began, as the views show it. Set another start, or press 'Again'."
         )
@@ -61,7 +59,7 @@ def detailsText(attempt: dict[str, Any] | None, validity: Validity, motion: str 
     Args:
         motion: of one of several bones against another, in words.
     """
-    if attempt is None or not validity.isValid or _isTakenBack(attempt, validity):
+    if attempt is None or not validity.isValid or isTakenBack(attempt, validity):
         return ""
     lines = [html.escape(asSentence(reason)) for reason in attempt["reasons"]]
     lines += [html.escape(motion) + "."] if motion else []
@@ -170,6 +168,12 @@ def asSentence(words: str) -> str:
     return f"{words[:1].upper()}{words[1:].rstrip('.')}."
 
 
+def isTakenBack(attempt: dict[str, Any], validity: Validity) -> bool:
+    """True while the CT lies where an attempt began that a person rejected."""
+    isAtStart = validity.isOfTheseInputs and validity.isAtStart and not validity.isOnScreen
+    return isAtStart and attempt["decision"] == "rejected"
+
+
 def verdictBar(colors: tuple[str, str], word: str, text: str) -> str:
     """A word on its colour, and a text behind it, as rich text.
 
@@ -189,11 +193,6 @@ def _decisionWord(decision: str) -> str:
 def _numberWords(attempt: dict[str, Any]) -> str:
     bone = attempt.get("bone")
     return str(attempt["number"]) if bone is None else f"{attempt['number']} ({bone.name})"
-
-
-def _isTakenBack(attempt: dict[str, Any], validity: Validity) -> bool:
-    isAtStart = validity.isOfTheseInputs and validity.isAtStart and not validity.isOnScreen
-    return isAtStart and attempt["decision"] == "rejected"
 
 
 def _whyOutdated(attempt: dict[str, Any], validity: Validity) -> str:

@@ -7,6 +7,7 @@ import pytest
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from Patience import PATIENCE_S
+from prostreg.outputs.verdict_words import VERDICT_COLOURS
 from ProSTRegistrationLib.Nodes.Attempts import addAttempt, decide
 
 LEAST_CONTRAST = 4.5
@@ -138,6 +139,6 @@ def test_words_can_be_read_in_every_state_hovering_or_not(driver, facade, deskto
 
 
 def test_colour_is_never_the_only_sign_of_a_verdict(facade):
-    from ProSTRegistrationLib import VerdictWords
+    from ProSTRegistrationLib.VerdictWords import verdictWord
 
-    assert len({VerdictWords.verdictWord(status) for status in VerdictWords.VERDICTS}) == len(VerdictWords.VERDICTS)
+    assert len(set(map(verdictWord, VERDICT_COLOURS))) == len(VERDICT_COLOURS)

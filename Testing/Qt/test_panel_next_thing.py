@@ -60,6 +60,7 @@ def test_after_a_result(driver, registered):
     assert highlighted(panel) == ["saveButton"]
     driver.click(panel.ui.rejectButton)
     assert highlighted(panel) == []
+    assert panel.ui.nextStepsBox.visible, "a button goes to the start"
     driver.click(panel.ui.flipCheckBox)
     assert highlighted(panel) == ["registerButton"]
     driver.click(panel.ui.flipCheckBox)

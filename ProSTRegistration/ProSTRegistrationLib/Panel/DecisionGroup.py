@@ -17,7 +17,7 @@ from ProSTRegistrationLib.Panel.NextThing import NextSteps, NextThing
 from ProSTRegistrationLib.Panel.SectionHeadings import shortened
 from ProSTRegistrationLib.Panel.TrackGroup import TrackGroup
 from ProSTRegistrationLib.Validity import isKept, validityOf
-from ProSTRegistrationLib.VerdictWords import detailsText, questionBeforeKeeping, verdictText
+from ProSTRegistrationLib.VerdictWords import detailsText, isTakenBack, questionBeforeKeeping, verdictText
 from ProSTRegistrationLib.WhatNext import FIRST_STEP, nextSteps, nextThing
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ class DecisionGroup:
         name = "" if isTracked else nextThing(situation, isDraft, startButton, shown, validity)
         isOpen = shown is not None and isCurrent and not isStillKept and shown["status"] != "accepted"
         steps = nextSteps(shown, situation) if shown is not None and isOpen else []
-        if self.track.isAside:
-            name, steps = FIRST_STEP, ["start"]
+        if self.track.isAside or (shown is not None and not situation.isBusy and isTakenBack(shown, validity)):
+            name, steps = FIRST_STEP if self.track.isAside else name, ["start"]
         self._nextThing.show("acceptAllButton" if name == "acceptButton" and areAllTrusted else name)
         self._nextSteps.show(steps)
 

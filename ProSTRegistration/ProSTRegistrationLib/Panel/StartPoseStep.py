@@ -14,6 +14,7 @@ from slicer.i18n import tr as _
 from prostreg.errors import InputError
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.CArmSettings import settingsOf
+from ProSTRegistrationLib.Nodes.NodeGeometry import worldFromNode
 from ProSTRegistrationLib.Panel.LandmarksGroup import LandmarksGroup
 from ProSTRegistrationLib.Panel.Messages import FAULT_STYLE, MISSING_STYLE, PLAIN_STYLE, showStatus
 from ProSTRegistrationLib.PoseDrag import PoseDrag, deeper
@@ -268,7 +269,7 @@ class StartPoseStep:
         self._panel.parameters.sliderReference = referenceText(self._panel.ctNode, worldFromVolume)
 
     def _pose(self) -> Matrix:
-        return self._panel.scene.ct(self._panel.ctNode)[1]
+        return worldFromNode(self._panel.ctNode)
 
     def _showHandles(self) -> None:
         """Shows handles on the CT where they are wanted, and takes those of another CT away."""
