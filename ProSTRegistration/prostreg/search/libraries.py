@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import threading
 
-import torch
-
 
 def begin_to_load() -> None:
     """Begins to load them in a thread of its own; whoever needs one sooner waits for it as for any import."""
@@ -16,8 +14,6 @@ def begin_to_load() -> None:
 def load() -> None:
     """Loads them here and now; whatever one of them raises comes through."""
     import cma  # noqa: F401  draws figures, and so brings all that draws
-
-    torch.optim.LBFGS([torch.zeros(1, requires_grad=True)])  # the first optimiser brings torch's compiler
 
 
 def _load_silently() -> None:

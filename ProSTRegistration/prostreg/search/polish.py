@@ -18,6 +18,12 @@ UNITS = np.array([np.deg2rad(1.0)] * 3 + [1.0, 1.0, 5.0])
 LEAST_GAIN = 1e-6
 
 
+class CompilerlessLbfgs(torch.optim.LBFGS):
+    """L-BFGS without torch's compiler, whose import takes as long as torch's and which torch's own optimisers bring."""
+
+    add_param_group = getattr(torch.optim.Optimizer.add_param_group, "__wrapped__", torch.optim.LBFGS.add_param_group)
+
+
 def polish(
     objective: Objective,
     chart: PoseChart,
@@ -45,7 +51,7 @@ def polish(
         scaled.grad = torch.from_numpy(-gradient * UNITS)
         return -score
 
-    optimiser = torch.optim.LBFGS(
+    optimiser = CompilerlessLbfgs(
         [scaled], lr=1.0, max_iter=steps, history_size=10, tolerance_grad=LEAST_GAIN,
         tolerance_change=LEAST_GAIN, line_search_fn="strong_wolfe",
     )  # fmt: skip
