@@ -186,7 +186,7 @@ def test_the_drr_shows_each_bone_at_its_own_pose_and_one_body_where_the_ct_was_m
     panel.ui.bonesTable.cellClicked.emit(1, 0)
     driver.pump()
     assert isShown(panel.situation().origins[xray]), "the picture is the same for each of the bones"
-    legends = panel.check._views._legends
+    legends = panel.check.views._legends
     if legends:  # where something can be drawn
         said = legends[FLUOROSCOPY_VIEW]._actor.GetInput().splitlines()
         assert said[1:3] == ["Each at its own place: 1, 2", "CT at result 2 (2): Trusted"]

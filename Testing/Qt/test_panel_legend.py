@@ -10,7 +10,7 @@ VIEW_PX = 400
 
 
 def legend(panel, name=FLUOROSCOPY_VIEW):
-    legends = panel.check._views._legends
+    legends = panel.check.views._legends
     return (legends[name]._actor.GetInput() or "") if name in legends else ""
 
 
@@ -40,7 +40,7 @@ def test_the_words_are_in_the_picture(driver, facade, looking):
     panel, _ct, _xray = looking
     node = viewNode(facade.scene, FLUOROSCOPY_VIEW)
     shown = facade.views.grab(node, VIEW_PX, VIEW_PX)
-    panel.check._views._legends[FLUOROSCOPY_VIEW].show("")
+    panel.check.views._legends[FLUOROSCOPY_VIEW].show("")
     changed = np.abs(shown.astype(int) - facade.views.grab(node, VIEW_PX, VIEW_PX)).max(axis=2) > 40
     rows, columns = np.nonzero(changed)
     assert len(rows) > 100
@@ -50,7 +50,7 @@ def test_the_words_are_in_the_picture(driver, facade, looking):
 
 def test_a_start_a_result_and_a_rejected_one_are_told_apart(driver, registered):
     panel, _ct, _xray = registered
-    if not panel.check._views._legends:
+    if not panel.check.views._legends:
         pytest.skip("nothing can be drawn on this machine")
     assert legend(panel).splitlines()[:2] == ["Green: edges of the CT's bone", "CT at result 1: Trusted"]
     driver.click(panel.ui.acceptButton)
