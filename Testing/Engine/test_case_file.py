@@ -204,7 +204,7 @@ def test_no_camera_and_no_tags(folder: Path) -> None:
         ({"truth": {"world_from_volume": START, "landmarks": [[1, 2]]}}, '"landmarks"'),
         ({"truth": {"world_from_volume": START, "landmarks": []}}, '"landmarks"'),
         ({"veiws": []}, 'unknown key "veiws": did you mean "views"?'),
-        ({"comment": "x"}, 'unknown key "comment": known are anatomy, ct, initial, name, truth, views'),
+        ({"comment": "x"}, 'unknown key "comment": known are anatomy, ct, initial, name, relation, truth, views'),
     ],
 )
 def test_faults_of_a_case(folder: Path, change: dict[str, Any], fault: str) -> None:

@@ -25,7 +25,7 @@ from prostreg.outputs.result_file import result_to_dict
 from prostreg.projector.selection import make_projector
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
-from prostreg.registration.result import Attempt, CArmFit, ComparedPlace, ExpectedError, Result, StageReport
+from prostreg.registration.result import Attempt, CArmFit, ComparedPlace, ExpectedError, FoundView, Result, StageReport
 
 FIT = CArmFit(1020.0, 1024.0, 9.0, (127.5, 127.5), (126.0, 130.0), (4.0, 5.0))
 ERROR = ExpectedError(np.array([0.1, 0.2, 0.3]), np.array([1.0, 2.0, 3.0]), 2.4, 3.2)
@@ -35,7 +35,7 @@ RESULT = Result(
     seconds=12.34, device="cpu x", projector="fused-cpu", mtre_mm=1.256, config={"seed": 3}, versions={"cma": "4"},
     warnings=("note",), stopped=None, reasons=("why", "and"), evidence={"confirmed": 0.7}, expected_error=ERROR,
     carm_fit=FIT, attempts=(Attempt(np.eye(4), 0.5, {}),), weights={"title": "net"},
-    look_alikes=(ComparedPlace((1.0, 2.0, -3.0), 0.25),),
+    look_alikes=(ComparedPlace((1.0, 2.0, -3.0), 0.25),), relation=(FoundView(2, "accepted", 1.5, 4.0),),
 )  # fmt: skip
 
 
@@ -95,6 +95,7 @@ def test_result_json_holds_every_field_under_its_own_name(status):
         "seconds": 12.34, "device": "cpu x", "projector": "fused-cpu", "mtre_mm": 1.256, "stopped": None,
         "config": {"seed": 3}, "versions": {"cma": "4"}, "weights": {"title": "net"}, "warnings": ["note"],
         "polarity": [], "look_alikes": [{"offset_mm": [1.0, 2.0, -3.0], "confirmed": 0.25}],
+        "relation": [{"view": 2, "status": "accepted", "rotation_deg": 1.5, "translation_mm": 4.0}],
     }  # fmt: skip
     missing = {field.name for field in fields(Result)} - set(result_to_dict(RESULT))
     assert missing == {"attempts", "polarities", "is_settled"}
@@ -184,7 +185,8 @@ def test_the_verdict_is_said_before_anything_is_drawn_and_the_pose_where_it_cann
         register_and_write(case, RegistrationConfig(), tmp_path / "out", lambda: False)
     except InputError:
         assert not is_writable
-    assert [line.strip() for line in said] == ["Note: note", "why", "and", summary(result), "Drawing 2 views"]
+    moved = "view 2: its C-arm stood 1.5 degrees and 4.0 mm from where it was said to"
+    assert [line.strip() for line in said] == ["Note: note", "why", "and", moved, summary(result), "Drawing 2 views"]
     rest = [line.strip() for line in capsys.readouterr().err.splitlines()]
     if is_writable:
         assert rest == [f"-> {tmp_path / 'out'}"]

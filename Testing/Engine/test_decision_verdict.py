@@ -131,11 +131,12 @@ def test_a_pose_with_a_rival_is_not_accepted_however_well_it_fits():
     assert not any("another place" in reason for reason in judge(replace(GOOD, confirmed=-0.1)).reasons)
 
 
-def test_too_little_of_a_bone_is_not_accepted_however_well_it_fits():
-    assert judge(replace(GOOD, confirmed=0.9, patches=25.0)).status == "accepted"
-    little = judge(replace(GOOD, confirmed=0.9, patches=24.9))
-    assert (little.status, little.confidence) == ("uncertain", 0.5)
-    assert little.reasons[0] == "too little of the bone's structure lies in the image to tell it from another's"
+@pytest.mark.parametrize(("seen", "patches", "is_enough"), [(0.49, 29.9, False), (0.49, 30.1, True), (0.5, 9.0, True)])
+def test_too_little_of_a_bone_is_not_accepted_however_well_it_fits(seen, patches, is_enough):
+    verdict = judge(replace(GOOD, confirmed=0.9, seen=seen, patches=patches))
+    words = "too little of the bone lies in the image to tell it from another's"
+    assert (verdict.status == "accepted") == (words not in verdict.reasons) == is_enough
+    assert is_enough or (verdict.confidence, verdict.reasons[0]) == (0.5, words)
 
 
 def test_the_first_reason_is_how_much_is_confirmed_in_words_that_are_no_second_probability():

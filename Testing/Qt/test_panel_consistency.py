@@ -114,6 +114,19 @@ def test_the_overlay_goes_on_following_after_an_import(driver, facade, patient, 
     assert not np.array_equal(slicer.util.arrayFromVolume(picture), before)
 
 
+def test_views_that_wait_to_be_drawn_are_not_in_the_turn_between_two_scenes(driver, patient):
+    panel, _ct, xray = patient
+    panel.check.showViews()
+    untilDrrRests(driver, panel, xray)
+    panel.refresh()  # its views are to be drawn in a turn of their own
+    parameters = panel.parameters
+    panel.setParameters(None)
+    driver.pump()
+    panel.setParameters(parameters)
+    driver.pump()
+    assert panel.check.views.isShown
+
+
 def test_a_painted_segment_is_another_anatomy(facade, addVolume):
     labels = addVolume(np.eye(8, dtype=np.uint8)[np.newaxis].repeat(8, 0), "L", className="vtkMRMLLabelMapVolumeNode")
     node = facade.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Bones")

@@ -89,8 +89,11 @@ class CheckStep:
             showStatus(ui.checkStatusLabel, self.viewsText or missing, MISSING_STYLE)
 
     def _refreshViews(self) -> None:
-        """Draws what the views show, in a turn of its own; where something changed since, another refresh comes."""
-        if self._seen is not None and self._panel.isUpToDate:
+        """Draws what the views show, in a turn of its own; where something changed since, another refresh comes.
+
+        In the turns between two scenes there are no parameters, and nothing to draw.
+        """
+        if self._seen is not None and self._panel.isUpToDate and self._panel.parameters is not None:
             self.views.refresh(*self._seen)
 
     def showViews(self) -> None:
