@@ -50,6 +50,7 @@ def test_rows_tell_what_happened(finished: Path) -> None:
         assert row["mtre_mm"] < 10 < row["start_mtre_mm"]
         assert row["attempts"]
         assert row["evidence"]
+        assert row["status"] == "failed" or row["carm_fit"]["given_sdd_mm"] == pytest.approx(1020.0)
         assert row["evaluations"] > 100
         assert row["mtre_mm"] == pytest.approx(row["depth_error_mm"], rel=0.5)  # depth is the worst
     with Image.open(finished / "worst_cases.png") as sheet:

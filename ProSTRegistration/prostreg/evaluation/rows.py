@@ -37,6 +37,7 @@ class Row:
         restarts: CMA-ES runs.
         weights: first digits of the SHA256 of the network's weights; None where there was no network.
         expected_error: standard deviations: rotation_deg, translation_mm (three each), mtre_mm.
+        carm_fit: the C-arm that the image fits best, as in result.json.
         attempts: every pose that was judged: mtre_mm, confidence, evidence.
         misspecification: what the case was told wrongly; None where it was told as it is.
         reasons: of the verdict.
@@ -72,6 +73,7 @@ class Row:
     stopped: str | None = None
     evidence: dict[str, float] = field(default_factory=dict)
     expected_error: dict[str, Any] | None = None
+    carm_fit: dict[str, Any] | None = None
     attempts: list[dict[str, Any]] = field(default_factory=list)
     world_from_volume: list[list[float]] | None = None
     misspecification: str | None = None
@@ -178,6 +180,7 @@ def _filled(row: Row, case: Case, result: Result) -> Row:
         evidence=dict(result.evidence),
         reasons=list(result.reasons),
         expected_error=None if expected is None else expected.to_dict(),
+        carm_fit=None if result.carm_fit is None else asdict(result.carm_fit),
         attempts=[
             {
                 "mtre_mm": mtre_mm(case, attempt.world_from_volume),
