@@ -31,12 +31,6 @@ _WORDS_BESIDE = (
     "frame", "labels", "values", "bones", "keep_joints", "sdd", "pixel_mm", "preset", "camera",
     "rough_relation", "polarity", "flip", "initial", "name",
 )  # fmt: skip
-_OPTION = {
-    "bones": "--bone",
-    "keep_joints": "--keep-joints",
-    "pixel_mm": "--pixel-mm",
-    "rough_relation": "--rough-relation",
-}
 
 
 def is_told(arguments: argparse.Namespace) -> bool:
@@ -46,8 +40,8 @@ def is_told(arguments: argparse.Namespace) -> bool:
 
 def words_beside(arguments: argparse.Namespace) -> list[str]:
     """The words of a case that are given and count only where the command line describes one."""
-    given = {word: getattr(arguments, word) for word in _WORDS_BESIDE}
-    return [_OPTION.get(word, f"--{word}") for word, value in given.items() if value not in (None, [])]
+    given = [word for word in _WORDS_BESIDE if getattr(arguments, word) not in (None, [])]
+    return ["--bone" if word == "bones" else f"--{word.replace('_', '-')}" for word in given]
 
 
 def told_content(arguments: argparse.Namespace) -> dict[str, Any]:

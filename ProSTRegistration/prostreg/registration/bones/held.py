@@ -32,9 +32,6 @@ PRESS_DEVIATION_MM = 1.0
 """Standard deviation of how deep bones lie in each other beyond that: none does."""
 
 MOST_ROUNDS = 3
-STEP = 1e-3
-"""Of finite differences, in rad and mm."""
-
 MOST_SPREAD_MM = 1e3
 """A depth that a joint tells no better is not told by it."""
 
@@ -58,9 +55,7 @@ class KnownBone:
 
     def place_jacobian(self, place_mm: Array) -> Array:
         """(3, 6): motion in the world of a point (3,) of the volume frame with the chart's parameters."""
-        poses = self.known.chart.world_from_volume_at(STEP * np.concatenate([np.eye(6), -np.eye(6)]))
-        places = poses[:, :3, :3] @ place_mm + poses[:, :3, 3]
-        return np.asarray((places[:6] - places[6:]).T / (2 * STEP))
+        return self.known.jacobian(lambda poses: poses[:, :3, :3] @ place_mm + poses[:, :3, 3])
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,9 +161,8 @@ class _Estimate:
         """Of all parameters; with what the C-arm adds to the depth of all bones but one, if that is given."""
         covariance = np.zeros((len(self._parameters),) * 2)
         for number, bone in self._bones.items():
-            own = bone.known.compared
-            if without_carm is not None and number != without_carm:
-                own[5, 5] += bone.known.carm_along_mm**2
+            is_without = without_carm is None or number == without_carm
+            own = bone.known.compared if is_without else bone.known.compared_with_carm
             covariance[self._slice(number), self._slice(number)] = own
         return covariance
 

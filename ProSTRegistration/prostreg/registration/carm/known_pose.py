@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,10 @@ from prostreg.registration.result import Result
 COMPARED = 2.5
 """Factor on the deviations of poses by their images where they are compared: the depths of pelvis and femur were wrong
 against each other by 2.0 mm where 0.9 mm were expected (see docs/evaluation.md)."""
+
+
+STEP = 1e-3
+"""Of finite differences, in rad and mm."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +42,18 @@ class KnownPose:
     def compared(self) -> NDArray[np.float64]:
         """The covariance (6, 6) where this pose is compared with another one's."""
         return COMPARED**2 * self.covariance
+
+    @property
+    def compared_with_carm(self) -> NDArray[np.float64]:
+        """The same with what is not known of the C-arm."""
+        covariance = self.compared
+        covariance[5, 5] += self.carm_along_mm**2
+        return covariance
+
+    def jacobian(self, values_at: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> NDArray[np.float64]:
+        """(n, 6): derivatives, by the chart's parameters, of values (m, n) at poses (m, 4, 4)."""
+        values = values_at(self.chart.world_from_volume_at(STEP * np.concatenate([np.eye(6), -np.eye(6)])))
+        return np.asarray((values[:6] - values[6:]).T / (2 * STEP))
 
 
 def known_pose(case: Case, result: Result, config: RegistrationConfig) -> KnownPose:

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from prostreg.errors import InputError, Stopped
-from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
+from prostreg.geometry.frames import Matrix, invert_rigid, mean_distance_mm, transform_points
 from prostreg.geometry.rotations import vector_from_rotation
 from prostreg.registration.carm.known_pose import known_pose
 from prostreg.registration.case import Case, RoughRelation
@@ -82,6 +82,7 @@ class _Run:
         self._case, self._config, self._search = case, config, search
         self._on_progress, self._is_cancelled = on_progress, is_cancelled
         self._began = time.perf_counter()
+        self._centre_mm = anatomy_centre_mm(anatomy_points_mm(case))
         self._found: list[Result] = []
 
     def result(self) -> Result:
@@ -178,11 +179,7 @@ class _Run:
             return first, ()
         known = {n: known_pose(self._alone(n), found, self._config) for n, found in told.items()}
         fused = fused_pose(known_pose(self._alone(0), first, self._config), known, relation)
-        centre_mm = anatomy_centre_mm(anatomy_points_mm(self._case))
-        moved = transform_points(fused.world_from_volume, centre_mm) - transform_points(
-            first.world_from_volume, centre_mm
-        )
-        if float(np.linalg.norm(moved)) < LEAST_MOVED_MM:
+        if mean_distance_mm(fused.world_from_volume, first.world_from_volume, self._centre_mm[None]) < LEAST_MOVED_MM:
             return first, fused.contradicting
         depth_mm = min(self._config.spread_depth_mm, fused.depth_deviation_mm)
         settings = replace(self._config, spread_depth_mm=depth_mm)
@@ -204,10 +201,9 @@ class _Run:
     def _place(self, number: int, world_from_volume: Matrix) -> FoundView:
         """The place of a C-arm against where it was told, in its own frame."""
         camera, found = self._case.views[number].carm.camera_from_world, self._found[number]
-        centre_mm = anatomy_centre_mm(anatomy_points_mm(self._case))
         told, seen = camera @ world_from_volume, camera @ found.world_from_volume
         turn = vector_from_rotation(seen[:3, :3] @ told[:3, :3].T)
-        shift_mm = transform_points(seen, centre_mm) - transform_points(told, centre_mm)
+        shift_mm = transform_points(seen, self._centre_mm) - transform_points(told, self._centre_mm)
         return FoundView(
             number + 1, found.status, float(np.rad2deg(np.linalg.norm(turn))), float(np.linalg.norm(shift_mm))
         )

@@ -23,9 +23,6 @@ Array = NDArray[np.float64]
 MOST_SIGMAS = 3.0
 """Poses by two images that lie farther apart, by the standard deviation of their difference, contradict each other."""
 
-STEP = 1e-3
-"""Of finite differences, in rad and mm."""
-
 
 @dataclass(frozen=True, eq=False)
 class FusedPose:
@@ -55,7 +52,7 @@ def fused_pose(first: KnownPose, others: Mapping[int, KnownPose], relation: Roug
     for number, other in others.items():
         told = chart.parameters_of(other.chart.world_from_volume)
         noise = _carried(other, chart) + _of_relation(relation)
-        allowed = MOST_SIGMAS * np.sqrt(np.diag(_with_carm(first) + noise))
+        allowed = MOST_SIGMAS * np.sqrt(np.diag(first.compared_with_carm + noise))
         if (np.abs(told) > allowed).any():
             contradicting.append(number)
             continue
@@ -67,19 +64,10 @@ def fused_pose(first: KnownPose, others: Mapping[int, KnownPose], relation: Roug
     return FusedPose(np.asarray(chart.world_from_volume_at(parameters)[0]), float(deviation_mm), tuple(contradicting))
 
 
-def _with_carm(known: KnownPose) -> Array:
-    """The covariance (6, 6) in the pose's own chart, with what is not known of its C-arm."""
-    covariance = known.compared
-    covariance[5, 5] += known.carm_along_mm**2
-    return covariance
-
-
 def _carried(known: KnownPose, chart: PoseChart) -> Array:
     """The covariance (6, 6) of a pose in the parameters of another chart."""
-    poses = known.chart.world_from_volume_at(STEP * np.concatenate([np.eye(6), -np.eye(6)]))
-    parameters = np.array([chart.parameters_of(pose) for pose in poses])
-    jacobian = (parameters[:6] - parameters[6:]).T / (2 * STEP)
-    return np.asarray(jacobian @ _with_carm(known) @ jacobian.T)
+    jacobian = known.jacobian(lambda poses: np.array([chart.parameters_of(pose) for pose in poses]))
+    return np.asarray(jacobian @ known.compared_with_carm @ jacobian.T)
 
 
 def _of_relation(relation: RoughRelation) -> Array:
