@@ -66,7 +66,8 @@ def test_a_python_is_chosen_tried_kept_and_given_up_again(driver, facade, ui, py
     driver.enter("ProSTRegistration")
     assert ui.environmentLabel.text == f"Ready: the engine runs in {shortPath(path)}"
     driver.click(ui.pythonButton)
-    driver.pump(until=lambda: ui.environmentLabel.text.startswith("Ready: torch"))
+    driver.pump(until=lambda: ui.environmentLabel.text == "Ready")
+    assert ui.environmentLabel.toolTip.startswith("torch ")
     assert ui.pythonButton.text == "Other Python..."
 
 

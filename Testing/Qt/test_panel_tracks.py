@@ -101,7 +101,8 @@ def test_a_run_is_tracked_from_an_accepted_result_and_browsed(driver, facade, ru
     assert "Lost" in ui.trackFrameLabel.text
     assert "Tracked" not in ui.trackFrameLabel.text
     assert "The CT is put aside" in ui.trackFrameLabel.text
-    assert f"Frame {BLANK} is lost, so the CT is put aside" in ui.startStatusLabel.text
+    assert f"To find the bone in frame {BLANK}" in ui.startStatusLabel.text
+    assert "put aside" not in ui.startStatusLabel.text, "once is enough"
     assert "'Show the CT so'" in ui.startStatusLabel.text
     assert "outside" not in ui.startStatusLabel.text
     assert ui.nextStepsBox.visible, "a button goes there"

@@ -2,7 +2,9 @@
 
 import html
 import re
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from ProSTRegistrationLib.Validity import Validity
@@ -200,3 +202,13 @@ def test_durations_are_told_in_seconds_up_to_a_minute_and_a_half(facade):
 
     spoken = {seconds: secondsText(seconds) for seconds in (None, 0.4, 59.6, 89.4, 90, 149, 151)}
     assert list(spoken.values()) == ["", "0 s", "60 s", "89 s", "2 min", "2 min", "3 min"]
+
+
+@pytest.mark.parametrize(("status", "isDoubted"), [("uncertain", True), ("tracked", False)])
+def test_an_uncertain_frame_of_a_run_says_how_to_go_on(facade, status, isDoubted):
+    from ProSTRegistrationLib.Tracking.TrackWords import frameText
+
+    frame = SimpleNamespace(status=status, confidence=0.6, reasons=["it moved far"], world_from_volume=np.eye(4))
+    kept = SimpleNamespace(track=SimpleNamespace(frames_in_run=9))
+    said = frameText(SimpleNamespace(number=2, kept=kept, frame=frame, changes=(), isThere=True))
+    assert ("press &#x27;Register&#x27; in this frame" in said) is isDoubted

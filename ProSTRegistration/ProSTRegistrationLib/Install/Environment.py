@@ -40,10 +40,15 @@ class EnvironmentFault(InputError):
 
 @dataclass(frozen=True)
 class EnvironmentReport:
-    """For the panel: whether a registration can start at once, and one line that says so or what is missing."""
+    """For the panel: whether a registration can start at once, and one line that says so or what is missing.
+
+    Attributes:
+        details: versions, for whoever asks.
+    """
 
     isReady: bool
     text: str
+    details: str = ""
 
 
 def missing() -> list[Requirement]:
@@ -109,9 +114,10 @@ def report(device: str | None = None) -> EnvironmentReport:
         return EnvironmentReport(False, f"Missing: {words}. It is installed when first needed, after asking.")
     torch = _short(importlib.metadata.version("torch"))
     if unmet:
-        return EnvironmentReport(True, f"Ready, but slower: torch {torch}{place}, {SLOWER}")
+        slow = "Ready, but searches take very long: press 'Check' to install what makes them quick."
+        return EnvironmentReport(True, slow, f"torch {torch}{place}, {SLOWER}")
     numba = _short(importlib.metadata.version("numba"))
-    return EnvironmentReport(True, f"Ready: torch {torch}{place}, numba {numba}")
+    return EnvironmentReport(True, "Ready", f"torch {torch}{place}, numba {numba}")
 
 
 def begin(withWanted: bool = False) -> Installation | None:

@@ -85,7 +85,9 @@ class DecisionGroup:
             showStatus(label, text, PLAIN_STYLE)
         setVisible(ui.saveButton, isStillKept)
         isDraft, startButton = self._panel.carm.isDraft, self._panel.start.nextButton
-        name = "" if isTracked else nextThing(situation, isDraft, startButton, shown, validity)
+        name = self.track.nextButton
+        if not isTracked:
+            name = nextThing(situation, isDraft, startButton, shown, validity)
         isOpen = shown is not None and isCurrent and not isStillKept and shown["status"] != "accepted"
         steps = nextSteps(shown, situation) if shown is not None and isOpen else []
         if self.track.isAside or (shown is not None and not situation.isBusy and isTakenBack(shown, validity)):

@@ -61,7 +61,7 @@ class RegisterStep:
         ui.adaptButton.connect("clicked(bool)", lambda checked: self._adaptOrCancel())
         ui.environmentButton.connect("clicked(bool)", lambda checked: self._checkOrCancel())
         ui.adaptGroup.connect("toggled(bool)", lambda isOpen: self._askAdapted())
-        self._isComplete = False
+        self._report = Environment.EnvironmentReport(False, "")
         self._installation = EngineInstallation(
             panel.logic.client, panel.attempt, self._showInstallation, self._sayFault
         )
@@ -100,7 +100,8 @@ class RegisterStep:
         if not isCurrent:
             self._askAdapted()
         ui.environmentLabel.text = self._engineText
-        check = _("Check") if self._isComplete else _("Install...")
+        ui.environmentLabel.toolTip = self._report.details if self._engineText == self._report.text else ""
+        check = _("Check") if self._report.isReady else _("Install...")
         ui.environmentButton.text = _("Cancel") if self._installation.isRunning else check
         self._otherPython.refresh(situation.isBusy)
 
@@ -121,8 +122,8 @@ class RegisterStep:
 
     def lookAtEnvironment(self) -> None:
         """Says in the Environment line what is there and what is missing."""
-        report = Environment.report()
-        self._isComplete, self._engineText = report.isReady, report.text
+        self._report = Environment.report()
+        self._engineText = self._report.text
         self._panel.refreshSoon()
 
     def register(self) -> None:
@@ -251,7 +252,7 @@ class RegisterStep:
         """Asks whether adapted weights exist, once for each CT and anatomy."""
         panel, patient = self._panel, self._patient()
         isWanted = patient is not None and not self._ui.adaptGroup.collapsed and panel.situation().hasImages
-        if not isWanted or self._panel.logic.isBusy or not self._isComplete or patient == self._asked:
+        if not isWanted or self._panel.logic.isBusy or not self._report.isReady or patient == self._asked:
             return
         self._asked = patient
         panel.attempt(

@@ -26,6 +26,7 @@ from ProSTRegistrationLib.Tracking.TrackWords import (
     summaryWords,
 )
 from ProSTRegistrationLib.Validity import isKept
+from ProSTRegistrationLib.WhatNext import REGISTER_BUTTON
 
 if TYPE_CHECKING:
     from ProSTRegistrationLib.Panel.CheckStep import CheckStep
@@ -45,6 +46,7 @@ class TrackGroup:
     Attributes:
         legend: the place of the CT in words, "" where the frame at hand is not judged by its track.
         isAside: the track has put the CT aside in this frame, and step 3 says how to go on.
+        nextButton: name of the button to press next in a frame that is judged by its track; "" where none is.
     """
 
     def __init__(self, panel: Panel, check: CheckStep) -> None:
@@ -52,7 +54,7 @@ class TrackGroup:
         self._reader = TrackReader()
         self._statuses: dict[int, str] = {}
         self._inStep: tuple[object, int] = (None, 0)
-        self.legend, self.isAside, self._isFilling = "", False, False
+        self.legend, self.nextButton, self.isAside, self._isFilling = "", "", False, False
         self._ui.trackButton.connect("clicked(bool)", lambda checked: self._trackOrCancel())
         self._ui.trackFrameSlider.connect("valueChanged(double)", lambda number: self._browse(round(number) - 1))
         self._ui.saveTrackButton.connect("clicked(bool)", lambda checked: self._save())
@@ -97,6 +99,8 @@ class TrackGroup:
         ui.trackButton.toolTip = missing or _("Follows the bone from this frame through all others, both ways")
         self.isAside = bool(asideWords(state)) and not situation.isBusy
         self.legend = frameLegend(state) if isJudged and isTold and state is not None else ""
+        isDoubted = state is not None and state.frame is not None and state.frame.status == "uncertain"
+        self.nextButton = REGISTER_BUTTON if isJudged and isTold and isDoubted and not situation.isBusy else ""
         return isJudged and isTold
 
     def _keepInStep(self, situation: Situation) -> None:

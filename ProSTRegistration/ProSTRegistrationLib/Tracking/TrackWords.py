@@ -84,7 +84,8 @@ def frameText(state: TrackedFrameState | None) -> str:
         return verdictBar(OUTDATED_COLORS, _("Not judged"), text.format(where=where))
     status, confidence = state.frame.status, state.frame.confidence
     likely = _("{percent} likely the right place.").format(percent=percent(confidence))
-    said = " ".join(filter(None, (where, likely, why if status == "uncertain" else "")))
+    mend = _("Look at the overlay: where it is off, press 'Register' in this frame, accept, and track again.")
+    said = " ".join((where, likely, *((why, mend) if status == "uncertain" else ())))
     return verdictBar((verdict_colour(AS_RESULT[status]), INK), statusWord(status), said)
 
 
@@ -92,13 +93,11 @@ def asideWords(state: TrackedFrameState | None) -> str:
     """The words for a start pose where the track has put the CT aside, and what to do; "" where it has not."""
     if state is None or not state.isThere or (state.frame is not None and state.frame.world_from_volume is not None):
         return ""
-    text = _("Frame {number} was not looked at, so the CT is put aside.")
-    if state.frame is not None:
-        text = _("Frame {number} is lost, so the CT is put aside.")
-    mend = _(
-        "To find the bone in it: 'Show the CT so', move the bone onto its shadow, register, accept, and track again."
+    text = _(
+        "To find the bone in frame {number}: 'Show the CT so', move the bone onto its shadow, register, accept, and"
+        " track again."
     )
-    return f"{text.format(number=state.number)} {mend}"
+    return text.format(number=state.number)
 
 
 def frameLegend(state: TrackedFrameState) -> str:
