@@ -185,6 +185,8 @@ for thread in threading.enumerate():
     if thread.name == "prostreg-libraries":
         thread.join()
 assert "cma" in sys.modules
+assert not {"scipy.stats", "matplotlib"} & set(sys.modules), "what a search does not use is loaded"
+import matplotlib.pyplot, scipy.stats  # others have them all the same
 
 import torch
 from prostreg.search.polish import CompilerlessLbfgs

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.geometry.chart import PoseChart
+from prostreg.search import libraries
 from prostreg.search.candidate import Candidate
 from prostreg.search.objective import Objective
 
 if TYPE_CHECKING:
-    import cma
+    from cma import CMAEvolutionStrategy
 
 if (
     importlib.util.find_spec("cma") is None
@@ -75,9 +76,8 @@ def cmaes_search(
 
 def _strategy(
     start: NDArray[np.float64], population: int, generations: int, rng: np.random.Generator
-) -> cma.CMAEvolutionStrategy:
-    import cma
-
+) -> CMAEvolutionStrategy:
+    cma = libraries.load()
     options = {
         "popsize": population,
         "maxiter": generations,
