@@ -1,5 +1,7 @@
 """The check views stay, and come back."""
 
+import numpy as np
+import pytest
 import slicer
 
 from Patience import PATIENCE_S
@@ -60,3 +62,77 @@ def test_a_wheel_or_an_arrow_key_does_not_take_the_picture_away(driver, patient)
         assert not isFacingDetector(logic, xray)
         driver.pump(0.1)
         assert isFacingDetector(logic, xray)
+
+
+def rightAndUp():
+    """(2, 3) for each view: what is to the right and up on the screen, in the world."""
+    return [slicer.util.arrayFromVTKMatrix(logic.GetSliceNode().GetSliceToRAS())[:3, :2].T for logic in logics()]
+
+
+def test_a_view_that_is_turned_or_mirrored_says_so_and_changes_no_verdict(driver, drawnPatient):
+    panel, _ct, xray = drawnPatient
+    ui = panel.ui
+    driver.pump(lambda: panel.scene.findOwned(xray, "drr") is not None, PATIENCE_S)
+    driver.pump(0.2)
+    (right, up), judged = rightAndUp()[0], panel.situation().judged
+    driver.click(ui.turnViewButton)
+    driver.pump(0.1)
+    for shown in rightAndUp():
+        np.testing.assert_allclose(shown, [up, -right], atol=1e-9)
+    driver.click(ui.mirrorViewButton)
+    driver.pump(0.1)
+    for name, shown in zip((FLUOROSCOPY_VIEW, DRR_VIEW), rightAndUp(), strict=True):
+        np.testing.assert_allclose(shown, [-up, -right], atol=1e-9)
+        said = panel.check.views._legends[name]._actor.GetInput()
+        assert "VIEW MIRRORED" in said
+        assert "turned by 90" in said
+    driver.click(ui.turnViewButton)  # clockwise on the screen, mirrored or not
+    driver.pump(0.1)
+    np.testing.assert_allclose(rightAndUp()[0], [-right, up], atol=1e-9)
+    assert panel.situation().judged == judged
+    driver.leave()
+    driver.enter("ProSTRegistration")
+    driver.pump(0.1)
+    np.testing.assert_allclose(rightAndUp()[0], [-right, up], atol=1e-9)
+    assert ui.mirrorViewButton.checked
+    driver.click(ui.mirrorViewButton)
+    driver.pump(0.1)
+    assert "VIEW" not in panel.check.views._legends[FLUOROSCOPY_VIEW]._actor.GetInput()
+
+
+def test_the_picture_is_saved_or_it_is_said_why_not(driver, facade, drawnPatient, tmp_path):
+    panel, _ct, xray = drawnPatient
+    driver.pump(lambda: panel.scene.findOwned(xray, "drr") is not None, PATIENCE_S)
+    driver.pump(0.2)
+    facade.dialogs.answerNext(str(tmp_path / "knee"))
+    driver.click(panel.ui.savePictureButton)
+    assert (tmp_path / "knee.png").read_bytes().startswith(b"\x89PNG")
+    facade.dialogs.answerNext(str(tmp_path / "knee.png" / "inside.png"))
+    driver.click(panel.ui.savePictureButton)
+    driver.pump(0.1)
+    assert "could not be saved" in panel.ui.checkStatusLabel.text
+
+
+@pytest.mark.parametrize("kind", ["BLEND", "CONTOURS", "DIFFERENCE", "FLICKER"])
+def test_window_and_level_of_a_person_survive_refreshes(driver, drawnPatient, kind):
+    panel, _ct, xray = drawnPatient
+    panel.parameters.overlayKind = type(panel.parameters.overlayKind)[kind]
+    driver.pump(0.1)
+    display = xray.GetDisplayNode()
+    display.AutoWindowLevelOff()
+    display.SetWindowLevel(321.0, 123.0)
+    panel.refresh()
+    driver.pump(0.6)
+    assert (display.GetWindow(), display.GetLevel()) == (321.0, 123.0)
+
+
+def test_contours_are_thin_or_thick_by_the_slider(driver, drawnPatient):
+    panel, _ct, xray = drawnPatient
+    panel.parameters.overlayKind = type(panel.parameters.overlayKind).CONTOURS
+    driver.pump(lambda: panel.scene.findOwned(xray, "bone contours") is not None, PATIENCE_S)
+    display = panel.scene.findOwned(xray, "bone contours").GetDisplayNode()
+    assert panel.ui.overlayOpacitySlider.enabled
+    for share, pixels in ((0.0, 1), (50.0, 2), (100.0, 4)):
+        panel.parameters.overlayOpacity = share
+        driver.pump(0.1)
+        assert display.GetSliceIntersectionThickness() == pixels

@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 from ProSTRegistrationLib.Nodes.DrrOrigin import isMadeOf
 from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE
 from ProSTRegistrationLib.Panel.CheckKeys import CheckKeys
+from ProSTRegistrationLib.Panel.ViewTools import ViewTools, turnWords
 from ProSTRegistrationLib.ParameterNode import OverlayChoice
 from ProSTRegistrationLib.Views.CheckLayout import (
     DRR_VIEW,
@@ -26,6 +27,7 @@ from ProSTRegistrationLib.Views.CheckLayout import (
 from ProSTRegistrationLib.Views.CheckPictures import CheckPictures
 from ProSTRegistrationLib.Views.Legend import Legend
 from ProSTRegistrationLib.Views.MouseGrab import MouseGrab
+from ProSTRegistrationLib.Views.ViewTurn import viewTurnOf
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLPlotChartNode, vtkMRMLScalarVolumeNode
@@ -63,7 +65,7 @@ class CheckViews:
         ui = self._ui
         ui.checkViewsButton.connect("toggled(bool)", self._toggled)
         ui.sourceViewButton.connect("toggled(bool)", lambda isOn: self._aimCamera())
-        self._keys = CheckKeys(panel, lambda: self.isShown)
+        self._keys, self._tools = CheckKeys(panel, lambda: self.isShown), ViewTools(panel)
 
     @property
     def isShown(self) -> bool:
@@ -113,6 +115,7 @@ class CheckViews:
         if isReady and self._isLayoutUp() and self._panel.isEntered:
             # As after loading a scene that was saved with it.
             self._ui.checkViewsButton.checked = True
+        self._tools.refresh(situation, self.isShown)
         if isReady and self.isShown and self._pictures.areViewsUp():
             said: list[str] = []
             isDone = self._panel.attempt(lambda: self._show(node), said.append)
@@ -184,11 +187,13 @@ class CheckViews:
         opacity = parameters.overlayOpacity / 100.0
         if self._pictures.show(self._panel.ctNode, node, drrNode, choice.kind(), opacity):
             self._aimCamera()
-        self._ui.overlayOpacitySlider.enabled = choice is OverlayChoice.BLEND
-        if choice is OverlayChoice.FLICKER and drrNode is not None:
+        self._ui.overlayOpacitySlider.enabled = choice in (OverlayChoice.BLEND, OverlayChoice.CONTOURS)
+        # Beside a task that runs, both pictures in turn would be in its way.
+        if choice is OverlayChoice.FLICKER and drrNode is not None and not self._panel.logic.isBusy:
             self._flicker.start()
         else:
             self._flicker.stop()
+            self._pictures.overlay.setFlickerPhase(True)
 
     def _watchMouse(self) -> None:
         view, start = slicer.app.layoutManager().sliceWidget(FLUOROSCOPY_VIEW).sliceView(), self._panel.start
@@ -217,8 +222,11 @@ class CheckViews:
             if self._ui.mouseCheckBox.checked and situation.isFree
             else ""
         )
-        self._legend(FLUOROSCOPY_VIEW, f"{colors}{self._place}{late}{keys}" if drrNode is not None else "")
-        self._legend(DRR_VIEW, _("Simulated X-ray of the CT") + late if drrNode is not None else "")
+        said = [f"{colors}{self._place}{late}{keys}"] if drrNode is not None else []
+        turn = [turnWords(viewTurnOf(node))]
+        self._legend(FLUOROSCOPY_VIEW, "\n".join(filter(None, turn + said)))
+        said = [_("Simulated X-ray of the CT") + late] if drrNode is not None else []
+        self._legend(DRR_VIEW, "\n".join(filter(None, turn + said)))
 
     def _legend(self, name: str, text: str) -> None:
         view = slicer.app.layoutManager().sliceWidget(name).sliceView()

@@ -73,10 +73,10 @@ def prepareTable(table: Any, headings: Sequence[str], wideColumns: Collection[in
 def saveAs(
     panel: Panel, title: str, usual: str, kinds: str, write: Callable[[Path], object], say: Callable[[str], object]
 ) -> None:
-    """Asks for a file and writes it, as CSV where its name does not tell the kind; tells faults by ``say``."""
+    """Asks for a file and writes it, as the usual kind where its name does not tell one; tells faults by ``say``."""
     name = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), title, usual, kinds)
     if name:
-        path = Path(name) if Path(name).suffix else Path(name).with_suffix(".csv")
+        path = Path(name) if Path(name).suffix else Path(name).with_suffix(Path(usual).suffix)
         if panel.attempt(lambda: write(path), say):
             slicer.util.showStatusMessage(_("Saved: {path}").format(path=path), TOLD_MS)
 

@@ -50,7 +50,7 @@ PICTURE_ROLE = "overlay picture"
 COLORS_ROLE = "overlay colours"
 CONTOURS_ROLE = "bone contours"
 CONTOUR_COLOR = (0.24, 1.0, 0.55)
-CONTOUR_PIXELS = 2
+THINNEST_PIXELS, THICKEST_PIXELS = 1, 4
 
 
 class OverlayKind(Enum):
@@ -105,7 +105,7 @@ class Overlay:
             kind: OverlayKind.
             fluoroscopyNode: a placed image that has a DRR.
             sliceLogic: vtkMRMLSliceLogic of the view; it is turned onto the detector if it is not.
-            opacity: of the blend, 0 to 1.
+            opacity: of the blend, 0 to 1; of contours it sets how thick they are.
             corner: (u, v) where four tiles of the checkerboard meet; None where it was last, at first the middle.
             tilePixels: side of its tiles in pixels of the fluoroscopy, None for an eighth of its width.
 
@@ -140,7 +140,7 @@ class Overlay:
             self._draw(shown, self._reader.read(shown.fluoroscopyNode))
 
     def setOpacity(self, opacity: float) -> None:
-        """Sets the opacity of a blend, 0 to 1."""
+        """Sets the opacity of a blend, 0 to 1, or the thickness of contours."""
         shown = self._alive()
         if shown is not None:
             self._shown = replace(shown, opacity=opacity)
@@ -214,7 +214,7 @@ class Overlay:
         wasModifying = display.StartModify()
         display.SetViewNodeIDs([shown.sliceLogic.GetSliceNode().GetID()])
         display.SetColor(CONTOUR_COLOR)
-        display.SetSliceIntersectionThickness(CONTOUR_PIXELS)
+        display.SetSliceIntersectionThickness(_contourPixels(shown))
         display.SetSliceDisplayModeToProjection()
         display.SetVisibility2D(True)
         display.SetVisibility(True)
@@ -259,6 +259,9 @@ class Overlay:
     def _setLayers(self, shown: _Shown) -> None:
         if shown.kind is OverlayKind.CONTOURS:
             showLayers(shown.sliceLogic, shown.fluoroscopyNode)
+            node = self._scene.findOwned(shown.fluoroscopyNode, CONTOURS_ROLE)
+            if node is not None and node.GetDisplayNode():
+                node.GetDisplayNode().SetSliceIntersectionThickness(_contourPixels(shown))
             return
         opacities = {OverlayKind.BLEND: shown.opacity, OverlayKind.FLICKER: float(shown.isFlickerOn)}
         showLayers(
@@ -283,3 +286,7 @@ class Overlay:
         shown = self._alive()
         if shown is not None and self._matched is not None:
             self._drawMatched(shown, *self._matched)
+
+
+def _contourPixels(shown: _Shown) -> int:
+    return round(THINNEST_PIXELS + (THICKEST_PIXELS - THINNEST_PIXELS) * shown.opacity)

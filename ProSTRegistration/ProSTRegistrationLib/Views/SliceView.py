@@ -1,4 +1,4 @@
-"""Turns slice views onto the detector: as seen from the source, u to the right and v down."""
+"""Turns slice views onto the detector: as seen from the source, u to the right and v down, unless they are turned."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from prostreg.geometry.frames import invert_rigid, transform_points
 from ProSTRegistrationLib.Nodes.CArmNode import cameraFromPixel, carmOf
+from ProSTRegistrationLib.Views.ViewTurn import viewTurnOf
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSliceLogic, vtkMRMLSliceNode
@@ -81,7 +82,8 @@ def faceDetector(sliceLogic: vtkMRMLSliceLogic, fluoroscopyNode: vtkMRMLScalarVo
     worldFromCamera = invert_rigid(carm.camera_from_world)
     centre = ((carm.width - 1) / 2, (carm.height - 1) / 2, 0)
     sliceToRas = np.eye(4)
-    sliceToRas[:3, :3] = _detectorAxes(carm)
+    turn = viewTurnOf(fluoroscopyNode)
+    sliceToRas[:3, :3] = turn.axes(_detectorAxes(carm))
     sliceToRas[:3, 3] = transform_points(worldFromCamera @ cameraFromPixel(carm), centre)
     _namePreset(sliceNode, sliceToRas[:3, :3])
     sliceNode.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(sliceToRas))
@@ -89,7 +91,9 @@ def faceDetector(sliceLogic: vtkMRMLSliceLogic, fluoroscopyNode: vtkMRMLScalarVo
     if not (columns and rows):
         # Pulled shut, or not laid out yet.
         return
-    pitch = max(carm.width * carm.detector_spacing_mm[0] / columns, carm.height * carm.detector_spacing_mm[1] / rows)
+    sides = carm.width * carm.detector_spacing_mm[0], carm.height * carm.detector_spacing_mm[1]
+    across, upright = sides[::-1] if turn.quarters % 2 else sides
+    pitch = max(across / columns, upright / rows)
     sliceNode.SetFieldOfView(pitch * columns, pitch * rows, 1.0)
     sliceNode.UpdateMatrices()
 
@@ -112,7 +116,8 @@ def isFacingDetector(sliceLogic: vtkMRMLSliceLogic, fluoroscopyNode: vtkMRMLScal
     carm = carmOf(fluoroscopyNode)
     sliceToRas = slicer.util.arrayFromVTKMatrix(sliceLogic.GetSliceNode().GetSliceToRAS())
     offMm = transform_points(carm.camera_from_world, sliceToRas[:3, 3])[2] - carm.sdd_mm
-    return bool(np.allclose(sliceToRas[:3, :3], _detectorAxes(carm), atol=SAME_AXES) and abs(offMm) < SAME_PLANE_MM)
+    axes = viewTurnOf(fluoroscopyNode).axes(_detectorAxes(carm))
+    return bool(np.allclose(sliceToRas[:3, :3], axes, atol=SAME_AXES) and abs(offMm) < SAME_PLANE_MM)
 
 
 def _detectorAxes(carm: CArm) -> NDArray[np.float64]:
