@@ -37,6 +37,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     lines = [
         *(line for n, view in enumerate(case.views, start=1) for line in _lines(view.told, n)),
         *case.notes,
+        *(f"View {n}: {view.undistortion.words}." for n, view in enumerate(case.views, start=1) if view.undistortion),
         f"{picture} shows what is taken of each X-ray: its polarity, what is left out, and metal.",
         str(path),
         f"Register it with: {typed('register', path, '--out', 'DIR')}",

@@ -13,11 +13,12 @@ import numpy as np
 
 from prostreg.errors import FaultList, InputError
 from prostreg.files import complete_file
-from prostreg.geometry.camera_files.reading import read_camera
+from prostreg.geometry.camera_files.reading import read_calibration
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_accuracy import CALIBRATED, GUESSED
 from prostreg.geometry.carm_devices import PRESETS
 from prostreg.geometry.carm_values import carm_to_values
+from prostreg.geometry.distortion import Distortion
 from prostreg.images.anatomy import contained_values
 from prostreg.images.frames import Frames
 from prostreg.images.reading import read_labels
@@ -177,7 +178,13 @@ def _cameras(arguments: argparse.Namespace) -> list[dict[str, Any] | None]:
     sizes = [partial(_size, *pair) for pair in zip(arguments.xray, _frames(arguments), strict=True)]
     carms = [faults.collect(partial(maker, size)) for maker, size in zip(makers, sizes, strict=True)]
     faults.raise_if_any()
-    return [None if carm is None else carm_to_values(carm) for carm in carms]
+    return [None if found is None else _camera(*found) for found in carms]
+
+
+def _camera(carm: CArm, distortion: Distortion | None) -> dict[str, Any]:
+    """The "camera" of a case file."""
+    bent = {} if distortion is None else {"distortion": distortion.coefficients}
+    return carm_to_values(carm) | bent
 
 
 def _size(xray: Path, frames: Frames | None) -> tuple[int, int]:
@@ -185,12 +192,14 @@ def _size(xray: Path, frames: Frames | None) -> tuple[int, int]:
     return width, height
 
 
-def _carm_in_file(path: Path, size: Callable[[], tuple[int, int]]) -> CArm:
-    return read_camera(path, image_size=size)
+def _carm_in_file(path: Path, size: Callable[[], tuple[int, int]]) -> tuple[CArm, Distortion | None]:
+    return read_calibration(path, image_size=size)
 
 
-def _carm_of_size(made: Callable[[tuple[int, int]], CArm], size: Callable[[], tuple[int, int]]) -> CArm:
-    return made(size())
+def _carm_of_size(
+    made: Callable[[tuple[int, int]], CArm], size: Callable[[], tuple[int, int]]
+) -> tuple[CArm, Distortion | None]:
+    return made(size()), None
 
 
 def _carm_maker(arguments: argparse.Namespace) -> Callable[[tuple[int, int]], CArm] | None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_accuracy import CALIBRATED, CARM_ACCURACIES
+from prostreg.geometry.distortion import MOST_COEFFICIENTS, Distortion
 from prostreg.json_fields import JsonFields, is_number
 
 
@@ -58,6 +59,20 @@ def read_carm(camera: JsonFields, prefix: str) -> CArm | None:
     if carm is not None:
         camera.faults.collect(carm.check_pixels, prefix)
     return None if size is None else carm
+
+
+def read_distortion(camera: JsonFields) -> Distortion | None:
+    """The "distortion" of a "camera"; None where it has none, or faults, which are noted."""
+    advice = "give the list [k1, k2, p1, p2, k3] of OpenCV, from 1 to 5 numbers; no other model is known here"
+    given: list[float] = camera.checked("distortion", _are_coefficients, advice, [], [])
+    if given and "K" not in camera:
+        camera.faults.add(f'{camera.where} has "distortion" without "K", by which it counts: give both.')
+    distortion = Distortion.of(given)
+    return None if distortion.is_none else distortion
+
+
+def _are_coefficients(value: object) -> bool:
+    return isinstance(value, list) and 1 <= len(value) <= MOST_COEFFICIENTS and all(map(is_number, value))
 
 
 def is_image_size(value: Any) -> bool:

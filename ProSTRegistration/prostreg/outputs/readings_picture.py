@@ -29,6 +29,9 @@ def readings_picture(case: Case) -> Image.Image:
         [_panel(reading, number, len(case.views)) for reading in (view.xray, view.xray.other) if reading is not None]
         for number, view in enumerate(case.views, start=1)
     ]
+    for row, view in zip(rows, case.views, strict=True):
+        if view.undistortion is not None:
+            row[0] = row[0][0], f"{row[0][1]}, undistorted by up to {view.undistortion.largest_shift_px:.1f} px"
     widths = [sum(panel.width + GAP for panel, _ in row) - GAP for row in rows]
     heights = [max(panel.height for panel, _ in row) + TITLE + GAP for row in rows]
     least = max(round(ImageFont.load_default(16).getlength(text)) + 32 for _, text in _LEGEND)

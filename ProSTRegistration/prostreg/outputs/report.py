@@ -115,6 +115,7 @@ def _view_section(view: View, number: int, count: int) -> str:
         ("principal point", f"{cx:.1f}, {cy:.1f} pixels, ± {off_px:.0f}"),
         ("image", f"{carm.width} x {carm.height} pixels"),
         ("values are", accuracy_word(carm.accuracy)),
+        *([] if view.undistortion is None else [("X-ray", view.undistortion.words)]),
     ]
     return _section(title, _facts(facts))
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.geometry.carm import CArm
+from prostreg.geometry.distortion import Undistortion
 from prostreg.geometry.frames import Matrix
 from prostreg.images.dicom_geometry.carm_numbers import CArmNumber
 from prostreg.images.frames import ONE_FRAME, Frames
@@ -26,6 +27,7 @@ class View:
         told: each number of the C-arm by the image's DICOM tags, where it comes from these.
         frames: of a run, which of them are shown.
         is_flipped: True where the file's pixels were turned over left to right.
+        undistortion: what was done to the file's pixels before that; None where the image is not distorted.
     """
 
     xray: XRay
@@ -35,6 +37,7 @@ class View:
     told: tuple[CArmNumber, ...] = ()
     frames: Frames = ONE_FRAME
     is_flipped: bool = False
+    undistortion: Undistortion | None = None
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from prostreg.geometry.camera_files.reading import (
 )
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_accuracy import CARM_ACCURACIES
-from prostreg.geometry.carm_values import is_image_size, read_carm
+from prostreg.geometry.carm_values import is_image_size, read_carm, read_distortion
+from prostreg.geometry.distortion import Distortion, Undistortion
 from prostreg.images.anatomy import anatomy_by_threshold, chosen_voxels
 from prostreg.images.anatomy_check import anatomy_made_on
 from prostreg.images.frames import FRAME_ADVICE, frames_of_value, is_frame_choice
@@ -200,6 +201,7 @@ class _CaseReader:
             self.faults.add(
                 f'View {number}: "camera" lacks camera_from_world: with several views, each has to say where it stands.'
             )
+        distortion = None if camera is None else read_distortion(camera)
         carm, size = (None, None) if is_unreadable else self._carm(camera, image, fields.where)
         polarity = fields.choice("polarity", POLARITIES, "auto")
         mask = self._mask(fields, image)
@@ -221,6 +223,9 @@ class _CaseReader:
             is_flipped = image.side.is_from_detector
             notes.append(f'{image.side.sentence} "flip" of the view overrules this.')
         pixels, mask = image.pixels, image.open_part if mask is None else mask
+        undistortion = self._undistortion(carm, distortion, pixels, f"{fields.where}: ")
+        if undistortion is not None:
+            pixels, mask = undistortion.image(pixels), undistortion.mask(mask)
         if is_flipped:
             pixels = np.ascontiguousarray(pixels[:, ::-1])
             mask = None if mask is None else np.ascontiguousarray(mask[:, ::-1])
@@ -235,7 +240,7 @@ class _CaseReader:
         said = tuple(f"{fields.where}: {note}" for note in notes)
         self.xrays.append(self.folder / fields.text("image"))
         told = () if is_told else image.numbers
-        return View(xray, carm, said, is_side_known, told, image.frames, bool(is_flipped))
+        return View(xray, carm, said, is_side_known, told, image.frames, bool(is_flipped), undistortion)
 
     def _camera(self, fields: JsonFields, image: XRayImage | None, number: int) -> JsonFields | None:
         """The content of a view's "camera", or of the file that it names; None without one, or with faults."""
@@ -273,6 +278,14 @@ class _CaseReader:
         camera.end()
         carm = self.faults.collect(lambda: replace(described, camera_from_world=pose, accuracy=accuracy), f"{where}: ")
         return carm, described.size
+
+    def _undistortion(
+        self, carm: CArm | None, distortion: Distortion | None, pixels: NDArray[np.float32], prefix: str
+    ) -> Undistortion | None:
+        """The way from pixels (height, width) to those of a pinhole; None where they are such, or cannot be made so."""
+        if carm is None or distortion is None or carm.size != pixels.shape[::-1]:
+            return None
+        return self.faults.collect(lambda: Undistortion(carm.intrinsics, carm.size, distortion), prefix)
 
     def _mask(self, fields: JsonFields, image: XRayImage | None) -> NDArray[np.bool_] | None:
         if "mask" not in fields:

@@ -59,7 +59,7 @@ class DicomRuns:
         if len(set(counts)) > 1:
             faults.add(f"The runs have {' and '.join(map(str, counts))} frames: give runs that were taken together.")
         faults.raise_if_any()
-        self._is_flipped = [view.is_flipped for view in case.views]
+        self._views = case.views
         self.count = counts[0]
 
     def refuse_moving(self, first: int, asked: tuple[int, int]) -> None:
@@ -77,13 +77,18 @@ class DicomRuns:
         """As `Runs.pixels`."""
         images = [run.frame(number) for run in self._runs]
         grey = [image if image.ndim == 2 else one_channel(image, f"Frame {number}") for image in images]
-        pairs = zip(grey, self._is_flipped, strict=True)
-        return [np.ascontiguousarray(image[:, ::-1] if is_flipped else image) for image, is_flipped in pairs]
+        return [_as_read(image, view) for image, view in zip(grey, self._views, strict=True)]
 
     def time_s(self, number: int) -> float | None:
         """As `Runs.time_s`."""
         times_s = self._runs[0].times_s
         return None if times_s is None else times_s[number - 1]
+
+
+def _as_read(pixels: NDArray[np.float32], view: View) -> NDArray[np.float32]:
+    """Grey values (height, width) of a file as the view's C-arm sees them."""
+    straight = pixels if view.undistortion is None else view.undistortion.image(pixels)
+    return np.ascontiguousarray(straight[:, ::-1] if view.is_flipped else straight)
 
 
 LEAST_CONTRAST = 0.03

@@ -13,8 +13,9 @@ from prostreg.geometry.camera_files.mayacam import FIRST_LABEL, SHAPE_1, mayacam
 from prostreg.geometry.camera_files.opencv_calibration import SUFFIXES, opencv_camera
 from prostreg.geometry.camera_files.projection_matrix import LARGEST_NUMBER, camera_of_projection
 from prostreg.geometry.carm import CArm
-from prostreg.geometry.carm_values import carm_from_values
-from prostreg.json_fields import json_object
+from prostreg.geometry.carm_values import carm_from_values, read_distortion
+from prostreg.geometry.distortion import Distortion
+from prostreg.json_fields import JsonFields, json_object
 
 CAMERA_FORMATS = (
     "JSON (K or P, and size), OpenCV's YAML, a MayaCam file of XMALab or Autoscoper, or a text with 3 rows of 4 numbers"
@@ -23,7 +24,8 @@ MOST_BYTES = 1 << 20
 CASE_FILE = "case.json"
 
 _SAID_BY = (
-    'a case\'s "camera" (K or P, size, camera_from_world, spacing_mm, accuracy), or a case.json, whose views have one'
+    'a case\'s "camera" (K or P, size, camera_from_world, spacing_mm, distortion, accuracy), or a case.json,'
+    " whose views have one"
 )
 _BETWEEN = re.compile(r"[\s,;]+")
 
@@ -31,7 +33,7 @@ Size = tuple[int, int]
 
 
 def read_camera(path: Path, view: int = 1, image_size: Callable[[], Size] | None = None) -> CArm:
-    """Reads a C-arm from a file of any of CAMERA_FORMATS, or from a case.
+    """Reads a C-arm whose images are not distorted, from a file of any of CAMERA_FORMATS, or from a case.
 
     Args:
         path: the file, or the folder of a case.json.
@@ -39,19 +41,51 @@ def read_camera(path: Path, view: int = 1, image_size: Callable[[], Size] | None
         image_size: tells (width, height) of the image, for a file that has nothing to say about it.
 
     Raises:
+        InputError: lists every fault of the camera; one of them may be its distortion.
+    """
+    carm, distortion = read_calibration(path, view, image_size)
+    if distortion is not None:
+        raise InputError(
+            f"The camera in {path} has a distortion, which is only taken out of the X-rays of a case: give it to"
+            " `prostreg case` or `prostreg register`, or undistort the X-ray first and set it to 0."
+        )
+    return carm
+
+
+def read_calibration(
+    path: Path, view: int = 1, image_size: Callable[[], Size] | None = None
+) -> tuple[CArm, Distortion | None]:
+    """Reads a C-arm, and how its images are distorted; None where they are not.
+
+    Args:
+        path, view, image_size: as for `read_camera`.
+
+    Raises:
         InputError: lists every fault of the camera.
     """
     where = f"The camera in {path}"
     values = camera_values(path, view, image_size)
-    if "size" not in values or values["size"] is not None:
-        return carm_from_values(values, where)
     faults = FaultList()
+    distortion = _distortion_of(values, where, faults)
+    if "size" not in values or values["size"] is not None:
+        carm = faults.collect(lambda: carm_from_values(values, where))
+        faults.raise_if_any()
+        if carm is None:
+            raise AssertionError("a camera that cannot be made is a fault")
+        return carm, distortion
     faults.add(
         f"{where} does not tell the size of its image, which is needed here: give a JSON file with its K,"
         ' camera_from_world and "size", [width, height].'
     )
     faults.collect(lambda: carm_from_values(values | {"size": [1, 1]}, where))  # lets the rest be judged as well
     raise InputError(faults.faults)
+
+
+def _distortion_of(values: dict[str, Any], where: str, faults: FaultList) -> Distortion | None:
+    """Takes the distortion out of a "camera"."""
+    distortion = read_distortion(JsonFields(values, where, faults))
+    values.pop("distortion", None)
+    return distortion
 
 
 def camera_values(path: Path, view: int = 1, image_size: Callable[[], Size] | None = None) -> dict[str, Any]:
