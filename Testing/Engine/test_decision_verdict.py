@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from prostreg.registration.acceptance import judge, needs_mirror_check, side_doubt
+from prostreg.registration.acceptance import judge, needs_mirror_check, patient_doubt, side_doubt
 from prostreg.registration.confidence import confidence_model, features, precise_enough
 from prostreg.registration.evidence import Evidence, MirrorFit
 
@@ -137,6 +137,18 @@ def test_too_little_of_a_bone_is_not_accepted_however_well_it_fits(seen, patches
     words = "too little of the bone lies in the image to tell it from another's"
     assert (verdict.status == "accepted") == (words not in verdict.reasons) == is_enough
     assert is_enough or (verdict.confidence, verdict.reasons[0]) == (0.5, words)
+
+
+@pytest.mark.parametrize(
+    ("patches", "confirmed", "is_told_apart"),
+    [(47.9, 0.619, False), (47.9, 0.621, True), (48.1, 0.619, True), (20.0, 0.3, False), (20.0, 0.9, True)],
+)
+def test_a_bone_of_little_structure_is_told_from_another_patients_by_how_much_is_confirmed(
+    patches, confirmed, is_told_apart
+):
+    doubt = patient_doubt(replace(GOOD, patches=patches, confirmed=confirmed))
+    assert (doubt is None) == is_told_apart
+    assert is_told_apart or "another patient's" in doubt
 
 
 def test_the_first_reason_is_how_much_is_confirmed_in_words_that_are_no_second_probability():

@@ -15,6 +15,7 @@ from prostreg.geometry.frames import invert_rigid, transform_points
 from prostreg.geometry.standard_views import standard_view
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.machine import processor_name
+from prostreg.registration import acceptance
 from prostreg.registration.acceptance import judge, side_doubt
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
@@ -100,6 +101,15 @@ def test_labels_a_little_beside_their_bone_are_never_accepted(case):
     result = register(beside, RegistrationConfig(**QUICK))
     assert result.status == "uncertain"
     assert "fit the CT better when moved" in result.reasons[0]
+
+
+def test_a_bone_of_little_structure_may_be_another_patients_in_one_view_whose_depth_hides_its_size(case, monkeypatch):
+    monkeypatch.setattr(acceptance, "LITTLE_STRUCTURE", 1000.0)
+    monkeypatch.setattr(acceptance, "LEAST_CONFIRMED_OF_LITTLE", 1.0)
+    alone, both = (register(seen, RegistrationConfig(**QUICK)) for seen in (one_view(case), case))
+    assert (alone.status, both.status) == ("uncertain", "accepted")
+    assert "another patient's" in alone.reasons[0]
+    assert alone.mtre_mm < 5
 
 
 def test_two_views_share_one_pose_to_a_fraction_of_a_millimetre(case):

@@ -27,6 +27,12 @@ HALF_SEEN, LEAST_PATCHES_OF_PART = 0.5, 30.0
 Of 85 right poses of which so little was seen the least had 36; a hip of another patient had 23.
 """
 
+LITTLE_STRUCTURE, LEAST_CONFIRMED_OF_LITTLE = 48.0, 0.62
+"""A bone with fewer patches of structure than the first is told from another patient's where more than the second is
+confirmed: their hips and femora reached 0.60 in one view, whose depth hides another size. Of 297 right poses that were
+accepted two had less (one a wrist's, by one view). Set on the patients of the fit.
+"""
+
 OPEN_MM = 0.3 * SUCCESS_MM
 """Expected error beyond which it is said that the image leaves the pose open."""
 
@@ -64,6 +70,13 @@ def side_doubt(mirror: MirrorFit) -> str | None:
         "left and right cannot be told apart here, the mirror image is explained as well: right only if"
         " the X-ray is not mirrored; look, or add a view from another direction"
     )
+
+
+def patient_doubt(evidence: Evidence) -> str | None:
+    """The objection, in words, to a pose from one view which a similar bone of another patient could have as well."""
+    if evidence.patches >= LITTLE_STRUCTURE or evidence.confirmed >= LEAST_CONFIRMED_OF_LITTLE:
+        return None
+    return "the bone shows little structure, and too little of it is confirmed to tell it from another patient's"
 
 
 def judge(

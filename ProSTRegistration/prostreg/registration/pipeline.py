@@ -15,7 +15,7 @@ from prostreg.geometry.frames import Matrix, mean_distance_mm
 from prostreg.images.label_fit import label_fit
 from prostreg.machine import processor_name, versions
 from prostreg.projector.selection import Projector
-from prostreg.registration.acceptance import Verdict, judge, needs_mirror_check, side_doubt
+from prostreg.registration.acceptance import Verdict, judge, needs_mirror_check, patient_doubt, side_doubt
 from prostreg.registration.attempts import AttemptLog
 from prostreg.registration.carm.carm_check import Precision, carm_checked, expected_without_check, pose_precision
 from prostreg.registration.case import Case
@@ -168,7 +168,7 @@ class _Run:
         mirror = self._mirror_check() if self._needs_mirror_check(evidence) else None
         verdict = judge(evidence, mirror)
         self._doubted = None if verdict.status == "accepted" else self.search.best
-        doubts = self._doubts(verdict, mirror)  # no search mends labels, or tells sides of what is symmetric
+        doubts = self._doubts(verdict, evidence, mirror)  # no search mends labels, or tells what is alike apart
         self._is_settled = self._doubted is None and self._side_doubt(mirror) is None
         verdict = judge(evidence, mirror, doubts=doubts)
         self._last_judgement = verdict, evidence, precision
@@ -216,11 +216,12 @@ class _Run:
             return False
         return judge(self._evidence()).status == "accepted"
 
-    def _doubts(self, verdict: Verdict, mirror: MirrorFit | None) -> tuple[str, ...]:
+    def _doubts(self, verdict: Verdict, evidence: Evidence, mirror: MirrorFit | None) -> tuple[str, ...]:
         """The objections to a pose that would be accepted."""
         if verdict.status != "accepted":
             return ()
-        doubts = (label_fit(self._case.ct, self._case.anatomy).doubt(), self._side_doubt(mirror))
+        of_patient = patient_doubt(evidence) if self.has_one_view else None
+        doubts = (label_fit(self._case.ct, self._case.anatomy).doubt(), self._side_doubt(mirror), of_patient)
         return tuple(doubt for doubt in doubts if doubt is not None)
 
     def _side_doubt(self, mirror: MirrorFit | None) -> str | None:
