@@ -18,6 +18,7 @@ import prostreg.images.dicom.pixels as dicom_pixels
 from DicomFiles import PICTURE, item, run_lengths, stream, write_xray
 from prostreg.errors import InputError
 from prostreg.images.dicom.decoding import CompressedPixels
+from prostreg.images.dicom.shutter import open_part
 from prostreg.images.frames import Frames
 from prostreg.images.xray_reading import read_xray_image
 
@@ -314,3 +315,11 @@ def test_real_angiograms(name: str, number: int, angles: tuple[float, float]) ->
     assert float(told["primary angle"].split()[0]) == pytest.approx(angles[0])
     assert image.open_part is not None
     assert image.open_part.mean() == pytest.approx(0.955, abs=0.01)
+
+
+@pytest.mark.parametrize("far", [1e154, 1e306, -1e306])
+def test_numbers_that_nothing_means_are_no_shutter(far: float) -> None:
+    polygon = {"ShutterShape": ["POLYGONAL"], "VerticesOfThePolygonalShutter": [far, far, 1, 30, 20, 30]}
+    circle = {"ShutterShape": ["CIRCULAR"], "CenterOfCircularShutter": [far, 3], "RadiusOfCircularShutter": 7}
+    for tags in (polygon, circle):
+        assert open_part(tags, (17, 21)) == (None, None)

@@ -47,9 +47,9 @@ def keptNumbers(text: str | None, count: int) -> tuple[float, ...] | None:
 
 
 def keptWhole(text: str | None, low: int = 0) -> int | None:
-    """The whole number that a text holds; None for one below ``low``, and for anything else."""
+    """The whole number that a text holds; None for one below ``low`` or above an int, and for all else."""
     found = _WHOLE.fullmatch((text or "").strip())
-    return int(found[0]) if found and int(found[0]) >= low else None
+    return int(found[0]) if found and low <= int(found[0]) <= vtk.VTK_INT_MAX else None
 
 
 def cellNumber(text: str) -> float | None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import pydicom
 
 from prostreg.errors import InputError
@@ -59,15 +58,19 @@ def value_of(tags: Tags, keyword: str) -> Any:
     return None if value is None or (isinstance(value, str) and not value) else value
 
 
+_BEYOND_ALL = 1e60
+"""No tag means so much; products of four numbers below it are finite."""
+
+
 def numbers_of(tags: Tags, keyword: str, count: int) -> list[float]:
-    """A tag's finite numbers, exactly ``count`` of them; empty where it does not have these."""
+    """A tag's numbers that mean something, exactly ``count`` of them; empty where it does not have these."""
     value = value_of(tags, keyword)
     items = value if isinstance(value, (list, pydicom.multival.MultiValue)) else [value]
     try:
         numbers = [float(item) for item in items]
     except (TypeError, ValueError, OverflowError):
         return []
-    return numbers if len(numbers) == count and np.isfinite(numbers).all() else []
+    return numbers if len(numbers) == count and all(abs(number) < _BEYOND_ALL for number in numbers) else []
 
 
 def number_within(tags: Tags, keyword: str, low: float, high: float) -> float | None:
