@@ -151,7 +151,7 @@ def test_each_view_alone_finds_the_same_radius(wrist: WristCases, protocol: Prot
     results = [register(replace(wrist.case(n), initial_world_from_volume=near), config) for n in (1, 2)]
     for result in results:  # a bone so small does not tell how far away it is, and both say so
         assert result.status == "uncertain"
-        assert result.reasons[0] == "along the beam the place is not known to 5 mm"
+        assert "along the beam the place is not known to 5 mm" in result.reasons
         assert result.expected_error.across_mm < 2.0 < result.expected_error.along_mm
     whole = wrist.whole_case()
     right = view_consistency(whole, [result.world_from_volume for result in results])
