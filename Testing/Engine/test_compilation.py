@@ -14,6 +14,9 @@ from numba.core.caching import FunctionCache
 
 from prostreg.compilation import compiled
 
+QUICKLY = {"NUMBA_OPT": "1"}
+"""What is compiled here is compared with itself alone, and need not be fast."""
+
 RENDER = """
 import hashlib
 import numpy as np
@@ -38,7 +41,7 @@ print(sum(sum(kernel.stats.cache_misses.values()) for kernel in kernels))
 
 def render(cache: Path) -> tuple[str, int]:
     """Digests of the same three outputs by a new process, and how many kernels it compiled anew."""
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), **QUICKLY}
     command = [sys.executable, "-W", "error", "-c", RENDER]
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     assert done.stderr == ""
@@ -78,7 +81,7 @@ print(kept[0], kept[-1])
 
 def test_kernels_are_compiled_before_a_registration_begins(tmp_path: Path) -> None:
     """Not within its time limit: a first registration on a busy computer would find nothing."""
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), **QUICKLY}
     done = subprocess.run([sys.executable, "-c", REGISTER], env=environment, check=True, capture_output=True, text=True)
     at_first, at_last = map(int, done.stdout.split())
     assert at_first == at_last > 4
