@@ -29,7 +29,7 @@ Of 85 right poses of which so little was seen the least had 36; a hip of another
 
 LITTLE_STRUCTURE, LEAST_CONFIRMED_OF_LITTLE = 48.0, 0.62
 """A bone with fewer patches of structure than the first is told from another patient's where more than the second is
-confirmed: their hips and femora reached 0.60 in one view, whose depth hides another size. Of 297 right poses that were
+confirmed: their hips and femora reached 0.60 in one view, whose depth hides another size. Of 311 right poses that were
 accepted two had less (one a wrist's, by one view). Set on the patients of the fit.
 """
 
