@@ -21,6 +21,7 @@ from ProSTRegistrationLib.Nodes.Landmarks import (
     pairedLandmarks,
     referencePose,
 )
+from ProSTRegistrationLib.VerdictWords import foundViewWords
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
@@ -57,10 +58,11 @@ class AttemptUnderWay:
         if "bones" in result:
             return addBones(scene, self.ctNode, result, self.words, self.worldFromVolume)
         pose = np.array(result["world_from_volume"])
+        found = [foundViewWords(place) for place in result.get("relation", [])]
         return addAttempt(
             scene,
             self.ctNode,
-            result,
+            {**result, "reasons": [*result.get("reasons", []), *found]},
             **self.words,
             startWorldFromVolume=self.worldFromVolume,
             landmarkErrorMm=landmarkErrorAt(situation, pose),

@@ -79,6 +79,7 @@ class Logic:
         anatomy: AnatomyChoice = BONE_BY_THRESHOLD,
         config: dict[str, Any] | None = None,
         everywhere: bool = False,
+        relation: dict[str, float] | None = None,
         onProgress: OnProgress | None = None,
         onDone: OnProgress | None = None,
         onError: OnFailure | None = None,
@@ -88,6 +89,7 @@ class Logic:
         Args:
             config: dict of the engine's settings that differ from its defaults.
             everywhere: looks from the standard views instead of from where the CT lies.
+            relation: of several views, as a case has it; None where it is known.
             onProgress: called with a dict: stage, fraction, score, world_from_volume, message, seconds_left.
             onDone: called with the result as in result.json; ``stopped`` says whether it was cancelled, or "kept" then.
                 Where the parts of the anatomy move by themselves: with that of a BonesJob.
@@ -104,6 +106,7 @@ class Logic:
             Callbacks(onProgress, onDone, onError),
             scene=self.scene,
             config=config or {},
+            relation=relation,
             worldFromVolume=None if everywhere else worldFromVolume,
         )
 

@@ -150,6 +150,7 @@ class ProSTRegistrationParameterNode:
         eachPartMoves: each of them is registered for itself; else all move together.
         jointsStay: those that are neighbours stay together in their joints.
         fluoroscopy, secondView, thirdView: X-ray images of the same moment.
+        isRelationRough: how further C-arms stand against the first is only known to roughTurnDeg and roughShiftMm.
         sliderReference: the pose that the sliders of the start pose count from, and of which CT, as JSON.
         startedBy: how the start pose was made, for the table of attempts.
         ctLandmarks, xrayLandmarks: paired by name or order; the latter lie on ``fluoroscopy``.
@@ -174,6 +175,9 @@ class ProSTRegistrationParameterNode:
     fluoroscopy: vtkMRMLScalarVolumeNode
     secondView: vtkMRMLScalarVolumeNode
     thirdView: vtkMRMLScalarVolumeNode
+    isRelationRough: bool = False
+    roughTurnDeg: Annotated[float, WithinRange(0.1, 30.0), Default(3.0)]
+    roughShiftMm: Annotated[float, WithinRange(0.1, 200.0), Default(10.0)]
 
     standardView: StandardView = StandardView.AP
     sliderReference: str = ""

@@ -29,10 +29,19 @@ class RegistrationJob(Job):
         scene: Scene.
         config: dict of the engine's settings that differ from its defaults.
         worldFromVolume: the start pose (4, 4); None to search everywhere.
+        relation: of several views, where it is only roughly known; else None.
     """
 
-    def __init__(self, *args: Any, scene: Scene, config: dict[str, Any], worldFromVolume: Matrix | None) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        scene: Scene,
+        config: dict[str, Any],
+        worldFromVolume: Matrix | None,
+        relation: dict[str, float] | None = None,
+    ) -> None:
         super().__init__(*args)
+        self._relation: dict[str, Any] = {} if relation is None else {"relation": relation}
         self._scene, self._config, self._worldFromVolume = scene, config, worldFromVolume
         self._result: dict[str, Any] = {}
         self._drrs: dict[int, tuple[NDArray[np.float32], int]] = {}
@@ -43,7 +52,7 @@ class RegistrationJob(Job):
         super().start()
 
     def _request(self, ids: LoadedIds) -> None:
-        self._ask(ids, "register", anatomy=ids.anatomy, **self._search(ids))
+        self._ask(ids, "register", anatomy=ids.anatomy, **self._relation, **self._search(ids))
 
     def _search(self, ids: LoadedIds) -> dict[str, Any]:
         """The fields of a request but for what is moved."""

@@ -57,6 +57,19 @@ def registrationConfig(parameters: ProSTRegistrationParameterNode) -> dict[str, 
     return config
 
 
+def roughRelation(parameters: ProSTRegistrationParameterNode) -> dict[str, float] | None:
+    """The relation of several views, as a case has it, where it is only roughly known; None where it counts as known.
+
+    So it does for bones that move by themselves: the engine does not find both.
+    """
+    isAsked = parameters.isRelationRough and len(fluoroscopyNodes(parameters)) > 1
+    if not isAsked or anatomyChoice(parameters).movesInParts:
+        return None
+    return {"rotation_deg": float(parameters.roughTurnDeg), "translation_mm": float(parameters.roughShiftMm)}
+
+
 def judgedSettings(parameters: ProSTRegistrationParameterNode) -> dict[str, Any]:
-    """Those of them that a verdict belongs to: not the seed, which *Again* changes, nor where it was computed."""
-    return {name: value for name, value in registrationConfig(parameters).items() if name not in ("seed", "device")}
+    """The settings that a verdict belongs to: not the seed, which *Again* changes, nor where it was computed."""
+    relation = roughRelation(parameters)
+    config = registrationConfig(parameters) if relation is None else {**registrationConfig(parameters), **relation}
+    return {name: value for name, value in config.items() if name not in ("seed", "device")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slicer.i18n import tr as _
@@ -97,6 +97,15 @@ def searchWords(bone: str) -> str:
     return _("best place so far of the search")
 
 
+def foundViewWords(place: Mapping[str, Any]) -> str:
+    """A further C-arm's distance from where it was said to stand, in words; of an entry of a result's ``relation``."""
+    text = _(
+        "view {view}: its C-arm stood {angle} degrees and {shift} mm from where it was said to, where its overlay shows"
+        " it still"
+    )
+    return text.format(view=place["view"], angle=f"{place['rotation_deg']:.1f}", shift=f"{place['translation_mm']:.1f}")
+
+
 def questionBeforeKeeping(status: str) -> str:
     """The question before a pose is kept that was not accepted."""
     text = _("This result is called '{verdict}'. Have you looked at the overlay, and keep the pose all the same?")
@@ -154,7 +163,7 @@ def changeWords(changed: Sequence[str], isMoved: bool = False) -> str:
         "carms": _("the C-arm was changed"),
         "ct": _("the CT was changed"),
         "anatomy": _("the anatomy was changed"),
-        "settings": _("the settings of the method were changed"),
+        "settings": _("the settings of the method, or how the views stand, were changed"),
     }
     said = [changes[part] for part in changed if not (part == "pixels" and "xrays" in changed)]
     if isMoved:

@@ -115,3 +115,14 @@ def test_worker_ends_in_mid_registration_when_its_client_leaves(loaded, client, 
     client._channel.close()
     assert process.wait(PATIENCE_S) == 0
     client.stop()
+
+
+def test_views_that_are_only_roughly_known_are_found_each_by_itself(client, loaded):
+    twice, relation = {**loaded, "views": loaded["views"] * 2}, {"rotation_deg": 2.0, "translation_mm": 5.0}
+    answers = register(client, {**twice, "relation": relation})
+    pump(client, lambda: answers.done)
+    assert answers.error is None, str(answers.error)
+    assert [place["view"] for place in answers.reply["relation"]] == [2]
+    refused = register(client, {**twice, "relation": {"rotation_deg": 90.0}})
+    pump(client, lambda: refused.done)
+    assert "rotation_deg" in str(refused.error)

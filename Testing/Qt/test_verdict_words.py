@@ -55,7 +55,7 @@ CHANGES = {
     "carms": "The C-arm was changed",
     "ct": "The CT was changed",
     "anatomy": "The anatomy was changed",
-    "settings": "The settings of the method were changed",
+    "settings": "The settings of the method, or how the views stand, were changed",
 }
 
 

@@ -56,6 +56,7 @@ class ImagesStep:
         setVisible(ui.jointsCheckBox, situation.anatomy.movesInParts)
         for widget in (ui.boneThresholdLabel, ui.boneThresholdSpinBox):
             setVisible(widget, not hasAnatomy)
+        excluded = self._showRelation(situation)
         self._frames.refresh(situation)
         self._polarity.refresh(situation)
         self._leftOut.refresh(situation)
@@ -70,7 +71,18 @@ class ImagesStep:
             widget.enabled = isFree
         if self._message[1] != self._choice():
             self._message = "", self._choice()
-        showStatus(ui.imagesStatusLabel, self._message[0] or "\n".join(situation.faults))
+        showStatus(ui.imagesStatusLabel, self._message[0] or "\n".join(situation.faults) or excluded)
+
+    def _showRelation(self, situation: Situation) -> str:
+        """Offers the relation of several views where it can be rough; words where bones that move exclude it."""
+        ui, isRough = self._ui, self._panel.parameters.isRelationRough
+        isOffered = len(situation.images) > 1 and not situation.anatomy.movesInParts
+        setVisible(ui.relationCheckBox, isOffered)
+        for widget in (ui.roughTurnLabel, ui.roughTurnSpinBox, ui.roughShiftLabel, ui.roughShiftSpinBox):
+            setVisible(widget, isOffered and isRough)
+        if not (isRough and situation.anatomy.movesInParts and len(situation.images) > 1):
+            return ""
+        return _("Where each part moves by itself, the C-arms count as known exactly against each other.")
 
     def leave(self) -> None:
         """Ends an outline under way; for when another module comes to the front."""

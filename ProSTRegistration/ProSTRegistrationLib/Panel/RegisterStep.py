@@ -24,7 +24,7 @@ from ProSTRegistrationLib.Panel.Messages import (
 from ProSTRegistrationLib.Panel.OtherPython import OtherPython
 from ProSTRegistrationLib.Panel.SectionHeadings import UP_TO_START
 from ProSTRegistrationLib.ProgressWords import secondsText, stageWords
-from ProSTRegistrationLib.Selection import registrationConfig
+from ProSTRegistrationLib.Selection import registrationConfig, roughRelation
 from ProSTRegistrationLib.Worker.WorkerClient import WorkerError
 
 if TYPE_CHECKING:
@@ -138,6 +138,7 @@ class RegisterStep:
                 panel.anatomy,
                 registrationConfig(panel.parameters),
                 everywhere=panel.parameters.searchEverywhere,
+                relation=roughRelation(panel.parameters),
                 onProgress=self._progressed,
                 onDone=self._done,
                 onError=self._failed,

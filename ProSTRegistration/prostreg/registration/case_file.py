@@ -73,6 +73,17 @@ def case_of(content: Mapping[str, Any], folder: Path, needs_views: bool = True) 
     return _CaseReader(folder, JsonFields(content, "The case"), needs_views).case()
 
 
+def read_relation(fields: JsonFields) -> RoughRelation:
+    """The field ``relation``, whose numbers have usual values where they are missing; faults are noted in `fields`."""
+    inside, usual = fields.inner("relation"), RoughRelation()
+    relation = RoughRelation(
+        inside.number("rotation_deg", 0.0, MOST_ROUGH_DEG, usual.rotation_deg),
+        inside.number("translation_mm", 0.0, MOST_ROUGH_MM, usual.translation_mm),
+    )
+    inside.end()
+    return relation
+
+
 def _with_frame(content: Mapping[str, Any], frame: int) -> dict[str, Any]:
     """The content with another frame in each view; what is no view stays, to be told as a fault."""
     views = content.get("views")
@@ -177,12 +188,7 @@ class _CaseReader:
         """The accuracy of further views against the first, where it is told."""
         if "relation" not in self.fields:
             return None
-        inside, usual = self.fields.inner("relation"), RoughRelation()
-        relation = RoughRelation(
-            inside.number("rotation_deg", 0.0, MOST_ROUGH_DEG, usual.rotation_deg),
-            inside.number("translation_mm", 0.0, MOST_ROUGH_MM, usual.translation_mm),
-        )
-        inside.end()
+        relation = read_relation(self.fields)
         if self.bones:
             self.faults.add(
                 '"relation" and "bones" exclude each other: register the bones with known views, or as one.'

@@ -30,6 +30,7 @@ from prostreg.projector.selection import Projector, make_projector
 from prostreg.registration.bones.bones_of_file import MOST_BONES
 from prostreg.registration.bones.registering_bones import register_bones
 from prostreg.registration.case import Case, View
+from prostreg.registration.case_file import read_relation
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.registering import register
 from prostreg.registration.result import Progress
@@ -179,15 +180,18 @@ class Commands:
         return self_check(device), {}
 
     def register(self, message: Message, tell: Tell, is_cancelled: IsCancelled) -> Reply:
-        """Registers ``ct`` to ``views`` from the pose ``initial`` (null: from everywhere) with settings ``config``."""
+        """Registers ``ct`` to ``views`` from the pose ``initial`` (null: from everywhere) with settings ``config``.
+
+        ``relation``, with ``rotation_deg`` and ``translation_mm``, where it is only roughly known how they stand.
+        """
         fields = Fields(message)
         initial, settings = fields.optional_rigid("initial"), fields.mapping("config", {})
         name, view_ids = fields.text("name", "") or "registration", fields.ids("views")
+        relation = read_relation(fields) if "relation" in fields else None
         ct, anatomy = self._patient(fields)
         config = RegistrationConfig.from_dict(settings)
         views = tuple(self._views.get(view_id, "view") for view_id in view_ids)
-        case = Case(name, ct, anatomy, views, initial)
-
+        case = Case(name, ct, anatomy, views, initial, relation=relation)
         return result_to_dict(register(case, config, _telling(tell), is_cancelled)), {}
 
     def register_bones(self, message: Message, tell: Tell, is_cancelled: IsCancelled) -> Reply:
