@@ -7,15 +7,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from prostreg import __version__
-from prostreg.choices import (
-    AUTO,
-    DEVICES,
-    METHODS,
-    POLARITIES,
-    PROJECTORS,
-    SIMULATOR_PRESETS,
-    evaluated_methods,
-)
+from prostreg.choices import AUTO, DEVICES, METHODS, POLARITIES, PROJECTORS, SIMULATOR_PRESETS, evaluated_methods
+from prostreg.cli.calibrate.arguments import add_calibrate
 from prostreg.errors import InputError
 from prostreg.images.frames import Frames, frames_of_text
 
@@ -49,6 +42,8 @@ def make_parser() -> Parser:
     _add_case(commands, common)
     _add_drr(commands, common)
     _add_simulate(commands, common)
+    help_text = "a camera file from beads of a phantom"
+    add_calibrate(commands.add_parser("calibrate", parents=[common], help=help_text, description=help_text))
     _add_demo(commands, common)
     _add_train(commands, common)
     _add_adapt(commands, common)

@@ -39,6 +39,7 @@ COMMAND_MODULES = {
     "case": "prostreg.cli.case",
     "drr": "prostreg.cli.drr",
     "simulate": "prostreg.cli.simulate",
+    "calibrate": "prostreg.cli.calibrate.command",
     "demo": "prostreg.cli.demo",
     "info": "prostreg.cli.info",
     "adapt": "prostreg.cli.adapt",

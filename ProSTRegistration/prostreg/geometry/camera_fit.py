@@ -1,0 +1,108 @@
+"""K, distortion and pose from beads with known places: least squares, with standard deviations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prostreg.geometry.distortion import Distortion
+from prostreg.geometry.frames import Matrix
+from prostreg.geometry.rotations import rotation_from_vector
+
+STEPS = 60
+DAMPING = 1e-3
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class CameraFit:
+    """A camera that fits beads.
+
+    Attributes:
+        intrinsics: K (3, 3).
+        distortion: (k1, k2), 0 where not looked for.
+        camera_from_phantom: rigid (4, 4), mm.
+        errors_px: (n, 2) seen minus projected.
+        deviations: standard deviations of focal length, cx, cy in pixels, k1, k2; 0 for what was held.
+    """
+
+    intrinsics: Matrix
+    distortion: Distortion
+    camera_from_phantom: Matrix
+    errors_px: Array
+    deviations: Array
+
+    def projected(self, points_mm: Array) -> Array:
+        """Places (n, 2) in pixels of points (n, 3) of the phantom."""
+        pose = self.camera_from_phantom
+        return _projected(points_mm @ pose[:3, :3].T + pose[:3, 3], self.intrinsics, self.distortion)
+
+
+def fit_camera(
+    points_mm: Array, seen_px: Array, start: tuple[Matrix, Matrix], frees_k: bool = True, frees_distortion: bool = False
+) -> CameraFit:
+    """The camera that projects points (n, 3) of the phantom to (n, 2) pixels best.
+
+    Args:
+        start: K (3, 3), whose ratio of focal lengths stays, and camera_from_phantom (4, 4).
+        frees_k: whether focal length and principal point are estimated.
+        frees_distortion: whether k1 and k2 are.
+    """
+    intrinsics, pose = start
+    side = float(max(intrinsics[0, 2], intrinsics[1, 2]) * 2)
+    distance_mm = float(np.linalg.norm(pose[:3, 3]))
+    free = np.array([True] * 6 + [frees_k] * 3 + [frees_distortion] * 2)
+    # One step of each is a change of about as many pixels: rad, mm, share of the focal length, shares of the image.
+    scale = np.array([1e-2] * 3 + [1e-2 * distance_mm] * 3 + [1e-2, 1e-2 * side, 1e-2 * side, 1.0, 20.0])
+
+    def made(values: Array) -> tuple[Matrix, Distortion, Matrix]:
+        k = intrinsics.copy()
+        k[0, 0] *= 1 + values[6]
+        k[1, 1] *= 1 + values[6]
+        k[:2, 2] += values[7:9]
+        moved = pose.copy()
+        moved[:3, :3] = rotation_from_vector(values[:3]) @ pose[:3, :3]
+        moved[:3, 3] += values[3:6]
+        return k, Distortion(k1=values[9], k2=values[10]), moved
+
+    def errors(values: Array) -> Array:
+        k, distortion, moved = made(values)
+        return (_projected(points_mm @ moved[:3, :3].T + moved[:3, 3], k, distortion) - seen_px).ravel()
+
+    def slopes(values: Array) -> Array:
+        steps = np.diag(1e-4 * scale)[free]
+        return np.stack([(errors(values + s) - errors(values - s)) / 2e-4 for s in steps], axis=1)
+
+    values, damping = np.zeros(11), DAMPING
+    off = errors(values)
+    for _ in range(STEPS):
+        jacobian = slopes(values)
+        normal = jacobian.T @ jacobian
+        damped = normal + damping * np.diag(np.diag(normal)) + 1e-12 * np.eye(len(normal))
+        tried = values.copy()
+        tried[free] -= scale[free] * np.linalg.solve(damped, jacobian.T @ off)
+        new = errors(tried)
+        if np.isfinite(new).all() and new @ new < off @ off:
+            is_done = off @ off - new @ new < 1e-12 * (off @ off)
+            values, off, damping = tried, new, damping / 5
+            if is_done:
+                break
+        else:
+            damping *= 4
+    jacobian = slopes(values)
+    spare = max(1, off.size - int(free.sum()))
+    covariance = np.linalg.pinv(jacobian.T @ jacobian) * (off @ off) / spare
+    deviations = np.zeros(11)
+    deviations[free] = scale[free] * np.sqrt(np.diag(covariance))
+    deviations[6] *= intrinsics[0, 0]
+    k, distortion, moved = made(values)
+    return CameraFit(k, distortion, moved, -off.reshape(-1, 2), deviations[6:])
+
+
+def _projected(points_camera_mm: Array, intrinsics: Matrix, distortion: Distortion) -> Array:
+    depth = points_camera_mm[:, 2:]
+    slopes = distortion.bent(points_camera_mm[:, :2] / np.where(depth > 0, depth, np.nan))
+    return np.asarray(slopes * (intrinsics[0, 0], intrinsics[1, 1]) + intrinsics[:2, 2])
