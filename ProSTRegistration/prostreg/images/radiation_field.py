@@ -68,6 +68,8 @@ def find_radiation_field(pixels: NDArray[np.float32], allowed: NDArray[np.bool_]
         for scale in (linear[end], stretched[end]):
             for tolerance in _TOLERANCES:
                 area = _flat_at_border(scale, tolerance, inside)
+                if not area.any():  # there is nothing that something could be drawn into
+                    continue
                 area = _with_drawings(area, inside, scale <= tolerance)
                 score = _score(linear[end], area, opposite)
                 if score > best_score and _is_nearly_convex(inside & ~area):
