@@ -19,7 +19,7 @@ from prostreg.images.frames import Frames
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.projector.selection import make_projector
 from prostreg.registration.acceptance import Verdict
-from prostreg.registration.case import Case, View
+from prostreg.registration.case import Case, RoughRelation, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.result import Progress, Result, Status
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
@@ -232,6 +232,14 @@ def test_two_views_are_tracked_together(case: Case, run: Run) -> None:
     assert found.numbers("lost") == []
     assert len(found.frames[-1].camera_from_volume) == 2
     assert error_px(case, run, found, 6) < 0.3
+    # Said to stand elsewhere, and found where it stands by the registration of the first frame.
+    elsewhere = replace(moved, carm=replace(moved.carm, camera_from_world=np.eye(4)))
+    rough = replace(both, views=(view, elsewhere), relation=RoughRelation())
+    pose = run.truth[FIRST - 1]
+    first = replace(first_of(run), camera_from_volume=(pose, beside @ pose))
+    again = track_run(rough, first, Pair(run.images, run.truth), (4, 6), CONFIG)
+    assert again.numbers("lost") == []
+    assert error_px(case, run, again, 6) < 0.3
 
 
 def test_nothing_is_surer_than_the_first_frame(case: Case, run: Run) -> None:

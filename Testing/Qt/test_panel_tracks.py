@@ -65,6 +65,19 @@ def tracked(driver, panel):
     driver.pump(0.1)
 
 
+def test_x_rays_that_are_roughly_related_are_not_tracked_together(driver, judged, monkeypatch):
+    panel, *_others = judged
+    driver.click(panel.ui.acceptButton)
+    assert panel.ui.trackButton.enabled
+    monkeypatch.setattr(
+        "ProSTRegistrationLib.Panel.TrackGroup.roughRelation",
+        lambda parameters: {"rotation_deg": 3.0, "translation_mm": 10.0},
+    )
+    panel.refresh()
+    assert not panel.ui.trackButton.enabled
+    assert "only roughly known are not tracked together" in panel.ui.trackLabel.text
+
+
 def test_a_run_is_tracked_from_an_accepted_result_and_browsed(driver, facade, run, tmp_path):
     panel, ct, image, browser = run
     ui = panel.ui

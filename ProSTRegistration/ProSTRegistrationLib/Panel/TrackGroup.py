@@ -11,7 +11,7 @@ from ProSTRegistrationLib.Jobs import Callbacks
 from ProSTRegistrationLib.Nodes.DicomCArm import slicerDatabase
 from ProSTRegistrationLib.Nodes.RunFrames import frameOf, frameTotal, runOf, showFrame
 from ProSTRegistrationLib.Panel.Messages import CSV, PLAIN_STYLE, saveAs, setVisible, showStatus
-from ProSTRegistrationLib.Selection import registrationConfig
+from ProSTRegistrationLib.Selection import registrationConfig, roughRelation
 from ProSTRegistrationLib.Tracking.TrackBrowsing import trackBrowserOf
 from ProSTRegistrationLib.Tracking.TrackedFrameState import TrackReader
 from ProSTRegistrationLib.Tracking.TrackFiles import saveTrack
@@ -75,7 +75,8 @@ class TrackGroup:
         setVisible(ui.runGroup, isOfRun and (shown is not None or state is not None))
         isOneBody = not situation.anatomy.movesInParts and shown is not None and shown["bone"] is None
         isFound = isKept(shown, validity) and shown is not None and shown["status"] != "failed"
-        canStart = isFound and isOneBody and not situation.isBusy
+        isKnown = roughRelation(self._panel.parameters) is None
+        canStart = isFound and isOneBody and isKnown and not situation.isBusy
         ending = _("Cancelling…") if self._panel.register.isEnding else _("Cancel")
         ui.trackButton.text = ending if isTracking else _("Track the run")
         ui.trackButton.enabled = not self._panel.register.isEnding if isTracking else canStart
@@ -94,7 +95,7 @@ class TrackGroup:
         # Where a registration of this very frame is valid, its verdict stands above already.
         isTold = state is not None and not (validity.isValid and shown is not None)
         showStatus(ui.trackFrameLabel, frameText(state) if isTold else "", PLAIN_STYLE)
-        missing = "" if canStart or situation.isBusy else _missingWords(isOneBody)
+        missing = "" if canStart or situation.isBusy else _missingWords(isOneBody, isKnown)
         showStatus(ui.trackLabel, missing if state is None else summaryWords(state.kept.track), PLAIN_STYLE)
         ui.trackButton.toolTip = missing or _("Follows the bone from this frame through all others, both ways")
         self.isAside = bool(asideWords(state)) and not situation.isBusy
@@ -174,8 +175,10 @@ class TrackGroup:
             saveAs(self._panel, _("Save the track"), "track.csv", kinds, lambda path: saveTrack(path, track), say)
 
 
-def _missingWords(isOneBody: bool) -> str:
+def _missingWords(isOneBody: bool, isRelationKnown: bool) -> str:
     """The thing that has to be done before a run can be tracked."""
     if not isOneBody:
         return _("Bones that move by themselves are not tracked: choose one part of the anatomy, and register it.")
+    if not isRelationKnown:
+        return _("X-rays whose relation is only roughly known are not tracked together: choose one, and register it.")
     return _("Accept a result in this frame first; the others are found from it.")

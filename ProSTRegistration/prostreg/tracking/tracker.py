@@ -17,6 +17,7 @@ from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.device.gpu import first_line
 from prostreg.registration.monitor import Monitor
 from prostreg.registration.readings import case_read_as, reading_of
+from prostreg.registration.relation.each_view import seen_as_found
 from prostreg.registration.result import WORST_FIRST, Result, Status
 from prostreg.search.candidate import Candidate
 from prostreg.tracking.frame_images import FrameImages, Runs
@@ -46,7 +47,8 @@ def track_run(
     """Finds the CT's pose in the frames of a run, from the one that was registered.
 
     Args:
-        case: the frame that was registered; its C-arms and masks are those of all frames.
+        case: the frame that was registered; its C-arms, where they are only roughly known as that found them, and its
+            masks are those of all frames.
         first: its result.
         runs: the pixels of all frames.
         asked: numbers of the first and last frame that are wanted, counted from 1; all if it is not given.
@@ -107,7 +109,7 @@ class _Tracker:
         self._first, self._runs, self._asked, self._on_progress = first, runs, asked, on_progress
         self._number = case.views[0].frames.first
         self._is_mean = case.views[0].frames.count > 1
-        self._case = case_read_as(case, reading_of(case, first.polarities))
+        self._case = seen_as_found(case_read_as(case, reading_of(case, first.polarities)), first)
         settings = replace(config, device="cuda" if first.device.startswith("cuda") else "cpu")
         self._search = FrameSearch(self._case, first, settings, self._check)
         self._images = FrameImages(self._case, runs)
