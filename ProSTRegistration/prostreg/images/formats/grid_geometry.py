@@ -73,8 +73,10 @@ def from_vectors(
     """
     signs = np.asarray(to_lps)
     place = None if origin is None else Stated(origin.field, _turned(origin.numbers, signs))
+    if not vectors.numbers:
+        return grid_geometry(name, vectors, None, place)
     if not _usable(vectors.numbers, 9, FARTHEST_MM):
-        return grid_geometry(name, Stated(vectors.field, vectors.numbers), None, place)
+        return None, (*_directions_faults(name, vectors), *([] if place is None else _origin_faults(name, place)))
     steps = np.reshape(vectors.numbers or (), (3, 3)) * signs
     spacing = np.linalg.norm(steps, axis=1)
     directions = steps / np.where(spacing > 0, spacing, 1.0)[:, None]
