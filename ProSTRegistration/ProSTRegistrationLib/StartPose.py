@@ -124,6 +124,23 @@ def shareInSight(carm: CArm, worldFromVolume: Matrix, pointsMm: NDArray[np.float
     return float(carm.shows(carm.project_world(places)).mean())
 
 
+def depthInSightMm(
+    carm: CArm, worldFromVolume: Matrix, centreMm: NDArray[np.float64], pointsMm: NDArray[np.float64]
+) -> float | None:
+    """The distance of a point (3,) of a CT at a pose from the source, along the detector's normal, mm.
+
+    Args:
+        carm: CArm in the world.
+        pointsMm: of the anatomy (n, 3), in the CT's own frame like the point.
+
+    Returns:
+        None where the anatomy is not between source and detector, or wholly beside the picture: no pose was found then.
+    """
+    depth = float(transform_points(carm.camera_from_world @ worldFromVolume, centreMm)[2])
+    isSeen = 0 < depth < carm.sdd_mm and shareInSight(carm, worldFromVolume, pointsMm) > 0
+    return depth if isSeen else None
+
+
 def _densePointsMm(ct: Volume) -> NDArray[np.float64]:
     """Places (n, 3) of a sample of dense voxels.
 

@@ -169,6 +169,7 @@ class CheckViews:
             return
         self._flicker.stop()
         self._pictures.hide()
+        self._tools.hide()
         leaveCheckLayout(layoutNode)
 
     def _show(self, node: vtkMRMLScalarVolumeNode) -> None:

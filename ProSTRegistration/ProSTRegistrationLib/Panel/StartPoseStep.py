@@ -22,6 +22,7 @@ from ProSTRegistrationLib.PoseHistory import SAME_POSE, KeptPose, PoseHistory
 from ProSTRegistrationLib.StartPose import (
     PatientPlace,
     PoseSliders,
+    depthInSightMm,
     keptReference,
     placedAtIsocentre,
     referenceText,
@@ -175,6 +176,15 @@ class StartPoseStep:
             InputError: CT or anatomy cannot be used.
         """
         return self._place.centreMm(self._panel.scene, self._panel.ctNode, self._panel.anatomy)
+
+    def depthMm(self, situation: Situation) -> float | None:
+        """The depth of the anatomy's middle in the X-ray that is shown; None where the X-ray shows nothing of it.
+
+        Raises:
+            InputError: CT or anatomy cannot be used.
+        """
+        points = self._place.pointsMm(self._panel.scene, situation.ct, situation.anatomy)
+        return depthInSightMm(carmOf(situation.shownImage), self._pose(), self.centreMm(), points)
 
     def tellFault(self, text: str) -> None:
         """Shows what went wrong; "" if nothing did."""

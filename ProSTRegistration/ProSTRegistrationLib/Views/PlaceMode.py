@@ -34,7 +34,11 @@ class PlaceMode:
         interaction, selection = _nodes()
         selection.SetReferenceActivePlaceNodeClassName(listNode.GetClassName())
         selection.SetActivePlaceNodeID(listNode.GetID())
-        interaction.SwitchToPersistentPlaceMode()
+        if listNode.IsA("vtkMRMLMarkupsLineNode"):
+            # Slicer would begin another line with the third click.
+            interaction.SwitchToSinglePlaceMode()
+        else:
+            interaction.SwitchToPersistentPlaceMode()
 
     def end(self) -> None:
         """Ends it where it is still on."""
