@@ -61,6 +61,7 @@ def test_under_noise_the_truth_lies_within_what_is_told(tmp_path: Path, capsys: 
     ("text", "said"),
     [
         ("b0,1,2,3,4\n", "is no bead"),
+        ("b0,1,2,3,4,\n", "is no bead"),
         ("b0,1,2,3,4,nan\n", "is no bead"),
         ("b0,1,2,3,4,5\n", "give 8 or more"),
     ],

@@ -13,6 +13,7 @@ from prostreg.geometry.rotations import rotation_from_vector
 
 STEPS = 60
 DAMPING = 1e-3
+MOST_DAMPING = 1e9
 
 Array = NDArray[np.float64]
 
@@ -25,7 +26,8 @@ class CameraFit:
         intrinsics: K (3, 3).
         distortion: (k1, k2), 0 where not looked for.
         camera_from_phantom: rigid (4, 4), mm.
-        errors_px: (n, 2) seen minus projected.
+        errors_px: (n, 2) seen minus projected; NaN where not seen.
+        place_deviations_px: (n,) standard deviations of the projected places of all points, seen or not.
         deviations: standard deviations of focal length, cx, cy in pixels, k1, k2; 0 for what was held.
     """
 
@@ -33,6 +35,7 @@ class CameraFit:
     distortion: Distortion
     camera_from_phantom: Matrix
     errors_px: Array
+    place_deviations_px: Array
     deviations: Array
 
     def projected(self, points_mm: Array) -> Array:
@@ -47,6 +50,7 @@ def fit_camera(
     """The camera that projects points (n, 3) of the phantom to (n, 2) pixels best.
 
     Args:
+        seen_px: NaN where a point is not seen.
         start: K (3, 3), whose ratio of focal lengths stays, and camera_from_phantom (4, 4).
         frees_k: whether focal length and principal point are estimated.
         frees_distortion: whether k1 and k2 are.
@@ -68,18 +72,23 @@ def fit_camera(
         moved[:3, 3] += values[3:6]
         return k, Distortion(k1=values[9], k2=values[10]), moved
 
-    def errors(values: Array) -> Array:
+    is_seen = np.repeat(np.isfinite(seen_px).all(axis=1), 2)
+
+    def places(values: Array) -> Array:
         k, distortion, moved = made(values)
-        return (_projected(points_mm @ moved[:3, :3].T + moved[:3, 3], k, distortion) - seen_px).ravel()
+        return _projected(points_mm @ moved[:3, :3].T + moved[:3, 3], k, distortion).ravel()
+
+    def errors(values: Array) -> Array:
+        return (places(values) - seen_px.ravel())[is_seen]
 
     def slopes(values: Array) -> Array:
         steps = np.diag(1e-4 * scale)[free]
-        return np.stack([(errors(values + s) - errors(values - s)) / 2e-4 for s in steps], axis=1)
+        return np.stack([(places(values + s) - places(values - s)) / 2e-4 for s in steps], axis=1)
 
     values, damping = np.zeros(11), DAMPING
     off = errors(values)
     for _ in range(STEPS):
-        jacobian = slopes(values)
+        jacobian = slopes(values)[is_seen]
         normal = jacobian.T @ jacobian
         damped = normal + damping * np.diag(np.diag(normal)) + 1e-12 * np.eye(len(normal))
         tried = values.copy()
@@ -92,14 +101,21 @@ def fit_camera(
                 break
         else:
             damping *= 4
-    jacobian = slopes(values)
+            if damping > MOST_DAMPING:
+                break
+    everywhere = slopes(values)
+    jacobian = everywhere[is_seen]
     spare = max(1, off.size - int(free.sum()))
     covariance = np.linalg.pinv(jacobian.T @ jacobian) * (off @ off) / spare
     deviations = np.zeros(11)
     deviations[free] = scale[free] * np.sqrt(np.diag(covariance))
     deviations[6] *= intrinsics[0, 0]
     k, distortion, moved = made(values)
-    return CameraFit(k, distortion, moved, -off.reshape(-1, 2), deviations[6:])
+    errors_px = np.full(points_mm.shape[0] * 2, np.nan)
+    errors_px[is_seen] = -off
+    place_variances = np.einsum("ij,jk,ik->i", everywhere, covariance, everywhere).reshape(-1, 2).sum(axis=1)
+    place_deviations_px = np.sqrt(np.maximum(place_variances, 0.0))
+    return CameraFit(k, distortion, moved, errors_px.reshape(-1, 2), place_deviations_px, deviations[6:])
 
 
 def _projected(points_camera_mm: Array, intrinsics: Matrix, distortion: Distortion) -> Array:

@@ -9,10 +9,23 @@ from pathlib import Path
 def add_calibrate(parser: argparse.ArgumentParser) -> None:
     """Adds the words to the command's parser."""
     parser.add_argument(
-        "beads", type=Path, metavar="BEADS", help="CSV: name, x, y, z in mm, u, v in pixels; one line for each bead"
+        "beads",
+        type=Path,
+        metavar="BEADS",
+        help="CSV: name, x, y, z in mm, u, v in pixels; one line for each bead. With --image, u and v of 6 beads are"
+        " enough, to a few pixels",
     )
-    parser.add_argument("--size", type=int, nargs=2, required=True, metavar="PX", help="width and height of the image")
+    parser.add_argument(
+        "--image", type=Path, metavar="FILE", help="X-ray of the phantom, in which the beads are found; else as marked"
+    )
+    parser.add_argument("--size", type=int, nargs=2, metavar="PX", help="width and height, where there is no --image")
     parser.add_argument("--sdd", type=float, required=True, metavar="MM", help="rough distance from source to detector")
     parser.add_argument("--pixel-mm", type=float, required=True, metavar="MM", help="pixel on the detector")
     parser.add_argument("--distortion", action="store_true", help="estimate k1 and k2 as well")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="camera file to write, .json")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="camera file to write, .json; with --image a picture .png beside it",
+    )

@@ -3,64 +3,66 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from prostreg.cli.calibrate.bead_list import BeadList, read_beads
+from prostreg.cli.calibrate.discs import dark_and_bright_discs
+from prostreg.cli.calibrate.matching import SeenBeads, match_beads
+from prostreg.cli.calibrate.picture import calibration_picture
 from prostreg.cli.exit_code import ExitCode
 from prostreg.cli.outcome import ANOTHER_OUT, Outcome
 from prostreg.errors import FaultList, InputError
-from prostreg.files import complete_file, output_folder_faults, text_of
+from prostreg.files import complete_file, output_folder_faults
 from prostreg.geometry.camera_fit import CameraFit, fit_camera
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_accuracy import CARM_ACCURACIES, GUESSED
 from prostreg.geometry.carm_values import carm_to_values
 from prostreg.geometry.pnp import pose_from_landmarks
-
-COLUMNS = ("name", "x", "y", "z", "u", "v")
-FEWEST_BEADS = 8
-LEAST_DEPTH_SHARE = 0.05
-"""Thickness of the phantom over its width: a flat one tells distance and focal length only together."""
+from prostreg.images.xray_reading import XRayImage, read_xray_image
 
 MOST_OFF_PX = 3.0
 """Root mean square error beyond which the beads are not those of the image."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Inputs:
+    """What was told: the beads, the C-arm to begin with, and the image if there is one."""
+
+    beads: BeadList
+    rough: CArm
+    image: XRayImage | None
+
+
 def run(arguments: argparse.Namespace) -> Outcome:
     """Reads and judges everything, then fits and writes."""
-    faults = FaultList()
-    faults.extend(output_folder_faults(arguments.out.parent, ANOTHER_OUT))
-    if arguments.out.suffix.lower() != ".json":
-        faults.add(f"The camera file {arguments.out} must end in .json, or it is not read again as one.")
-    beads = faults.collect(lambda: _beads(arguments.beads))
-    width, height = arguments.size
-    pitch_mm = (arguments.pixel_mm, arguments.pixel_mm)
-    rough = faults.collect(lambda: CArm.from_sdd(arguments.sdd, pitch_mm, (width, height)))
-    faults.raise_if_any()
-    if beads is None or rough is None:
-        raise AssertionError("what cannot be read is a fault")
-    names, points_mm, seen_px = beads
-    pose = pose_from_landmarks(points_mm, [(rough, seen_px)]).world_from_volume
-    plain = fit_camera(points_mm, seen_px, (rough.intrinsics, pose))
-    start = plain.intrinsics, plain.camera_from_phantom
-    fit = fit_camera(points_mm, seen_px, start, frees_distortion=True) if arguments.distortion else plain
+    inputs = _inputs(arguments)
+    seen = None
+    if inputs.image is None:
+        fit = _fit_to_marks(inputs, arguments.distortion)
+    else:
+        discs = dark_and_bright_discs(inputs.image.pixels, inputs.image.open_part)
+        seen = match_beads(inputs.beads, discs, inputs.rough, arguments.distortion)
+        fit = seen.fit
+    names = inputs.beads.names
     off_px = np.linalg.norm(fit.errors_px, axis=1)
-    rms_px = math.sqrt(float((off_px**2).mean()))
+    rms_px = math.sqrt(float(np.nanmean(off_px**2)))
     if not rms_px <= MOST_OFF_PX:
         raise InputError(
-            f"The beads fit no camera, they are {rms_px:.1f} pixels off (rms), {names[int(off_px.argmax())]} most:"
+            f"The beads fit no camera, they are {rms_px:.1f} pixels off (rms), {names[int(np.nanargmax(off_px))]} most:"
             " check its numbers, that lengths are in mm, and that the image is not mirrored."
         )
-    carm = CArm(fit.intrinsics, (width, height), spacing_mm=pitch_mm, accuracy=_accuracy(fit, (width, height)))
-    bent = {"distortion": fit.distortion.coefficients} if arguments.distortion else {}
-    with complete_file(arguments.out) as unfinished:
-        unfinished.write_text(json.dumps(carm_to_values(carm) | bent, indent=1) + "\n", encoding="utf-8")
+    size, pitch_mm = inputs.rough.size, (arguments.pixel_mm, arguments.pixel_mm)
+    carm = CArm(fit.intrinsics, size, spacing_mm=pitch_mm, accuracy=_accuracy(fit, size))
     f_sd, cx_sd, cy_sd, k1_sd, k2_sd = map(float, fit.deviations)
-    report = {
+    report: dict[str, Any] = {
         "camera": str(arguments.out),
         "sdd_mm": carm.sdd_mm,
         "sdd_deviation_mm": f_sd * arguments.pixel_mm,
@@ -70,26 +72,100 @@ def run(arguments: argparse.Namespace) -> Outcome:
         "distortion_deviation": [k1_sd, k2_sd],
         "accuracy": carm.accuracy,
         "rms_px": rms_px,
-        "errors_px": {name: float(off) for name, off in zip(names, off_px, strict=True)},
+        "errors_px": {name: float(off) for name, off in zip(names, off_px, strict=True) if np.isfinite(off)},
         "camera_from_phantom": fit.camera_from_phantom.tolist(),
     }
-    return Outcome(ExitCode.DONE, report, _text(report, names, off_px))
+    if seen is not None:
+        report |= _report_of_image(seen, names, _picture_path(arguments.out))
+    bent = {"distortion": fit.distortion.coefficients} if arguments.distortion else {}
+    values = json.dumps(carm_to_values(carm) | bent, indent=1) + "\n"
+    text = _text(report, names, off_px)
+    with ExitStack() as files:
+        files.enter_context(complete_file(arguments.out)).write_text(values, encoding="utf-8")
+        if seen is not None and inputs.image is not None:
+            title = f"{np.isfinite(off_px).sum()} of {len(names)} beads, {rms_px:.2f} pixels off (rms)"
+            picture = calibration_picture(inputs.image.pixels, seen, names, _outliers(names, off_px), title)
+            picture.save(files.enter_context(complete_file(_picture_path(arguments.out))))
+    return Outcome(ExitCode.DONE, report, text)
 
 
-def _text(report: dict[str, object], names: list[str], off_px: NDArray[np.float64]) -> str:
-    sdd, deviation = report["sdd_mm"], report["sdd_deviation_mm"]
-    (cx, cy), (cx_sd, cy_sd) = np.array(report["principal_point_px"]), np.array(report["principal_point_deviation_px"])
-    worst = int(off_px.argmax())
-    outliers = [name for name, off in zip(names, off_px, strict=True) if off > max(1.0, 4 * float(np.median(off_px)))]
-    k1, k2 = np.array(report["distortion"])[:2]
-    k1_sd, k2_sd = np.array(report["distortion_deviation"])
+def _inputs(arguments: argparse.Namespace) -> _Inputs:
+    """Everything that was told, or one error with all its faults."""
+    faults = FaultList()
+    faults.extend(output_folder_faults(arguments.out.parent, ANOTHER_OUT))
+    if arguments.out.suffix.lower() != ".json":
+        faults.add(f"The camera file {arguments.out} must end in .json, or it is not read again as one.")
+    written = [arguments.out] if arguments.image is None else [arguments.out, _picture_path(arguments.out)]
+    faults.extend([f"{path} is a folder. {ANOTHER_OUT}" for path in written if path.is_dir()])
+    beads = faults.collect(lambda: read_beads(arguments.beads, arguments.image is not None))
+    image = None if arguments.image is None else faults.collect(lambda: read_xray_image(arguments.image))
+    size = None if arguments.size is None else tuple(arguments.size)
+    if arguments.image is None and size is None:
+        faults.add("The size of the image is not told: give --size WIDTH HEIGHT, or the image itself with --image.")
+    if image is not None:
+        shown = image.pixels.shape[1], image.pixels.shape[0]
+        if size not in (None, shown):
+            faults.add(f"{arguments.image} has {shown[0]} x {shown[1]} pixels, not those of --size: leave --size away.")
+        size = shown
+    pitch_mm = (arguments.pixel_mm, arguments.pixel_mm)
+    rough = None if size is None else faults.collect(lambda: CArm.from_sdd(arguments.sdd, pitch_mm, size))
+    faults.raise_if_any()
+    if beads is None or rough is None:
+        raise AssertionError("what cannot be read is a fault")
+    return _Inputs(beads, rough, image)
+
+
+def _fit_to_marks(inputs: _Inputs, frees_distortion: bool) -> CameraFit:
+    points_mm, marks_px, rough = inputs.beads.points_mm, inputs.beads.marks_px, inputs.rough
+    pose = pose_from_landmarks(points_mm, [(rough, marks_px)]).world_from_volume
+    plain = fit_camera(points_mm, marks_px, (rough.intrinsics, pose))
+    if not frees_distortion:
+        return plain
+    return fit_camera(points_mm, marks_px, (plain.intrinsics, plain.camera_from_phantom), frees_distortion=True)
+
+
+def _picture_path(out: Path) -> Path:
+    return out.with_suffix(".png")
+
+
+def _report_of_image(seen: SeenBeads, names: list[str], picture: Path) -> dict[str, Any]:
+    is_found = np.asarray(np.isfinite(seen.centres_px).all(axis=1))
+    return {
+        "picture": str(picture),
+        "centres_px": {
+            name: list(map(float, centre))
+            for name, centre, found in zip(names, seen.centres_px, is_found, strict=True)
+            if found
+        },
+        "not_found": [name for name, is_lost in zip(names, ~is_found & seen.inside, strict=True) if is_lost],
+        "outside": [name for name, is_out in zip(names, ~is_found & ~seen.inside, strict=True) if is_out],
+        "discs_that_are_no_bead_px": seen.others_px.tolist(),
+    }
+
+
+def _outliers(names: list[str], off_px: NDArray[np.float64]) -> list[str]:
+    most_px = max(1.0, 4 * float(np.nanmedian(off_px)))
+    return [name for name, off in zip(names, off_px, strict=True) if off > most_px]
+
+
+def _text(report: dict[str, Any], names: list[str], off_px: NDArray[np.float64]) -> str:
+    (cx, cy), (cx_sd, cy_sd) = report["principal_point_px"], report["principal_point_deviation_px"]
+    worst, outliers = int(np.nanargmax(off_px)), _outliers(names, off_px)
+    (k1, k2), (k1_sd, k2_sd) = report["distortion"][:2], report["distortion_deviation"]
+    found = len(report["errors_px"])
+    others = len(report.get("discs_that_are_no_bead_px", []))
     return "\n".join(
         [
-            f"Source to detector {sdd:.1f} ± {deviation:.1f} mm, with the pixel size as given",
+            f"Source to detector {report['sdd_mm']:.1f} ± {report['sdd_deviation_mm']:.1f} mm, with the pixel size as"
+            " given",
             f"Principal point {cx:.1f} ± {cx_sd:.1f}, {cy:.1f} ± {cy_sd:.1f} pixels",
             *([f"Distortion k1 {k1:.4g} ± {k1_sd:.2g}, k2 {k2:.4g} ± {k2_sd:.2g}"] if k1_sd else []),
-            f"{len(names)} beads, {report['rms_px']:.2f} pixels off (rms), {off_px[worst]:.2f} most ({names[worst]})",
+            f"{found} beads, {report['rms_px']:.2f} pixels off (rms), {off_px[worst]:.2f} most ({names[worst]})",
             *([f"Far off, look at them: {', '.join(outliers)}"] if outliers else []),
+            *([f"Not found in the image: {', '.join(report['not_found'])}"] if report.get("not_found") else []),
+            *([f"Outside of the image: {', '.join(report['outside'])}"] if report.get("outside") else []),
+            *([f"Discs that are no bead: {others}"] if others else []),
+            *([f"Look at it: {report['picture']}"] if "picture" in report else []),
             f"Written as {report['accuracy']}: {report['camera']}",
         ]
     )
@@ -106,39 +182,3 @@ def _accuracy(fit: CameraFit, size: tuple[int, int]) -> str:
         f" {100 * shares[1]:.0f} % of the image, less than is known of any C-arm ({GUESSED}): use a thicker phantom, or"
         " more beads over the whole image."
     )
-
-
-def _beads(path: Path) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64]]:
-    """Names, places (n, 3) in mm and (n, 2) in pixels."""
-    try:
-        lines = list(csv.reader(text_of(path).splitlines()))
-    except (OSError, ValueError, csv.Error) as error:
-        raise InputError(
-            f"The beads {path} cannot be read as CSV ({error}): check the path, save it as UTF-8."
-        ) from None
-    faults = FaultList()
-    names, rows = [], []
-    for number, line in enumerate(lines, start=1):
-        words = [word.strip() for word in line]
-        if not any(words) or tuple(map(str.lower, words)) == COLUMNS:
-            continue
-        try:
-            values = [float(word) for word in words[1:]]
-        except ValueError:
-            values = []
-        if len(values) != len(COLUMNS) - 1 or not all(abs(value) < 1e6 for value in values):
-            faults.add(f"Line {number} of {path} is no bead: give {', '.join(COLUMNS)}, five finite numbers.")
-            continue
-        names.append(words[0])
-        rows.append(values)
-    faults.raise_if_any()
-    table = np.array(rows).reshape(-1, 5)
-    if len(table) < FEWEST_BEADS:
-        raise InputError(f"The beads {path} are {len(table)}: give {FEWEST_BEADS} or more.")
-    spread = np.linalg.svd(table[:, :3] - table[:, :3].mean(axis=0), compute_uv=False)
-    if spread[2] < LEAST_DEPTH_SHARE * spread[0]:
-        raise InputError(
-            f"The beads {path} lie in a plane, which tells distance and focal length only together: use a phantom with"
-            " beads in two layers or more."
-        )
-    return names, table[:, :3], table[:, 3:]

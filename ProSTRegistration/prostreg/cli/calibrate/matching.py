@@ -1,0 +1,134 @@
+"""Beads of a phantom and discs of an image: which is which, and the camera that says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prostreg.cli.calibrate.bead_list import FEWEST_BEADS, FEWEST_MARKS, BeadList, lies_in_plane
+from prostreg.errors import InputError
+from prostreg.geometry.camera_fit import CameraFit, fit_camera
+from prostreg.geometry.carm import CArm
+from prostreg.geometry.pnp import pose_from_landmarks
+
+MARK_REACH_PX, MARK_REACH_SHARE = 8.0, 0.01
+"""How far a mark may be from its disc: in pixels, and in large images as a share of the longer side."""
+
+DEVIATIONS, LEAST_REACH_PX, MOST_REACH_SHARE = 4.0, 1.0, 0.03
+"""How far a bead may be seen from where the fit puts it: standard deviations, within these bounds."""
+
+FEWEST_FOR_DISTORTION = 10
+LEAST_FOUND_SHARE = 0.5
+ROUNDS = 30
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class SeenBeads:
+    """What the image shows of the beads.
+
+    Attributes:
+        fit: the camera that they tell.
+        centres_px: (n, 2) of each bead's disc; NaN where none is found.
+        places_px: (n, 2) where the fit puts each bead.
+        inside: (n,) whether the fit puts the bead into the image.
+        others_px: (m, 2) of discs that are no bead.
+    """
+
+    fit: CameraFit
+    centres_px: Array
+    places_px: Array
+    inside: NDArray[np.bool_]
+    others_px: Array
+
+
+def match_beads(beads: BeadList, discs: tuple[Array, Array], rough: CArm, frees_distortion: bool) -> SeenBeads:
+    """Finds the beads among the discs, from rough marks on.
+
+    Pose alone first, then with distance and principal point, then with distortion, as more and more beads are found.
+
+    Args:
+        discs: centres (m, 2) of the dark ones and of the bright ones; those count that have more of the marks.
+        rough: the C-arm to begin with.
+
+    Raises:
+        InputError: the marks have no discs beside them, or too few beads are found.
+    """
+    reach_px = max(MARK_REACH_PX, MARK_REACH_SHARE * max(rough.size))
+    reaches = np.full(len(beads.names), reach_px)
+    both = [(centres, _matched(beads.marks_px, reaches, centres)) for centres in discs]
+    centres, chosen = max(both, key=lambda pair: int((pair[1] >= 0).sum()))
+    _refuse_missed_marks(beads, chosen, reach_px)
+    start = pose_from_landmarks(beads.points_mm, [(rough, _places(centres, chosen))])
+    if start.warning is not None:
+        raise InputError(start.warning)
+    fit = fit_camera(
+        beads.points_mm, _places(centres, chosen), (rough.intrinsics, start.world_from_volume), frees_k=False
+    )
+    freed = (False, False)
+    for _ in range(ROUNDS):
+        before = freed, chosen
+        chosen = _matched(fit.projected(beads.points_mm), _reaches_px(fit, rough), centres)
+        found = int((chosen >= 0).sum())
+        if found < FEWEST_MARKS:
+            break
+        freed = found >= FEWEST_BEADS, frees_distortion and found >= FEWEST_FOR_DISTORTION
+        if freed == before[0] and np.array_equal(chosen, before[1]):
+            break
+        fit = fit_camera(beads.points_mm, _places(centres, chosen), (fit.intrinsics, fit.camera_from_phantom), *freed)
+    places_px = fit.projected(beads.points_mm)
+    inside = rough.shows(places_px)
+    _refuse_few(beads, chosen >= 0, inside, FEWEST_FOR_DISTORTION if frees_distortion else FEWEST_BEADS)
+    return SeenBeads(fit, _places(centres, chosen), places_px, inside, np.delete(centres, chosen[chosen >= 0], axis=0))
+
+
+def _places(centres: Array, chosen: NDArray[np.intp]) -> Array:
+    return np.where((chosen >= 0)[:, None], centres[chosen], np.nan)
+
+
+def _matched(places_px: Array, reaches_px: Array, centres_px: Array) -> NDArray[np.intp]:
+    """For each place (n, 2) the centre within its reach (n,) if each is the other's nearest one, else -1."""
+    if len(centres_px) == 0:
+        return np.full(len(places_px), -1)
+    apart = np.linalg.norm(places_px[:, None] - centres_px[None], axis=-1)
+    apart[~np.isfinite(apart)] = np.inf
+    nearest = apart.argmin(axis=1)
+    rows = np.arange(len(places_px))
+    fits = (apart[rows, nearest] <= reaches_px) & (apart.argmin(axis=0)[nearest] == rows)
+    return np.where(fits, nearest, -1)
+
+
+def _reaches_px(fit: CameraFit, rough: CArm) -> Array:
+    """How far (n,) beads may be from where the fit puts them: by its uncertainty there, and that of a disc."""
+    errors = fit.errors_px[np.isfinite(fit.errors_px)]
+    disc_px = 1.4826 * float(np.median(np.abs(errors))) * np.sqrt(2)
+    reaches = DEVIATIONS * np.hypot(fit.place_deviations_px, disc_px)
+    return np.asarray(np.clip(reaches, LEAST_REACH_PX, MOST_REACH_SHARE * max(rough.size)))
+
+
+def _refuse_missed_marks(beads: BeadList, chosen: NDArray[np.intp], reach_px: float) -> None:
+    have_disc, marked = chosen >= 0, np.isfinite(beads.marks_px).all(axis=1)
+    if have_disc.sum() >= FEWEST_MARKS:
+        return
+    missed = [name for name, is_missed in zip(beads.names, marked & ~have_disc, strict=True) if is_missed]
+    raise InputError(
+        f"Of {marked.sum()} marks only {have_disc.sum()} have a small disc within {reach_px:.0f} pixels"
+        f" (none: {', '.join(missed)}): mark the centres of {FEWEST_MARKS} or more"
+        " beads in this very image; an image that was scaled, cut or flipped has them elsewhere."
+    )
+
+
+def _refuse_few(beads: BeadList, found: NDArray[np.bool_], inside: NDArray[np.bool_], fewest: int) -> None:
+    if found.sum() < LEAST_FOUND_SHARE * inside.sum():
+        raise InputError(
+            f"Only {found.sum()} of the {inside.sum()} beads that should be in the image are found: check that marks,"
+            " names and lengths in mm belong together, and that the image is of this phantom and not mirrored."
+        )
+    if found.sum() < fewest or lies_in_plane(beads.points_mm[found]):
+        raise InputError(
+            f"Only {found.sum()} beads are found in the image: {fewest} or more, not in one plane, are needed. Show"
+            " more of the phantom, or use beads that stand out more."
+        )

@@ -1,0 +1,145 @@
+"""X-rays of a phantom of beads: which beads are found, what is told of the others, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from BeadImages import bead_image, write_bead_list
+from numpy.typing import NDArray
+from PIL import Image
+
+from prostreg.cli.calibrate.bead_list import BeadList
+from prostreg.cli.calibrate.discs import dark_and_bright_discs
+from prostreg.cli.calibrate.matching import match_beads
+from prostreg.cli.main import main
+from prostreg.geometry.carm import CArm
+from prostreg.geometry.distortion import Distortion
+from prostreg.geometry.rotations import rotation_from_vector
+from prostreg.images.image_file import write_with_spacing
+
+SDD_MM, PIXEL_MM, SIZE = 1020.0, 0.7, (320, 300)
+MIDDLE = (164.0, 145.0)
+K1 = 0.8
+MISSING = [12, 17]
+NO_BEADS = np.array([[40.3, 260.8], [270.1, 30.5]])
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A phantom of 27 beads in three layers, of which two are missing in its image, and two discs that are none."""
+
+    points_mm: NDArray[np.float64]
+    seen_px: NDArray[np.float64]
+    pixels: NDArray[np.float32]
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    rng = np.random.default_rng(3)
+    grid = np.stack(np.meshgrid(*[(-33.0, 0.0, 33.0)] * 3), axis=-1).reshape(-1, 3)
+    points = grid + rng.uniform(-6, 6, grid.shape)
+    camera = points @ rotation_from_vector([0.2, -0.3, 0.5]).T + (4.0, -6.0, 700.0)
+    pixels = Distortion(k1=K1).bent(camera[:, :2] / camera[:, 2:]) * SDD_MM / PIXEL_MM + MIDDLE
+    drawn = np.concatenate([np.delete(pixels, MISSING, axis=0), NO_BEADS])
+    return Scene(points, pixels, bead_image(drawn, SIZE, 3.0, rng))
+
+
+def marks(scene: Scene, count: int = 8, shift_px: float = 0.0) -> NDArray[np.float64]:
+    """Rough marks of as many beads, all over the phantom, NaN for the others."""
+    rng = np.random.default_rng(4)
+    told = np.full(scene.seen_px.shape, np.nan)
+    chosen = [0, 2, 6, 8, 18, 20, 24, 26][:count]
+    told[chosen] = scene.seen_px[chosen] + rng.uniform(-3.5, 3.5, (count, 2)) + shift_px
+    return told
+
+
+def calibrated(folder: Path, scene: Scene, told: NDArray[np.float64], *words: str) -> int:
+    beads = write_bead_list(folder / "beads.csv", scene.points_mm, told)
+    image = folder / "phantom.mha"
+    write_with_spacing(image, scene.pixels, (PIXEL_MM, PIXEL_MM))
+    known = ["--image", str(image), "--sdd", "1000", "--pixel-mm", str(PIXEL_MM)]
+    return main(["calibrate", str(beads), *known, "--out", str(folder / "camera.json"), *words])
+
+
+def test_the_beads_are_found_and_tell_the_camera(
+    tmp_path: Path, scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert calibrated(tmp_path, scene, marks(scene), "--distortion", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert abs(report["sdd_mm"] - SDD_MM) < 4 * report["sdd_deviation_mm"] < 20
+    off_px = np.abs(np.array(report["principal_point_px"]) - MIDDLE)
+    assert (off_px < 4 * np.array(report["principal_point_deviation_px"])).all()
+    assert report["not_found"] == [f"b{n}" for n in MISSING]
+    assert report["outside"] == []
+    assert sorted(report["discs_that_are_no_bead_px"]) == pytest.approx(NO_BEADS, abs=0.2)
+    for name, centre in report["centres_px"].items():
+        assert centre == pytest.approx(scene.seen_px[int(name[1:])], abs=0.15)
+    with Image.open(tmp_path / "camera.png") as picture:
+        assert picture.width > 1000
+
+
+def test_beads_that_are_bright_are_found_as_well(scene: Scene) -> None:
+    beads = BeadList([f"b{n}" for n in range(27)], scene.points_mm, marks(scene))
+    rough = CArm.from_sdd(1000.0, (PIXEL_MM, PIXEL_MM), SIZE)
+    seen = match_beads(beads, dark_and_bright_discs(-np.log(scene.pixels), None), rough, True)
+    assert np.flatnonzero(np.isnan(seen.centres_px[:, 0])).tolist() == MISSING
+
+
+def test_discs_under_a_shutter_do_not_count(scene: Scene) -> None:
+    open_part = np.ones(scene.pixels.shape, dtype=bool)
+    open_part[:150] = False
+    dark, _ = dark_and_bright_discs(scene.pixels, open_part)
+    assert len(dark) > 5
+    assert (dark[:, 1] > 149).all()
+
+
+@pytest.mark.parametrize(
+    ("count", "shift_px", "words", "said"),
+    [
+        (5, 0.0, (), "have 5 marks to begin with"),
+        (8, 30.0, (), "have a small disc within 8 pixels"),
+        (8, 0.0, ("--size", "300", "320"), "leave --size away"),
+    ],
+)
+def test_what_cannot_begin_is_refused(
+    tmp_path: Path,
+    scene: Scene,
+    count: int,
+    shift_px: float,
+    words: tuple[str, ...],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert calibrated(tmp_path, scene, marks(scene, count, shift_px), *words) == 2
+    assert said in capsys.readouterr().err
+    assert not {"camera.json", "camera.png"} & {path.name for path in tmp_path.iterdir()}
+
+
+def test_marks_of_other_beads_are_refused(tmp_path: Path, scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    told = marks(scene)
+    chosen = np.flatnonzero(np.isfinite(told[:, 0]))
+    told[chosen] = told[np.roll(chosen, 3)]
+    assert calibrated(tmp_path, scene, told) == 2
+    assert "found" in capsys.readouterr().err
+    assert not (tmp_path / "camera.json").exists()
+
+
+def test_camera_and_picture_are_written_together_or_not_at_all(tmp_path: Path, scene: Scene) -> None:
+    (tmp_path / "camera.png").mkdir()
+    assert calibrated(tmp_path, scene, marks(scene), "--distortion") == 2
+    assert not (tmp_path / "camera.json").exists()
+
+
+def test_without_an_image_size_and_marks_are_needed(
+    tmp_path: Path, scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    beads = write_bead_list(tmp_path / "beads.csv", scene.points_mm, marks(scene))
+    out = str(tmp_path / "camera.json")
+    assert main(["calibrate", str(beads), "--sdd", "1000", "--pixel-mm", "0.7", "--out", out]) == 2
+    told = capsys.readouterr().err
+    assert "give --size WIDTH HEIGHT" in told
+    assert "has no mark" in told
