@@ -114,9 +114,11 @@ def image_row() -> str:
         found.append(int(np.isfinite(centres_off).sum()))
         wrong += int((centres_off > 1.0).sum()) + int(np.isfinite(centres_off[MISSING]).sum())
         errors = [seen.fit.intrinsics[0, 0] - scene.sdd_mm / PIXEL_MM, *(seen.fit.intrinsics[:2, 2] - scene.middle)]
+        print(found[-1], "found,", " ".join(f"{off:.3g}" for off in values[-1]))
         times_deviation.append(np.abs(np.array(errors) / seen.fit.deviations[:3]))
     print(
-        f"{len(values)} of {IMAGE_RUNS} fitted, found {min(found)} to {max(found)} of {BEADS - len(MISSING)} beads, {wrong} taken for another"
+        f"{len(values)} of {IMAGE_RUNS} fitted, found {min(found)} to {max(found)} of {BEADS - len(MISSING)} beads,"
+        f" {wrong} taken for another"
     )
     print("errors over their standard deviations, SDD and principal point: median, worst", end=" ")
     print(np.median(times_deviation, axis=0).round(1), np.max(times_deviation, axis=0).round(1))

@@ -13,7 +13,6 @@ from prostreg.geometry.rotations import rotation_from_vector
 
 STEPS = 60
 DAMPING = 1e-3
-MOST_DAMPING = 1e9
 
 Array = NDArray[np.float64]
 
@@ -62,20 +61,10 @@ def fit_camera(
     # One step of each is a change of about as many pixels: rad, mm, share of the focal length, shares of the image.
     scale = np.array([1e-2] * 3 + [1e-2 * distance_mm] * 3 + [1e-2, 1e-2 * side, 1e-2 * side, 1.0, 20.0])
 
-    def made(values: Array) -> tuple[Matrix, Distortion, Matrix]:
-        k = intrinsics.copy()
-        k[0, 0] *= 1 + values[6]
-        k[1, 1] *= 1 + values[6]
-        k[:2, 2] += values[7:9]
-        moved = pose.copy()
-        moved[:3, :3] = rotation_from_vector(values[:3]) @ pose[:3, :3]
-        moved[:3, 3] += values[3:6]
-        return k, Distortion(k1=values[9], k2=values[10]), moved
-
     is_seen = np.repeat(np.isfinite(seen_px).all(axis=1), 2)
 
     def places(values: Array) -> Array:
-        k, distortion, moved = made(values)
+        k, distortion, moved = _made(start, values)
         return _projected(points_mm @ moved[:3, :3].T + moved[:3, 3], k, distortion).ravel()
 
     def errors(values: Array) -> Array:
@@ -101,21 +90,37 @@ def fit_camera(
                 break
         else:
             damping *= 4
-            if damping > MOST_DAMPING:
-                break
     everywhere = slopes(values)
-    jacobian = everywhere[is_seen]
-    spare = max(1, off.size - int(free.sum()))
-    covariance = np.linalg.pinv(jacobian.T @ jacobian) * (off @ off) / spare
+    covariance = _covariance(everywhere[is_seen], off)
     deviations = np.zeros(11)
     deviations[free] = scale[free] * np.sqrt(np.diag(covariance))
     deviations[6] *= intrinsics[0, 0]
-    k, distortion, moved = made(values)
-    errors_px = np.full(points_mm.shape[0] * 2, np.nan)
-    errors_px[is_seen] = -off
-    place_variances = np.einsum("ij,jk,ik->i", everywhere, covariance, everywhere).reshape(-1, 2).sum(axis=1)
-    place_deviations_px = np.sqrt(np.maximum(place_variances, 0.0))
-    return CameraFit(k, distortion, moved, errors_px.reshape(-1, 2), place_deviations_px, deviations[6:])
+    k, distortion, moved = _made(start, values)
+    errors_px = np.where(is_seen, seen_px.ravel() - places(values), np.nan).reshape(-1, 2)
+    return CameraFit(k, distortion, moved, errors_px, _place_deviations(everywhere, covariance), deviations[6:])
+
+
+def _made(start: tuple[Matrix, Matrix], values: Array) -> tuple[Matrix, Distortion, Matrix]:
+    """K, distortion and camera_from_phantom at the fit's eleven parameters."""
+    k, moved = start[0].copy(), start[1].copy()
+    k[0, 0] *= 1 + values[6]
+    k[1, 1] *= 1 + values[6]
+    k[:2, 2] += values[7:9]
+    moved[:3, :3] = rotation_from_vector(values[:3]) @ moved[:3, :3]
+    moved[:3, 3] += values[3:6]
+    return k, Distortion(k1=values[9], k2=values[10]), moved
+
+
+def _covariance(jacobian: Array, off: Array) -> Array:
+    """The parameters' covariance, from slopes and errors of as many numbers."""
+    spare = max(1, jacobian.shape[0] - jacobian.shape[1])
+    return np.asarray(np.linalg.pinv(jacobian.T @ jacobian) * (off @ off) / spare)
+
+
+def _place_deviations(slopes: Array, covariance: Array) -> Array:
+    """Standard deviations (n,) of places, from slopes (2 n, parameters) and the parameters' covariance."""
+    variances = np.einsum("ij,jk,ik->i", slopes, covariance, slopes).reshape(-1, 2).sum(axis=1)
+    return np.asarray(np.sqrt(np.maximum(variances, 0.0)))
 
 
 def _projected(points_camera_mm: Array, intrinsics: Matrix, distortion: Distortion) -> Array:

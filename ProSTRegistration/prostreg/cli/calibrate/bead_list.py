@@ -65,7 +65,7 @@ def read_beads(path: Path, has_image: bool) -> BeadList:
 
 
 def lies_in_plane(points_mm: Array) -> bool:
-    """Whether points (n, 3) are too flat to tell a distance."""
+    """True where points (n, 3) are too flat to tell a distance."""
     spread = np.linalg.svd(points_mm - points_mm.mean(axis=0), compute_uv=False)
     return len(spread) < 3 or bool(spread[2] < LEAST_DEPTH_SHARE * spread[0])
 

@@ -34,7 +34,7 @@ MOST_OFF_PX = 3.0
 
 @dataclass(frozen=True, eq=False)
 class _Inputs:
-    """What was told: the beads, the C-arm to begin with, and the image if there is one."""
+    """The words as read: the beads, the C-arm to begin with, and the image if there is one."""
 
     beads: BeadList
     rough: CArm

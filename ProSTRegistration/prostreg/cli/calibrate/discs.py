@@ -67,7 +67,7 @@ def _discs(pixels: NDArray[np.float32]) -> Array:
 
 
 def _height(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What narrow bright things stand above what lies around them, with 0 for the usual pixel."""
+    """The height of narrow bright things above what lies around them, with 0 for the usual pixel."""
     radius = max(4, round(LARGEST_RADIUS_SHARE * max(pixels.shape)))
     smooth = sitk.SmoothingRecursiveGaussian(sitk.GetImageFromArray(pixels), 1.0)
     ground = sitk.GrayscaleMorphologicalOpening(smooth, [radius, radius], sitk.sitkBox)

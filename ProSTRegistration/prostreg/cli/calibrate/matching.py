@@ -16,10 +16,11 @@ from prostreg.geometry.pnp import pose_from_landmarks
 MARK_REACH_PX, MARK_REACH_SHARE = 8.0, 0.01
 """How far a mark may be from its disc: in pixels, and in large images as a share of the longer side."""
 
-DEVIATIONS, LEAST_REACH_PX, MOST_REACH_SHARE = 4.0, 1.0, 0.03
+DEVIATIONS, LEAST_REACH_PX, MOST_REACH_SHARE = 4.0, 0.3, 0.03
 """How far a bead may be seen from where the fit puts it: standard deviations, within these bounds."""
 
 FEWEST_FOR_DISTORTION = 10
+FEWEST_FOR_MEDIAN = 12
 LEAST_FOUND_SHARE = 0.5
 ROUNDS = 30
 
@@ -28,7 +29,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class SeenBeads:
-    """What the image shows of the beads.
+    """The beads that an image shows.
 
     Attributes:
         fit: the camera that they tell.
@@ -57,18 +58,8 @@ def match_beads(beads: BeadList, discs: tuple[Array, Array], rough: CArm, frees_
     Raises:
         InputError: the marks have no discs beside them, or too few beads are found.
     """
-    reach_px = max(MARK_REACH_PX, MARK_REACH_SHARE * max(rough.size))
-    reaches = np.full(len(beads.names), reach_px)
-    both = [(centres, _matched(beads.marks_px, reaches, centres)) for centres in discs]
-    centres, chosen = max(both, key=lambda pair: int((pair[1] >= 0).sum()))
-    _refuse_missed_marks(beads, chosen, reach_px)
-    start = pose_from_landmarks(beads.points_mm, [(rough, _places(centres, chosen))])
-    if start.warning is not None:
-        raise InputError(start.warning)
-    fit = fit_camera(
-        beads.points_mm, _places(centres, chosen), (rough.intrinsics, start.world_from_volume), frees_k=False
-    )
-    freed = (False, False)
+    centres, fit = _fit_to_marks(beads, discs, rough)
+    chosen, freed = np.full(len(beads.names), -1), (False, False)
     for _ in range(ROUNDS):
         before = freed, chosen
         chosen = _matched(fit.projected(beads.points_mm), _reaches_px(fit, rough), centres)
@@ -83,6 +74,20 @@ def match_beads(beads: BeadList, discs: tuple[Array, Array], rough: CArm, frees_
     inside = rough.shows(places_px)
     _refuse_few(beads, chosen >= 0, inside, FEWEST_FOR_DISTORTION if frees_distortion else FEWEST_BEADS)
     return SeenBeads(fit, _places(centres, chosen), places_px, inside, np.delete(centres, chosen[chosen >= 0], axis=0))
+
+
+def _fit_to_marks(beads: BeadList, discs: tuple[Array, Array], rough: CArm) -> tuple[Array, CameraFit]:
+    """The discs that count, and a pose from the marks, each moved onto the disc beside it if there is one."""
+    reach_px = max(MARK_REACH_PX, MARK_REACH_SHARE * max(rough.size))
+    reaches = np.full(len(beads.names), reach_px)
+    both = [(centres, _matched(beads.marks_px, reaches, centres)) for centres in discs]
+    centres, chosen = max(both, key=lambda pair: int((pair[1] >= 0).sum()))
+    _refuse_missed_marks(beads, chosen, reach_px)
+    moved_px = np.where((chosen >= 0)[:, None], _places(centres, chosen), beads.marks_px)
+    start = pose_from_landmarks(beads.points_mm, [(rough, moved_px)])
+    if start.warning is not None:
+        raise InputError(start.warning)
+    return centres, fit_camera(beads.points_mm, moved_px, (rough.intrinsics, start.world_from_volume), frees_k=False)
 
 
 def _places(centres: Array, chosen: NDArray[np.intp]) -> Array:
@@ -102,22 +107,24 @@ def _matched(places_px: Array, reaches_px: Array, centres_px: Array) -> NDArray[
 
 
 def _reaches_px(fit: CameraFit, rough: CArm) -> Array:
-    """How far (n,) beads may be from where the fit puts them: by its uncertainty there, and that of a disc."""
+    """Distances (n,) in pixels from where the fit puts beads: by its uncertainty there, and a disc's."""
     errors = fit.errors_px[np.isfinite(fit.errors_px)]
-    disc_px = 1.4826 * float(np.median(np.abs(errors))) * np.sqrt(2)
-    reaches = DEVIATIONS * np.hypot(fit.place_deviations_px, disc_px)
+    rms_px = max(1e-6, float(np.sqrt((errors**2).mean())))
+    # One bead that is taken for another makes all look uncertain, its own place most: the median tells without it.
+    usual_px = 1.4826 * float(np.median(np.abs(errors))) if errors.size >= 2 * FEWEST_FOR_MEDIAN else rms_px
+    reaches = DEVIATIONS * usual_px * np.hypot(fit.place_deviations_px / rms_px, np.sqrt(2))
     return np.asarray(np.clip(reaches, LEAST_REACH_PX, MOST_REACH_SHARE * max(rough.size)))
 
 
 def _refuse_missed_marks(beads: BeadList, chosen: NDArray[np.intp], reach_px: float) -> None:
     have_disc, marked = chosen >= 0, np.isfinite(beads.marks_px).all(axis=1)
-    if have_disc.sum() >= FEWEST_MARKS:
+    if have_disc.sum() >= LEAST_FOUND_SHARE * marked.sum():
         return
     missed = [name for name, is_missed in zip(beads.names, marked & ~have_disc, strict=True) if is_missed]
     raise InputError(
         f"Of {marked.sum()} marks only {have_disc.sum()} have a small disc within {reach_px:.0f} pixels"
-        f" (none: {', '.join(missed)}): mark the centres of {FEWEST_MARKS} or more"
-        " beads in this very image; an image that was scaled, cut or flipped has them elsewhere."
+        f" (none: {', '.join(missed)}): mark the centres of beads"
+        " in this very image; an image that was scaled, cut or flipped has them elsewhere."
     )
 
 
