@@ -263,6 +263,19 @@ def test_a_depth_that_is_not_of_the_same_pose_is_told_and_not_followed(row, monk
     assert (BETWEEN in result.reasons) == is_followed
 
 
+@pytest.mark.parametrize(("along_mm", "is_bridged"), [(-7.9, True), (-8.1, False)])
+def test_depths_that_are_a_motion_and_a_permitted_error_apart_are_bridged(row, monkeypatch, along_mm, is_bridged):
+    case = row.started(1, 1)
+    here = Rival(np.eye(4), np.array([0.0, -along_mm, 0.0]), along_mm, np.zeros(3), 0.0, 0.9)
+    monkeypatch.setattr(RivalSearch, "compared", lambda self, pose: Comparison(here, ()))
+    result = _ToldApart(case, CONFIG, None, None).compared(found_deeper(case, 5.0), most_moves=0)
+    depth_mm = result.world_from_volume[2, 3] - case.truth_world_from_volume[2, 3]
+    assert -3 < depth_mm < 3
+    assert result.status == ("accepted" if is_bridged else "uncertain")
+    assert (TOLD_BY_NEIGHBOURS in result.reasons, BETWEEN in result.reasons) == (is_bridged, not is_bridged)
+    assert any("depth is not sure" in reason for reason in result.reasons) != is_bridged
+
+
 @pytest.mark.parametrize(("along_mm", "is_told"), [(3.1, True), (2.9, False)])
 def test_the_bones_around_tell_the_depth_that_an_image_leaves_open(row, along_mm, is_told):
     case = row.started(1, 1)

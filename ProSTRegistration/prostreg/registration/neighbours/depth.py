@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from prostreg.geometry.frames import Matrix
-from prostreg.registration.carm.carm_check import precision_at
+from prostreg.registration.carm.carm_check import LARGEST_ERROR_MM, precision_at
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.pipeline import judged_at
@@ -23,11 +23,17 @@ from prostreg.registration.result import Progress, Result
 MOTION_MM = 3.0
 """Standard deviation of a bone's motion along the beam against those around it since the CT: an assumption.
 
-Where it is wrong it cannot do much harm: what follows bones that say more than `LARGEST_ERROR_MM` is not accepted.
+Where it is wrong it cannot do much harm: what follows bones that say more than `MOST_BRIDGED_MM` is not accepted.
 """
 
 MOST_SIGMAS = 2.0
 """Two depths that lie farther apart, by the standard deviation of their difference, are not of one pose."""
+
+MOST_BRIDGED_MM = LARGEST_ERROR_MM + MOTION_MM
+"""Two depths that lie farther apart are doubted even where they may be of one pose: a bone may have moved by more.
+
+Put between the two, 31 right poses with 5 to 15 mm between them were at most 6.0 mm off in depth.
+"""
 
 TOLD_BY_NEIGHBOURS = "its depth is told by the bones around as well: they fit the image as they lie in the CT"
 BETWEEN = "it was put between the two depths, where both together make it likeliest"

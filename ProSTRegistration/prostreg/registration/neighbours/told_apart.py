@@ -16,6 +16,7 @@ from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.monitor import LEAST_SECONDS, Monitor
 from prostreg.registration.neighbours.depth import (
     BETWEEN,
+    MOST_BRIDGED_MM,
     TOLD_BY_NEIGHBOURS,
     is_told_by_neighbours,
     with_depth_of_neighbours,
@@ -127,7 +128,7 @@ class _ToldApart:
     def _with_depth(self, result: Result, comparison: Comparison) -> Result:
         """The result with its depth as the bones around tell it, where that is more than its image does.
 
-        Where the two depths are far apart, the objection to the one that was found stands.
+        Where the two depths are too far apart for one pose, the objection to the one that was found stands.
         """
         along_mm, config = comparison.here.along_mm, replace(self._config, time_limit_s=self._seconds_left)
         if not is_told_by_neighbours(result, along_mm) or not self._tells_depth(result, comparison):
@@ -136,7 +137,7 @@ class _ToldApart:
             judged = with_depth_of_neighbours(self._case, result, along_mm, config, self._tell, self._is_cancelled)
         except Stopped as reason:
             return replace(result, seconds=self._elapsed, stopped=str(reason))
-        doubt = comparison.depth_doubt(result.evidence["confirmed"])
+        doubt = comparison.depth_doubt(result.evidence["confirmed"]) if abs(along_mm) > MOST_BRIDGED_MM else None
         judged = replace(
             judged, seconds=self._elapsed, reasons=(*judged.reasons, BETWEEN if doubt else TOLD_BY_NEIGHBOURS)
         )
