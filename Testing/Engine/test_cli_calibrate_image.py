@@ -89,6 +89,12 @@ def test_beads_that_are_bright_are_found_as_well(scene: Scene) -> None:
     assert np.flatnonzero(np.isnan(seen.centres_px[:, 0])).tolist() == MISSING
 
 
+def test_two_beads_that_overlap_are_no_disc() -> None:
+    centres = np.array([[100.2, 100.4], [105.2, 100.4], [50.3, 50.1], [150.7, 40.2], [40.6, 150.3]])
+    dark, _ = dark_and_bright_discs(bead_image(centres, (200, 200), 4.8, np.random.default_rng(6)), None)
+    assert sorted(dark.round(1)[:, 0]) == pytest.approx([40.6, 50.3, 150.7], abs=0.15)
+
+
 def test_discs_under_a_shutter_do_not_count(scene: Scene) -> None:
     open_part = np.ones(scene.pixels.shape, dtype=bool)
     open_part[:150] = False

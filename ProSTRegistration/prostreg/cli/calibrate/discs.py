@@ -21,6 +21,9 @@ NARROWEST = 0.6
 FULLNESS = (0.5, 0.95)
 """The sides over each other of the box around a disc, and its area over the box's: 1 and pi / 4 for a round one."""
 
+LEAST_AXIS_SHARE = 0.8
+"""Short axis over the long one: two beads that overlap are no disc, and their middle is no bead's."""
+
 ROUGH_PIXELS = 16
 """Up to that area, the pixels hide the shape."""
 
@@ -100,4 +103,8 @@ def _is_round(u: NDArray[np.intp], v: NDArray[np.intp], shape: tuple[int, ...]) 
     tall, wide = int(np.ptp(v)) + 1, int(np.ptp(u)) + 1
     if min(tall, wide) < NARROWEST * max(tall, wide):
         return False
-    return len(u) <= ROUGH_PIXELS or FULLNESS[0] <= len(u) / (tall * wide) <= FULLNESS[1]
+    if len(u) <= ROUGH_PIXELS:
+        return True
+    short, long = np.linalg.eigvalsh(np.cov(u, v))
+    is_disc = short >= LEAST_AXIS_SHARE**2 * long
+    return bool(is_disc and FULLNESS[0] <= len(u) / (tall * wide) <= FULLNESS[1])
