@@ -12,9 +12,9 @@ from BeadImages import bead_image, write_bead_list
 from numpy.typing import NDArray
 from PIL import Image
 
-from prostreg.cli.calibrate.bead_list import BeadList
-from prostreg.cli.calibrate.discs import dark_and_bright_discs
-from prostreg.cli.calibrate.matching import match_beads
+from prostreg.calibration.bead_list import BeadList
+from prostreg.calibration.discs import dark_and_bright_discs
+from prostreg.calibration.matching import match_beads
 from prostreg.cli.main import main
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.distortion import Distortion

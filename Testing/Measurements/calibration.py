@@ -17,9 +17,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from BeadImages import bead_image
 
-from prostreg.cli.calibrate.bead_list import BeadList
-from prostreg.cli.calibrate.discs import dark_and_bright_discs
-from prostreg.cli.calibrate.matching import SeenBeads, match_beads
+from prostreg.calibration.bead_list import BeadList
+from prostreg.calibration.discs import dark_and_bright_discs
+from prostreg.calibration.matching import SeenBeads, match_beads
 from prostreg.errors import InputError
 from prostreg.geometry.camera_fit import CameraFit, fit_camera
 from prostreg.geometry.carm import CArm

@@ -46,7 +46,7 @@ ENGINE_FLOORS = [
     {"root"},
     {"geometry", "similarity"},
     {"images"},
-    {"projector"},
+    {"projector", "calibration"},
     {"search", "prost", "simulation"},
     {"registration"},
     {"tracking"},

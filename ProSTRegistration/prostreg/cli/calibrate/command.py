@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.cli.calibrate.bead_list import BeadList, read_beads
-from prostreg.cli.calibrate.discs import dark_and_bright_discs
-from prostreg.cli.calibrate.matching import SeenBeads, match_beads
-from prostreg.cli.calibrate.picture import calibration_picture
+from prostreg.calibration.bead_list import BeadList, read_beads
+from prostreg.calibration.discs import dark_and_bright_discs
+from prostreg.calibration.matching import SeenBeads, match_beads
 from prostreg.cli.exit_code import ExitCode
 from prostreg.cli.outcome import ANOTHER_OUT, Outcome
 from prostreg.errors import FaultList, InputError
@@ -27,6 +26,7 @@ from prostreg.geometry.carm_accuracy import CARM_ACCURACIES, GUESSED
 from prostreg.geometry.carm_values import carm_to_values
 from prostreg.geometry.pnp import pose_from_landmarks
 from prostreg.images.xray_reading import XRayImage, read_xray_image
+from prostreg.outputs.calibration_picture import calibration_picture
 
 MOST_OFF_PX = 3.0
 """Root mean square error beyond which the beads are not those of the image."""

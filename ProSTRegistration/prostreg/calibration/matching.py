@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.cli.calibrate.bead_list import FEWEST_BEADS, FEWEST_MARKS, BeadList, lies_in_plane
+from prostreg.calibration.bead_list import FEWEST_BEADS, FEWEST_MARKS, BeadList, lies_in_plane
 from prostreg.errors import InputError
 from prostreg.geometry.camera_fit import CameraFit, fit_camera
 from prostreg.geometry.carm import CArm

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from prostreg.cli.calibrate.matching import SeenBeads
+from prostreg.calibration.matching import SeenBeads
 from prostreg.outputs.overlay import FAINT_INK, INK, MARGIN, PAPER, TITLE
 from prostreg.outputs.overlay_panels import Colour
 
