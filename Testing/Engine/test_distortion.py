@@ -69,6 +69,18 @@ def test_what_lies_outside_of_the_image_does_not_count() -> None:
     assert mask[95, 70]
 
 
+def test_a_mask_is_made_straight_with_its_image() -> None:
+    ideal = 24.0, 22.0
+    column, _ = by_opencv_s_words(BENT, *ideal)
+    open_part = np.ones(SIZE[::-1], bool)
+    open_part[:, : round(column)] = False
+    mask = Undistortion(K, SIZE, BENT).mask(open_part)
+    assert mask is not None
+    assert column < 21
+    assert not mask[22, 23]
+    assert mask[22, 25]
+
+
 def test_coefficients_that_fold_the_image_are_refused() -> None:
     with pytest.raises(InputError, match="folds or tears"):
         Undistortion(K, SIZE, Distortion(k1=-30.0))
