@@ -108,15 +108,6 @@ def test_faults_of_a_registration(client, loaded):
     assert answered(client, "status").reply["state"] == "ready"
 
 
-def test_worker_ends_in_mid_registration_when_its_client_leaves(loaded, client, tmp_path):
-    answers = register(client, loaded, restarts=8)
-    pump(client, lambda: answers.progress)
-    process = client.source._process
-    client._channel.close()
-    assert process.wait(PATIENCE_S) == 0
-    client.stop()
-
-
 def test_views_that_are_only_roughly_known_are_found_each_by_itself(client, loaded):
     twice, relation = {**loaded, "views": loaded["views"] * 2}, {"rotation_deg": 2.0, "translation_mm": 5.0}
     answers = register(client, {**twice, "relation": relation})
@@ -126,3 +117,12 @@ def test_views_that_are_only_roughly_known_are_found_each_by_itself(client, load
     refused = register(client, {**twice, "relation": {"rotation_deg": 90.0}})
     pump(client, lambda: refused.done)
     assert "rotation_deg" in str(refused.error)
+
+
+def test_worker_ends_in_mid_registration_when_its_client_leaves(loaded, client, tmp_path):
+    answers = register(client, loaded, restarts=8)
+    pump(client, lambda: answers.progress)
+    process = client.source._process
+    client._channel.close()
+    assert process.wait(PATIENCE_S) == 0
+    client.stop()
