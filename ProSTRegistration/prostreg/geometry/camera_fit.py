@@ -125,5 +125,4 @@ def _place_deviations(slopes: Array, covariance: Array) -> Array:
 
 def _projected(points_camera_mm: Array, intrinsics: Matrix, distortion: Distortion) -> Array:
     depth = points_camera_mm[:, 2:]
-    slopes = distortion.bent(points_camera_mm[:, :2] / np.where(depth > 0, depth, np.nan))
-    return np.asarray(slopes * (intrinsics[0, 0], intrinsics[1, 1]) + intrinsics[:2, 2])
+    return distortion.seen_pixels(intrinsics, points_camera_mm[:, :2] / np.where(depth > 0, depth, np.nan))

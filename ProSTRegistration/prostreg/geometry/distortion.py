@@ -60,7 +60,14 @@ class Distortion:
 
     def bent_pixels(self, intrinsics: Matrix, pixels: Array) -> Array:
         """Places (..., 2) in pixels at which a distorted image has what an ideal one has at ``pixels`` (..., 2)."""
-        return _pixels(intrinsics, self.bent(_slopes(intrinsics, pixels)))
+        return self.seen_pixels(intrinsics, _slopes(intrinsics, pixels))
+
+    def seen_pixels(self, intrinsics: Matrix, slopes: Array) -> Array:
+        """Places (..., 2) in pixels at which rays with ideal slopes (..., 2) are seen."""
+        bent = self.bent(slopes)
+        x, y = bent[..., 0], bent[..., 1]
+        u = intrinsics[0, 0] * x + intrinsics[0, 1] * y + intrinsics[0, 2]
+        return np.stack([u, intrinsics[1, 1] * y + intrinsics[1, 2]], axis=-1)
 
 
 class Undistortion:
@@ -140,9 +147,3 @@ def _slopes(intrinsics: Matrix, pixels: Array) -> Array:
     y = (pixels[..., 1] - intrinsics[1, 2]) / intrinsics[1, 1]
     x = (pixels[..., 0] - intrinsics[0, 2] - intrinsics[0, 1] * y) / intrinsics[0, 0]
     return np.stack([x, y], axis=-1)
-
-
-def _pixels(intrinsics: Matrix, slopes: Array) -> Array:
-    x, y = slopes[..., 0], slopes[..., 1]
-    u = intrinsics[0, 0] * x + intrinsics[0, 1] * y + intrinsics[0, 2]
-    return np.stack([u, intrinsics[1, 1] * y + intrinsics[1, 2]], axis=-1)
