@@ -8,7 +8,7 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,6 +63,24 @@ def output_folder_faults(folder: Path, advice: str = "Choose another folder.") -
             return []
     except OSError as error:
         return [f"The output folder {folder} is not writable ({error.strerror}). {advice}"]
+
+
+def replaced_inputs(written: Iterable[Path], read: Iterable[Path | None], advice: str) -> list[str]:
+    """Sentences on files that the user gave, and that would be replaced by what is written.
+
+    Args:
+        written: files to write.
+        read: files to read; None where one was not given.
+        advice: what to try, a sentence for the user of this door.
+    """
+    given = [path for path in read if path is not None and path.exists()]
+    return [
+        f"{new} would replace {old}, which is read. {advice}"
+        for new in written
+        if new.exists()
+        for old in given
+        if new.samefile(old)
+    ]
 
 
 @contextmanager

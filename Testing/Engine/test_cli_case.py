@@ -247,3 +247,42 @@ def test_the_next_command_holds_a_path_with_a_space(capsys: pytest.CaptureFixtur
         assert '"left hip' in told
     else:
         assert shlex.split(told)[1:] == ["register", "left hip/case.json", "--out", "DIR"]
+
+
+def test_what_is_read_is_not_replaced(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("case").mkdir()
+    words = ["--ct", "ct.nii.gz", "--camera", "case/case.json"]
+    Path("case/case.json").write_bytes(Path("camera.json").read_bytes())
+    before = Path("case/case.json").read_bytes()
+    assert main(["case", *words, "--xray", "hip left.tif", "--out", "case", "--json"]) == 2
+    assert "which is read" in capsys.readouterr().out
+    assert Path("case/case.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("given", ["ct.nrrd", "pose.txt.nrrd", "xray.nrrd", "labels.nrrd"])
+def test_a_drr_and_a_simulated_image_replace_nothing_that_they_are_made_of(
+    given: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, source in (("ct", "ct.nii.gz"), ("labels", "labels.nii.gz"), ("xray", "hip left.tif")):
+        sitk.WriteImage(sitk.ReadImage(source), f"{name}.nrrd")
+    np.savetxt("pose.txt.nrrd", POSE)
+    told = ["--ct", "ct.nrrd", "--xray", "xray.nrrd", "--labels", "labels.nrrd", "--values", "25"]
+    assert main(["case", *told, "--camera", "camera.json", "--out", "case"]) == 0
+    before = Path(given).read_bytes()
+    assert main(["drr", "case", "--pose", "pose.txt.nrrd", "--out", given]) == 2
+    simulated = ["ct.nrrd", "--camera", "camera.json", "--pose", "pose.txt.nrrd", "--labels", "labels.nrrd"]
+    if given != "xray.nrrd":
+        assert main(["simulate", *simulated, "--femora", "25", "--out", given]) == 2
+    assert "which is read" in capsys.readouterr().err
+    assert Path(given).read_bytes() == before
+
+
+def test_a_result_replaces_no_file_of_its_case(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("hip").mkdir()
+    image = Path("hip/drr.nrrd")
+    sitk.WriteImage(sitk.ReadImage("hip left.tif"), str(image))
+    before = image.read_bytes()
+    told = ["--ct", "ct.nii.gz", "--xray", str(image), "--camera", "camera.json", "--name", "hip"]
+    assert main(["register", *told, "--out", "."]) == 2
+    assert "which is read" in capsys.readouterr().err
+    assert image.read_bytes() == before

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from BeadImages import bead_image
 
 from prostreg.calibration.bead_list import BeadList
-from prostreg.calibration.discs import dark_and_bright_discs
+from prostreg.calibration.discs import sorts_of_discs
 from prostreg.calibration.matching import SeenBeads, match_beads
 from prostreg.errors import InputError
 from prostreg.geometry.camera_fit import CameraFit, fit_camera
@@ -75,7 +75,7 @@ def seen_in_image(scene: Scene, rng: np.random.Generator) -> SeenBeads:
     layers = (outermost[outermost % 2 == layer][: MARKS // 2] for layer in (0, 1))
     marks[np.setdiff1d(np.arange(BEADS), np.concatenate([*layers]))] = np.nan
     beads = BeadList([f"b{n}" for n in range(BEADS)], scene.points, marks)
-    return match_beads(beads, dark_and_bright_discs(image, None), rough_carm(), True)
+    return match_beads(beads, sorts_of_discs(image, None), rough_carm(), True)
 
 
 def rough_carm() -> CArm:

@@ -11,8 +11,14 @@ from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
 from prostreg.files import text_of
+from prostreg.geometry.carm import places_inside
+from prostreg.geometry.landmark_faults import SAME_PLACE_MM
 
 COLUMNS = ("name", "x", "y", "z", "u", "v")
+DELIMITERS = ";\t,"
+LARGEST_NUMBER = 1e6
+MOST_BEADS = 1000
+MOST_NAMED = 5
 FEWEST_BEADS = 8
 FEWEST_MARKS = 6
 """Beads to fit a camera to, and marks to begin with where the image shows the rest."""
@@ -70,42 +76,120 @@ def lies_in_plane(points_mm: Array) -> bool:
     return len(spread) < 3 or bool(spread[2] < LEAST_DEPTH_SHARE * spread[0])
 
 
+def mark_faults(beads: BeadList, size: tuple[int, int]) -> list[str]:
+    """Sentences on marks beside an image (width, height), which belong to another one."""
+    beside = np.isfinite(beads.marks_px).all(axis=1) & ~places_inside(beads.marks_px, size)
+    names = [name for name, is_beside in zip(beads.names, beside, strict=True) if is_beside]
+    if not names:
+        return []
+    return [
+        f"The image has {size[0]} x {size[1]} pixels, and the marks of {_some(names)} lie beside it: leave u and v"
+        " empty for beads that it does not show, and count pixels from the first one's centre."
+    ]
+
+
 def _read(path: Path, has_image: bool) -> BeadList:
     try:
-        lines = list(csv.reader(text_of(path).splitlines()))
+        lines = _lines(text_of(path))
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(
             f"The beads {path} cannot be read as CSV ({error}): check the path, save it as UTF-8."
         ) from None
-    faults = FaultList()
-    names, rows = [], []
-    for number, line in enumerate(lines, start=1):
-        words = [word.strip() for word in line]
-        if not any(words) or tuple(map(str.lower, words)) == COLUMNS:
-            continue
-        if len(words) in (4, 6) and not any(words[4:]):
-            if not has_image:
-                faults.add(f"Line {number} of {path} has no mark: give u and v, or the image with --image.")
-                continue
-            words = [*words[:4], "", ""]
-        values = _values(words)
+    columns, lines = _columns(lines, path)
+    names, rows, bad, unmarked = [], [], [], []
+    for number, words in lines:
+        values = _values(words, columns)
         if values is None:
-            faults.add(f"Line {number} of {path} is no bead: give {', '.join(COLUMNS)}, five finite numbers.")
-            continue
-        names.append(words[0])
-        rows.append(values)
-    faults.raise_if_any()
+            bad.append(str(number))
+        elif not has_image and np.isnan(values[3:]).any():
+            unmarked.append(str(number))
+        else:
+            names.append(words[columns[0]])
+            rows.append(values)
+    faults = FaultList()
+    if unmarked:
+        faults.add(f"Line {_some(unmarked)} of {path} has no mark: give u and v, or the image with --image.")
+    if bad:
+        shown = dict(lines)[int(bad[0])]
+        faults.add(
+            f"Line {_some(bad)} of {path} is no bead (it begins {' | '.join(shown)[:60]}): give {', '.join(COLUMNS)},"
+            " a name and five finite numbers, with commas, semicolons or tabs between them."
+        )
     table = np.array(rows).reshape(-1, 5)
-    return BeadList(names, table[:, :3], table[:, 3:])
+    beads = BeadList(names, table[:, :3], table[:, 3:])
+    faults.extend(_list_faults(beads, path))
+    faults.raise_if_any()
+    return beads
 
 
-def _values(words: list[str]) -> list[float] | None:
+def _lines(text: str) -> list[tuple[int, list[str]]]:
+    """The words of each line that has any, with its number from 1; between semicolons or tabs, 1,5 is a number."""
+    lines = text.splitlines()
+    first = next((line for line in lines if line.strip()), "")
+    delimiter = max(DELIMITERS, key=first.count)
+    if delimiter != ",":
+        lines = [line.replace(",", ".") for line in lines]
+    rows = csv.reader(lines, delimiter=delimiter)
+    numbered = ((number, [word.strip() for word in row]) for number, row in enumerate(rows, start=1))
+    return [(number, words) for number, words in numbered if any(words)]
+
+
+def _columns(lines: list[tuple[int, list[str]]], path: Path) -> tuple[list[int], list[tuple[int, list[str]]]]:
+    """Where each of COLUMNS stands in a line, as the first line may tell, and the lines that are beads."""
+    if not lines or any(_number(word) is not None for word in lines[0][1][1:]):
+        return list(range(len(COLUMNS))), lines
+    titles = [word.lower() for word in lines[0][1]]
+    if sorted(titles) != sorted(COLUMNS):
+        raise InputError(
+            f"The first line of {path} names the columns {', '.join(titles)}: name them {', '.join(COLUMNS)}, in any"
+            " order, or leave that line out."
+        )
+    return [titles.index(column) for column in COLUMNS], lines[1:]
+
+
+def _values(words: list[str], columns: list[int]) -> list[float] | None:
     """x, y, z, u, v; NaN for a mark whose fields are empty, None for what is no bead."""
-    told = words[1:4] if words[4:] == ["", ""] else words[1:]
+    if len(words) == len(COLUMNS) - 2 and columns == list(range(len(COLUMNS))):
+        words = [*words, "", ""]
+    if len(words) != len(COLUMNS):
+        return None
+    told = [words[column] for column in columns[1:]]
+    numbers = [_number(word) for word in told]
+    if told[3:] == ["", ""]:
+        numbers[3:] = [np.nan, np.nan]
+    return None if None in numbers else [number for number in numbers if number is not None]
+
+
+def _number(word: str) -> float | None:
     try:
-        values = [float(word) for word in told]
+        value = float(word)
     except ValueError:
         return None
-    if len(words) != len(COLUMNS) or not all(abs(value) < 1e6 for value in values):
-        return None
-    return values + [np.nan] * (5 - len(values))
+    return value if abs(value) < LARGEST_NUMBER else None
+
+
+def _list_faults(beads: BeadList, path: Path) -> list[str]:
+    """What is wrong with the beads as a list: too many, names, places."""
+    if len(beads.names) > MOST_BEADS:
+        return [f"The beads {path} are {len(beads.names)}: give {MOST_BEADS} at most."]
+    faults = []
+    twice = sorted({name for name in beads.names if beads.names.count(name) > 1 and name})
+    if twice:
+        faults.append(f"The beads {path} have {_some(twice)} twice: give each bead a name of its own.")
+    if "" in beads.names:
+        faults.append(f"The beads {path} have {beads.names.count('')} without a name: give each bead one.")
+    apart_mm = np.linalg.norm(beads.points_mm[:, None] - beads.points_mm[None], axis=-1)
+    pairs = np.argwhere(np.triu(apart_mm <= SAME_PLACE_MM, k=1))
+    if len(pairs):
+        named = [f"{beads.names[one]} and {beads.names[other]}" for one, other in pairs]
+        faults.append(
+            f"The beads {path} have two within {SAME_PLACE_MM} mm ({_some(named, '; ')}): list each bead once, with its"
+            " place in mm."
+        )
+    return faults
+
+
+def _some(words: list[str], between: str = ", ") -> str:
+    """The first of some words, and how many more there are."""
+    more = len(words) - MOST_NAMED
+    return between.join(words[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

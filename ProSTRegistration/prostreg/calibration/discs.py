@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
@@ -12,9 +14,15 @@ from prostreg.images.xray_preparation import DARK_FLOOR, OPEN_FIELD_PERCENTILE
 LARGEST_RADIUS_SHARE = 0.03
 """Of the image's longer side: what is wider is no bead."""
 
+LARGEST_SIDE_PX = 2048
+"""Larger images are looked through with averaged pixels."""
+
 NOISE_TIMES = 8.0
 BODY = 0.4
 """Height above the noise, and share of the usual height of discs, from which a pixel belongs to one."""
+
+WEAKEST_SHARES = (0.0, 0.2)
+"""Of the highest piece: what is lower does not count for the usual height of one sort of discs, or of another."""
 
 LEAST_PIXELS = 4
 NARROWEST = 0.6
@@ -33,13 +41,25 @@ SIZES = (0.3, 3.0)
 Array = NDArray[np.float64]
 
 
-def dark_and_bright_discs(pixels: NDArray[np.float32], open_part: NDArray[np.bool_] | None) -> tuple[Array, Array]:
-    """Centres (n, 2) in pixels (u, v) of the dark discs of an image (height, width), and of the bright ones.
+def sorts_of_discs(pixels: NDArray[np.float32], open_part: NDArray[np.bool_] | None) -> list[Array]:
+    """Centres (n, 2) in pixels (u, v) of each sort of discs that an image (height, width) has: dark ones, bright ones.
+
+    Each sort has discs of about one size and strength; many specks of noise are one as well.
 
     Args:
         open_part: True where no shutter covers the image; None where none does.
     """
-    return _inside(_discs(_absorption(pixels)), open_part), _inside(_discs(pixels), open_part)
+    factor = math.ceil(max(pixels.shape) / LARGEST_SIDE_PX)
+    averaged = _averaged(pixels, factor)
+    found = [discs for values in (_absorption(averaged), averaged) for discs in _sorts(values)]
+    return [_inside((centres + 0.5) * factor - 0.5, open_part) for centres in found]
+
+
+def _averaged(pixels: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """Means over blocks of factor x factor pixels, without the remainder."""
+    height, width = (side // factor for side in pixels.shape)
+    blocks = pixels[: height * factor, : width * factor].reshape(height, factor, width, factor)
+    return np.asarray(blocks.mean(axis=(1, 3)), dtype=np.float32)
 
 
 def _absorption(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -56,17 +76,21 @@ def _inside(centres: Array, open_part: NDArray[np.bool_] | None) -> Array:
     return np.asarray(centres[open_part[rows, columns]])
 
 
-def _discs(pixels: NDArray[np.float32]) -> Array:
+def _sorts(pixels: NDArray[np.float32]) -> list[Array]:
+    """Centres (n, 2) of each sort of bright discs of an image (height, width)."""
     height = _height(pixels)
     noise = 1.4826 * float(np.median(np.abs(height)))
     least = max(NOISE_TIMES * noise, 1e-6 * float(np.ptp(pixels)))
     pieces = connected_pieces(height > least)
+    in_piece = pieces > 0
     peaks = np.zeros(int(pieces.max()) + 1)
-    np.maximum.at(peaks, pieces.ravel(), height.ravel())
-    if len(peaks) < 2:
-        return np.zeros((0, 2))
-    least = max(least, BODY * float(np.percentile(peaks[1:], 60)))
-    return _centres(connected_pieces(height > least), height - least)
+    np.maximum.at(peaks, pieces[in_piece], height[in_piece])
+    levels = {
+        max(least, BODY * float(np.percentile(peaks[peaks > share * peaks.max()], 60)))
+        for share in WEAKEST_SHARES
+        if len(peaks) > 1
+    }
+    return [_centres(connected_pieces(height > level), height - level) for level in sorted(levels)]
 
 
 def _height(pixels: NDArray[np.float32]) -> NDArray[np.float32]:

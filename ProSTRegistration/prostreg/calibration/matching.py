@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from prostreg.calibration.bead_fit import mirrored_fault, mirrored_places
 from prostreg.calibration.bead_list import FEWEST_BEADS, FEWEST_MARKS, BeadList, lies_in_plane
-from prostreg.errors import InputError
+from prostreg.errors import FaultList, InputError
 from prostreg.geometry.camera_fit import CameraFit, fit_camera
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.pnp import pose_from_landmarks
@@ -45,20 +48,45 @@ class SeenBeads:
     inside: NDArray[np.bool_]
     others_px: Array
 
+    def mirrored(self, width: int) -> SeenBeads:
+        """The same in the image (of that width) with its columns in reverse order."""
+        places = [mirrored_places(p, width) for p in (self.centres_px, self.places_px, self.others_px)]
+        return replace(
+            self, fit=self.fit.mirrored(width), centres_px=places[0], places_px=places[1], others_px=places[2]
+        )
 
-def match_beads(beads: BeadList, discs: tuple[Array, Array], rough: CArm, frees_distortion: bool) -> SeenBeads:
+
+def match_beads(beads: BeadList, sorts: Sequence[Array], rough: CArm, frees_distortion: bool) -> SeenBeads:
     """Finds the beads among the discs, from rough marks on.
 
     Pose alone first, then with distance and principal point, then with distortion, as more and more beads are found.
 
     Args:
-        discs: centres (m, 2) of the dark ones and of the bright ones; those count that have more of the marks.
+        sorts: centres (m, 2) of each sort of discs; the beads are the one that shows more of them.
         rough: the C-arm to begin with.
 
     Raises:
         InputError: the marks have no discs beside them, or too few beads are found.
     """
-    centres, fit = _fit_to_marks(beads, discs, rough)
+    reach_px = max(MARK_REACH_PX, MARK_REACH_SHARE * max(rough.size))
+    reaches = np.full(len(beads.names), reach_px)
+    marked = [(centres, _matched(beads.marks_px, reaches, centres)) for centres in sorts]
+    most = max(int((chosen >= 0).sum()) for _, chosen in marked)
+    likely = [(centres, chosen) for centres, chosen in marked if (chosen >= 0).sum() == most]
+    _refuse_missed_marks(beads, likely[0][1], reach_px)
+    faults = FaultList()
+    tried = [faults.collect(partial(_seen, beads, *pair, rough, frees_distortion)) for pair in likely]
+    found = [seen for seen in tried if seen is not None]
+    if not found:
+        raise InputError(faults.faults[0])
+    return max(found, key=lambda seen: int(np.isfinite(seen.centres_px[:, 0]).sum()))
+
+
+def _seen(
+    beads: BeadList, centres: Array, of_marks: NDArray[np.intp], rough: CArm, frees_distortion: bool
+) -> SeenBeads:
+    """The beads among discs of one sort, from the discs (n,) of the marks on."""
+    fit = _fit_to_marks(beads, centres, of_marks, rough)
     chosen, freed = np.full(len(beads.names), -1), (False, False)
     for _ in range(ROUNDS):
         before = freed, chosen
@@ -76,18 +104,13 @@ def match_beads(beads: BeadList, discs: tuple[Array, Array], rough: CArm, frees_
     return SeenBeads(fit, _places(centres, chosen), places_px, inside, np.delete(centres, chosen[chosen >= 0], axis=0))
 
 
-def _fit_to_marks(beads: BeadList, discs: tuple[Array, Array], rough: CArm) -> tuple[Array, CameraFit]:
-    """The discs that count, and a pose from the marks, each moved onto the disc beside it if there is one."""
-    reach_px = max(MARK_REACH_PX, MARK_REACH_SHARE * max(rough.size))
-    reaches = np.full(len(beads.names), reach_px)
-    both = [(centres, _matched(beads.marks_px, reaches, centres)) for centres in discs]
-    centres, chosen = max(both, key=lambda pair: int((pair[1] >= 0).sum()))
-    _refuse_missed_marks(beads, chosen, reach_px)
+def _fit_to_marks(beads: BeadList, centres: Array, chosen: NDArray[np.intp], rough: CArm) -> CameraFit:
+    """A pose from the marks, each moved onto the disc beside it if there is one."""
     moved_px = np.where((chosen >= 0)[:, None], _places(centres, chosen), beads.marks_px)
     start = pose_from_landmarks(beads.points_mm, [(rough, moved_px)])
-    if start.warning is not None:
-        raise InputError(start.warning)
-    return centres, fit_camera(beads.points_mm, moved_px, (rough.intrinsics, start.world_from_volume), frees_k=False)
+    if start.mirrored:
+        raise InputError(mirrored_fault(f"{start.rms_mm:.0f} mm"))
+    return fit_camera(beads.points_mm, moved_px, (rough.intrinsics, start.world_from_volume), frees_k=False)
 
 
 def _places(centres: Array, chosen: NDArray[np.intp]) -> Array:

@@ -11,7 +11,7 @@ from prostreg.cli.exit_code import ExitCode
 from prostreg.cli.outcome import ANOTHER_OUT, Outcome
 from prostreg.cli.typed import typed
 from prostreg.errors import FaultList
-from prostreg.files import complete_file, output_folder_faults
+from prostreg.files import complete_file, output_folder_faults, replaced_inputs
 from prostreg.geometry.camera_files.reading import CASE_FILE
 from prostreg.images.dicom_geometry.carm_numbers import CArmNumber
 from prostreg.outputs.readings_picture import readings_picture
@@ -24,6 +24,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
     path = arguments.out if arguments.out.suffix == ".json" else arguments.out / CASE_FILE
     faults = FaultList()
     faults.extend(output_folder_faults(path.parent, ANOTHER_OUT))
+    given = [arguments.ct, *arguments.xray, arguments.labels, *(arguments.camera or []), arguments.initial]
+    faults.extend(replaced_inputs([path, path.with_name(PICTURE_FILE)], given, ANOTHER_OUT))
     content = faults.collect(lambda: told_content(arguments))
     case = None if content is None else faults.collect(lambda: told_case(content))
     faults.raise_if_any()

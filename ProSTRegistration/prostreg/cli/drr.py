@@ -14,9 +14,9 @@ from PIL import Image
 from prostreg.cli.console import say, say_notes
 from prostreg.cli.exit_code import ExitCode
 from prostreg.cli.image_output import image_faults
-from prostreg.cli.outcome import Outcome
+from prostreg.cli.outcome import ANOTHER_OUT, Outcome
 from prostreg.errors import FaultList, InputError
-from prostreg.files import complete_file
+from prostreg.files import complete_file, replaced_inputs
 from prostreg.geometry.frames import Matrix
 from prostreg.images.attenuation import attenuation_from_hu, moving_volume
 from prostreg.images.image_file import write_with_spacing
@@ -69,10 +69,13 @@ def _inputs(arguments: argparse.Namespace) -> tuple[Case, Matrix, list[dict[str,
     """The case, the pose, and the CT's slices where the DRR is to be a DICOM file."""
     faults = FaultList()
     faults.extend(image_faults(arguments.out, (*FLOAT_ENDINGS, PICTURE_ENDING, DICOM_ENDING)))
+    faults.extend(replaced_inputs([arguments.out], [arguments.pose], ANOTHER_OUT))
     pose = faults.collect(lambda: read_pose(arguments.pose))
     case = faults.collect(lambda: read_case(arguments.case))
     if case is not None and arguments.view > len(case.views):
         faults.add(f"There is no view {arguments.view}: the case has {len(case.views)}. Choose another --view.")
+    if case is not None:
+        faults.extend(replaced_inputs([arguments.out], () if case.files is None else case.files.named, ANOTHER_OUT))
     slices = None
     if case is not None and arguments.out.suffix.lower() == DICOM_ENDING:
         slices = faults.collect(partial(slices_of, case))

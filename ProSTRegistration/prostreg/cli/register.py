@@ -16,12 +16,12 @@ from prostreg.cli.exit_code import ExitCode
 from prostreg.cli.interruption import stop_requests
 from prostreg.cli.outcome import ANOTHER_OUT, Outcome
 from prostreg.errors import FaultList, InputError, NotWritten
-from prostreg.files import output_folder_faults
+from prostreg.files import output_folder_faults, replaced_inputs
 from prostreg.geometry.camera_files.reading import CASE_FILE
 from prostreg.geometry.frames import Matrix
 from prostreg.outputs.bones_outputs import bones_folder_faults, bones_to_dict, write_bones_outputs
 from prostreg.outputs.case_outputs import write_case_outputs
-from prostreg.outputs.result_file import result_folder_faults, result_to_dict
+from prostreg.outputs.result_file import files_of_result, result_folder_faults, result_to_dict
 from prostreg.registration.bones.found import BonesResult
 from prostreg.registration.bones.registering_bones import refuse_starts_behind_source, register_bones
 from prostreg.registration.case import Case
@@ -227,17 +227,20 @@ def _check_cases(
     paths_by_name: dict[str, list[Path]] = {}
     bones_of: dict[str, list[str]] = {}
     bytes_of: dict[int, int] = {}
+    named_of: dict[str, list[Path]] = {}
     for path in paths:
         case = faults.collect(partial(_checked_case, path, read, config), f"{path}: " if len(paths) > 1 else "")
         if case is None:
             continue
         paths_by_name.setdefault(case.name, []).append(path)
         bones_of.setdefault(case.name, []).extend(bone.name for bone in case.bones)
+        named_of.setdefault(case.name, []).extend(() if case.files is None else case.files.named)
         arrays = (case.ct.values, case.anatomy, *(bone.anatomy for bone in case.bones))
         bytes_of |= {id(array): array.nbytes for array in arrays}
         usable[path] = case if sum(bytes_of.values()) <= MEMORY_FOR_CASES else None
     for name, same in paths_by_name.items():
         folder_faults = _folder_faults(out / name, bones_of[name])
+        folder_faults += replaced_inputs(files_of_result(out / name), named_of[name], ANOTHER_OUT)
         faults.extend(folder_faults)
         if len(same) > 1:
             listed = ", ".join(map(str, same))

@@ -15,9 +15,9 @@ from PIL import Image
 from prostreg.cli.console import say, say_notes
 from prostreg.cli.exit_code import ExitCode
 from prostreg.cli.image_output import image_faults
-from prostreg.cli.outcome import Outcome
+from prostreg.cli.outcome import ANOTHER_OUT, Outcome
 from prostreg.errors import FaultList, InputError
-from prostreg.files import complete_file
+from prostreg.files import complete_file, replaced_inputs
 from prostreg.geometry.camera_files.reading import read_camera
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.frames import Matrix
@@ -72,6 +72,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
 def _inputs(arguments: argparse.Namespace) -> _Inputs:
     faults = FaultList()
     faults.extend(image_faults(arguments.out, ENDINGS))
+    given = (arguments.ct, arguments.camera, arguments.pose, arguments.labels, arguments.settings)
+    faults.extend(replaced_inputs([arguments.out], given, ANOTHER_OUT))
     ct = faults.collect(lambda: read_ct(arguments.ct))
     carm = faults.collect(lambda: read_camera(arguments.camera, arguments.view))
     pose = faults.collect(lambda: read_pose(arguments.pose))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from prostreg.geometry.rotations import rotation_from_vector
 
 STEPS = 60
 DAMPING = 1e-3
+LEAST_DAMPING = 1e-10
+"""Where points and image tell no distance at all, less would leave nothing to divide by."""
 
 Array = NDArray[np.float64]
 
@@ -27,7 +29,7 @@ class CameraFit:
         camera_from_phantom: rigid (4, 4), mm.
         errors_px: (n, 2) seen minus projected; NaN where not seen.
         place_deviations_px: (n,) standard deviations of the projected places of all points, seen or not.
-        deviations: standard deviations of focal length, cx, cy in pixels, k1, k2; 0 for what was held.
+        covariance: (5, 5) of focal length, cx, cy in pixels, k1, k2; 0 for what was held.
     """
 
     intrinsics: Matrix
@@ -35,7 +37,30 @@ class CameraFit:
     camera_from_phantom: Matrix
     errors_px: Array
     place_deviations_px: Array
-    deviations: Array
+    covariance: Array
+
+    @property
+    def deviations(self) -> Array:
+        """Standard deviations (5,) of focal length, cx, cy in pixels, k1, k2; 0 for what was held."""
+        return np.asarray(np.sqrt(np.diag(self.covariance)))
+
+    @property
+    def rms_px(self) -> float:
+        """Root mean square of the distances between seen and projected places."""
+        return float(np.sqrt(np.nanmean((self.errors_px**2).sum(axis=1))))
+
+    def bend_deviation_px(self, size: tuple[int, int]) -> float:
+        """The standard deviation with which k1 and k2 tell where the farthest corner of an image is bent to."""
+        corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * (np.array(size) - 1)
+        slope = float(np.linalg.norm(corners - self.intrinsics[:2, 2], axis=1).max() / self.intrinsics[0, 0])
+        by_k = self.intrinsics[0, 0] * np.array([slope**3, slope**5])
+        return float(np.sqrt(by_k @ self.covariance[3:, 3:] @ by_k))
+
+    def mirrored(self, width: int) -> CameraFit:
+        """The camera of the image (of that width) with its columns in reverse order, standing where it stands."""
+        intrinsics = self.intrinsics.copy()
+        intrinsics[0, 2] = width - 1 - intrinsics[0, 2]
+        return replace(self, intrinsics=intrinsics, errors_px=self.errors_px * (-1, 1))
 
     def projected(self, points_mm: Array) -> Array:
         """Places (n, 2) in pixels of points (n, 3) of the phantom."""
@@ -85,19 +110,19 @@ def fit_camera(
         new = errors(tried)
         if np.isfinite(new).all() and new @ new < off @ off:
             is_done = off @ off - new @ new < 1e-12 * (off @ off)
-            values, off, damping = tried, new, damping / 5
+            values, off, damping = tried, new, max(LEAST_DAMPING, damping / 5)
             if is_done:
                 break
         else:
             damping *= 4
     everywhere = slopes(values)
     covariance = _covariance(everywhere[is_seen], off)
-    deviations = np.zeros(11)
-    deviations[free] = scale[free] * np.sqrt(np.diag(covariance))
-    deviations[6] *= intrinsics[0, 0]
+    unit = scale * np.where(np.arange(11) == 6, intrinsics[0, 0], 1.0)
+    told = np.zeros((11, 11))
+    told[np.ix_(free, free)] = covariance * np.outer(unit[free], unit[free])
     k, distortion, moved = _made(start, values)
     errors_px = np.where(is_seen, seen_px.ravel() - places(values), np.nan).reshape(-1, 2)
-    return CameraFit(k, distortion, moved, errors_px, _place_deviations(everywhere, covariance), deviations[6:])
+    return CameraFit(k, distortion, moved, errors_px, _place_deviations(everywhere, covariance), told[6:, 6:])
 
 
 def _made(start: tuple[Matrix, Matrix], values: Array) -> tuple[Matrix, Distortion, Matrix]:

@@ -142,7 +142,7 @@ class CArm:
 
     def shows(self, pixels: NDArray[np.float64]) -> NDArray[np.bool_]:
         """True (...) for places (..., 2) in pixels that lie in the image."""
-        return np.asarray(((pixels > -0.5) & (pixels < np.array(self.size) - 0.5)).all(axis=-1))
+        return places_inside(pixels, self.size)
 
     def downsampled(self, factor: int) -> CArm:
         """The C-arm of the image averaged over blocks of factor x factor pixels (remainder cut off)."""
@@ -170,6 +170,11 @@ class CArm:
         intrinsics[0, 1] *= -1
         intrinsics[0, 2] = self.width - 1 - intrinsics[0, 2]
         return replace(self, intrinsics=intrinsics)
+
+
+def places_inside(pixels: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """True (...) for places (..., 2) in pixels that lie in an image (width, height)."""
+    return np.asarray(((pixels > -0.5) & (pixels < np.array(size) - 0.5)).all(axis=-1))
 
 
 def _intrinsics_faults(intrinsics: ArrayLike) -> list[str]:

@@ -172,6 +172,11 @@ def result_folder_faults(folder: Path, advice: str) -> list[str]:
     ]
 
 
+def files_of_result(folder: Path) -> list[Path]:
+    """The files in a folder, which may not exist, that have the names of a result's."""
+    return sorted(filter(_is_of_result, folder.iterdir())) if folder.is_dir() else []
+
+
 def _stale(folder: Path, new: set[str]) -> list[Path]:
     """The files that an earlier result left and the new one lacks; nobody else's, whatever they are called."""
     has_result, has_bones = ((folder / mark).is_file() for mark in _MARKS)

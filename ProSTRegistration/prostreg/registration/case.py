@@ -47,10 +47,12 @@ class CaseFiles:
     Attributes:
         ct: a file, or a folder of DICOM slices.
         xrays: one for each view.
+        named: all that the case names, of whatever kind.
     """
 
     ct: Path
     xrays: tuple[Path, ...]
+    named: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

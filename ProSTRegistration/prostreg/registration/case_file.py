@@ -99,6 +99,7 @@ class _CaseReader:
         self.folder, self.fields, self.needs_views = folder, fields, needs_views
         self.faults = fields.faults
         self.xrays: list[Path] = []
+        self.named: list[Path] = []
         self.bones: list[Bone] = []
         self.keeps_joints = False
 
@@ -113,7 +114,7 @@ class _CaseReader:
         self.faults.raise_if_any()
         if ct is None or anatomy is None:
             raise AssertionError("a CT or anatomy that is missing is a fault")
-        files = CaseFiles(self.folder / self.fields.text("ct"), tuple(self.xrays))
+        files = CaseFiles(self.folder / self.fields.text("ct"), tuple(self.xrays), tuple(self.named))
         return Case(
             name, ct, anatomy, tuple(views), initial, truth, landmarks, files, tuple(self.bones),
             keeps_joints=self.keeps_joints, relation=relation,
@@ -257,7 +258,7 @@ class _CaseReader:
             name = fields.text("camera", advice=f"give an object, or the path of a file: {CAMERA_FORMATS}")
             # An image that cannot be read is a fault of its own, so that it has no size need not be said.
             size = (1, 1) if image is None else (image.pixels.shape[1], image.pixels.shape[0])
-            camera = self.faults.collect(lambda: camera_values(self.folder / name, 1, lambda: size)) if name else None
+            camera = self.faults.collect(lambda: camera_values(self._path(name), 1, lambda: size)) if name else None
         elif isinstance(camera, dict):
             camera = self.faults.collect(lambda: with_projection_taken_apart(camera, where))
         return None if camera is None else JsonFields(camera, where, self.faults)
@@ -307,7 +308,12 @@ class _CaseReader:
 
     def _read(self, reader: Callable[[Path], Read], fields: JsonFields, key: str) -> Read | None:
         name = fields.text(key, advice="give the path of a file, relative to the case file")
-        return self.faults.collect(lambda: reader(self.folder / name)) if name else None
+        return self.faults.collect(lambda: reader(self._path(name))) if name else None
+
+    def _path(self, name: str) -> Path:
+        """The path of a file that the case names."""
+        self.named.append(self.folder / name)
+        return self.named[-1]
 
 
 def _case_path(path: Path) -> Path:

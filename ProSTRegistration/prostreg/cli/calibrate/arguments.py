@@ -12,8 +12,8 @@ def add_calibrate(parser: argparse.ArgumentParser) -> None:
         "beads",
         type=Path,
         metavar="BEADS",
-        help="CSV: name, x, y, z in mm, u, v in pixels; one line for each bead. With --image, u and v of 6 beads are"
-        " enough, to a few pixels",
+        help="CSV: name, x, y, z in mm, u, v in pixels as stored; one line for each bead. With --image, u and v of 6"
+        " beads are enough, to a few pixels",
     )
     parser.add_argument(
         "--image", type=Path, metavar="FILE", help="X-ray of the phantom, in which the beads are found; else as marked"
@@ -22,6 +22,11 @@ def add_calibrate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sdd", type=float, required=True, metavar="MM", help="rough distance from source to detector")
     parser.add_argument("--pixel-mm", type=float, required=True, metavar="MM", help="pixel on the detector")
     parser.add_argument("--distortion", action="store_true", help="estimate k1 and k2 as well")
+    parser.add_argument(
+        "--flip",
+        action=argparse.BooleanOptionalAction,
+        help="the image is stored as seen from the detector, left and right exchanged (default: by its tags)",
+    )
     parser.add_argument(
         "--out",
         type=Path,

@@ -4,63 +4,54 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.calibration.bead_list import BeadList, read_beads
-from prostreg.calibration.discs import dark_and_bright_discs
+from prostreg.calibration.bead_fit import (
+    ROUGHLY,
+    fit_to_exact_marks,
+    known_as,
+    mirrored_places,
+    refuse_wrong_fit,
+)
+from prostreg.calibration.bead_list import BeadList, mark_faults, read_beads
+from prostreg.calibration.discs import sorts_of_discs
 from prostreg.calibration.matching import SeenBeads, match_beads
 from prostreg.cli.exit_code import ExitCode
 from prostreg.cli.outcome import ANOTHER_OUT, Outcome
-from prostreg.errors import FaultList, InputError
-from prostreg.files import complete_file, output_folder_faults
-from prostreg.geometry.camera_fit import CameraFit, fit_camera
+from prostreg.errors import FaultList
+from prostreg.files import complete_file, output_folder_faults, replaced_inputs
+from prostreg.geometry.camera_fit import CameraFit
 from prostreg.geometry.carm import CArm
-from prostreg.geometry.carm_accuracy import CARM_ACCURACIES, GUESSED
 from prostreg.geometry.carm_values import carm_to_values
-from prostreg.geometry.pnp import pose_from_landmarks
 from prostreg.images.xray_reading import XRayImage, read_xray_image
 from prostreg.outputs.calibration_picture import calibration_picture
-
-MOST_OFF_PX = 3.0
-"""Root mean square error beyond which the beads are not those of the image."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Inputs:
-    """The words as read: the beads, the C-arm to begin with, and the image if there is one."""
+    """The words as read: the beads, the C-arm to begin with, the image if there is one, and whether it is mirrored."""
 
     beads: BeadList
     rough: CArm
     image: XRayImage | None
+    is_flipped: bool
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """Reads and judges everything, then fits and writes."""
     inputs = _inputs(arguments)
-    seen = None
-    if inputs.image is None:
-        fit = _fit_to_marks(inputs, arguments.distortion)
-    else:
-        discs = dark_and_bright_discs(inputs.image.pixels, inputs.image.open_part)
-        seen = match_beads(inputs.beads, discs, inputs.rough, arguments.distortion)
-        fit = seen.fit
+    fit, seen = _fitted(inputs, arguments.distortion)
     names = inputs.beads.names
     off_px = np.linalg.norm(fit.errors_px, axis=1)
-    rms_px = math.sqrt(float(np.nanmean(off_px**2)))
-    if not rms_px <= MOST_OFF_PX:
-        raise InputError(
-            f"The beads fit no camera, they are {rms_px:.1f} pixels off (rms), {names[int(np.nanargmax(off_px))]} most:"
-            " check its numbers, that lengths are in mm, and that the image is not mirrored."
-        )
     size, pitch_mm = inputs.rough.size, (arguments.pixel_mm, arguments.pixel_mm)
-    carm = CArm(fit.intrinsics, size, spacing_mm=pitch_mm, accuracy=_accuracy(fit, size))
+    carm = CArm(fit.intrinsics, size, spacing_mm=pitch_mm, accuracy=known_as(fit, size, names))
+    carm.check_pixels()
     f_sd, cx_sd, cy_sd, k1_sd, k2_sd = map(float, fit.deviations)
     report: dict[str, Any] = {
         "camera": str(arguments.out),
@@ -71,9 +62,11 @@ def run(arguments: argparse.Namespace) -> Outcome:
         "distortion": fit.distortion.coefficients,
         "distortion_deviation": [k1_sd, k2_sd],
         "accuracy": carm.accuracy,
-        "rms_px": rms_px,
+        "rms_px": fit.rms_px,
         "errors_px": {name: float(off) for name, off in zip(names, off_px, strict=True) if np.isfinite(off)},
         "camera_from_phantom": fit.camera_from_phantom.tolist(),
+        "flip": inputs.is_flipped,
+        "warnings": _warnings(inputs, arguments, carm),
     }
     if seen is not None:
         report |= _report_of_image(seen, names, _picture_path(arguments.out))
@@ -83,7 +76,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     with ExitStack() as files:
         files.enter_context(complete_file(arguments.out)).write_text(values, encoding="utf-8")
         if seen is not None and inputs.image is not None:
-            title = f"{np.isfinite(off_px).sum()} of {len(names)} beads, {rms_px:.2f} pixels off (rms)"
+            title = f"{np.isfinite(off_px).sum()} of {len(names)} beads, {fit.rms_px:.2f} pixels off (rms)"
             picture = calibration_picture(inputs.image.pixels, seen, names, _outliers(names, off_px), title)
             picture.save(files.enter_context(complete_file(_picture_path(arguments.out))))
     return Outcome(ExitCode.DONE, report, text)
@@ -97,6 +90,7 @@ def _inputs(arguments: argparse.Namespace) -> _Inputs:
         faults.add(f"The camera file {arguments.out} must end in .json, or it is not read again as one.")
     written = [arguments.out] if arguments.image is None else [arguments.out, _picture_path(arguments.out)]
     faults.extend([f"{path} is a folder. {ANOTHER_OUT}" for path in written if path.is_dir()])
+    faults.extend(replaced_inputs(written, (arguments.beads, arguments.image), ANOTHER_OUT))
     beads = faults.collect(lambda: read_beads(arguments.beads, arguments.image is not None))
     image = None if arguments.image is None else faults.collect(lambda: read_xray_image(arguments.image))
     size = None if arguments.size is None else tuple(arguments.size)
@@ -109,19 +103,47 @@ def _inputs(arguments: argparse.Namespace) -> _Inputs:
         size = shown
     pitch_mm = (arguments.pixel_mm, arguments.pixel_mm)
     rough = None if size is None else faults.collect(lambda: CArm.from_sdd(arguments.sdd, pitch_mm, size))
+    if beads is not None and rough is not None:
+        faults.extend(mark_faults(beads, rough.size))
     faults.raise_if_any()
     if beads is None or rough is None:
         raise AssertionError("what cannot be read is a fault")
-    return _Inputs(beads, rough, image)
+    side = None if image is None else image.side
+    by_tags = side is not None and side.is_from_detector
+    return _Inputs(beads, rough, image, by_tags if arguments.flip is None else arguments.flip)
 
 
-def _fit_to_marks(inputs: _Inputs, frees_distortion: bool) -> CameraFit:
-    points_mm, marks_px, rough = inputs.beads.points_mm, inputs.beads.marks_px, inputs.rough
-    pose = pose_from_landmarks(points_mm, [(rough, marks_px)]).world_from_volume
-    plain = fit_camera(points_mm, marks_px, (rough.intrinsics, pose))
-    if not frees_distortion:
-        return plain
-    return fit_camera(points_mm, marks_px, (plain.intrinsics, plain.camera_from_phantom), frees_distortion=True)
+def _fitted(inputs: _Inputs, frees_distortion: bool) -> tuple[CameraFit, SeenBeads | None]:
+    """The camera, and what the image shows, in pixels as stored."""
+    beads, width = inputs.beads, inputs.rough.width
+    sorts = [] if inputs.image is None else sorts_of_discs(inputs.image.pixels, inputs.image.open_part)
+    if inputs.is_flipped:
+        beads = replace(beads, marks_px=mirrored_places(beads.marks_px, width))
+        sorts = [mirrored_places(centres, width) for centres in sorts]
+    if inputs.image is None:
+        seen, seen_px = None, beads.marks_px
+        fit = fit_to_exact_marks(beads.points_mm, seen_px, inputs.rough, frees_distortion)
+    else:
+        seen = match_beads(beads, sorts, inputs.rough, frees_distortion)
+        fit, seen_px = seen.fit, seen.centres_px
+    refuse_wrong_fit(fit, beads.names, beads.points_mm, seen_px, inputs.rough)
+    if inputs.is_flipped:
+        return fit.mirrored(width), None if seen is None else seen.mirrored(width)
+    return fit, seen
+
+
+def _warnings(inputs: _Inputs, arguments: argparse.Namespace, carm: CArm) -> list[str]:
+    """Sentences on what was told and is doubtful, or was taken from tags."""
+    warnings = []
+    if abs(carm.sdd_mm / arguments.sdd - 1) > ROUGHLY:
+        warnings.append(
+            f"--sdd says {arguments.sdd:g} mm: check --pixel-mm, which the distance in mm follows; in pixels all is"
+            " right."
+        )
+    side = None if inputs.image is None else inputs.image.side
+    if side is not None and side.is_from_detector and arguments.flip is None:
+        warnings.append(f"{side.sentence} --no-flip overrules this.")
+    return warnings
 
 
 def _picture_path(out: Path) -> Path:
@@ -161,6 +183,7 @@ def _text(report: dict[str, Any], names: list[str], off_px: NDArray[np.float64])
             f"Principal point {cx:.1f} ± {cx_sd:.1f}, {cy:.1f} ± {cy_sd:.1f} pixels",
             *([f"Distortion k1 {k1:.4g} ± {k1_sd:.2g}, k2 {k2:.4g} ± {k2_sd:.2g}"] if k1_sd else []),
             f"{found} beads, {report['rms_px']:.2f} pixels off (rms), {off_px[worst]:.2f} most ({names[worst]})",
+            *report["warnings"],
             *([f"Far off, look at them: {', '.join(outliers)}"] if outliers else []),
             *([f"Not found in the image: {', '.join(report['not_found'])}"] if report.get("not_found") else []),
             *([f"Outside of the image: {', '.join(report['outside'])}"] if report.get("outside") else []),
@@ -168,17 +191,4 @@ def _text(report: dict[str, Any], names: list[str], off_px: NDArray[np.float64])
             *([f"Look at it: {report['picture']}"] if "picture" in report else []),
             f"Written as {report['accuracy']}: {report['camera']}",
         ]
-    )
-
-
-def _accuracy(fit: CameraFit, size: tuple[int, int]) -> str:
-    """The best word that the standard deviations allow."""
-    shares = fit.deviations[0] / fit.intrinsics[0, 0], float(fit.deviations[1:3].max()) / max(size)
-    for name, known in CARM_ACCURACIES.items():
-        if shares[0] <= known.sdd_share and shares[1] <= known.principal_point_share:
-            return name
-    raise InputError(
-        f"The beads tell the distance from source to detector to {100 * shares[0]:.0f} % and the principal point to"
-        f" {100 * shares[1]:.0f} % of the image, less than is known of any C-arm ({GUESSED}): use a thicker phantom, or"
-        " more beads over the whole image."
     )
