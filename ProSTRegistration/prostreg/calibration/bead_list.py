@@ -135,7 +135,7 @@ def _lines(text: str) -> list[tuple[int, list[str]]]:
 
 
 def _columns(lines: list[tuple[int, list[str]]], path: Path) -> tuple[list[int], list[tuple[int, list[str]]]]:
-    """Where each of COLUMNS stands in a line, as the first line may tell, and the lines that are beads."""
+    """The place of each of COLUMNS in a line, as the first line may tell, and the lines that are beads."""
     if not lines or any(_number(word) is not None for word in lines[0][1][1:]):
         return list(range(len(COLUMNS))), lines
     titles = [word.lower() for word in lines[0][1]]
@@ -169,7 +169,7 @@ def _number(word: str) -> float | None:
 
 
 def _list_faults(beads: BeadList, path: Path) -> list[str]:
-    """What is wrong with the beads as a list: too many, names, places."""
+    """Sentences on the beads as a list: too many, names, places."""
     if len(beads.names) > MOST_BEADS:
         return [f"The beads {path} are {len(beads.names)}: give {MOST_BEADS} at most."]
     faults = []
