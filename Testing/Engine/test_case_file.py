@@ -37,7 +37,8 @@ def folder(tmp_path: Path) -> Path:
         sitk.WriteImage(image, str(folder / name))
     v, u = np.mgrid[:48, :64]
     xray = (60000 * np.exp(-1.5 * np.exp(-((u - 31) ** 2 + (v - 20) ** 2) / 150))).astype(np.uint16)
-    sitk.WriteImage(sitk.GetImageFromArray(xray), str(folder / "images" / "xray 1.tif"))
+    for number in (1, 2, 3):
+        sitk.WriteImage(sitk.GetImageFromArray(xray + np.uint16(number)), str(folder / "images" / f"xray {number}.tif"))
     mask = np.zeros((48, 64), np.uint8)
     mask[5:40, 10:] = 255
     sitk.WriteImage(sitk.GetImageFromArray(mask), str(folder / "images" / "mask.png"))
@@ -111,9 +112,9 @@ def test_what_may_be_left_out(folder: Path) -> None:
 
 def test_several_views_and_pixel_spacing(folder: Path) -> None:
     given = content()
-    for pose in (np.eye(4).tolist(), SIDE_VIEW):
+    for number, pose in ((2, np.eye(4).tolist()), (3, SIDE_VIEW)):
         camera = {"K": INTRINSICS, "size": [64, 48], "camera_from_world": pose, "spacing_mm": [0.5, 0.51]}
-        given["views"].append({"image": "images/xray 1.tif", "camera": camera})
+        given["views"].append({"image": f"images/xray {number}.tif", "camera": camera})
     case = read_case(written(folder, given | {"views": given["views"][1:]}))
     np.testing.assert_array_equal(case.views[1].carm.camera_from_world, SIDE_VIEW)
     assert case.views[1].carm.spacing_mm == (0.5, 0.51)
@@ -157,7 +158,7 @@ def test_the_camera_may_be_a_file_and_a_projection_matrix(folder: Path) -> None:
     given, side = content(), np.array(INTRINSICS) @ np.array(SIDE_VIEW)[:3]
     np.savetxt(folder / "images" / "side.csv", side, delimiter=",")
     given["views"][0]["camera"] = {"P": (-side).tolist(), "size": [64, 48]}
-    given["views"].append({"image": "images/xray 1.tif", "camera": "images/side.csv"})
+    given["views"].append({"image": "images/xray 2.tif", "camera": "images/side.csv"})
     for view in read_case(written(folder, given)).views:
         assert view.carm.size == (64, 48)
         np.testing.assert_allclose(view.carm.intrinsics, INTRINSICS, atol=1e-9)
@@ -167,7 +168,8 @@ def test_the_camera_may_be_a_file_and_a_projection_matrix(folder: Path) -> None:
 def test_faults_of_a_camera_file_stand_among_the_others(folder: Path) -> None:
     given = content()
     given["name"] = ""
-    given["views"] = [given["views"][0] | {"camera": name} for name in ("none.csv", "wide.json")]
+    cameras = enumerate(("none.csv", "wide.json"), start=1)
+    given["views"] = [{"image": f"images/xray {number}.tif", "camera": name} for number, name in cameras]
     camera = {"K": INTRINSICS, "size": [60, 48], "camera_from_world": SIDE_VIEW}
     (folder / "wide.json").write_text(json.dumps(camera), encoding="utf-8")
     faults = faults_of(folder, given)
@@ -340,3 +342,12 @@ def test_intensities_below_zero_are_doubted(folder: Path, polarity: str, is_said
         sitk.WriteImage(sitk.GetImageFromArray(stored + shift), str(path))
         (view,) = read_case(written(folder, case)).views
         assert any("below 0" in note for note in view.notes) is (is_said and shift < 0)
+
+
+def test_one_picture_is_no_second_view(folder: Path) -> None:
+    given = content()
+    camera = {"K": INTRINSICS, "size": [64, 48], "camera_from_world": SIDE_VIEW}
+    copy = folder / "images" / "copy.tif"
+    copy.write_bytes((folder / "images" / "xray 1.tif").read_bytes())
+    given["views"] = [{"image": f"images/{name}.tif", "camera": camera} for name in ("xray 1", "xray 2", "copy")]
+    assert "View 3 shows the same picture as view 1" in only_fault_of(folder, given)

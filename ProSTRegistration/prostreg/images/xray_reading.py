@@ -102,7 +102,10 @@ def pixel_faults(pixels: NDArray[np.float32], name: str) -> list[str]:
 
 def _stored_image(path: Path, what: str, wanted: Frames | None = None) -> XRayImage:
     if path.is_dir():
-        raise InputError(f"{what} {path} is a folder: give the file in it that shows the view.")
+        raise InputError(
+            f"{what} {path} is a folder: give the file in it that shows the view. A run is one DICOM file with all its"
+            " frames; files of single frames are not put together here, so export the run as one."
+        )
     if not path.is_file():
         raise InputError(f"{what} {path} does not exist or is no file: check the path.")
     if is_dicom(path):

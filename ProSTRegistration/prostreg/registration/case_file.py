@@ -100,6 +100,7 @@ class _CaseReader:
         self.faults = fields.faults
         self.xrays: list[Path] = []
         self.named: list[Path] = []
+        self.pixels: dict[int, NDArray[np.float32]] = {}
         self.bones: list[Bone] = []
         self.keeps_joints = False
 
@@ -183,7 +184,18 @@ class _CaseReader:
             fields = JsonFields(entry, f"View {number}", self.faults)
             view = self._view(fields, number, len(entries)) if isinstance(entry, dict) else None
             views += [] if view is None else [view]
+        self._refuse_same_pictures()
         return views
+
+    def _refuse_same_pictures(self) -> None:
+        """One picture of two C-arms proves a pose twice, and hides that it may be mirrored."""
+        for number, pixels in self.pixels.items():
+            for earlier in range(1, number):
+                if np.array_equal(self.pixels.get(earlier, np.empty(0)), pixels):
+                    self.faults.add(
+                        f"View {number} shows the same picture as view {earlier}: give each C-arm its own X-ray, and an"
+                        " X-ray once."
+                    )
 
     def _relation(self, view_count: int) -> RoughRelation | None:
         """The accuracy of further views against the first, where it is told."""
@@ -216,6 +228,7 @@ class _CaseReader:
         fields.end()
         if image is None:
             return None
+        self.pixels[number] = image.pixels
         if size is not None and size != image.pixels.shape[::-1]:
             self.faults.add(
                 f"{fields.where} has an image of {_in_words(image.pixels.shape[::-1])} pixels, but its camera "
