@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prostreg.images.pyramid import block_means
-from prostreg.images.small_masks import connected_pieces, dilated, eroded, opened
+from prostreg.images.small_masks import belongs_to, connected_pieces, dilated, eroded, opened
 
 WORKING_SIZE = 160
 """The longer side of the coarse image on which areas are judged, in pixels."""
@@ -137,7 +137,7 @@ def _flat_at_border(grey: NDArray[np.float64], tolerance: float, inside: NDArray
     if not inside.all():
         border |= dilated(~inside, 1)
     touching = np.unique(pieces[border])
-    return np.isin(pieces, touching[touching > 0])
+    return belongs_to(pieces, touching[touching > 0])
 
 
 def _with_drawings(area: NDArray[np.bool_], inside: NDArray[np.bool_], flat: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -147,10 +147,12 @@ def _with_drawings(area: NDArray[np.bool_], inside: NDArray[np.bool_], flat: NDA
     """
     beside = inside & ~area
     channels = connected_pieces(flat & inside)
-    apart = beside & ~np.isin(channels, np.unique(channels[area & (channels > 0)]))  # narrow gaps keep drawings apart
+    apart = beside & ~belongs_to(
+        channels, np.unique(channels[area & (channels > 0)])
+    )  # narrow gaps keep drawings apart
     pieces = connected_pieces(eroded(apart, _WIDEST_LINK))
     sizes = np.bincount(pieces.ravel())[1:]
     if not sizes.size:
         return area
     large = 1 + np.flatnonzero(sizes >= _LARGEST_DRAWING * sizes.max())
-    return area | (beside & ~dilated(np.isin(pieces, large), _WIDEST_LINK + 1))
+    return area | (beside & ~dilated(belongs_to(pieces, large), _WIDEST_LINK + 1))
