@@ -41,7 +41,7 @@ def dilated(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
 
 
 def _reach(row: int, radius: int) -> int:
-    """How far a row of a disc goes to each side; half a pixel more than the radius belongs to the disc."""
+    """Pixels of a disc's row on each side of its middle; half a pixel more than the radius belongs to the disc."""
     return math.isqrt((2 * radius + 1) ** 2 - 4 * row**2) // 2
 
 
