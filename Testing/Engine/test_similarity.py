@@ -103,6 +103,21 @@ def test_compiled_scores_and_derivatives_equal_those_of_torch(make, mask, radius
     np.testing.assert_allclose(found[:, 1:] / (sizes + 1e-12), exact[:, 1:] / (sizes + 1e-12), atol=3e-4)
 
 
+@pytest.mark.parametrize("make", [PatchGradNcc, PatchLikelihood])
+@pytest.mark.parametrize("mask", [full_mask(), half_mask(), ~full_mask()])
+@pytest.mark.parametrize(("radius", "stride"), [(4, 2), (3, 1), (1, 5), (5, 3), (40, 3)])
+def test_compiled_shares_of_blocks_equal_those_of_torch(make, mask, radius, stride):
+    """DRRs that are far from the X-ray, near it, beyond the likelihood's cut, and flat."""
+    fixed, *other = smooth_images(5)
+    images = torch.stack(other)
+    images[1], images[2], images[3] = fixed + 0.3 * images[1], fixed + 0.01 * images[2], 0
+    similarity = make(fixed, mask, radius, stride)
+    found = similarity.scorer().block_shares(images, images[1:2])
+    np.testing.assert_allclose(found, similarity.block_shares(images, images[1:2]).numpy(), atol=1e-6)
+    if make is PatchLikelihood:
+        np.testing.assert_allclose(found.sum(axis=1), similarity.scorer()(images), atol=1e-12)
+
+
 def test_gradients_by_slices_are_those_of_the_convolution():
     images = torch.from_numpy(np.random.default_rng(5).random((3, 17, 23)))
     expected = sobel_gradients(images)

@@ -18,7 +18,6 @@ from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, transform_points
 from prostreg.images.xray import XRay
-from prostreg.parallel import single_threaded_torch
 from prostreg.projector.selection import Projector
 from prostreg.search.candidate import Reading
 from prostreg.similarity.derivatives import scores_in_one_pass
@@ -232,11 +231,10 @@ class Objective:
             images: (n, height, width) of each view.
             centres: (1, height, width) of each view.
         """
-        with torch.no_grad(), single_threaded_torch():
-            parts = [
-                view.similarity.block_shares(moving, centre).cpu().numpy().astype(np.float64)
-                for view, moving, centre in zip(self._views, images, centres, strict=True)
-            ]
+        parts = [
+            view.scorer.block_shares(moving, centre)
+            for view, moving, centre in zip(self._views, images, centres, strict=True)
+        ]
         return np.concatenate(parts, axis=1) / len(self._views)
 
     def footprint_score(self, world_from_volume: NDArray[np.float64]) -> FootprintScore:

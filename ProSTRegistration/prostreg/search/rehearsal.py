@@ -19,7 +19,7 @@ PIXELS = 32
 
 
 def rehearse(projector: str = AUTO) -> None:
-    """Scores of a small cube, with derivatives and without, by each similarity: half a minute once, then a moment.
+    """Scores, derivatives and block shares of a small cube by each similarity: half a minute once, then a moment.
 
     Args:
         projector: as for `make_projector`, with the errors that it raises.
@@ -32,4 +32,5 @@ def rehearse(projector: str = AUTO) -> None:
     for similarity in (PatchGradNcc, PatchLikelihood):
         objective = Objective(make_projector(volume, projector), views, volume.centre_mm, 3, 2, similarity)
         objective.scores(chart.world_from_volume[None])
-        objective.scores_and_gradients(chart, np.zeros((1, 6)))
+        drrs = objective.compared(chart, np.zeros((1, 6))).images
+        objective.block_shares(drrs, drrs)

@@ -38,9 +38,18 @@ def score_of_patches(variance: Any, covariance: Any, damping: Any, xray: Any, by
 
 
 @inlined
-def _correlation(covariance: float, damped: float, fixed_variance: float, row: int, column: int, xray: Any) -> Any:
+def damped_correlation(
+    covariance: float, damped: float, fixed_variance: float, row: int, column: int, xray: Any
+) -> Any:
     """The damped correlation of a patch; nothing where it does not count."""
     return xray.counts[row, column] * covariance / np.sqrt(damped * fixed_variance + xray.flat)
+
+
+@inlined
+def log_likelihood(correlation: float, xray: Any) -> Any:
+    """Twice the log-likelihood of a patch; nothing where its correlation is negative."""
+    kept = min(max(correlation, 0.0), xray.most_correlation)
+    return -np.log(1.0 - kept * kept)
 
 
 @compiled
@@ -51,7 +60,9 @@ def _grad_ncc(variance: Any, covariance: Any, damping: Any, xray: Any, by_correl
             for column in range(variance.shape[2]):
                 damped = variance[direction, row, column] + damping[direction]
                 fixed_variance = xray.fixed_variance[direction, row, column]
-                agreement += _correlation(covariance[direction, row, column], damped, fixed_variance, row, column, xray)
+                agreement += damped_correlation(
+                    covariance[direction, row, column], damped, fixed_variance, row, column, xray
+                )
                 structure += variance[direction, row, column] / (damped + xray.flat)
     length = 1.0 / np.sqrt(structure * max(2.0 * xray.patches, 1.0))
     by_correlation[:] = length
@@ -66,11 +77,11 @@ def _likelihood(variance: Any, covariance: Any, damping: Any, xray: Any, by_corr
             for column in range(variance.shape[2]):
                 damped = variance[direction, row, column] + damping[direction]
                 fixed_variance = xray.fixed_variance[direction, row, column]
-                correlation = _correlation(
+                correlation = damped_correlation(
                     covariance[direction, row, column], damped, fixed_variance, row, column, xray
                 )
-                kept = min(max(correlation, 0.0), xray.most_correlation)
-                total -= np.log(1.0 - kept * kept)
+                total += log_likelihood(correlation, xray)
                 if by_correlation.size > 0 and correlation < xray.most_correlation:
+                    kept = max(correlation, 0.0)
                     by_correlation[direction, row, column] = 2.0 * share * kept / (1.0 - kept * kept)
     return share * total

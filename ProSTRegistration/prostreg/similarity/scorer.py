@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from prostreg.parallel import run_all, share_out
+from prostreg.similarity.patch_blocks import block_grid, expansion_at, fill_block_shares
 from prostreg.similarity.patch_moments import PatchedXRay
 from prostreg.similarity.patch_scores import fill_scores
 from prostreg.similarity.patch_slopes import fill_score_and_derivatives
@@ -35,3 +36,14 @@ class CompiledScorer:
 
         run_all(compare, range(len(images)))
         return found
+
+    def block_shares(self, images: Tensor, centre: Tensor) -> NDArray[np.float64]:
+        _, down, across = block_grid(self._xray)
+        drrs, found = images.numpy(), np.empty((len(images), down, across))
+        by_correlation, by_structure = expansion_at(centre[0].numpy(), self._xray)
+
+        def share(pose: int) -> None:
+            fill_block_shares(drrs[pose], self._xray, by_correlation, by_structure, found[pose])
+
+        run_all(share, range(len(images)))
+        return found.reshape(len(images), -1)

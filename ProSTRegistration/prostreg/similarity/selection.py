@@ -21,6 +21,9 @@ class Scorer(Protocol):
     def with_derivatives(self, images: Tensor) -> NDArray[np.float64]:
         """Scores and derivatives (n, 7) of DRRs with their six derivatives (n, 7, h, w)."""
 
+    def block_shares(self, images: Tensor, centre: Tensor) -> NDArray[np.float64]:
+        """Shares (n, blocks) of image blocks in the scores of DRRs (n, h, w), as `Similarity.block_shares`."""
+
 
 class Similarity(Protocol):
     """Compares DRRs (n, h, w) with one X-ray (h, w) inside its mask."""

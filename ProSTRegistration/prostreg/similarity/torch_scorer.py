@@ -52,3 +52,8 @@ class TorchScorer:
         with single_threaded_torch():
             run_all(compare, range(len(images)))
         return found
+
+    def block_shares(self, images: Tensor, centre: Tensor) -> NDArray[np.float64]:
+        with torch.no_grad(), single_threaded_torch():
+            shares = self._similarity.block_shares(images, centre)
+        return np.asarray(shares.cpu().numpy().astype(np.float64))
