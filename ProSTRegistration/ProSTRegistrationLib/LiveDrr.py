@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from prostreg.errors import InputError
+from ProSTRegistrationLib.Bones.BoneDrrs import keepBoneDrrs
 from ProSTRegistrationLib.Bones.BonesOfAnatomy import PlacedBone, ownPoses
 from ProSTRegistrationLib.Nodes.DrrOrigin import keepOrigin, originOf
 from ProSTRegistrationLib.Worker.WorkerClient import OnFailure, WorkerClient, WorkerError, ignore
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
 
     from prostreg.geometry.frames import Matrix
+    from prostreg.worker.protocol import Arrays
     from ProSTRegistrationLib.Nodes.Anatomy import AnatomyChoice
     from ProSTRegistrationLib.Nodes.Scene import Scene
     from ProSTRegistrationLib.Worker.WorkerData import LoadedIds, WorkerData
@@ -123,7 +124,7 @@ class LiveDrr:
 
         def request(ids: LoadedIds, origin: str, **drawn: Any) -> None:
             self._client.request(
-                "render", onReply=lambda _, arrays: self._show(fluoroscopyNode, arrays["drr"], factor, origin),
+                "render", onReply=lambda _, arrays: self._show(fluoroscopyNode, arrays, factor, origin),
                 onError=self._failed, ct=ids.ct, view=ids.views[0], downsampling=factor, **drawn,
             )  # fmt: skip
 
@@ -150,11 +151,12 @@ class LiveDrr:
         except InputError as error:
             self._failed(error)
 
-    def _show(self, fluoroscopyNode: vtkMRMLScalarVolumeNode, drr: NDArray[Any], factor: int, origin: str) -> None:
+    def _show(self, fluoroscopyNode: vtkMRMLScalarVolumeNode, arrays: Arrays, factor: int, origin: str) -> None:
         self._isBusy = False
         if self._wish is not None and self._scene.holds(fluoroscopyNode):
             try:
-                keepOrigin(self._scene.showDrr(fluoroscopyNode, drr, factor), origin)
+                keepBoneDrrs(self._scene, fluoroscopyNode, arrays.get("bone_drrs"), origin)
+                keepOrigin(self._scene.showDrr(fluoroscopyNode, arrays["drr"], factor), origin)
                 self.shown += 1
             except InputError as error:
                 self._failed(error)

@@ -124,8 +124,10 @@ class OverlayChoice(enum.Enum):
             OverlayChoice.FLICKER: _("Flicker"),
         }[self]
 
-    def legend(self) -> str:
-        """A line that says what its colours mean."""
+    def legend(self, areSeveral: bool = False) -> str:
+        """A line that says what its colours mean; for several bones that are drawn each at its own place, too."""
+        if areSeveral and self is OverlayChoice.CONTOURS:
+            return _("Edges of the CT's bones, in the colours of their list")
         return {
             OverlayChoice.BLEND: _("Orange: bone of the CT"),
             OverlayChoice.CONTOURS: _("Green: edges of the CT's bone"),

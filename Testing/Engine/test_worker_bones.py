@@ -97,8 +97,11 @@ def test_a_drr_of_several_bones_shows_each_at_its_own_pose(pair):
         for named, pose in zip(pair.named, pair.poses, strict=True)
     ]
     asked = pair.worker.begin("render", ct=pair.ct, view=pair.view, bones=placed)
-    drr = pair.worker.end(asked).arrays["drr"]
-    np.testing.assert_allclose(drr, pair.drrs[0] + pair.drrs[1], atol=1e-4)
+    arrays = pair.worker.end(asked).arrays
+    np.testing.assert_allclose(arrays["drr"], pair.drrs[0] + pair.drrs[1], atol=1e-4)
+    np.testing.assert_allclose(arrays["bone_drrs"], pair.drrs, atol=1e-4)
+    alone = pair.worker.begin("render", ct=pair.ct, view=pair.view, bones=placed[:1])
+    assert list(pair.worker.end(alone).arrays) == ["drr"]
 
 
 def test_faults_are_told_in_words(pair):

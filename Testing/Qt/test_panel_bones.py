@@ -8,6 +8,8 @@ import slicer
 from SyntheticBones import SPACING_MM, twoBones
 
 from Patience import PATIENCE_S
+from prostreg.outputs.bone_colours import colour_of
+from ProSTRegistrationLib.Bones.BoneDrrs import boneDrrsOf
 from ProSTRegistrationLib.Bones.BonesRuns import bonesOfRun
 from ProSTRegistrationLib.Bones.BoneTransforms import boneTransform, setBonePoses
 from ProSTRegistrationLib.Nodes.Attempts import BoneOfRun
@@ -111,6 +113,14 @@ def texts(table):
     return [[table.item(row, column).text() for column in range(4)] for row in range(table.rowCount)]
 
 
+def swatches(table):
+    """The colours (red, green, blue) beside the names."""
+    import qt  # only while the facade stands for the application
+
+    found = [table.item(row, 0).data(qt.Qt.DecorationRole) for row in range(table.rowCount)]
+    return [None if color is None else (color.red(), color.green(), color.blue()) for color in found]
+
+
 def test_the_choice_is_offered_where_several_parts_are_chosen(driver, chosen):
     panel, ui = chosen[0], chosen[0].ui
     assert driver.isReachable(ui.eachPartCheckBox)
@@ -190,11 +200,22 @@ def test_the_drr_shows_each_bone_at_its_own_pose_and_one_body_where_the_ct_was_m
     if legends:  # where something can be drawn
         said = legends[FLUOROSCOPY_VIEW]._actor.GetInput().splitlines()
         assert said[1:3] == ["Each at its own place: 1, 2", "CT at result 2 (2): Trusted"]
+    panel.parameters.overlayKind = type(panel.parameters.overlayKind).CONTOURS
+    driver.pump(lambda: swatches(panel.ui.bonesTable) == [colour_of(0), colour_of(1)], PATIENCE_S)
+    assert len(boneDrrsOf(panel.scene, xray, panel.scene.findOwned(xray, "drr"))) == 2
+
+    def isSaid(words):
+        return not legends or legends[FLUOROSCOPY_VIEW]._actor.GetInput().splitlines()[0] == words
+
+    driver.pump(lambda: isSaid("Edges of the CT's bones, in the colours of their list"), PATIENCE_S)
     moved = panel.scene.ct(ct)[1]
     moved[2, 3] += 1.0
     panel.scene.setPose(ct, moved)
     assert panel.situation().bones == ()
     driver.pump(lambda: isShown(originOf(ct, xray, panel.anatomy, moved)), PATIENCE_S)
+    driver.pump(lambda: swatches(panel.ui.bonesTable) == [None, None], PATIENCE_S)
+    assert boneDrrsOf(panel.scene, xray, panel.scene.findOwned(xray, "drr")) is None
+    driver.pump(lambda: isSaid("Green: edges of the CT's bone"), PATIENCE_S)
 
 
 def test_while_a_bone_is_searched_it_is_shown_alone_and_named(driver, chosen, monkeypatch):

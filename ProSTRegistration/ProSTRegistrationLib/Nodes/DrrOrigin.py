@@ -59,3 +59,9 @@ def keepOrigin(drrNode: vtkMRMLScalarVolumeNode, origin: str) -> None:
 def isMadeOf(drrNode: vtkMRMLScalarVolumeNode, origin: str) -> bool:
     """True if a DRR was made of just this."""
     return drrNode.GetAttribute(ORIGIN_ATTRIBUTE) == origin
+
+
+def areMadeAlike(oneNode: vtkMRMLScalarVolumeNode, otherNode: vtkMRMLScalarVolumeNode) -> bool:
+    """True if it was written down of both what they were made of, and that is the same."""
+    origin = oneNode.GetAttribute(ORIGIN_ATTRIBUTE)
+    return origin is not None and isMadeOf(otherNode, origin)

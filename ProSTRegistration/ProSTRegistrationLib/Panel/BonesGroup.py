@@ -9,6 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from prostreg.errors import InputError
+from prostreg.outputs.bone_colours import colour_of
 from prostreg.outputs.verdict_words import INK, verdict_colour
 from ProSTRegistrationLib.Bones.BoneDecisions import placeBones
 from ProSTRegistrationLib.Bones.BonesOfAnatomy import bonesOf
@@ -49,7 +50,7 @@ class BonesGroup:
     def __init__(self, panel: Panel, check: CheckStep) -> None:
         self._panel, self._ui, self._check = panel, panel.ui, check
         self._bones: list[dict[str, Any]] = []
-        self._filled: list[tuple[str, str, list[str]]] = []
+        self._filled: list[tuple[str, str, list[str], tuple[int, int, int] | None]] = []
         ui, table = panel.ui, panel.ui.bonesTable
         toolTip = _(
             "Error: expected, across / along the beam. Moved: turn, and shift of the centre, since the CT against the"
@@ -70,7 +71,7 @@ class BonesGroup:
         bone = shown and shown["bone"]
         self._bones = bonesOfRun(panel.scene, panel.ctNode, bone.run) if bone else []
         areValid = bool(self._bones) and validityOf(self._bones[0], situation).isOfTheseInputs
-        self._fill(shown, areValid)
+        self._fill(shown, areValid, [bone.name for bone in situation.bones])
         missing = self._missing(situation) if areValid else []
         text = wholeWords(self._bones, missing) if areValid else ""
         areTrusted = isWholeTrusted(self._bones, missing)
@@ -84,16 +85,19 @@ class BonesGroup:
             button.enabled = isOfUse and areValid and not situation.isBusy
         return areTrusted and bool(ui.acceptAllButton.enabled)
 
-    def _fill(self, shown: dict[str, Any] | None, areValid: bool) -> None:
+    def _fill(self, shown: dict[str, Any] | None, areValid: bool, drawn: list[str]) -> None:
+        """Fills the list; ``drawn`` are the bones that the pictures show, in the order of their colours."""
         table = self._ui.bonesTable
-        lines = [self._line(bone, shown, areValid) for bone in self._bones]
+        lines = [(*self._line(bone, shown, areValid), _swatch(bone["bone"].name, drawn)) for bone in self._bones]
         if lines != self._filled:
             self._filled = lines
             table.setRowCount(len(lines))
-            for row, (background, details, cells) in enumerate(lines):
+            for row, (background, details, cells, swatch) in enumerate(lines):
                 for column, text in enumerate(cells):
                     item = qt.QTableWidgetItem(text)
                     item.setToolTip(details)
+                    if column == 0 and swatch is not None:
+                        item.setData(qt.Qt.DecorationRole, qt.QColor(*swatch))
                     if column == VERDICT_COLUMN:
                         item.setBackground(qt.QBrush(qt.QColor(background)))
                         item.setForeground(qt.QBrush(qt.QColor(INK)))
@@ -147,3 +151,8 @@ class BonesGroup:
         if bones:
             panel.attempt(keep, self._check.sayFault)
             panel.refreshSoon()
+
+
+def _swatch(name: str, drawn: list[str]) -> tuple[int, int, int] | None:
+    """The colour of a bone's edges in the pictures; None where there is one body."""
+    return colour_of(drawn.index(name)) if name in drawn and len(drawn) > 1 else None

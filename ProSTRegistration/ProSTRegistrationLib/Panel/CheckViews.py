@@ -9,6 +9,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from ProSTRegistrationLib.Bones.BoneDrrs import boneDrrsOf
 from ProSTRegistrationLib.Nodes.DrrOrigin import isMadeOf
 from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE
 from ProSTRegistrationLib.Panel.CheckKeys import CheckKeys
@@ -55,6 +56,7 @@ class CheckViews:
         self._isDrrPhase, self._place = True, ""
         self._mouse: MouseGrab | None = None
         self._legends: dict[str, Legend] = {}
+        self._saidSeveral = False
         self._late, self._isLate = qt.QTimer(), False
         self._late.setSingleShot(True)
         self._late.setInterval(LATE_MS)
@@ -217,7 +219,8 @@ class CheckViews:
         elif not self._isLate and not self._late.isActive():
             self._late.start()
         late = _(" - updating…") if self._isLate else ""
-        colors = self._panel.parameters.overlayKind.legend() + "\n" if drrNode is not None else ""
+        self._saidSeveral = self._areSeveral(node)
+        colors = self._panel.parameters.overlayKind.legend(self._saidSeveral) + "\n" if drrNode is not None else ""
         keys = (
             _("\nDrag: shift. Ctrl+drag: tilt. Ctrl+wheel: depth")
             if self._ui.mouseCheckBox.checked and situation.isFree
@@ -228,6 +231,11 @@ class CheckViews:
         self._legend(FLUOROSCOPY_VIEW, "\n".join(filter(None, turn + said)))
         said = [_("Simulated X-ray of the CT") + late] if drrNode is not None else []
         self._legend(DRR_VIEW, "\n".join(filter(None, turn + said)))
+
+    def _areSeveral(self, node: vtkMRMLScalarVolumeNode) -> bool:
+        """True if an X-ray's DRR is one of several bones, each at its own place."""
+        drrNode = self._panel.scene.findOwned(node, DRR_ROLE)
+        return drrNode is not None and boneDrrsOf(self._panel.scene, node, drrNode) is not None
 
     def _legend(self, name: str, text: str) -> None:
         view = slicer.app.layoutManager().sliceWidget(name).sliceView()
@@ -261,7 +269,7 @@ class CheckViews:
         isThere = self._drawnDrr is not None and self._panel.scene.mrmlScene.GetNodeByID(self._drawnDrr[0]) is not None
         if isThere and self.isShown and self._pictures.areShown and self._panel.isSceneAtRest:
             self._panel.attempt(self._pictures.overlay.refresh, self._say)
-            if self._isLate:
+            if self._isLate or self._areSeveral(self._panel.situation().shownImage) != self._saidSeveral:
                 self._panel.refreshSoon()
 
     def _viewChanged(self, *_args: object) -> None:

@@ -15,6 +15,7 @@ from prostreg.errors import InputError
 from prostreg.images.polarity import decided_polarity
 from prostreg.images.radiation_field import find_radiation_field
 from prostreg.outputs.overlay_drawing import GENTLEST_SPREAD, averaged
+from ProSTRegistrationLib.Bones.BoneDrrs import boneDrrsOf
 from ProSTRegistrationLib.Nodes.CArmNode import nodeCarmOf
 from ProSTRegistrationLib.Nodes.FluoroscopyImage import polarityOf
 from ProSTRegistrationLib.Nodes.Scene import DRR_ROLE, Scene
@@ -38,12 +39,14 @@ class ComparedImages:
         isBoneBright: whether it shows bone bright.
         carm: the C-arm of these pixels, in the frame of the nodes.
         factor: pixels of the fluoroscopy per pixel of the DRR.
+        boneDrrs: (bones, height, width) that add up to the DRR; None for one body.
     """
 
     drr: NDArray[np.float32]
     isBoneBright: bool
     carm: CArm
     factor: int
+    boneDrrs: NDArray[np.float32] | None
     _readBrightness: Callable[[], NDArray[np.float64]]
 
     @property
@@ -78,6 +81,7 @@ class ComparedImagesReader:
             isBoneBright=self._isStoredBright(fluoroscopyNode, pixels) == bool(table[-1] >= table[0]),
             carm=nodeCarmOf(fluoroscopyNode, factor),
             factor=factor,
+            boneDrrs=boneDrrsOf(self._scene, fluoroscopyNode, self.drrNode(fluoroscopyNode)),
             _readBrightness=partial(self._brightnessOf, fluoroscopyNode, pixels, table, factor),
         )
 

@@ -12,7 +12,6 @@ import vtk
 from numpy.typing import NDArray
 
 from prostreg.geometry.frames import invert_rigid
-from prostreg.outputs.bone_lines import bone_lines
 from prostreg.outputs.overlay_drawing import (
     DIFFERENCE_PIXELS,
     TILES_ACROSS,
@@ -26,7 +25,7 @@ from prostreg.outputs.overlay_drawing import (
 )
 from ProSTRegistrationLib.Nodes.CArmNode import cameraFromPixel, nodeCarmOf
 from ProSTRegistrationLib.Nodes.NodeGeometry import setIjkToRas
-from ProSTRegistrationLib.Views.BoneContours import linesOnDetector
+from ProSTRegistrationLib.Views.BoneContours import BoneContours
 from ProSTRegistrationLib.Views.CheckerboardCorner import CheckerboardCorner
 from ProSTRegistrationLib.Views.ComparedImages import ComparedImages, ComparedImagesReader, displayState
 from ProSTRegistrationLib.Views.DrrView import windowDrr
@@ -48,9 +47,6 @@ if TYPE_CHECKING:
 
 PICTURE_ROLE = "overlay picture"
 COLORS_ROLE = "overlay colours"
-CONTOURS_ROLE = "bone contours"
-CONTOUR_COLOR = (0.24, 1.0, 0.55)
-THINNEST_PIXELS, THICKEST_PIXELS = 1, 4
 
 
 class OverlayKind(Enum):
@@ -85,6 +81,7 @@ class Overlay:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._reader = ComparedImagesReader(scene)
+        self._contours = BoneContours(scene)
         self._shown: _Shown | None = None
         self._corner: CheckerboardCorner | None = None
         self._matched: tuple[ComparedImages, NDArray[np.float32]] | None = None
@@ -168,7 +165,7 @@ class Overlay:
             self._corner.release()
         shown = self._alive()
         if shown is not None:
-            self._hideContours(shown)
+            self._contours.hide(shown.fluoroscopyNode)
         self._corner = self._shown = self._matched = None
 
     def _alive(self) -> _Shown | None:
@@ -178,7 +175,7 @@ class Overlay:
     def _draw(self, shown: _Shown, images: ComparedImages) -> None:
         windowDrr(self._reader.drrNode(shown.fluoroscopyNode), images.isBoneBright)
         if shown.kind is OverlayKind.CONTOURS:
-            self._drawContours(shown, images)
+            self._contours.draw(shown.fluoroscopyNode, images, shown.sliceLogic.GetSliceNode(), shown.opacity)
         elif shown.kind is OverlayKind.BLEND:
             values = coded(density(images.drr), footprint(images.drr))
             self._setPicture(shown, images.carm, values, warmColors(images.isBoneBright))
@@ -202,28 +199,6 @@ class Overlay:
         shares = 0.5 + 0.5 * difference(drr, brightness, images.isBoneBright)
         carm = nodeCarmOf(shown.fluoroscopyNode, images.factor * further)
         self._setPicture(shown, carm, coded(shares), differenceColors())
-
-    def _drawContours(self, shown: _Shown, images: ComparedImages) -> None:
-        owner = shown.fluoroscopyNode
-        node = self._scene.ownedNode(owner, CONTOURS_ROLE, "vtkMRMLModelNode", f"{owner.GetName()} bone contours")
-        nodeFromPixel = invert_rigid(images.carm.camera_from_world) @ cameraFromPixel(images.carm)
-        node.SetAndObserveTransformNodeID(owner.GetTransformNodeID())
-        node.SetAndObservePolyData(linesOnDetector(bone_lines(images.drr), nodeFromPixel))
-        node.CreateDefaultDisplayNodes()
-        display = node.GetDisplayNode()
-        wasModifying = display.StartModify()
-        display.SetViewNodeIDs([shown.sliceLogic.GetSliceNode().GetID()])
-        display.SetColor(CONTOUR_COLOR)
-        display.SetSliceIntersectionThickness(_contourPixels(shown))
-        display.SetSliceDisplayModeToProjection()
-        display.SetVisibility2D(True)
-        display.SetVisibility(True)
-        display.EndModify(wasModifying)
-
-    def _hideContours(self, shown: _Shown) -> None:
-        node = self._scene.findOwned(shown.fluoroscopyNode, CONTOURS_ROLE)
-        if node is not None and node.GetDisplayNode():
-            node.GetDisplayNode().SetVisibility(False)
 
     def _setPicture(
         self,
@@ -259,9 +234,7 @@ class Overlay:
     def _setLayers(self, shown: _Shown) -> None:
         if shown.kind is OverlayKind.CONTOURS:
             showLayers(shown.sliceLogic, shown.fluoroscopyNode)
-            node = self._scene.findOwned(shown.fluoroscopyNode, CONTOURS_ROLE)
-            if node is not None and node.GetDisplayNode():
-                node.GetDisplayNode().SetSliceIntersectionThickness(_contourPixels(shown))
+            self._contours.setThickness(shown.fluoroscopyNode, shown.opacity)
             return
         opacities = {OverlayKind.BLEND: shown.opacity, OverlayKind.FLICKER: float(shown.isFlickerOn)}
         showLayers(
@@ -286,7 +259,3 @@ class Overlay:
         shown = self._alive()
         if shown is not None and self._matched is not None:
             self._drawMatched(shown, *self._matched)
-
-
-def _contourPixels(shown: _Shown) -> int:
-    return round(THINNEST_PIXELS + (THICKEST_PIXELS - THINNEST_PIXELS) * shown.opacity)

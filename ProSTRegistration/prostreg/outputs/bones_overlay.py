@@ -9,15 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from prostreg.outputs.bone_colours import colour_of
 from prostreg.outputs.bone_lines import bone_lines
 from prostreg.outputs.overlay import FAINT_INK, GAP, INK, LINE_PIXELS, MARGIN, PAPER, STATUS_COLOURS, TITLE
 from prostreg.outputs.overlay_panels import Colour, grey_picture, reduced, screen_grey, tinted, with_lines
 
-COLOURS: tuple[Colour, ...] = (
-    (60, 230, 170), (255, 150, 40), (110, 170, 255), (250, 100, 190), (240, 230, 80), (190, 130, 255), (120, 225, 60),
-    (255, 110, 90),
-)  # fmt: skip
-"""Told apart by people who see red and green alike too, by their brightness; after the last the first comes again."""
 HEADER = 60
 LEGEND_LINE = 28
 LEAST_WIDTH = 900
@@ -65,11 +61,6 @@ def draw_bones(title: str, bones: Sequence[BoneWords], views: Sequence[BonesView
     for number, bone in enumerate(bones):
         _draw_legend(draw, (MARGIN, top + LEGEND_LINE * number + LEGEND_LINE // 2), bone, colour_of(number))
     return sheet
-
-
-def colour_of(number: int) -> Colour:
-    """The colour of a case's bone, the first is 0."""
-    return COLOURS[number % len(COLOURS)]
 
 
 def _panels(view: BonesView) -> list[Image.Image]:

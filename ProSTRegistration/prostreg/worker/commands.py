@@ -141,7 +141,7 @@ class Commands:
 
         ``downsampling`` n renders at 1/n of the image's size; ``bones``, a list of ``anatomy`` and
         ``world_from_volume``, renders each at its own pose instead. Answers the array ``drr`` (height, width), line
-        integrals, and ``K`` and ``size`` of what was rendered.
+        integrals, for several bones ``bone_drrs`` (bones, height, width), and ``K`` and ``size`` of what was rendered.
         """
         fields = Fields(message)
         factor, bones = fields.whole("downsampling", 1, 64, 1), placed_anatomies(fields) if "bones" in fields else []
@@ -157,9 +157,11 @@ class Commands:
             if bones
             else [(self._projector(ct_id, anatomy_id, self._projectors), world_from_volume)]
         )
-        # Line integrals add up.
-        drr = np.sum([p.render((carm.camera_from_world @ pose)[np.newaxis], carm)[0] for p, pose in placed], axis=0)
-        return {"K": carm.intrinsics.tolist(), "size": list(carm.size)}, {"drr": drr}
+        drrs = np.concatenate([p.render((carm.camera_from_world @ pose)[np.newaxis], carm) for p, pose in placed])
+        arrays = {"drr": drrs.sum(axis=0)}  # line integrals add up
+        if len(drrs) > 1:
+            arrays["bone_drrs"] = drrs
+        return {"K": carm.intrinsics.tolist(), "size": list(carm.size)}, arrays
 
     def adapted(self, message: Message) -> Reply:
         """The state of weights adapted to ``ct`` and ``anatomy``, as `adapting.adapted_state` tells it."""
