@@ -198,7 +198,7 @@ def test_contours_are_those_of_the_png(scene, addVolume, headless, offscreenView
 
 def _middleOf(picture, color):
     """Mean (row, column) of the pixels of that colour, 0 to 1; None where there are none."""
-    painted = np.abs(picture - 255 * np.array(color)).sum(axis=-1) < 90
+    painted = np.abs(picture - 255 * np.array(color)).sum(axis=-1) < 40
     return np.argwhere(painted).mean(axis=0) if painted.any() else None
 
 
