@@ -11,12 +11,9 @@ from prostreg.images.volume import Volume
 from prostreg.outputs.overlay import GAP, HEADER, MARGIN, TITLE, OverlayView, draw_overlay, panel_size
 from prostreg.projector.selection import make_projector
 from prostreg.registration.result import Result
-from ProSTRegistrationLib.Bones.BoneDrrs import BONE_DRRS_ROLE, boneColor, keepBoneDrrs
 from ProSTRegistrationLib.Nodes.CArmNode import carmOf
-from ProSTRegistrationLib.Nodes.DrrOrigin import keepOrigin
 from ProSTRegistrationLib.Nodes.ImageMarks import marksPx
 from ProSTRegistrationLib.Nodes.Scene import Scene
-from ProSTRegistrationLib.Views.BoneContours import CONTOUR_COLOR
 from ProSTRegistrationLib.Views.DrrView import showDrrAlone
 from ProSTRegistrationLib.Views.Overlay import Overlay, OverlayKind
 
@@ -194,41 +191,6 @@ def test_contours_are_those_of_the_png(scene, addVolume, headless, offscreenView
     apart = np.linalg.norm(painted[0][:, None] - painted[1][None], axis=-1)
     assert apart.min(axis=0).max() < 2
     assert apart.min(axis=1).max() < 2
-
-
-def _middleOf(picture, color):
-    """Mean (row, column) of the pixels of that colour, 0 to 1; None where there are none."""
-    painted = np.abs(picture - 255 * np.array(color)).sum(axis=-1) < 40
-    return np.argwhere(painted).mean(axis=0) if painted.any() else None
-
-
-def test_contours_of_several_bones_have_a_colour_each(scene, fluoroscopyNode, sliceLogic, offscreenViews, obliqueCarm):
-    shape = (obliqueCarm.height, obliqueCarm.width)
-    bones = np.stack([3 * _disc(shape, (50, 60), 20), 3 * _disc(shape, (110, 60), 20)])
-    keepBoneDrrs(scene, fluoroscopyNode, bones, "both")
-    keepOrigin(scene.showDrr(fluoroscopyNode, bones.sum(axis=0)), "both")
-    overlay = Overlay(scene)
-    overlay.show(OverlayKind.CONTOURS, fluoroscopyNode, sliceLogic, opacity=1.0)
-    picture = _grab(offscreenViews, sliceLogic)
-    first, second = (_middleOf(picture, boneColor(number)) for number in (0, 1))
-    assert second[1] - first[1] == pytest.approx(60 / shape[1] * SIZE[0], rel=0.4)
-    assert abs(second[0] - first[0]) < 5
-    assert _middleOf(picture, CONTOUR_COLOR) is None
-
-    keepOrigin(scene.showDrr(fluoroscopyNode, bones.sum(axis=0)), "one body")
-    overlay.refresh()
-    picture = _grab(offscreenViews, sliceLogic)
-    assert _middleOf(picture, CONTOUR_COLOR) is not None
-    assert [_middleOf(picture, boneColor(number)) for number in (0, 1)] == [None, None], "those were of another pose"
-
-    keepOrigin(scene.findOwned(fluoroscopyNode, "drr"), "both")
-    overlay.refresh()
-    assert _middleOf(_grab(offscreenViews, sliceLogic), boneColor(1)) is not None
-    overlay.hide()
-    picture = _grab(offscreenViews, sliceLogic)
-    assert [_middleOf(picture, boneColor(number)) for number in (0, 1)] == [None, None]
-    keepBoneDrrs(scene, fluoroscopyNode, None, "one body")
-    assert scene.findOwned(fluoroscopyNode, BONE_DRRS_ROLE) is None
 
 
 def test_opacity_and_flicker_need_no_new_picture(scene, fluoroscopyNode, drr, sliceLogic):

@@ -1,4 +1,4 @@
-"""What each block of an image adds to a DRR's score on the CPU, compiled: for `PatchGradNcc` and `PatchLikelihood`.
+"""Shares of an image's blocks in a DRR's score on the CPU, compiled: for `PatchGradNcc` and `PatchLikelihood`.
 
 The same as their ``block_shares`` by torch, in a twentieth of the time.
 """
