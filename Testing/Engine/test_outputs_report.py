@@ -149,3 +149,10 @@ def test_it_lies_beside_the_other_results(tmp_path: Path) -> None:
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     overlay = base64.b64encode((tmp_path / "out" / "overlay.png").read_bytes()).decode()
     assert overlay in page
+
+
+@pytest.mark.parametrize("is_flipped", [False, True])
+def test_a_picture_that_was_turned_over_says_so(tmp_path: Path, is_flipped: bool) -> None:
+    case = case_of()
+    case = replace(case, views=(replace(case.views[0], is_flipped=is_flipped),))
+    assert ("left and right exchanged" in words_of(page_of(tmp_path, case, RESULT))) is is_flipped

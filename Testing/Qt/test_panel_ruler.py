@@ -1,10 +1,13 @@
 """Step 5: the ruler in the X-ray that is shown."""
 
+import numpy as np
 import pytest
 import slicer
 
 from prostreg.geometry.frames import transform_points
+from ProSTRegistrationLib.Nodes.CArmNode import carmOf
 from ProSTRegistrationLib.Nodes.NodeGeometry import ijkToRas
+from ProSTRegistrationLib.Views.ViewTurn import ViewTurn, viewTurnOf
 
 DETECTOR_MM = 80.0
 """50 pixels of 1.6 mm."""
@@ -91,3 +94,35 @@ def test_a_ruler_of_one_end_goes_with_place_mode(driver, facade, shown):
     driver.pump(0.1)
     assert not panel.scene.holds(ruler)
     assert not panel.ui.rulerButton.checked
+
+
+def test_ruler_and_turn_stay_with_their_x_ray(driver, shown, addVolume):
+    panel, _ct, xray = shown
+    ui = panel.ui
+    ruler = measure(driver, panel, xray, (20, 20), (50, 60))
+    text = ruler.GetNthControlPointLabel(1)
+    for button in (ui.mirrorViewButton, ui.turnViewButton, ui.flipCheckBox):
+        driver.click(button)
+        driver.pump(0.1)
+        assert ruler.GetNthControlPointLabel(1) == text
+    ends = carmOf(xray).project_world([ruler.GetNthControlPointPositionWorld(end) for end in (0, 1)])
+    np.testing.assert_allclose(ends, [(111 - 20, 20), (111 - 50, 60)], atol=1e-3)
+    turn = viewTurnOf(xray)
+    assert turn == ViewTurn(3, isMirrored=True)
+    other = addVolume(slicer.util.arrayFromVolume(xray).copy(), "Other")
+    for node, isShown in ((other, False), (xray, True)):
+        driver.choose(ui.fluoroscopySelector, node)
+        driver.pump(0.1)
+        assert ruler.GetDisplayNode().GetVisibility() == isShown
+        assert ui.mirrorViewButton.checked is isShown
+        assert ui.rulerButton.checked is isShown
+    driver.leave()
+    assert not ruler.GetDisplayNode().GetVisibility()
+    driver.enter("ProSTRegistration")
+    driver.pump(0.1)
+    assert ruler.GetDisplayNode().GetVisibility()
+    assert viewTurnOf(xray) == turn
+    slicer.mrmlScene.RemoveNode(xray)
+    driver.pump(0.1)
+    assert not panel.scene.holds(ruler)
+    assert not ui.rulerButton.enabled

@@ -107,6 +107,14 @@ def test_the_picture_is_saved_or_it_is_said_why_not(driver, facade, drawnPatient
     facade.dialogs.answerNext(str(tmp_path / "knee"))
     driver.click(panel.ui.savePictureButton)
     assert (tmp_path / "knee.png").read_bytes().startswith(b"\x89PNG")
+    (tmp_path / "knee 2.5.png").write_bytes(b"older")
+    for name in ("knee 3.5", "knee 2.5"):
+        facade.dialogs.answerNext(str(tmp_path / name))
+        driver.click(panel.ui.savePictureButton)
+    driver.pump(0.1)
+    assert "2.5.png is there already" in panel.ui.checkStatusLabel.text
+    assert (tmp_path / "knee 2.5.png").read_bytes() == b"older"
+    assert (tmp_path / "knee 3.5.png").read_bytes().startswith(b"\x89PNG")
     facade.dialogs.answerNext(str(tmp_path / "knee.png" / "inside.png"))
     driver.click(panel.ui.savePictureButton)
     driver.pump(0.1)

@@ -22,6 +22,9 @@ PLAIN_STYLE: Style = ()
 """Inks on light and on dark desktops; none is the desktop's own."""
 
 CSV = "CSV (*.csv)"
+ENDING = re.compile(r"\*(\.\w+)")
+"""Of a kind of files, as dialogs name it."""
+
 TOLD_MS = 8000
 """How long Slicer's status bar tells what was done."""
 
@@ -75,10 +78,17 @@ def saveAs(
 ) -> None:
     """Asks for a file and writes it, as the usual kind where its name does not tell one; tells faults by ``say``."""
     name = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), title, usual, kinds)
-    if name:
-        path = Path(name) if Path(name).suffix else Path(name).with_suffix(Path(usual).suffix)
-        if panel.attempt(lambda: write(path), say):
-            slicer.util.showStatusMessage(_("Saved: {path}").format(path=path), TOLD_MS)
+    if not name:
+        return
+    path = Path(name)
+    if path.suffix.lower() not in ENDING.findall(kinds):
+        path = path.with_name(path.name + Path(usual).suffix)
+        # The dialog has asked about the name that was typed, not about this one.
+        if path.exists():
+            say(_("{path} is there already: choose it by its whole name to replace it.").format(path=path))
+            return
+    if panel.attempt(lambda: write(path), say):
+        slicer.util.showStatusMessage(_("Saved: {path}").format(path=path), TOLD_MS)
 
 
 def reveal(widget: Any, mayFocus: bool = True) -> None:

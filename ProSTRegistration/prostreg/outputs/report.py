@@ -116,6 +116,7 @@ def _view_section(view: View, number: int, count: int) -> str:
         ("image", f"{carm.width} x {carm.height} pixels"),
         ("values are", accuracy_word(carm.accuracy)),
         *([] if view.undistortion is None else [("X-ray", view.undistortion.words)]),
+        *([("left and right", "exchanged; so is the principal point above")] if view.is_flipped else []),
     ]
     return _section(title, _facts(facts))
 
