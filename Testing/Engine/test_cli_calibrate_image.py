@@ -135,6 +135,13 @@ def test_marks_of_other_beads_are_refused(tmp_path: Path, scene: Scene, capsys: 
     assert not (tmp_path / "camera.json").exists()
 
 
+def test_a_mark_of_another_bead_is_named(tmp_path: Path, scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    told = marks(scene)
+    told[8] = scene.seen_px[10]
+    assert calibrated(tmp_path, scene, told, "--json") == 2
+    assert "Without the mark of b8 the others fit" in json.loads(capsys.readouterr().out)["error"]["faults"][0]
+
+
 def test_camera_and_picture_are_written_together_or_not_at_all(tmp_path: Path, scene: Scene) -> None:
     (tmp_path / "camera.png").mkdir()
     assert calibrated(tmp_path, scene, marks(scene), "--distortion") == 2

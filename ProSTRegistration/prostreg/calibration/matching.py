@@ -25,6 +25,10 @@ DEVIATIONS, LEAST_REACH_PX, MOST_REACH_SHARE = 4.0, 0.3, 0.03
 FEWEST_FOR_DISTORTION = 10
 FEWEST_FOR_MEDIAN = 12
 LEAST_FOUND_SHARE = 0.5
+
+MOST_TRIED, ODD_SHARE = 15, 0.4
+"""Marks that are left out one by one, and the share of their error that stays without the one that is wrong."""
+
 ROUNDS = 30
 
 Array = NDArray[np.float64]
@@ -78,7 +82,7 @@ def match_beads(beads: BeadList, sorts: Sequence[Array], rough: CArm, frees_dist
     tried = [faults.collect(partial(_seen, beads, *pair, rough, frees_distortion)) for pair in likely]
     found = [seen for seen in tried if seen is not None]
     if not found:
-        raise InputError(faults.faults[0])
+        raise InputError(faults.faults[0] + _odd_mark_words(beads, *likely[0], rough))
     return max(found, key=lambda seen: int(np.isfinite(seen.centres_px[:, 0]).sum()))
 
 
@@ -106,11 +110,33 @@ def _seen(
 
 def _fit_to_marks(beads: BeadList, centres: Array, chosen: NDArray[np.intp], rough: CArm) -> CameraFit:
     """A pose from the marks, each moved onto the disc beside it if there is one."""
-    moved_px = np.where((chosen >= 0)[:, None], _places(centres, chosen), beads.marks_px)
+    moved_px = _moved_marks(beads, centres, chosen)
     start = pose_from_landmarks(beads.points_mm, [(rough, moved_px)])
     if start.mirrored:
         raise InputError(mirrored_fault(f"{start.rms_mm:.0f} mm"))
     return fit_camera(beads.points_mm, moved_px, (rough.intrinsics, start.world_from_volume), frees_k=False)
+
+
+def _moved_marks(beads: BeadList, centres: Array, chosen: NDArray[np.intp]) -> Array:
+    return np.where((chosen >= 0)[:, None], _places(centres, chosen), beads.marks_px)
+
+
+def _odd_mark_words(beads: BeadList, centres: Array, chosen: NDArray[np.intp], rough: CArm) -> str:
+    """The end of a sentence on the one mark without which the others fit; "" where there is no such one, or many."""
+    moved_px = _moved_marks(beads, centres, chosen)
+    marked = np.flatnonzero(np.isfinite(moved_px).all(axis=1))
+    if not FEWEST_MARKS < len(marked) <= MOST_TRIED:
+        return ""
+
+    def rms_mm(rows: NDArray[np.intp]) -> float:
+        pose = FaultList().collect(lambda: pose_from_landmarks(beads.points_mm[rows], [(rough, moved_px[rows])]))
+        return np.inf if pose is None else pose.rms_mm
+
+    without = [rms_mm(np.delete(marked, number)) for number in range(len(marked))]
+    best = int(np.argmin(without))
+    if not without[best] < ODD_SHARE * rms_mm(marked):
+        return ""
+    return f" Without the mark of {beads.names[marked[best]]} the others fit: look at that one first."
 
 
 def _places(centres: Array, chosen: NDArray[np.intp]) -> Array:
@@ -155,7 +181,7 @@ def _refuse_few(beads: BeadList, found: NDArray[np.bool_], inside: NDArray[np.bo
     if found.sum() < LEAST_FOUND_SHARE * inside.sum():
         raise InputError(
             f"Only {found.sum()} of the {inside.sum()} beads that should be in the image are found: check that marks,"
-            " names and lengths in mm belong together, and that the image is of this phantom and not mirrored."
+            " names and lengths in mm belong together, and that the image is of this phantom and not mirrored (--flip)."
         )
     if found.sum() < fewest or lies_in_plane(beads.points_mm[found]):
         raise InputError(
