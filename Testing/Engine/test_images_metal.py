@@ -35,7 +35,7 @@ def images(phantom):
 
     made = {}
     for count in (0, 3):
-        settings = replace(preset("paper"), instruments=(count, count), clipped_share=(0.02, 0.02))
+        settings = replace(preset("paper"), instruments=(count, count), clipped_share=(0.02, 0.02), bodies=1)
         simulator = FluoroscopySimulator(phantom.ct, settings)
         for seed in SEEDS:
             simulated = simulator.image(carm, pose, seed)

@@ -124,7 +124,7 @@ def test_input_that_cannot_be_prepared() -> None:
 @pytest.fixture(scope="module")
 def fluoroscopies() -> list[NDArray[np.uint16]]:
     """A phantom's lumbar spine from front, back, side and between, near and far."""
-    simulator = FluoroscopySimulator(make_phantom(0).ct, replace(preset("paper"), log_share=0.0))
+    simulator = FluoroscopySimulator(make_phantom(0).ct, replace(preset("paper"), log_share=0.0, bodies=1))
     carm = CArm.from_sdd(1020.0, (1.6, 1.6), (160, 160))
     facing_front = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
     images = []

@@ -78,8 +78,11 @@ def _fading(
     body = (face > BODY_HU).astype(np.float32)
     kept = np.any(rigid, axis=0).astype(np.float32) if rigid else np.zeros_like(body)
     weight = _blurred(kept, 0.7 * max(across_mm), across_mm)
-    slices = []
+    slices: list[NDArray[np.float32]] = []
     for number in range(1, int(np.ceil(ALONG_BODY_MM / step_mm)) + 1):
+        if BLUR_PER_MM * (number - 1) * step_mm >= LARGEST_BLUR_MM:  # the one before is blurred as much as any
+            slices.append(slices[-1])
+            continue
         sigma_mm = min(BLUR_PER_MM * number * step_mm, LARGEST_BLUR_MM)
         share = np.maximum(_blurred(body, sigma_mm, across_mm), np.float32(1e-3))
         blurred = np.where(body > 0, _blurred(face * body, sigma_mm, across_mm) / share, face)
