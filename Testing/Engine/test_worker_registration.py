@@ -45,6 +45,15 @@ def loaded(client):
     return {"ct": ct, "anatomy": anatomy, "views": views}
 
 
+@pytest.fixture(scope="module")
+def again(client, loaded):
+    """The id of the same view with another X-ray, of noise."""
+    xray = np.random.default_rng(0).normal(1.0, 0.01, CARM.size[::-1]).astype(np.float32)
+    camera = {"K": CARM.intrinsics.tolist(), "size": list(CARM.size), "camera_from_world": np.eye(4).tolist()}
+    view = {**camera, "polarity": "bone-bright"}
+    return answered(client, "load_views", arrays={"pixels0": xray}, views=[view]).reply["views"]
+
+
 def register(client, loaded, **config):
     return begin(client, "register", name="phantom", initial=START.tolist(), config={**CONFIG, **config}, **loaded)
 
@@ -108,8 +117,8 @@ def test_faults_of_a_registration(client, loaded):
     assert answered(client, "status").reply["state"] == "ready"
 
 
-def test_views_that_are_only_roughly_known_are_found_each_by_itself(client, loaded):
-    twice, relation = {**loaded, "views": loaded["views"] * 2}, {"rotation_deg": 2.0, "translation_mm": 5.0}
+def test_views_that_are_only_roughly_known_are_found_each_by_itself(client, loaded, again):
+    twice, relation = {**loaded, "views": loaded["views"] + again}, {"rotation_deg": 2.0, "translation_mm": 5.0}
     answers = register(client, {**twice, "relation": relation})
     pump(client, lambda: answers.done)
     assert answers.error is None, str(answers.error)
@@ -117,6 +126,12 @@ def test_views_that_are_only_roughly_known_are_found_each_by_itself(client, load
     refused = register(client, {**twice, "relation": {"rotation_deg": 90.0}})
     pump(client, lambda: refused.done)
     assert "rotation_deg" in str(refused.error)
+
+
+def test_one_picture_is_no_second_view(client, loaded):
+    refused = register(client, {**loaded, "views": loaded["views"] * 2})
+    pump(client, lambda: refused.done)
+    assert "View 2 shows the same picture as view 1" in str(refused.error)
 
 
 def test_worker_ends_in_mid_registration_when_its_client_leaves(loaded, client, tmp_path):

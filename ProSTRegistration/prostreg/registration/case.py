@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,19 @@ class View:
     frames: Frames = ONE_FRAME
     is_flipped: bool = False
     undistortion: Undistortion | None = None
+
+
+def same_picture_faults(pictures: Mapping[int, NDArray[np.float32]]) -> list[str]:
+    """Sentences on pictures (height, width), by the number of their view, that are in two views.
+
+    One picture of two C-arms proves a pose twice, and hides that it may be mirrored.
+    """
+    return [
+        f"View {number} shows the same picture as view {earlier}: give each C-arm its own X-ray, and an X-ray once."
+        for number, picture in pictures.items()
+        for earlier in pictures
+        if earlier < number and np.array_equal(pictures[earlier], picture)
+    ]
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from prostreg.images.xray_preparation import prepare_xray
 from prostreg.images.xray_reading import XRayImage, read_mask_image, read_xray_image
 from prostreg.json_fields import JsonFields, json_object
 from prostreg.registration.bones.bones_of_file import are_label_values, pose_in, read_bones
-from prostreg.registration.case import Bone, Case, CaseFiles, RoughRelation, View
+from prostreg.registration.case import Bone, Case, CaseFiles, RoughRelation, View, same_picture_faults
 from prostreg.registration.shared_files import file_state, shared_anatomy, shared_ct
 
 MOST_ROUGH_DEG, MOST_ROUGH_MM = 30.0, 200.0
@@ -184,18 +184,8 @@ class _CaseReader:
             fields = JsonFields(entry, f"View {number}", self.faults)
             view = self._view(fields, number, len(entries)) if isinstance(entry, dict) else None
             views += [] if view is None else [view]
-        self._refuse_same_pictures()
+        self.faults.extend(same_picture_faults(self.pixels))
         return views
-
-    def _refuse_same_pictures(self) -> None:
-        """One picture of two C-arms proves a pose twice, and hides that it may be mirrored."""
-        for number, pixels in self.pixels.items():
-            for earlier in range(1, number):
-                if np.array_equal(self.pixels.get(earlier, np.empty(0)), pixels):
-                    self.faults.add(
-                        f"View {number} shows the same picture as view {earlier}: give each C-arm its own X-ray, and an"
-                        " X-ray once."
-                    )
 
     def _relation(self, view_count: int) -> RoughRelation | None:
         """The accuracy of further views against the first, where it is told."""

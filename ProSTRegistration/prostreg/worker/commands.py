@@ -8,7 +8,7 @@ there.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from prostreg.outputs.result_file import result_to_dict
 from prostreg.projector.selection import Projector, make_projector
 from prostreg.registration.bones.bones_of_file import MOST_BONES
 from prostreg.registration.bones.registering_bones import register_bones
-from prostreg.registration.case import Case, View
+from prostreg.registration.case import Case, View, same_picture_faults
 from prostreg.registration.case_file import read_relation
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.registering import register
@@ -191,8 +191,7 @@ class Commands:
         name, view_ids = fields.text("name", "") or "registration", fields.ids("views")
         relation = read_relation(fields) if "relation" in fields else None
         ct, anatomy = self._patient(fields)
-        config = RegistrationConfig.from_dict(settings)
-        views = tuple(self._views.get(view_id, "view") for view_id in view_ids)
+        config, views = RegistrationConfig.from_dict(settings), self._together(view_ids)
         case = Case(name, ct, anatomy, views, initial, relation=relation)
         return result_to_dict(register(case, config, _telling(tell), is_cancelled)), {}
 
@@ -209,10 +208,22 @@ class Commands:
         keeps_joints = fields.flag("keep_joints", False)
         fields.raise_if_any()
         ct, config = self._cts.get(ct_id, "CT"), RegistrationConfig.from_dict(settings)
-        views = tuple(self._views.get(view_id, "view") for view_id in view_ids)
+        views = self._together(view_ids)
         bones, whole = told_apart([(bone, self._anatomy(str(ct_id), identity)) for bone, identity in named])
         case = Case(name, ct, whole, views, initial, bones=bones, keeps_joints=keeps_joints)
         return bones_reply(register_bones(case, config, _telling(tell), is_cancelled)), {}
+
+    def _together(self, view_ids: Sequence[str]) -> tuple[View, ...]:
+        """Views that are registered together.
+
+        Raises:
+            InputError: one is not loaded, or two of them show the same picture.
+        """
+        views = tuple(self._views.get(view_id, "view") for view_id in view_ids)
+        faults = same_picture_faults({number: view.xray.line_integrals for number, view in enumerate(views, start=1)})
+        if faults:
+            raise InputError(faults)
+        return views
 
     def track(self, message: Message, tell: Tell, is_cancelled: IsCancelled) -> Reply:
         """Follows ``ct`` through a run of ``views`` from its registered frame; see `RunRequest` and `track_answer`."""
