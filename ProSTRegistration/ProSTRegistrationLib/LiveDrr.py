@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prostreg.errors import InputError
-from ProSTRegistrationLib.Bones.BoneDrrs import keepBoneDrrs
+from ProSTRegistrationLib.Bones.BoneDrrs import showRendered
 from ProSTRegistrationLib.Bones.BonesOfAnatomy import PlacedBone, ownPoses
-from ProSTRegistrationLib.Nodes.DrrOrigin import keepOrigin, originOf
+from ProSTRegistrationLib.Nodes.DrrOrigin import originOf
 from ProSTRegistrationLib.Worker.WorkerClient import OnFailure, WorkerClient, WorkerError, ignore
 
 if TYPE_CHECKING:
@@ -155,8 +155,7 @@ class LiveDrr:
         self._isBusy = False
         if self._wish is not None and self._scene.holds(fluoroscopyNode):
             try:
-                keepBoneDrrs(self._scene, fluoroscopyNode, arrays.get("bone_drrs"), origin)
-                keepOrigin(self._scene.showDrr(fluoroscopyNode, arrays["drr"], factor), origin)
+                showRendered(self._scene, fluoroscopyNode, arrays, factor, origin)
                 self.shown += 1
             except InputError as error:
                 self._failed(error)

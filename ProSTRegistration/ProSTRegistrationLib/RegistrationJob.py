@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from prostreg.errors import InputError
+from ProSTRegistrationLib.Bones.BoneDrrs import showRendered
 from ProSTRegistrationLib.Jobs import Job, JobState
 from ProSTRegistrationLib.LiveDrr import downsamplingOf
-from ProSTRegistrationLib.Nodes.DrrOrigin import keepOrigin, originOf
+from ProSTRegistrationLib.Nodes.DrrOrigin import originOf
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
@@ -44,7 +44,7 @@ class RegistrationJob(Job):
         self._relation: dict[str, Any] = {} if relation is None else {"relation": relation}
         self._scene, self._config, self._worldFromVolume = scene, config, worldFromVolume
         self._result: dict[str, Any] = {}
-        self._drrs: dict[int, tuple[NDArray[np.float32], int]] = {}
+        self._drrs: dict[int, tuple[Arrays, int]] = {}
         self._inputs: list[str] = []
 
     def start(self) -> None:
@@ -95,7 +95,7 @@ class RegistrationJob(Job):
         factor = downsamplingOf(self.fluoroscopyNodes[index])
 
         def rendered(content: dict[str, Any], arrays: Arrays) -> None:
-            self._drrs[index] = arrays["drr"], factor
+            self._drrs[index] = arrays, factor
             self._requestDrr(ids, index + 1)
 
         def failed(error: WorkerError) -> None:
@@ -152,9 +152,9 @@ class RegistrationJob(Job):
         nodes = [node for node in self.fluoroscopyNodes if scene.holds(node)]
         companions = [self.anatomy.node] if scene.holds(self.anatomy.node) else []
         scene.setPose(self.ctNode, pose, companions)
-        for index, (drr, factor) in self._drrs.items():
+        for index, (arrays, factor) in self._drrs.items():
             node = self.fluoroscopyNodes[index]
             if scene.holds(node):
-                keepOrigin(scene.showDrr(node, drr, factor), self._drrOrigin(node, pose))
+                showRendered(scene, node, arrays, factor, self._drrOrigin(node, pose))
         scene.showResult(self.ctNode, *self._tableResults())
         scene.gather(self.ctNode, nodes)

@@ -17,6 +17,7 @@ from prostreg.projector.selection import make_projector
 from prostreg.registration.bones.bones_of_file import MOST_BONES
 from prostreg.registration.bones.contact import Nearness
 from ProSTRegistrationLib.Bones.BoneDecisions import placeBones
+from ProSTRegistrationLib.Bones.BoneDrrs import boneDrrsOf
 from ProSTRegistrationLib.Bones.BonesOfAnatomy import bonesOf
 from ProSTRegistrationLib.Bones.BonesRuns import (
     addBones,
@@ -166,6 +167,7 @@ def test_the_real_worker_gives_each_bone_a_transform_and_a_row(scene, client, pa
     drr, pose = scene.findOwned(xray, "drr"), scene.ct(ct)[1]
     assert isMadeOf(drr, originOf(ct, xray, anatomy, pose, own))
     assert not isMadeOf(drr, originOf(ct, xray, anatomy, pose))
+    np.testing.assert_allclose(boneDrrsOf(scene, xray, drr).sum(axis=0), slicer.util.arrayFromVolume(drr)[0], atol=1e-4)
     addBones(scene, ct, result, {**WORDS, "inputs": "none"}, start)
     assert headless.save(tmp_path / "scene.mrb")
     with HeadlessScene() as other:

@@ -14,9 +14,24 @@ from ProSTRegistrationLib.Nodes.DrrOrigin import areMadeAlike, keepOrigin
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode
 
+    from prostreg.worker.protocol import Arrays
     from ProSTRegistrationLib.Nodes.Scene import Scene
 
 BONE_DRRS_ROLE = "DRRs of bones"
+
+
+def showRendered(
+    scene: Scene, fluoroscopyNode: vtkMRMLScalarVolumeNode, arrays: Arrays, downsampling: int, origin: str
+) -> None:
+    """Shows what the worker rendered for a fluoroscopy image, and writes down what it was made of.
+
+    Args:
+        arrays: of the answer to ``render``.
+        downsampling: by which it was asked for.
+        origin: as `DrrOrigin.originOf` tells it.
+    """
+    keepBoneDrrs(scene, fluoroscopyNode, arrays.get("bone_drrs"), origin)
+    keepOrigin(scene.showDrr(fluoroscopyNode, arrays["drr"], downsampling), origin)
 
 
 def keepBoneDrrs(
