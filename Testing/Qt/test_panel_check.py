@@ -9,7 +9,7 @@ from PySide6 import QtCore, QtGui, QtWidgets
 from Patience import PATIENCE_S
 from prostreg.outputs.bone_lines import bone_lines
 from ProSTRegistrationLib.Nodes.Attempts import attempts
-from ProSTRegistrationLib.Views import Overlay
+from ProSTRegistrationLib.Views import BoneContours
 from ProSTRegistrationLib.Views.CheckLayout import LAYOUT_ID
 from SlicerFacade.Shortcuts import APPLICATION_SHORTCUTS
 
@@ -66,7 +66,7 @@ def test_a_drr_is_drawn_once(driver, registered, monkeypatch):
     """Drawing takes as long as a frame, and MRML tells a DRR of another size twice."""
     panel, _, xray = registered
     drawn = []
-    monkeypatch.setattr(Overlay, "bone_lines", lambda drr: (drawn.append(np.array(drr)), bone_lines(drr))[1])
+    monkeypatch.setattr(BoneContours, "bone_lines", lambda drr: (drawn.append(np.array(drr)), bone_lines(drr))[1])
     drr = np.roll(drrOf(panel, xray)[0], 20, axis=1)[::2, ::2]
     panel.scene.showDrr(xray, drr, downsampling=2)
     driver.pump()

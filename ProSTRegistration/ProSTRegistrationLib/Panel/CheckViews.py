@@ -56,7 +56,7 @@ class CheckViews:
         self._isDrrPhase, self._place = True, ""
         self._mouse: MouseGrab | None = None
         self._legends: dict[str, Legend] = {}
-        self._saidSeveral = False
+        self._said: tuple[vtkMRMLScalarVolumeNode, bool] | None = None
         self._late, self._isLate = qt.QTimer(), False
         self._late.setSingleShot(True)
         self._late.setInterval(LATE_MS)
@@ -139,6 +139,7 @@ class CheckViews:
         self._flicker.stop()
         self._late.stop()
         self._pictures.forget()
+        self._said = None
         self.leave()
 
     def stop(self) -> None:
@@ -219,8 +220,8 @@ class CheckViews:
         elif not self._isLate and not self._late.isActive():
             self._late.start()
         late = _(" - updating…") if self._isLate else ""
-        self._saidSeveral = self._areSeveral(node)
-        colors = self._panel.parameters.overlayKind.legend(self._saidSeveral) + "\n" if drrNode is not None else ""
+        self._said = node, self._areSeveral(node)
+        colors = self._panel.parameters.overlayKind.legend(self._said[1]) + "\n" if drrNode is not None else ""
         keys = (
             _("\nDrag: shift. Ctrl+drag: tilt. Ctrl+wheel: depth")
             if self._ui.mouseCheckBox.checked and situation.isFree
@@ -269,7 +270,7 @@ class CheckViews:
         isThere = self._drawnDrr is not None and self._panel.scene.mrmlScene.GetNodeByID(self._drawnDrr[0]) is not None
         if isThere and self.isShown and self._pictures.areShown and self._panel.isSceneAtRest:
             self._panel.attempt(self._pictures.overlay.refresh, self._say)
-            if self._isLate or self._areSeveral(self._panel.situation().shownImage) != self._saidSeveral:
+            if self._isLate or (self._said is not None and self._areSeveral(self._said[0]) != self._said[1]):
                 self._panel.refreshSoon()
 
     def _viewChanged(self, *_args: object) -> None:
