@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,29 @@ from PIL import Image
 
 from Patience import PATIENCE_S
 from prostreg.cli.main import main
+from prostreg.evaluation.sources import phantom_cases
+from prostreg.evaluation.sources.case_series import CaseSeries
+from prostreg.evaluation.sources.simulated_cases import SimulatedCases
 from prostreg.samples.demo_case import write_phantom_case
 
 CASES = 2
 COMMAND = ["evaluate", "--protocol", "phantom", "--number", str(CASES), "--json"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_source() -> Iterator[None]:
+    """The phantom and its simulator are made once for all runs in this process; every case is made anew."""
+    make_source, made = phantom_cases.make_source, dict[tuple[str, int], SimulatedCases]()
+
+    def kept(series: CaseSeries, data_folder: Path | None) -> SimulatedCases:
+        key = series.name, series.cases
+        if key not in made:
+            made[key] = make_source(series, data_folder)
+        return made[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(phantom_cases, "make_source", kept)
+        yield
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, dict[str, Any], str]:
