@@ -11,7 +11,7 @@ import numpy as np
 
 from prostreg.compilation import compiled
 from prostreg.similarity.patch_moments import damping_of, patch_moments
-from prostreg.similarity.patch_scores import damped_correlation, log_likelihood, score_of_patches
+from prostreg.similarity.patch_scores import correlation_and_structure, log_likelihood, score_of_patches
 
 
 @compiled
@@ -42,14 +42,10 @@ def fill_block_shares(image: Any, xray: Any, by_correlation: Any, by_structure: 
     for direction in range(2):
         for row in range(variance.shape[1]):
             for column in range(variance.shape[2]):
-                damped = variance[direction, row, column] + damping[direction]
-                fixed_variance = xray.fixed_variance[direction, row, column]
-                correlation = damped_correlation(
-                    covariance[direction, row, column], damped, fixed_variance, row, column, xray
-                )
+                patch = (direction, row, column)
+                correlation, structure = correlation_and_structure(variance, covariance, damping, xray, patch)
                 if xray.most_correlation > 0:
                     share = by_correlation * log_likelihood(correlation, xray)
                 else:
-                    structure = variance[direction, row, column] / (damped + xray.flat)
                     share = by_correlation * correlation + by_structure * structure
                 shares[row // size, column // size] += share

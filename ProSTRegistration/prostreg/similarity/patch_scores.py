@@ -38,11 +38,20 @@ def score_of_patches(variance: Any, covariance: Any, damping: Any, xray: Any, by
 
 
 @inlined
-def damped_correlation(
-    covariance: float, damped: float, fixed_variance: float, row: int, column: int, xray: Any
-) -> Any:
-    """The damped correlation of a patch; nothing where it does not count."""
-    return xray.counts[row, column] * covariance / np.sqrt(damped * fixed_variance + xray.flat)
+def correlation_and_structure(variance: Any, covariance: Any, damping: Any, xray: Any, patch: Any) -> Any:
+    """The damped correlation of a patch, nothing where it does not count, and its structure (0: flat, 1: far from it).
+
+    Args:
+        variance, covariance, damping: as for `score_of_patches`.
+        patch: its direction, row and column.
+    """
+    direction, row, column = patch
+    damped = variance[direction, row, column] + damping[direction]
+    fixed_variance = xray.fixed_variance[direction, row, column]
+    covaries = xray.counts[row, column] * covariance[direction, row, column]
+    return covaries / np.sqrt(damped * fixed_variance + xray.flat), variance[direction, row, column] / (
+        damped + xray.flat
+    )
 
 
 @inlined
@@ -58,12 +67,10 @@ def _grad_ncc(variance: Any, covariance: Any, damping: Any, xray: Any, by_correl
     for direction in range(2):
         for row in range(variance.shape[1]):
             for column in range(variance.shape[2]):
-                damped = variance[direction, row, column] + damping[direction]
-                fixed_variance = xray.fixed_variance[direction, row, column]
-                agreement += damped_correlation(
-                    covariance[direction, row, column], damped, fixed_variance, row, column, xray
-                )
-                structure += variance[direction, row, column] / (damped + xray.flat)
+                patch = (direction, row, column)
+                correlation, weight = correlation_and_structure(variance, covariance, damping, xray, patch)
+                agreement += correlation
+                structure += weight
     length = 1.0 / np.sqrt(structure * max(2.0 * xray.patches, 1.0))
     by_correlation[:] = length
     return agreement * length, -agreement * length / (2.0 * structure)
@@ -75,11 +82,8 @@ def _likelihood(variance: Any, covariance: Any, damping: Any, xray: Any, by_corr
     for direction in range(2):
         for row in range(variance.shape[1]):
             for column in range(variance.shape[2]):
-                damped = variance[direction, row, column] + damping[direction]
-                fixed_variance = xray.fixed_variance[direction, row, column]
-                correlation = damped_correlation(
-                    covariance[direction, row, column], damped, fixed_variance, row, column, xray
-                )
+                patch = (direction, row, column)
+                correlation, _ = correlation_and_structure(variance, covariance, damping, xray, patch)
                 total += log_likelihood(correlation, xray)
                 if by_correlation.size > 0 and correlation < xray.most_correlation:
                     kept = max(correlation, 0.0)
