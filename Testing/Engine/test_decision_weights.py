@@ -102,3 +102,15 @@ def test_auto_does_not_read_weights_that_their_card_does_not_recommend(case, tmp
     wide = replace(config, spread_rotation_deg=40.0, spread_shift_mm=60.0, spread_depth_mm=180.0)
     with pytest.raises(WeightsError):  # asked, and so read
         model_to_ask(wide, case)
+
+
+def test_auto_asks_the_network_of_this_patient_and_never_the_shipped_one(case, monkeypatch):
+    asked = []
+    monkeypatch.setattr("prostreg.registration.weights_choice.learned_model", lambda *given: asked.append(given))
+    monkeypatch.setattr("prostreg.registration.weights_choice.is_believed", lambda *_: True)
+    for weights in ("auto", "shipped"):
+        assert model_to_ask(RegistrationConfig(method="auto", weights=weights), case) is None
+    assert not asked
+    for method in ("prost", "prost+cmaes"):
+        model_to_ask(RegistrationConfig(method=method, weights="shipped"), case)
+    assert len(asked) == 2

@@ -79,12 +79,16 @@ def learned_model(config: RegistrationConfig, case: Case) -> LearnedModel | None
 def model_to_ask(config: RegistrationConfig, case: Case) -> LearnedModel | None:
     """The network of a registration if it is asked; ``auto`` asks none that its card does not recommend for the start.
 
-    The card is looked at first: weights that are not asked are not read.
+    Nor does it ask the shipped one, whose card tells of people that were drawn: on a real CT its descents end beside
+    the truth (docs/method.md). The card is looked at first: weights that are not asked are not read.
 
     Raises:
         WeightsError: the weights are missing, damaged, or were adapted to another patient.
     """
-    path = chosen_weights(config, case) if METHODS[config.method].network == "optional" else None
+    is_optional = METHODS[config.method].network == "optional"
+    path = chosen_weights(config, case) if is_optional else None
+    if is_optional and path == shipped_weights():
+        return None
     card = None if path is None else read_card(card_path(path), FaultList())
     if path is None or card is None:
         return learned_model(config, case)  # says what is wrong with the card
