@@ -138,7 +138,8 @@ def test_bones_are_told_on_the_command_line(capsys):
 
 def test_how_well_views_are_known_is_told_by_the_case():
     camera = {"K": [[900, 0, 40], [0, 900, 30], [0, 0, 1]], "size": [80, 60], "camera_from_world": POSE}
-    two = [{"image": "xray.tif", "camera": camera}] * 2
+    sitk.WriteImage(sitk.ReadImage("xray.tif") + 1, "other.tif")
+    two = [{"image": image, "camera": camera} for image in ("xray.tif", "other.tif")]
     assert read_case(case_with({"values": [25]}, views=two)).relation is None
     assert read_case(case_with({"values": [25]}, views=two, relation={})).relation == RoughRelation(3.0, 10.0)
     told = {"rotation_deg": 1.5, "translation_mm": 4}
