@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from WarmStarts import Starts
 
 # Their threads wait for each other in busy loops: on cores that others use too, tests of small networks take eight
 # times longer with two threads than with one. The engine's own threads, which sleep while they wait, stay as they are.
@@ -32,21 +31,6 @@ def give_freed_memory_back() -> Iterator[None]:
     yield
     if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "malloc_trim"):
         library.malloc_trim(0)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def starts() -> Iterator[Starts]:
-    """How child processes start: those that load torch, with it loaded."""
-    with Starts().installed() as made:
-        yield made
-
-
-@pytest.fixture
-def cold_starts(starts: Starts) -> Iterator[None]:
-    """Here each process imports by itself what it needs, as the user's do."""
-    before, starts.may_be_warm = starts.may_be_warm, False
-    yield
-    starts.may_be_warm = before
 
 
 @pytest.fixture

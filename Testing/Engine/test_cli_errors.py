@@ -70,7 +70,6 @@ def test_every_fault_of_a_command_is_listed_and_nothing_written(tmp_path, capsys
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "pose.txt"]
 
 
-@pytest.mark.usefixtures("cold_starts")
 def test_info_tells_versions_and_devices(capsys):
     outcome = run("info", "--json")
     assert outcome.returncode == 0

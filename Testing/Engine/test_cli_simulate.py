@@ -44,7 +44,6 @@ def arguments(folder, out, **changes):
     return words
 
 
-@pytest.mark.usefixtures("cold_starts")
 def test_it_runs_as_a_user_runs_it(folder, tmp_path):
     words = arguments(folder, tmp_path / "new" / "xray.tif", seed=4, labels=folder / "labels.nii.gz", femora=[75])
     outcome = subprocess.run(

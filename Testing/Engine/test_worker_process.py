@@ -90,7 +90,6 @@ def test_a_view_whose_carm_is_known_otherwise_or_whose_greys_are_has_an_id_of_it
     assert ids[0] == ids[-1]
 
 
-@pytest.mark.usefixtures("cold_starts")
 def test_start_does_not_block_and_status_comes_before_the_engine_is_there(tmp_path):
     client = WorkerClient(LocalWorker(sys.executable, tmp_path))
     answers = begin(client, "status")
@@ -104,7 +103,6 @@ def test_start_does_not_block_and_status_comes_before_the_engine_is_there(tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.usefixtures("cold_starts")
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="this system shows no command lines as files")
 def test_the_token_is_seen_on_no_command_line_and_in_no_log(tmp_path, monkeypatch):
     tokens, secret = [], secrets.token_hex
@@ -298,10 +296,7 @@ class TestLostWorkers:
     @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs POSIX signals")
     def test_one_that_had_to_be_killed_here_says_nothing_of_memory(self, tmp_path):
         client = WorkerClient(LocalWorker(sys.executable, tmp_path))
-        process = ask(client, "status").reply["process"]
-        os.kill(process, signal.SIGSTOP)
-        # On a busy machine one of its threads stops later than another, which may still see that the client has left.
-        os.waitpid(process, os.WUNTRACED)
+        os.kill(ask(client, "status").reply["process"], signal.SIGSTOP)
         pending = begin(client, "status")
         client.restart()
         assert "ended to start anew (exit code -9)." in str(pending.error)
@@ -382,7 +377,6 @@ def alive(process):
         ([], "x", "Give either"),
     ],
 )
-@pytest.mark.usefixtures("cold_starts")
 def test_bad_command_line(arguments, token, words):
     command = [sys.executable, "-m", "prostreg.worker", *arguments]
     run = subprocess.run(command, env={**os.environ, TOKEN_VARIABLE: token}, capture_output=True, text=True)
