@@ -14,10 +14,13 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 Made = TypeVar("Made")
+
+MOST_NAMED = 5
+"""Names that a sentence lists of many."""
 
 LONGEST_SENTENCE = 2000
 """What quotes more than a person reads is cut in its middle: the end tells why, and what to try."""
@@ -86,6 +89,12 @@ class WeightsError(ProSTError):
 
 class Stopped(ProSTError):
     """The work was ended by the user or by its time limit."""
+
+
+def first_named(names: Sequence[str], between: str = ", ") -> str:
+    """The first of some names, and how many more there are."""
+    more = len(names) - MOST_NAMED
+    return between.join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def readable(sentence: str) -> str:

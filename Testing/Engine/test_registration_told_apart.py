@@ -219,10 +219,15 @@ def found_deeper(case: Case, by_mm: float, along_mm: float = 4.0) -> Result:
     return Result("one", "accepted", 0.9, pose, (pose,), (), 1.0, "cpu", "", None, {}, {}, evidence=known)
 
 
+def bones_around_say(monkeypatch: pytest.MonkeyPatch, along_mm: float) -> None:
+    """Has the bones around fit best with the pose that was found moved so far along the beam, and no other place."""
+    here = Rival(np.eye(4), np.array([0.0, -along_mm, 0.0]), along_mm, np.zeros(3), 0.0, 0.9)
+    monkeypatch.setattr(RivalSearch, "compared", lambda self, pose: Comparison(here, ()))
+
+
 def test_two_views_tell_the_depth_themselves(row, monkeypatch):
     case = row.started(1, 1)
-    here = Rival(np.eye(4), np.array([0.0, -9.0, 0.0]), 9.0, np.zeros(3), 0.0, 0.9)
-    monkeypatch.setattr(RivalSearch, "compared", lambda self, pose: Comparison(here, ()))
+    bones_around_say(monkeypatch, 9.0)
     found = found_deeper(case, 4.0)
     one, two = (
         _ToldApart(replace(case, views=case.views * count), CONFIG, None, None).compared(found, most_moves=0)
@@ -255,8 +260,7 @@ def test_an_accepted_vertebra_deeper_than_its_neighbours_say_is_uncertain_and_pu
 def test_a_depth_that_is_not_of_the_same_pose_is_told_and_not_followed(row, monkeypatch, along_mm, is_followed):
     """Of 4 mm that the image leaves open and 3 mm that bones move, twice their root sum of squares."""
     case = row.started(1, 1)
-    here = Rival(np.eye(4), np.array([0.0, -along_mm, 0.0]), along_mm, np.zeros(3), 0.0, 0.9)
-    monkeypatch.setattr(RivalSearch, "compared", lambda self, pose: Comparison(here, ()))
+    bones_around_say(monkeypatch, along_mm)
     result = _ToldApart(case, CONFIG, None, None).compared(found_deeper(case, 4.0), most_moves=0)
     assert result.status == "uncertain"
     assert result.reasons[0].startswith("its depth is not sure")
@@ -266,8 +270,7 @@ def test_a_depth_that_is_not_of_the_same_pose_is_told_and_not_followed(row, monk
 @pytest.mark.parametrize(("along_mm", "is_bridged"), [(-7.9, True), (-8.1, False)])
 def test_depths_that_are_a_motion_and_a_permitted_error_apart_are_bridged(row, monkeypatch, along_mm, is_bridged):
     case = row.started(1, 1)
-    here = Rival(np.eye(4), np.array([0.0, -along_mm, 0.0]), along_mm, np.zeros(3), 0.0, 0.9)
-    monkeypatch.setattr(RivalSearch, "compared", lambda self, pose: Comparison(here, ()))
+    bones_around_say(monkeypatch, along_mm)
     result = _ToldApart(case, CONFIG, None, None).compared(found_deeper(case, 5.0), most_moves=0)
     depth_mm = result.world_from_volume[2, 3] - case.truth_world_from_volume[2, 3]
     assert -3 < depth_mm < 3

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from prostreg.errors import InputError
 from prostreg.geometry.camera_fit import CameraFit, fit_camera
-from prostreg.geometry.carm import CArm
+from prostreg.geometry.carm import CArm, mirrored_places
 from prostreg.geometry.carm_accuracy import CARM_ACCURACIES, GUESSED
 from prostreg.geometry.distortion import Undistortion
 from prostreg.geometry.pnp import pose_from_landmarks
@@ -67,11 +67,6 @@ def refuse_wrong_fit(fit: CameraFit, names: list[str], points_mm: Array, seen_px
     if bends:
         small = CArm(fit.intrinsics, rough.size).resized(reduced, size)
         Undistortion(small.intrinsics, small.size, fit.distortion)
-
-
-def mirrored_places(places_px: Array, width: int) -> Array:
-    """Places (n, 2) in pixels of an image that has columns in reverse order."""
-    return np.asarray(places_px * (-1, 1) + (width - 1, 0))
 
 
 def mirrored_fault(error: str) -> str:

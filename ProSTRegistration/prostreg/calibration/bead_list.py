@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.errors import FaultList, InputError
+from prostreg.errors import FaultList, InputError, first_named
 from prostreg.files import text_of
 from prostreg.geometry.carm import places_inside
 from prostreg.geometry.landmark_faults import SAME_PLACE_MM
@@ -18,7 +18,6 @@ COLUMNS = ("name", "x", "y", "z", "u", "v")
 DELIMITERS = ";\t,"
 LARGEST_NUMBER = 1e6
 MOST_BEADS = 1000
-MOST_NAMED = 5
 FEWEST_BEADS = 8
 FEWEST_MARKS = 6
 """Beads to fit a camera to, and marks to begin with where the image shows the rest."""
@@ -83,8 +82,8 @@ def mark_faults(beads: BeadList, size: tuple[int, int]) -> list[str]:
     if not names:
         return []
     return [
-        f"The image has {size[0]} x {size[1]} pixels, and the marks of {_some(names)} lie beside it: leave u and v"
-        " empty for beads that it does not show, and count pixels from the first one's centre."
+        f"The image has {size[0]} x {size[1]} pixels, and the marks of {first_named(names)} lie beside it: leave u and"
+        " v empty for beads that it does not show, and count pixels from the first one's centre."
     ]
 
 
@@ -108,12 +107,12 @@ def _read(path: Path, has_image: bool) -> BeadList:
             rows.append(values)
     faults = FaultList()
     if unmarked:
-        faults.add(f"Line {_some(unmarked)} of {path} has no mark: give u and v, or the image with --image.")
+        faults.add(f"Line {first_named(unmarked)} of {path} has no mark: give u and v, or the image with --image.")
     if bad:
         shown = dict(lines)[int(bad[0])]
         faults.add(
-            f"Line {_some(bad)} of {path} is no bead (it begins {' | '.join(shown)[:60]}): give {', '.join(COLUMNS)},"
-            " a name and five finite numbers, with commas, semicolons or tabs between them."
+            f"Line {first_named(bad)} of {path} is no bead (it begins {' | '.join(shown)[:60]}): give"
+            f" {', '.join(COLUMNS)}, a name and five finite numbers, with commas, semicolons or tabs between them."
         )
     table = np.array(rows).reshape(-1, 5)
     beads = BeadList(names, table[:, :3], table[:, 3:])
@@ -175,7 +174,7 @@ def _list_faults(beads: BeadList, path: Path) -> list[str]:
     faults = []
     twice = sorted({name for name in beads.names if beads.names.count(name) > 1 and name})
     if twice:
-        faults.append(f"The beads {path} have {_some(twice)} twice: give each bead a name of its own.")
+        faults.append(f"The beads {path} have {first_named(twice)} twice: give each bead a name of its own.")
     if "" in beads.names:
         faults.append(f"The beads {path} have {beads.names.count('')} without a name: give each bead one.")
     apart_mm = np.linalg.norm(beads.points_mm[:, None] - beads.points_mm[None], axis=-1)
@@ -183,13 +182,7 @@ def _list_faults(beads: BeadList, path: Path) -> list[str]:
     if len(pairs):
         named = [f"{beads.names[one]} and {beads.names[other]}" for one, other in pairs]
         faults.append(
-            f"The beads {path} have two within {SAME_PLACE_MM} mm ({_some(named, '; ')}): list each bead once, with its"
-            " place in mm."
+            f"The beads {path} have two within {SAME_PLACE_MM} mm ({first_named(named, '; ')}): list each bead once,"
+            " with its place in mm."
         )
     return faults
-
-
-def _some(words: list[str], between: str = ", ") -> str:
-    """The first of some words, and how many more there are."""
-    more = len(words) - MOST_NAMED
-    return between.join(words[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

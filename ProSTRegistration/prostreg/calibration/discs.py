@@ -8,6 +8,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
+from prostreg.images.pyramid import block_means
 from prostreg.images.small_masks import connected_pieces
 from prostreg.images.xray_preparation import DARK_FLOOR, OPEN_FIELD_PERCENTILE
 
@@ -50,16 +51,9 @@ def sorts_of_discs(pixels: NDArray[np.float32], open_part: NDArray[np.bool_] | N
         open_part: True where no shutter covers the image; None where none does.
     """
     factor = math.ceil(max(pixels.shape) / LARGEST_SIDE_PX)
-    averaged = _averaged(pixels, factor)
+    averaged = block_means(pixels, factor).astype(np.float32)
     found = [discs for values in (_absorption(averaged), averaged) for discs in _sorts(values)]
     return [_inside((centres + 0.5) * factor - 0.5, open_part) for centres in found]
-
-
-def _averaged(pixels: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
-    """Means over blocks of factor x factor pixels, without the remainder."""
-    height, width = (side // factor for side in pixels.shape)
-    blocks = pixels[: height * factor, : width * factor].reshape(height, factor, width, factor)
-    return np.asarray(blocks.mean(axis=(1, 3)), dtype=np.float32)
 
 
 def _absorption(pixels: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -9,11 +9,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.calibration.bead_fit import mirrored_fault, mirrored_places
+from prostreg.calibration.bead_fit import mirrored_fault
 from prostreg.calibration.bead_list import FEWEST_BEADS, FEWEST_MARKS, BeadList, lies_in_plane
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.camera_fit import CameraFit, fit_camera
-from prostreg.geometry.carm import CArm
+from prostreg.geometry.carm import CArm, mirrored_places
 from prostreg.geometry.pnp import pose_from_landmarks
 
 MARK_REACH_PX, MARK_REACH_SHARE = 8.0, 0.01

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from prostreg.geometry.carm import mirrored_places
 from prostreg.geometry.distortion import Distortion
 from prostreg.geometry.frames import Matrix
 from prostreg.geometry.rotations import rotation_from_vector
@@ -59,7 +60,7 @@ class CameraFit:
     def mirrored(self, width: int) -> CameraFit:
         """The camera of the image (of that width) with its columns in reverse order, standing where it stands."""
         intrinsics = self.intrinsics.copy()
-        intrinsics[0, 2] = width - 1 - intrinsics[0, 2]
+        intrinsics[:2, 2] = mirrored_places(intrinsics[:2, 2], width)
         return replace(self, intrinsics=intrinsics, errors_px=self.errors_px * (-1, 1))
 
     def projected(self, points_mm: Array) -> Array:

@@ -177,6 +177,11 @@ def places_inside(pixels: NDArray[np.float64], size: tuple[int, int]) -> NDArray
     return np.asarray(((pixels > -0.5) & (pixels < np.array(size) - 0.5)).all(axis=-1))
 
 
+def mirrored_places(pixels: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Places (..., 2) in pixels of an image that has its columns in reverse order."""
+    return np.asarray(pixels * (-1, 1) + (width - 1, 0))
+
+
 def _intrinsics_faults(intrinsics: ArrayLike) -> list[str]:
     try:
         values = np.asarray(intrinsics, dtype=np.float64)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from prostreg.errors import InputError
-from prostreg.geometry.carm import CArm
+from prostreg.geometry.carm import CArm, mirrored_places
 from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
 from prostreg.geometry.landmark_faults import checked_landmarks
 from prostreg.geometry.rotations import rotation_from_vector
@@ -99,7 +99,7 @@ def distances_to_rays_mm(points: Array, carm: CArm, pixels: Array, world_from_vo
 
 
 def _mirrored_rms(points: Array, carms: Sequence[CArm], marks: Sequence[Array]) -> float:
-    flipped = [np.stack([carm.width - 1 - m[:, 0], m[:, 1]], axis=1) for carm, m in zip(carms, marks, strict=True)]
+    flipped = [mirrored_places(places, carm.width) for carm, places in zip(carms, marks, strict=True)]
     return _rms(_all_distances_mm(points, carms, flipped, _fitted(points, _rays(carms, flipped))))
 
 

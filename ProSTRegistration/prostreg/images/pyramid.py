@@ -56,7 +56,7 @@ def reduced_xray(xray: XRay, carm: CArm, factor: int) -> tuple[XRay, CArm]:
     return XRay(means, share >= 0.5, xray.polarity, other), reduced_carm
 
 
-def block_means(image: NDArray[np.float64], factor: int) -> NDArray[np.float64]:
+def block_means(image: NDArray[np.floating[Any]], factor: int) -> NDArray[np.float64]:
     """Means (rows, columns) over blocks of factor x factor pixels; the last ones repeat the image's border."""
     padded = np.pad(image, [(0, -n % factor) for n in image.shape], mode="edge")
     rows, columns = padded.shape[0] // factor, padded.shape[1] // factor

@@ -136,7 +136,7 @@ def _flat_at_border(grey: NDArray[np.float64], tolerance: float, inside: NDArray
     border[1:-1, 1:-1] = False
     if not inside.all():
         border |= dilated(~inside, 1)
-    touching = np.unique(pieces[border])
+    touching = pieces[border]
     return belongs_to(pieces, touching[touching > 0])
 
 
@@ -147,9 +147,8 @@ def _with_drawings(area: NDArray[np.bool_], inside: NDArray[np.bool_], flat: NDA
     """
     beside = inside & ~area
     channels = connected_pieces(flat & inside)
-    apart = beside & ~belongs_to(
-        channels, np.unique(channels[area & (channels > 0)])
-    )  # narrow gaps keep drawings apart
+    # Narrow gaps keep drawings apart.
+    apart = beside & ~belongs_to(channels, channels[area & (channels > 0)])
     pieces = connected_pieces(eroded(apart, _WIDEST_LINK))
     sizes = np.bincount(pieces.ravel())[1:]
     if not sizes.size:

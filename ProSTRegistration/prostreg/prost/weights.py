@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from prostreg.errors import FaultList, WeightsError
+from prostreg.errors import FaultList, WeightsError, first_named
 from prostreg.json_fields import JsonFields, parsed_json
 from prostreg.prost.card import Card, MadeFor, card_path, card_text, read_card, read_made_for
 from prostreg.prost.network import ProSTNetwork
@@ -31,7 +31,6 @@ from prostreg.undisturbed import undisturbed
 SUFFIX = ".safetensors"
 METADATA_KEY = "prostreg"
 FORMAT_VERSION = 1
-_MOST_NAMES_LISTED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +213,7 @@ def _tensors(content: bytes, faults: FaultList) -> dict[str, Tensor]:
 
 def _not_finite(state: Mapping[str, Tensor]) -> list[str]:
     bad = [name for name, tensor in sorted(state.items()) if tensor.is_floating_point() and not _is_finite(tensor)]
-    return [f"Some numbers are not finite, in {_listed(bad)}: the training went astray, use others."] if bad else []
+    return [f"Some numbers are not finite, in {first_named(bad)}: the training went astray, use others."] if bad else []
 
 
 def _is_finite(tensor: Tensor) -> bool:
@@ -247,16 +246,16 @@ def _made(device: str, loaded: LoadedWeights, path: Path, networks: Mapping[str,
 def _misfits(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
     faults = []
     if missing := sorted(expected.keys() - given.keys()):
-        faults.append(f"They lack {_listed(missing)}.")
+        faults.append(f"They lack {first_named(missing)}.")
     if foreign := sorted(given.keys() - expected.keys()):
-        faults.append(f"The network has no {_listed(foreign)}.")
+        faults.append(f"The network has no {first_named(foreign)}.")
     shapes = [
         f"{name} ({'x'.join(map(str, given[name].shape))} instead of {'x'.join(map(str, tensor.shape))})"
         for name, tensor in expected.items()
         if name in given and given[name].shape != tensor.shape
     ]
     if shapes:
-        faults.append(f"Of another shape: {_listed(shapes)}.")
+        faults.append(f"Of another shape: {first_named(shapes)}.")
     if faults:
         faults.append("They were made with another version of the network: use weights that were made with this one.")
     return faults
@@ -283,11 +282,6 @@ def _write_to_disk(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:_MOST_NAMES_LISTED])
-    return shown if len(names) <= _MOST_NAMES_LISTED else f"{shown} and {len(names) - _MOST_NAMES_LISTED} more"
 
 
 def _weights_error(what: str, faults: Iterable[str]) -> WeightsError:

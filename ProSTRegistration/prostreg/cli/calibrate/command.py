@@ -16,7 +16,6 @@ from prostreg.calibration.bead_fit import (
     ROUGHLY,
     fit_to_exact_marks,
     known_as,
-    mirrored_places,
     refuse_wrong_fit,
 )
 from prostreg.calibration.bead_list import BeadList, mark_faults, read_beads
@@ -27,7 +26,7 @@ from prostreg.cli.outcome import ANOTHER_OUT, Outcome
 from prostreg.errors import FaultList
 from prostreg.files import complete_file, output_folder_faults, replaced_inputs
 from prostreg.geometry.camera_fit import CameraFit
-from prostreg.geometry.carm import CArm
+from prostreg.geometry.carm import CArm, mirrored_places
 from prostreg.geometry.carm_values import carm_to_values
 from prostreg.images.xray_reading import XRayImage, read_xray_image
 from prostreg.outputs.calibration_picture import calibration_picture
