@@ -119,6 +119,19 @@ def _compressed_run(path: Path) -> None:
     write_xray(path, "XA", PICTURE, JPEG_LOSSLESS, b"\0\0", **(CARM | bits))
 
 
+def _run_folder(series: int = 1, **of_last: Any) -> Writer:
+    """Three frames of each series, a file for each."""
+
+    def write(folder: Path) -> None:
+        folder.mkdir()
+        for number in range(1, 3 * series + 1):
+            tags = {"SeriesInstanceUID": f"1.2.{(number - 1) // 3}", "InstanceNumber": (number - 1) % 3 + 1}
+            more = {"SeriesNumber": 5 + (number - 1) // 3} | (of_last if number == 3 else {})
+            write_xray(folder / f"{number}.dcm", "XA", **(CARM | {"Modality": "XA"} | tags | more))
+
+    return write
+
+
 def _grabbed(path: Path) -> None:
     grey = (PICTURE // 16).astype(np.uint8)
     colours = {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB", "PlanarConfiguration": 0}
@@ -154,6 +167,10 @@ VARIANTS: list[tuple[str, str, str, Writer]] = [
     ("DICOM run, compressed", "X-ray", "a.dcm", _compressed_run),
     ("DICOM run of a turning C-arm", "X-ray", "a.dcm", _frames(5, PositionerPrimaryAngle=-20, **_TURNING)),
     ("DICOM run, enhanced", "X-ray", "a.dcm", _frames(3, **_enhanced())),
+    ("DICOM run in a folder, a file for each frame", "X-ray", "a", _run_folder()),
+    ("DICOM folder with two runs", "X-ray", "a", _run_folder(2)),
+    ("DICOM folder with a frame twice", "X-ray", "a", _run_folder(InstanceNumber=2)),
+    ("DICOM folder with frames of two sizes", "X-ray", "a", _run_folder(Columns=18)),
     ("DICOM run to be shown subtracted (DSA)", "X-ray", "a.dcm", _frames(3, MaskSubtractionSequence=_DSA)),
     ("DICOM picture made by subtraction", "X-ray", "a.dcm", _xray(ImageType=["DERIVED", "PRIMARY", "SUBTRACTED"])),
     ("DICOM with a shutter", "X-ray", "a.dcm", _xray(**_SHUTTER)),

@@ -75,6 +75,20 @@ def test_a_camera_file_without_a_size_has_that_of_its_x_ray() -> None:
     np.testing.assert_allclose(carm.camera_from_world, POSE, atol=1e-9)
 
 
+def test_a_folder_with_a_file_for_each_frame_is_a_run(tmp_path: Path) -> None:
+    frames = np.random.default_rng(1).integers(0, 4000, (4, 60, 80)).astype(np.uint16)
+    tags = {"DistanceSourceToDetector": 1000, "ImagerPixelSpacing": [2.0, 2.0], "SeriesInstanceUID": "1.2.3"}
+    for number, pixels in enumerate(frames, start=1):
+        write_xray(Path("folder") / f"{9 - number}.dcm", pixels=pixels, InstanceNumber=number, **tags)
+    assert main(["case", "--ct", "ct.nii.gz", "--xray", "folder", "--frame", "2-3", "--out", "case"]) == 0
+    content = json.loads(Path("case/case.json").read_text())
+    assert content["name"] == "folder"
+    assert content["views"] == [{"image": str(tmp_path / "folder"), "frame": [2, 3]}]
+    case = read_case(Path("case"))
+    assert case.views[0].frames == Frames(2, 3)
+    assert case.views[0].carm.sdd_mm == 1000.0
+
+
 @pytest.mark.parametrize("words", ["Radiography, table", "wall stand", "Mobile C-arm, flat panel 20 cm, 1024 px"])
 def test_a_part_of_a_presets_name_is_enough_and_its_values_count_as_guessed(words: str) -> None:
     (facts,) = (facts for name, facts in PRESETS.items() if words in name)

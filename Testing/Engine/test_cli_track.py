@@ -141,6 +141,23 @@ def test_a_run_that_is_stored_mirrored(folder: Path, tmp_path: Path) -> None:
     assert runs.time_s(2) == pytest.approx(0.1)
 
 
+def test_a_run_in_a_folder_is_the_same_case(folder: Path, tmp_path: Path) -> None:
+    stored = XRayRun(folder / "run.dcm")
+    for number in range(1, COUNT + 1):
+        path = tmp_path / "frames" / f"{COUNT - number}.dcm"
+        path.parent.mkdir(exist_ok=True)
+        write_xray(path, "XA", stored.frame(number).astype(np.uint16), InstanceNumber=number, FrameTime=100.0)
+    cases = [read_case(folder), read_case(with_view(folder, tmp_path, image=str(tmp_path / "frames")))]
+    one, other = (case.views[0] for case in cases)
+    np.testing.assert_array_equal(one.xray.line_integrals, other.xray.line_integrals)
+    np.testing.assert_array_equal(one.carm.intrinsics, other.carm.intrinsics)
+    assert one.frames == other.frames == Frames(3, 3)
+    runs = [DicomRuns(case) for case in cases]
+    for number in range(1, COUNT + 1):
+        np.testing.assert_array_equal(*(run.pixels(number)[0] for run in runs))
+        assert runs[0].time_s(number) == runs[1].time_s(number) == pytest.approx(0.1 * (number - 1))
+
+
 def test_the_frames_so_far_are_written_when_it_is_stopped(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

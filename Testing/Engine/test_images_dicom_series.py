@@ -163,7 +163,7 @@ def test_a_slice_that_a_copy_left_empty_is_named_also_at_an_end(tmp_path: Path) 
 
 def test_a_whole_disk_is_no_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_series(tmp_path / "ct", np.eye(3), slice_positions(np.eye(3)))
-    monkeypatch.setattr("prostreg.images.dicom_series.MOST_FILES", 5)
+    monkeypatch.setattr("prostreg.images.dicom.folder_series.MOST_FILES", 5)
     assert "holds more than 5 files: give that of the scan" in refused(tmp_path / "ct")[0]
 
 

@@ -105,6 +105,21 @@ def test_the_right_series_are_named(two_views: Case, tmp_path: Path) -> None:
     assert read.FrameOfReferenceUID not in {item.FrameOfReferenceUID for item in read.RegistrationSequence}
 
 
+def test_of_a_run_in_a_folder_the_registered_frame_is_named(tmp_path: Path) -> None:
+    path = write_files(tmp_path, CT_UIDS, {})
+    (tmp_path / "run").mkdir()
+    uids = {"StudyInstanceUID": "1.2.1", "SeriesInstanceUID": "1.2.1.5"}
+    for number in (1, 2, 3):
+        noise = np.random.default_rng(number).integers(0, 4000, (60, 80)).astype(np.uint16)
+        write_xray(tmp_path / "run" / f"{9 - number}.dcm", "XA", noise, InstanceNumber=number, **(XRAY | uids))
+    content = json.loads(path.read_text())
+    content["views"][0] |= {"image": "run", "frame": 3}
+    path.write_text(json.dumps(content))
+    read = written(read_case(path), tmp_path / "r.dcm")
+    (image,) = read.RegistrationSequence[1].ReferencedImageSequence
+    assert image.ReferencedSOPInstanceUID == pydicom.dcmread(tmp_path / "run" / "6.dcm").SOPInstanceUID
+
+
 def test_nobody_is_named(two_views: Case, tmp_path: Path) -> None:
     read = written(two_views, tmp_path / "r.dcm")
     assert (str(read.PatientName), read.PatientID) == ("", "")

@@ -13,8 +13,8 @@ import slicer
 from numpy.typing import NDArray
 
 from prostreg.errors import InputError
+from prostreg.images.dicom.frame_times import frame_times_s
 from prostreg.images.dicom.pixels import frame_count
-from prostreg.images.dicom.run import frame_times_s
 from prostreg.images.dicom_geometry.frame_tags import FrameTags
 from prostreg.images.dicom_geometry.standing_camera import standing_frames
 from prostreg.images.dicom_tags import number_within, whole_number_of, words_of
@@ -165,7 +165,7 @@ def refuseMovingCArm(imageNode: vtkMRMLScalarVolumeNode, dicomDatabase: Any | No
     if runNode is None or tags is None or frame_count(tags) != frameTotal(runNode):
         return
     total = frameTotal(runNode)
-    still = standing_frames(tags, number, (1, total), total)
+    still = standing_frames(lambda frame: FrameTags(tags, frame - 1, total), number, (1, total))
     if still != (1, total):
         raise InputError(
             f"By its DICOM tags the C-arm moved during '{runNode.GetName()}': it is as in frame {number} in frames"

@@ -124,7 +124,8 @@ def _add_case(commands: argparse._SubParsersAction[Parser], common: Parser) -> N
 def _add_words_of_a_case(parser: Parser, title: str) -> None:
     words = parser.add_argument_group("a CT and its X-rays", title)
     words.add_argument("--ct", type=Path, metavar="FILE|FOLDER", help="NIfTI, NRRD, MHA, or a DICOM folder; HU")
-    words.add_argument("--xray", type=Path, nargs="+", default=[], metavar="FILE", help="one for each view")
+    xray = words.add_argument("--xray", type=Path, nargs="+", default=[], metavar="FILE|FOLDER")
+    xray.help = "one for each view; a folder holds a DICOM run with a file for each frame"
     words.add_argument(
         "--frame",
         type=_frames,

@@ -55,7 +55,7 @@ def told_content(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.ct is None:
         faults.add("The CT is missing: give --ct FILE, or the folder of its DICOM slices.")
     if not arguments.xray:
-        faults.add("The X-ray is missing: give --xray FILE.")
+        faults.add("The X-ray is missing: give --xray FILE, or the folder of a run.")
     named = [path for path in (arguments.ct, *arguments.xray, arguments.labels) if path is not None]
     faults.extend(f"{path} does not exist: check the path." for path in named if not path.exists())
     faults.extend(
@@ -83,7 +83,7 @@ def told_content(arguments: argparse.Namespace) -> dict[str, Any]:
     start = None if arguments.initial is None else faults.collect(lambda: read_pose(arguments.initial))
     faults.raise_if_any()
     content: dict[str, Any] = {
-        "name": arguments.name or arguments.xray[0].stem,
+        "name": arguments.name or _name_of(arguments.xray[0]),
         "ct": _found(arguments.ct),
         "views": [_view(arguments, *v) for v in zip(arguments.xray, cameras or [], _frames(arguments), strict=True)],
     }
@@ -136,6 +136,11 @@ def _is_text(word: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _name_of(xray: Path) -> str:
+    """The name of a file or folder; that of a folder which is told as "." too."""
+    return xray.resolve().name if xray.is_dir() else xray.stem
 
 
 def _found(path: Path) -> str:

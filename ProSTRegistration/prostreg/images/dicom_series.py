@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,21 +12,25 @@ from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
 from prostreg.geometry.frames import ras_from_lps
+from prostreg.images.dicom.folder_series import (
+    Series,
+    files_in,
+    images_by_series,
+    kinds_in,
+    listed_series,
+    modality_of,
+    unread_files,
+)
 from prostreg.images.dicom.hu import PADDING_HU, hu_of_slices
 from prostreg.images.dicom.one_scan import ONE_SCAN_TAGS, mixture_faults, mixture_note
-from prostreg.images.dicom.opening import DICOM_SUFFIXES, is_dicom
-from prostreg.images.dicom_tags import numbers_of, read_header, value_of, whole_number_of, words_of
+from prostreg.images.dicom_tags import numbers_of, whole_number_of
 from prostreg.images.formats.grid_geometry import FARTHEST_MM, SPACING_RANGE_MM, unequal_spacing_faults
-from prostreg.images.formats.stored_image import quoted, unreadable
 from prostreg.images.grid_resampling import resampled
 from prostreg.images.library_messages import quiet_libraries
 from prostreg.images.volume import Volume
 
 EVEN_SPACING_TOLERANCE = 0.05
 """How far a slice may lie from its evenly spaced place, as a fraction of the spacing."""
-
-MOST_FILES = 50_000
-"""In a folder with a scan; whole disks have more."""
 
 TILT_TOLERANCE = 2e-3
 """Sideways step between slices, as a fraction of the spacing, that still counts as upright."""
@@ -39,22 +43,10 @@ _ODD_MODALITY = (
     "The slices in {folder} are stored as {modality} and not as CT, as those of some cone-beam CTs are: their values"
     " may be off HU."
 )
+_UNREAD = "{names} in the CT folder {folder} cannot be read as DICOM: slices may be missing at an end."
 EXPORT = "load it in Slicer and save it as NRRD or NIfTI"
 
-_TAGS = [
-    "SeriesInstanceUID",
-    "SeriesNumber",
-    "Modality",
-    "ImageType",
-    "ImagePositionPatient",
-    "ImageOrientationPatient",
-    "PixelSpacing",
-    "Rows",
-    "Columns",
-    "NumberOfFrames",
-    "SamplesPerPixel",
-    *ONE_SCAN_TAGS,
-]
+_TAGS = ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SamplesPerPixel", *ONE_SCAN_TAGS]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,14 +70,15 @@ def read_dicom_series(folder: Path) -> Volume:
         InputError: no or several series, or slices that form no regular grid; lists every fault.
     """
     with quiet_libraries():  # tags are parsed where they are asked for
-        files = _files_in(folder)
+        files = _files_of(folder)
         modality, headers = _one_series(folder, files)
         slices, step = _in_order(_slices(headers, folder), folder)
-        unread = _unread(folder, files, {path for path, _ in headers})
+        unread = unread_files(files, {path for path, _ in headers})
     values, note = hu_of_slices([one.path for one in slices], slices[0].size, folder.name)
     odd = None if modality in _CT_MODALITIES else _ODD_MODALITY.format(folder=folder.name, modality=modality)
     mixed = mixture_note([one.header for one in slices], f"The CT series in {folder.name}")
-    note = " ".join(said for said in (odd, note, mixed, unread) if said) or None
+    lacking = unread and _UNREAD.format(names=unread, folder=folder.name)
+    note = " ".join(said for said in (odd, note, mixed, lacking) if said) or None
     return replace(_upright(values, slices[0], step), note=note)
 
 
@@ -96,69 +89,31 @@ def series_files(folder: Path) -> list[Path]:
         InputError: no or several series.
     """
     with quiet_libraries():
-        return [path for path, _ in _one_series(folder, _files_in(folder))[1]]
+        return [path for path, _ in _one_series(folder, _files_of(folder))[1]]
 
 
-def _one_series(folder: Path, files: Sequence[Path]) -> tuple[str, list[tuple[Path, pydicom.Dataset]]]:
+def _one_series(folder: Path, files: Sequence[Path]) -> tuple[str, Series]:
     """The modality and the headers of the one series of a folder's files that is a CT."""
-    found = _series_of(files)
-    cts = {uid: headers for uid, headers in found.items() if _modality(headers) in _CT_MODALITIES}
-    stored_otherwise = {uid: headers for uid, headers in found.items() if _modality(headers) in CONE_BEAM_MODALITIES}
+    found = images_by_series(files, _TAGS)
+    cts = {uid: headers for uid, headers in found.items() if modality_of(headers) in _CT_MODALITIES}
+    stored_otherwise = {uid: headers for uid, headers in found.items() if modality_of(headers) in CONE_BEAM_MODALITIES}
     series = _stacks(cts) or cts or _stacks(stored_otherwise)
     if not series:
         raise InputError(_no_ct(found, folder))
     if len(series) > 1:
-        listed = "; ".join(f"{_number(headers)}{len(headers)} slices" for headers in series.values())
         raise InputError(
-            f"The CT folder {folder.name} contains {len(series)} series ({listed}): "
+            f"The CT folder {folder.name} contains {len(series)} series ({listed_series(series, 'slices')}): "
             "keep one series in the folder, or export the one you mean as NRRD or NIfTI."
         )
     headers = next(iter(series.values()))
-    return _modality(headers), headers
+    return modality_of(headers), headers
 
 
-def _series_of(files: Sequence[Path]) -> dict[str, list[tuple[Path, pydicom.Dataset]]]:
-    """Headers of images by series and kind, which careless programs mix in one; no localizers."""
-    series: dict[str, list[tuple[Path, pydicom.Dataset]]] = {}
-    for path in files:
-        header = read_header(path, _TAGS) if is_dicom(path) else None
-        if header is None or value_of(header, "Rows") is None:
-            continue
-        if "LOCALIZER" not in words_of(header, "ImageType"):
-            key = f"{value_of(header, 'SeriesInstanceUID')} {words_of(header, 'Modality')}"
-            series.setdefault(key, []).append((path, header))
-    return series
+def _files_of(folder: Path) -> list[Path]:
+    return files_in(folder, f"The CT folder {folder}", "scan")
 
 
-def _files_in(folder: Path) -> list[Path]:
-    """Files in a folder and its subfolders, in order.
-
-    Raises:
-        InputError: they are too many for a scan, or the system does not let them be looked at.
-    """
-    files = []
-    try:
-        for path in folder.rglob("*"):
-            if path.is_file():
-                files.append(path)
-            if len(files) > MOST_FILES:
-                raise InputError(f"The CT folder {folder} holds more than {MOST_FILES} files: give that of the scan.")
-    except OSError as error:
-        raise InputError(unreadable(f"The CT folder {folder}, in it {error.filename},", error)) from None
-    return sorted(files)
-
-
-def _unread(folder: Path, files: Sequence[Path], known: Collection[Path]) -> str | None:
-    """A sentence on files that are named as DICOM and are none, as a copy that was interrupted leaves them."""
-    others = [path for path in files if path not in known and path.suffix.lower() in DICOM_SUFFIXES]
-    unread = [path for path in others if read_header(path, []) is None]
-    if not unread:
-        return None
-    names = unread[0].name if len(unread) == 1 else f"{unread[0].name} and {len(unread) - 1} more"
-    return f"{names} in the CT folder {folder.name} cannot be read as DICOM: slices may be missing at an end."
-
-
-def _slices(headers: list[tuple[Path, pydicom.Dataset]], folder: Path) -> list[_Slice]:
+def _slices(headers: Series, folder: Path) -> list[_Slice]:
     faults = FaultList()
     slices = []
     for path, header in headers:
@@ -287,37 +242,18 @@ def _sheared_back(
     return Volume(np.asarray(moved, dtype=np.float32), ras_from_lps(upright_from_first))
 
 
-def _stacks(series: dict[str, list[tuple[Path, pydicom.Dataset]]]) -> dict[str, list[tuple[Path, pydicom.Dataset]]]:
+def _stacks(series: dict[str, Series]) -> dict[str, Series]:
     return {uid: headers for uid, headers in series.items() if _is_stack(headers)}
 
 
-def _modality(headers: list[tuple[Path, pydicom.Dataset]]) -> str:
-    return " ".join(words_of(headers[0][1], "Modality"))
-
-
-def _no_ct(found: dict[str, list[tuple[Path, pydicom.Dataset]]], folder: Path) -> str:
+def _no_ct(found: dict[str, Series], folder: Path) -> str:
     """Says what lies in a folder without a CT."""
-    counts: dict[str, int] = {}
-    for headers in found.values():
-        for _, header in headers:
-            frames = whole_number_of(header, "NumberOfFrames", 1)
-            modality = _modality(headers)
-            kind = (modality if modality.isalnum() and len(modality) <= 16 else quoted(modality)) + (
-                f" with {frames} frames" if frames > 1 else ""
-            )
-            counts[kind] = counts.get(kind, 0) + 1
-    said = ", ".join(f"{count} x {kind}" for kind, count in counts.items())
+    said = kinds_in(found)
     only = f", only other images ({said})" if said else ""
     advice = f"give the folder that holds them; if a volume is stored in frames, {EXPORT}"
     return f"The CT folder {folder} contains no DICOM slices of a CT{only}: {advice}."
 
 
-def _is_stack(headers: list[tuple[Path, pydicom.Dataset]]) -> bool:
+def _is_stack(headers: Series) -> bool:
     """Two images or more with a place in the patient: no scout, dose report or screen shot."""
     return sum(bool(numbers_of(header, "ImagePositionPatient", 3)) for _, header in headers) >= 2
-
-
-def _number(headers: list[tuple[Path, pydicom.Dataset]]) -> str:
-    """The series' number, where it has one: descriptions are free text, in which names of patients are found."""
-    number = whole_number_of(headers[0][1], "SeriesNumber", 0)
-    return f"number {number} with " if number else ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 from prostreg.choices import Polarity
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
+from prostreg.images.dicom.frame_folder import frame_folder
 from prostreg.images.dicom.padding import shown_part
 from prostreg.images.dicom.pixels import frame_count, pixel_layout, stored_values
 from prostreg.images.dicom.polarity import polarity_by_tags
+from prostreg.images.dicom.projections import kind_of_no_projection
 from prostreg.images.dicom.run import by_channels, samples_of
 from prostreg.images.dicom.shutter import open_part
 from prostreg.images.dicom.subtraction import subtraction_note
@@ -23,12 +26,11 @@ from prostreg.images.dicom_geometry.carm_from_dicom import carm_from_dicom, said
 from prostreg.images.dicom_geometry.carm_numbers import CArmNumber, carm_numbers
 from prostreg.images.dicom_geometry.frame_tags import FrameTags
 from prostreg.images.dicom_geometry.viewing_side import ViewingSide, viewing_side
-from prostreg.images.dicom_tags import Tags, read_dataset, whole_number_of, words_of
+from prostreg.images.dicom_tags import read_dataset, whole_number_of, words_of
 from prostreg.images.frames import ONE_FRAME, Frames, chosen_frames
 from prostreg.images.library_messages import quiet_libraries
 
-_NO_PROJECTIONS = ("CT", "MR", "PT", "NM", "US", "IVUS", "OCT", "SEG", "RTDOSE")
-"""A CT's scout is none either: its rays are parallel along the patient."""
+_MOVED = "{name}: the C-arm moved from frame {frames.first} to {frames.last}: take one frame."
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,13 +96,33 @@ def read_dicom_xray(path: Path, wanted: Frames | None = None) -> DicomXRay:
     return DicomXRay(pixels, carm, polarity, note, polarity_note, side, inside, said, numbers, frames)
 
 
+def read_folder_xray(folder: Path, wanted: Frames | None = None) -> DicomXRay:
+    """Reads one frame of a run whose frames are files of their own, or the mean of some; no other file is decoded.
+
+    Args:
+        wanted: frames; None for the middle one.
+
+    Raises:
+        InputError: as `read_dicom_xray` and `frame_folder`.
+    """
+    run = frame_folder(folder)
+    frames, frame_note = chosen_frames(run.name, len(run.paths), wanted, None)
+    images = [read_dicom_xray(path) for path in run.paths[frames.first - 1 : frames.last]]
+    first = images[0]
+    if any(_moved(first.numbers, image.numbers) for image in images):
+        raise InputError(_MOVED.format(name=run.name, frames=frames))
+    pixels = first.pixels if len(images) == 1 else _mean(np.stack([image.pixels for image in images]))
+    notes = tuple(note for note in (frame_note, *run.notes, *first.notes) if note is not None)
+    return replace(first, pixels=pixels, notes=notes, frames=frames)
+
+
 def _frames(dataset: pydicom.Dataset, name: str, wanted: Frames | None) -> tuple[Frames, str | None]:
     representative = whole_number_of(dataset, "RepresentativeFrameNumber", 0)
     return chosen_frames(name, frame_count(dataset), wanted, representative or None)
 
 
 def _refuse_other_kind(dataset: pydicom.Dataset, name: str) -> None:
-    kind = next((kind for kind in words_of(dataset, "Modality") if kind in _NO_PROJECTIONS), None)
+    kind = kind_of_no_projection(dataset)
     if kind is not None:
         raise InputError(f"{name} is no X-ray of a C-arm, its Modality is {kind}: give one of XA, RF, DX or CR.")
 
@@ -114,13 +136,13 @@ def _refuse_moving(dataset: pydicom.Dataset, frames: Frames, name: str) -> None:
     """Refuses a mean of frames between which the C-arm moved."""
     if frames.count == 1:
         return
-    first, last = (_place(FrameTags(dataset, n - 1, frame_count(dataset))) for n in (frames.first, frames.last))
-    if first != last:
-        raise InputError(f"{name}: the C-arm moved from frame {frames.first} to {frames.last}: take one frame.")
+    first, last = (carm_numbers(FrameTags(dataset, n - 1, frame_count(dataset))) for n in (frames.first, frames.last))
+    if _moved(first, last):
+        raise InputError(_MOVED.format(name=name, frames=frames))
 
 
-def _place(tags: Tags) -> tuple[str, ...]:
-    return tuple(number.value for number in carm_numbers(tags))
+def _moved(one: Iterable[CArmNumber], other: Iterable[CArmNumber]) -> bool:
+    return [number.value for number in one] != [number.value for number in other]
 
 
 def _mean(values: NDArray[Any]) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ from prostreg.images.formats.value_reading import as_float32, read_values
 from prostreg.images.formats.volume_files import SUFFIXES, image_suffix, read_image_header
 from prostreg.images.frames import ONE_FRAME, Frames, chosen_frames
 from prostreg.images.library_messages import quiet_libraries
-from prostreg.images.xray_dicom import read_dicom_xray
+from prostreg.images.xray_dicom import read_dicom_xray, read_folder_xray
 from prostreg.machine import refuse_too_large
 
 _TIFF_SUFFIXES = (".tif", ".tiff")
@@ -59,20 +59,22 @@ class XRayImage:
 
 
 def read_xray_image(path: Path, frames: Frames | None = None) -> XRayImage:
-    """Reads one X-ray image from TIFF, PNG, JPEG, BMP, NRRD, MHA/MHD, NIfTI or DICOM.
+    """Reads one X-ray image from TIFF, PNG, JPEG, BMP, NRRD, MHA/MHD, NIfTI or DICOM, or from a folder with a run.
 
     The fastest index of NRRD, MHA and NIfTI files runs along the image's columns (u), the
     second along its rows (v); their directions in space are not looked at. Colour images
     are read where all channels are equal.
 
     Args:
+        path: of a file; or of a folder with a DICOM run, a file for each frame.
         frames: of a DICOM run; None for the one that it calls representative, or else its middle one.
 
     Raises:
         InputError: lists every fault of the image.
     """
-    image = _stored_image(Path(path), "The X-ray", frames)
-    faults = pixel_faults(image.pixels, f"The X-ray {Path(path).name}")
+    path = Path(path)
+    image = _from_dicom(path, frames) if path.is_dir() else _stored_image(path, "The X-ray", frames)
+    faults = pixel_faults(image.pixels, f"The X-ray {path.name}")
     if faults:
         raise InputError(faults)
     return image
@@ -102,10 +104,7 @@ def pixel_faults(pixels: NDArray[np.float32], name: str) -> list[str]:
 
 def _stored_image(path: Path, what: str, wanted: Frames | None = None) -> XRayImage:
     if path.is_dir():
-        raise InputError(
-            f"{what} {path} is a folder: give the file in it that shows the view. A run is one DICOM file with all its"
-            " frames; files of single frames are not put together here, so export the run as one."
-        )
+        raise InputError(f"{what} {path} is a folder: give the file in it.")
     if not path.is_file():
         raise InputError(f"{what} {path} does not exist or is no file: check the path.")
     if is_dicom(path):
@@ -122,7 +121,7 @@ def _stored_image(path: Path, what: str, wanted: Frames | None = None) -> XRayIm
 
 
 def _from_dicom(path: Path, wanted: Frames | None) -> XRayImage:
-    found = read_dicom_xray(path, wanted)
+    found = read_folder_xray(path, wanted) if path.is_dir() else read_dicom_xray(path, wanted)
     pixels = found.pixels if found.pixels.ndim == 2 else one_channel(found.pixels, f"The X-ray {path.name}")
     return XRayImage(
         pixels,

@@ -7,6 +7,7 @@ series of both.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pydicom
@@ -16,7 +17,9 @@ from pydicom.sequence import Sequence as Items
 from pydicom.uid import SpatialRegistrationStorage, generate_uid
 from pydicom.valuerep import format_number_as_ds
 
+from prostreg.errors import FaultList
 from prostreg.geometry.frames import RAS_FROM_LPS, Matrix, invert_rigid
+from prostreg.images.dicom.frame_folder import frame_folder
 from prostreg.outputs.dicom_object import FRAME, identity, new_object, reference_to, slice_identities
 from prostreg.registration.case import Case
 from prostreg.registration.result import Result
@@ -30,7 +33,8 @@ def spatial_registration(case: Case, result: Result) -> Dataset | None:
     if result.status == "failed" or case.files is None or not case.files.ct.is_dir():
         return None
     # What became of the files since they were read must not keep the pose from being written.
-    slices, xrays = slice_identities(case.files.ct), [identity(path) for path in case.files.xrays]
+    slices = slice_identities(case.files.ct)
+    xrays = [_taken(path, view.frames.first) for path, view in zip(case.files.xrays, case.views, strict=True)]
     seen = [
         (xray, view.carm.camera_from_world) for xray, view in zip(xrays, case.views, strict=True) if xray is not None
     ]
@@ -52,6 +56,14 @@ def spatial_registration(case: Case, result: Result) -> Dataset | None:
     content.RegistrationSequence = Items(registered)
     _name_series(content, [*slices, *(xray for xray, _ in seen)])
     return content
+
+
+def _taken(path: Path, number: int) -> dict[str, str] | None:
+    """The UIDs of an X-ray's file; in a folder with a run, of the file with a frame, counted from 1."""
+    if not path.is_dir():
+        return identity(path)
+    run = FaultList().collect(lambda: frame_folder(path))
+    return None if run is None or number > len(run.paths) else identity(run.paths[number - 1])
 
 
 def _item(frame: str, images: Iterable[Mapping[str, str]], world_from_frame: NDArray[Any], comment: str) -> Dataset:

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from prostreg.images.dicom_series import MOST_FILES
+from prostreg.images.dicom.folder_series import MOST_FILES
 from prostreg.images.reading import read_ct
 from prostreg.images.volume import Volume
 
