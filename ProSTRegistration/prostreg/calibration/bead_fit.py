@@ -61,12 +61,20 @@ def refuse_wrong_fit(fit: CameraFit, names: list[str], points_mm: Array, seen_px
             " numbers, and that each mark is that of its bead."
         )
     _refuse_other_units(fit, points, rough)
-    width, height = rough.size
-    reduced = min(1.0, FOLD_SIDE_PX / max(rough.size))
-    size = max(2, round(width * reduced)), max(2, round(height * reduced))
     if bends:
-        small = CArm(fit.intrinsics, rough.size).resized(reduced, size)
-        Undistortion(small.intrinsics, small.size, fit.distortion)
+        refuse_folds(fit, rough.size)
+
+
+def refuse_folds(fit: CameraFit, size: tuple[int, int]) -> None:
+    """Refuses a camera whose distortion folds an image (width, height).
+
+    Raises:
+        InputError: it does.
+    """
+    reduced = min(1.0, FOLD_SIDE_PX / max(size))
+    small_size = max(2, round(size[0] * reduced)), max(2, round(size[1] * reduced))
+    small = CArm(fit.intrinsics, size).resized(reduced, small_size)
+    Undistortion(small.intrinsics, small.size, fit.distortion)
 
 
 def mirrored_fault(error: str) -> str:
@@ -79,6 +87,9 @@ def mirrored_fault(error: str) -> str:
 
 def known_as(fit: CameraFit, size: tuple[int, int], names: list[str]) -> str:
     """The best word for how well the camera is known that the standard deviations allow.
+
+    Args:
+        names: of the beads of the image that fits worst, the one of the fit.
 
     Raises:
         InputError: it is known less than any.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -57,6 +58,11 @@ class CameraFit:
         by_k = self.intrinsics[0, 0] * np.array([slope**3, slope**5])
         return float(np.sqrt(by_k @ self.covariance[3:, 3:] @ by_k))
 
+    def less_sure(self, times: float) -> CameraFit:
+        """The same camera with its standard deviations so many times as large."""
+        deviations_px = times * self.place_deviations_px
+        return replace(self, place_deviations_px=deviations_px, covariance=times**2 * self.covariance)
+
     def mirrored(self, width: int) -> CameraFit:
         """The camera of the image (of that width) with its columns in reverse order, standing where it stands."""
         intrinsics = self.intrinsics.copy()
@@ -81,33 +87,62 @@ def fit_camera(
         frees_distortion: whether k1 and k2 are.
     """
     intrinsics, pose = start
-    side = float(max(intrinsics[0, 2], intrinsics[1, 2]) * 2)
-    distance_mm = float(np.linalg.norm(pose[:3, 3]))
-    free = np.array([True] * 6 + [frees_k] * 3 + [frees_distortion] * 2)
-    # One step of each is a change of about as many pixels: rad, mm, share of the focal length, shares of the image.
-    scale = np.array([1e-2] * 3 + [1e-2 * distance_mm] * 3 + [1e-2, 1e-2 * side, 1e-2 * side, 1.0, 20.0])
+    return fit_shared_camera([(points_mm, seen_px)], (intrinsics, [pose]), frees_k, frees_distortion)[0]
 
-    is_seen = np.repeat(np.isfinite(seen_px).all(axis=1), 2)
 
-    def places(values: Array) -> Array:
-        k, distortion, moved = _made(start, values)
-        return _projected(points_mm @ moved[:3, :3].T + moved[:3, 3], k, distortion).ravel()
+def fit_shared_camera(
+    images: Sequence[tuple[Array, Array]],
+    start: tuple[Matrix, Sequence[Matrix]],
+    frees_k: bool = True,
+    frees_distortion: bool = False,
+) -> list[CameraFit]:
+    """The camera of several images, each with a pose of its own; K, distortion and their covariance are those of all.
+
+    Args:
+        images: of each, points (n, 3) of the phantom in mm and where they are seen (n, 2), NaN where they are not.
+        start: K, and of each image camera_from_phantom; as for `fit_camera`, as are the others.
+    """
+    free = np.array([True] * _OWN + [frees_k] * 3 + [frees_distortion] * 2)
+    seen = [_Image(*image, (start[0], pose), free) for image, pose in zip(images, start[1], strict=True)]
+    shared = _OWN * len(seen) + np.arange(5)
+    places = [np.append(np.arange(_OWN * n, _OWN * (n + 1)), shared) for n in range(len(seen))]
+    all_free = np.append(np.full(_OWN * len(seen), True), free[_OWN:])
+    # Where each image's free parameters are among all that are free.
+    among = [np.flatnonzero(np.isin(np.flatnonzero(all_free), place[free])) for place in places]
 
     def errors(values: Array) -> Array:
-        return (places(values) - seen_px.ravel())[is_seen]
+        return np.concatenate([image.errors(values[place]) for image, place in zip(seen, places, strict=True)])
 
-    def slopes(values: Array) -> Array:
-        steps = np.diag(1e-4 * scale)[free]
-        return np.stack([(places(values + s) - places(values - s)) / 2e-4 for s in steps], axis=1)
+    def jacobian(values: Array) -> Array:
+        blocks = []
+        for image, place, columns in zip(seen, places, among, strict=True):
+            own = image.slopes(values[place])[image.is_seen]
+            blocks.append(np.zeros((len(own), int(all_free.sum()))))
+            blocks[-1][:, columns] = own
+        return np.concatenate(blocks)
 
-    values, damping = np.zeros(11), DAMPING
+    scale = np.empty(len(all_free))
+    for image, place in zip(seen, places, strict=True):
+        scale[place] = image.scale
+    values = _least_squares(errors, jacobian, scale, all_free)
+    covariance = _covariance(jacobian(values), errors(values))
+    return [
+        image.fit(values[place], covariance[np.ix_(c, c)]) for image, place, c in zip(seen, places, among, strict=True)
+    ]
+
+
+def _least_squares(
+    errors: Callable[[Array], Array], jacobian: Callable[[Array], Array], scale: Array, free: NDArray[np.bool_]
+) -> Array:
+    """The parameters of the least squared errors, from zeros on (Levenberg and Marquardt)."""
+    values, damping = np.zeros(len(free)), DAMPING
     off = errors(values)
     for _ in range(STEPS):
-        jacobian = slopes(values)[is_seen]
-        normal = jacobian.T @ jacobian
+        slopes = jacobian(values)
+        normal = slopes.T @ slopes
         damped = normal + damping * np.diag(np.diag(normal)) + 1e-12 * np.eye(len(normal))
         tried = values.copy()
-        tried[free] -= scale[free] * np.linalg.solve(damped, jacobian.T @ off)
+        tried[free] -= scale[free] * np.linalg.solve(damped, slopes.T @ off)
         new = errors(tried)
         if np.isfinite(new).all() and new @ new < off @ off:
             is_done = off @ off - new @ new < 1e-12 * (off @ off)
@@ -116,14 +151,52 @@ def fit_camera(
                 break
         else:
             damping *= 4
-    everywhere = slopes(values)
-    covariance = _covariance(everywhere[is_seen], off)
-    unit = scale * np.where(np.arange(11) == 6, intrinsics[0, 0], 1.0)
-    told = np.zeros((11, 11))
-    told[np.ix_(free, free)] = covariance * np.outer(unit[free], unit[free])
-    k, distortion, moved = _made(start, values)
-    errors_px = np.where(is_seen, seen_px.ravel() - places(values), np.nan).reshape(-1, 2)
-    return CameraFit(k, distortion, moved, errors_px, _place_deviations(everywhere, covariance), told[6:, 6:])
+    return values
+
+
+_OWN = 6
+"""Parameters of an image's own pose; those of the camera follow them: focal length, cx, cy, k1, k2."""
+
+
+class _Image:
+    """Points that are seen, and the camera at the eleven parameters of the fit.
+
+    Attributes:
+        scale: (11,) a step of each is a change of about as many pixels.
+        is_seen: (2 n,) for u and v of each point.
+    """
+
+    def __init__(self, points_mm: Array, seen_px: Array, start: tuple[Matrix, Matrix], free: NDArray[np.bool_]) -> None:
+        self._points_mm, self._seen_px, self._start, self._free = points_mm, seen_px, start, free
+        intrinsics, pose = start
+        side = float(max(intrinsics[0, 2], intrinsics[1, 2]) * 2)
+        distance_mm = float(np.linalg.norm(pose[:3, 3]))
+        # rad, mm, share of the focal length, shares of the image
+        self.scale = np.array([1e-2] * 3 + [1e-2 * distance_mm] * 3 + [1e-2, 1e-2 * side, 1e-2 * side, 1.0, 20.0])
+        self.is_seen = np.repeat(np.isfinite(seen_px).all(axis=1), 2)
+
+    def errors(self, values: Array) -> Array:
+        """Projected minus seen, in pixels."""
+        return np.asarray((self._places(values) - self._seen_px.ravel())[self.is_seen])
+
+    def slopes(self, values: Array) -> Array:
+        """Derivatives (2 n, free parameters) of the places by the parameters in their scales."""
+        steps = np.diag(1e-4 * self.scale)[self._free]
+        return np.stack([(self._places(values + s) - self._places(values - s)) / 2e-4 for s in steps], axis=1)
+
+    def fit(self, values: Array, covariance: Array) -> CameraFit:
+        """The camera at the parameters, with the covariance of those that are free, in their scales."""
+        unit = self.scale * np.where(np.arange(11) == _OWN, self._start[0][0, 0], 1.0)
+        told = np.zeros((11, 11))
+        told[np.ix_(self._free, self._free)] = covariance * np.outer(unit[self._free], unit[self._free])
+        k, distortion, moved = _made(self._start, values)
+        errors_px = np.where(self.is_seen, self._seen_px.ravel() - self._places(values), np.nan).reshape(-1, 2)
+        deviations_px = _place_deviations(self.slopes(values), covariance)
+        return CameraFit(k, distortion, moved, errors_px, deviations_px, told[_OWN:, _OWN:])
+
+    def _places(self, values: Array) -> Array:
+        k, distortion, moved = _made(self._start, values)
+        return _projected(self._points_mm @ moved[:3, :3].T + moved[:3, 3], k, distortion).ravel()
 
 
 def _made(start: tuple[Matrix, Matrix], values: Array) -> tuple[Matrix, Distortion, Matrix]:

@@ -11,12 +11,18 @@ def add_calibrate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "beads",
         type=Path,
+        nargs="+",
         metavar="BEADS",
         help="CSV: name, x, y, z in mm, u, v in pixels as stored; one line for each bead. With --image, u and v of 6"
-        " beads are enough, to a few pixels",
+        " beads are enough, to a few pixels. Several lists are of several images of one C-arm, each with its marks",
     )
     parser.add_argument(
-        "--image", type=Path, metavar="FILE", help="X-ray of the phantom, in which the beads are found; else as marked"
+        "--image",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="X-ray of the phantom, in which the beads are found; one for each list. Else as marked",
     )
     parser.add_argument("--size", type=int, nargs=2, metavar="PX", help="width and height, where there is no --image")
     parser.add_argument("--sdd", type=float, required=True, metavar="MM", help="rough distance from source to detector")
@@ -32,5 +38,5 @@ def add_calibrate(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="FILE",
-        help="camera file to write, .json; with --image a picture .png beside it",
+        help="camera file to write, .json; with --image a picture .png beside it for each",
     )
