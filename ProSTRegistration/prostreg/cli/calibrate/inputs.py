@@ -82,7 +82,7 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
 
 
 def _pictures(out: Path, count: int) -> list[Path]:
-    """Where the picture of each image goes, beside the camera file."""
+    """The path of each image's picture, beside the camera file."""
     if count == 1:
         return [out.with_suffix(".png")]
     return [out.with_name(f"{out.stem}_{number}.png") for number in range(1, count + 1)]
@@ -139,7 +139,7 @@ def _same_image_faults(
 
 
 def _is_flipped(arguments: argparse.Namespace, images: Sequence[XRayImage | None], faults: FaultList) -> bool:
-    """Whether the images are stored as seen from the detector, as is told or by their tags."""
+    """True for images that are stored as seen from the detector, as is told or by their tags."""
     by_tags = {image.side is not None and image.side.is_from_detector for image in images if image is not None}
     if arguments.flip is None and len(by_tags) > 1:
         faults.add(
