@@ -17,7 +17,7 @@ from prostreg.registration import screening
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.levels import Levels
-from prostreg.registration.neighbours.rivals import with_bones_around
+from prostreg.registration.neighbours.bones_around import with_bones_around
 from prostreg.registration.screening import (
     ANYWHERE_MM,
     CLEARLY_CONFIRMED,

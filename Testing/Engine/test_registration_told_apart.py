@@ -20,15 +20,9 @@ from prostreg.registration.acceptance import MOST_IF_DOUBTED
 from prostreg.registration.case import Case, PlacedBone, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.neighbours import told_apart
+from prostreg.registration.neighbours.bones_around import times_as_much_bone, with_bones_around
 from prostreg.registration.neighbours.depth import BETWEEN, MOTION_MM, TOLD_BY_NEIGHBOURS, _likeliest
-from prostreg.registration.neighbours.rivals import (
-    Comparison,
-    Rival,
-    RivalSearch,
-    _both_ways,
-    moved,
-    with_bones_around,
-)
+from prostreg.registration.neighbours.rivals import Comparison, Rival, RivalSearch, _both_ways, moved
 from prostreg.registration.neighbours.told_apart import STAGE, UNCHECKED, _ToldApart
 from prostreg.registration.pipeline import judged_at
 from prostreg.registration.registering import register
@@ -315,6 +309,22 @@ def test_bones_that_have_moved_tell_no_depth(row, monkeypatch):
     result = _ToldApart(case, CONFIG, None, None).compared(found, most_moves=0)
     np.testing.assert_array_equal(result.world_from_volume, found.world_from_volume)
     assert result.status == "accepted"
+
+
+@pytest.mark.parametrize(("other_share", "is_told"), [(0.0, False), (0.4, False), (0.6, True)])
+def test_an_anatomy_that_is_nearly_all_bone_there_is_does_not_tell_its_depth_again(
+    row, monkeypatch, other_share, is_told
+):
+    """Another patient's hip was accepted with the words that the bones around fit as they lie in the CT."""
+    case = row.started(1, 1)
+    bones_around_say(monkeypatch, 4.0)
+    values = np.where(case.anatomy, case.ct.values, -50.0).astype(np.float32)
+    free = np.flatnonzero(~case.anatomy & (case.ct.values > 150))
+    values.ravel()[free[: round(other_share * np.count_nonzero(case.anatomy))]] = 900.0
+    case = replace(case, ct=case.ct.with_values(values))
+    assert times_as_much_bone(with_bones_around(case), case) == pytest.approx(1 + other_share, abs=0.05)
+    result = _ToldApart(case, CONFIG, None, None).compared(found_deeper(case, 4.0), most_moves=0)
+    assert (TOLD_BY_NEIGHBOURS in result.reasons) == is_told
 
 
 def test_a_depth_moves_the_pose_in_part_by_how_open_it_was(row):

@@ -16,7 +16,7 @@ from prostreg.geometry.standard_views import MAIN_VIEWS, standard_view
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.monitor import LEAST_SECONDS
-from prostreg.registration.neighbours.rivals import with_bones_around
+from prostreg.registration.neighbours.bones_around import with_bones_around
 from prostreg.registration.neighbours.told_apart import register_told_apart
 from prostreg.registration.pipeline import check_method
 from prostreg.registration.result import Progress, Result

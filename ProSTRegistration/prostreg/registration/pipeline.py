@@ -26,7 +26,7 @@ from prostreg.registration.learned_search import LearnedSearch
 from prostreg.registration.levels import Levels
 from prostreg.registration.mirror_check import mirror_fit
 from prostreg.registration.monitor import Monitor
-from prostreg.registration.neighbours.rivals import with_bones_around
+from prostreg.registration.neighbours.bones_around import times_as_much_bone, with_bones_around
 from prostreg.registration.pose_search import PoseSearch
 from prostreg.registration.readings import case_read_as, polarities_used, polarity_reasons, reading_of
 from prostreg.registration.result import Progress, Result
@@ -121,7 +121,7 @@ class _Run:
     def _body(self, has_all_bone: bool) -> tuple[Case, Levels]:
         """The case and its resolutions, with all bone near the anatomy in its place if asked for, or if far more."""
         least = SOME_OTHERS if has_all_bone else MOSTLY_OTHERS
-        if np.count_nonzero(self._bones_around.anatomy) < least * np.count_nonzero(self._case.anatomy):
+        if times_as_much_bone(self._bones_around, self._case) < least:
             return self._case, self._levels
         return self._all_bone
 

@@ -8,7 +8,7 @@ pose found and at its rivals, each refined first.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, invert_rigid, transform_points
 from prostreg.geometry.rotations import vector_from_rotation
-from prostreg.images.anatomy import BONE_THRESHOLD_HU, anatomy_bounds, anatomy_by_threshold
 from prostreg.images.directions import offset_in_words
 from prostreg.images.look_alikes import APART_MM, LookAlike
 from prostreg.registration.acceptance import RIVALLED
@@ -24,14 +23,12 @@ from prostreg.registration.carm.carm_check import LARGEST_ERROR_MM
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.levels import Levels
+from prostreg.registration.neighbours.bones_around import with_bones_around
 from prostreg.registration.result import ComparedPlace
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm, shows_start
 from prostreg.search.candidate import Candidate
 from prostreg.search.cmaes import cmaes_search
 from prostreg.search.polish import polish
-
-NEIGHBOURHOOD_MM = 60.0
-"""How far beyond the anatomy bones are compared: a vertebra and a half to each side."""
 
 SPREAD = np.array([np.deg2rad(8.0)] * 3 + [10.0, 10.0, 25.0])
 """Errors of a rival's start, rad and mm: neighbours are tilted against each other, and their places are rough."""
@@ -195,21 +192,6 @@ class RivalSearch:
         confirmed = levels.middle.footprint_score(pose).score
         turned_deg = float(np.rad2deg(np.linalg.norm(turn)))
         return Rival(pose, offset_mm, along_mm, offset_mm - along_mm * beam, turned_deg, confirmed)
-
-
-def with_bones_around(case: Case) -> Case:
-    """The case with all bone near its anatomy in the anatomy's place, its CT cut to that; others move with it then."""
-    ct = case.ct
-    first, size = anatomy_bounds(case.anatomy)
-    reach = np.ceil(NEIGHBOURHOOD_MM / ct.spacing_mm).astype(int)
-    low = np.maximum(np.array(first) - reach, 0)
-    high = np.minimum(np.array(first) + size + reach, ct.size)
-    cut = ct.cropped(low, high - low)
-    (i, j, k), (columns, rows, slices) = low, high
-    anatomy = case.anatomy[k:slices, j:rows, i:columns]
-    if (cut.values >= BONE_THRESHOLD_HU).any():
-        anatomy = anatomy | anatomy_by_threshold(cut)
-    return replace(case, ct=cut, anatomy=anatomy, others=())
 
 
 def moved(world_from_volume: Matrix, offset_mm: NDArray[np.float64]) -> Matrix:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 
 from prostreg.errors import Stopped
 from prostreg.geometry.chart import PoseChart
@@ -14,6 +15,7 @@ from prostreg.registration.acceptance import MOST_IF_DOUBTED
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.monitor import LEAST_SECONDS, Monitor
+from prostreg.registration.neighbours.bones_around import times_as_much_bone, with_bones_around
 from prostreg.registration.neighbours.depth import (
     BETWEEN,
     MOST_BRIDGED_MM,
@@ -33,6 +35,10 @@ MOST_MOVES = 3
 
 STILL_COMPARED_MM = 2.0
 """A comparison of a pose holds for those that are nearer to it: it is refined by more than that itself."""
+
+BONE_THAT_TELLS = 1.5
+"""How many times more bone there must be within reach than the anatomy has, for it to tell the anatomy's depth: less is
+mostly the anatomy itself, asked twice. Another patient's hip, all the bone in its CT, was accepted that way."""
 
 STAGE = "look-alikes"
 UNCHECKED = "the run was stopped before its place was compared with those that look alike"
@@ -168,10 +174,12 @@ class _ToldApart:
             doubt = comparison.depth_doubt(result.evidence["confirmed"])
         return doubt
 
-    @property
+    @cached_property
     def _neighbours_tell_depth(self) -> bool:
-        """True for one view, which hardly tells it; bones that have poses of their own are known to have moved."""
-        return len(self._case.views) == 1 and not self._case.others
+        """True for one view, which hardly tells it, if there are any: ones with poses of their own have moved."""
+        if len(self._case.views) > 1 or self._case.others:
+            return False
+        return times_as_much_bone(with_bones_around(self._case), self._case) >= BONE_THAT_TELLS
 
     def _tells_depth(self, result: Result, comparison: Comparison) -> bool:
         """True if the bones around lie as in the CT as far as the image shows, and on this level."""
