@@ -8,6 +8,7 @@ what lies beside them has no simple shape.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,16 +65,15 @@ def find_radiation_field(pixels: NDArray[np.float32], allowed: NDArray[np.bool_]
     stretched = tuple(np.log1p(g / _DARK_STRETCH) / np.log1p(1.0 / _DARK_STRETCH) for g in linear)
     best_score, blocked, dark = _JUMP_NEEDED, np.zeros(grey.shape, dtype=bool), None
     for end in (0, 1):
-        opposite = dilated(_flat_at_border(linear[1 - end], 0.06, inside), 4)
-        for scale in (linear[end], stretched[end]):
-            for tolerance in _TOLERANCES:
-                area = _flat_at_border(scale, tolerance, inside)
-                if not area.any():  # there is nothing that something could be drawn into
-                    continue
-                area = _with_drawings(area, inside, scale <= tolerance)
-                score = _score(linear[end], area, opposite)
-                if score > best_score and _is_nearly_convex(inside & ~area):
-                    best_score, blocked, dark = score, area, end == 0
+        opposite = dilated(_at_border((linear[1 - end] <= 0.06) & inside, inside), 4)
+        for flat in _flat_areas((linear[end], stretched[end]), inside):
+            area = _at_border(flat, inside)
+            if not area.any():  # there is nothing that something could be drawn into
+                continue
+            area = _with_drawings(area, inside, flat)
+            score = _score(linear[end], area, opposite)
+            if score > best_score and _is_nearly_convex(inside & ~area):
+                best_score, blocked, dark = score, area, end == 0
     return RadiationField(grey, blocked, dark, best_score, factor)
 
 
@@ -126,9 +126,20 @@ def _is_nearly_convex(field: NDArray[np.bool_]) -> bool:
     return 2 * int(field.sum()) >= _CONVEX_FROM * spans
 
 
-def _flat_at_border(grey: NDArray[np.float64], tolerance: float, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Connected areas within the tolerance of 0 that touch the border of the image or of what counts."""
-    flat = (grey <= tolerance) & inside
+def _flat_areas(scales: tuple[NDArray[np.float64], ...], inside: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
+    """Areas within each tolerance of 0 on each scale that count; those that several give, once."""
+    sizes = set()
+    for scale in scales:
+        for tolerance in _TOLERANCES:
+            flat = (scale <= tolerance) & inside
+            # The scales rise together, so that one area lies within the other: those of a size are the same.
+            if (size := np.count_nonzero(flat)) not in sizes:
+                sizes.add(size)
+                yield flat
+
+
+def _at_border(flat: NDArray[np.bool_], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Connected parts of a flat area that touch the border of the image or of what counts."""
     if np.mean(flat) < _SMALLEST_AREA:
         return np.zeros_like(flat)
     pieces = connected_pieces(opened(flat, 1))
@@ -146,7 +157,7 @@ def _with_drawings(area: NDArray[np.bool_], inside: NDArray[np.bool_], flat: NDA
     Text, logos, rulers and wedges are such. Several fields in one picture are not small.
     """
     beside = inside & ~area
-    channels = connected_pieces(flat & inside)
+    channels = connected_pieces(flat)
     # Narrow gaps keep drawings apart.
     apart = beside & ~belongs_to(channels, channels[area & (channels > 0)])
     pieces = connected_pieces(eroded(apart, _WIDEST_LINK))
