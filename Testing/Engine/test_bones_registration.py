@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PhantomImages import the_phantom
 from PIL import Image
 
 from Patience import PATIENCE_S
@@ -33,7 +34,7 @@ from prostreg.registration.neighbours import told_apart
 from prostreg.registration.registering import register
 from prostreg.registration.result import Result
 from prostreg.registration.start import NO_START, anatomy_centre_mm, anatomy_points_mm
-from prostreg.samples.phantom import VERTEBRA_LABELS, make_phantom
+from prostreg.samples.phantom import VERTEBRA_LABELS
 
 PIXELS = 128
 TURN_DEG, SHIFT_MM = np.array([7.0, -4.0, 3.0]), np.array([3.0, 2.0, -2.0])
@@ -55,7 +56,7 @@ def no_look_alikes() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def spine() -> SimpleNamespace:
     """The phantom's L2 and L3 from the front and from the side, L3 moved by a known motion about its centre."""
-    phantom = make_phantom(0)
+    phantom = the_phantom()
     masks = [phantom.labels.values == value for value in VERTEBRA_LABELS[1:]]
     alone = [Case("one", phantom.ct, mask) for mask in masks]
     centres = [anatomy_centre_mm(anatomy_points_mm(case)) for case in alone]

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from PhantomImages import phantom_case_in
 
 from prostreg.cli import register as register_command
 from prostreg.cli.main import main
 from prostreg.images.image_file import write_image
-from prostreg.samples.demo_case import write_phantom_case
 
 QUICK = {"method": "cmaes", "population": 8, "generations": 1, "restarts": 1, "polish_pixels": 64}
 ON_POSIX = pytest.mark.skipif(sys.platform == "win32", reason="limits as POSIX has them")
@@ -26,7 +26,7 @@ ON_POSIX = pytest.mark.skipif(sys.platform == "win32", reason="limits as POSIX h
 
 @pytest.fixture(scope="module")
 def case_file(tmp_path_factory):
-    return write_phantom_case(tmp_path_factory.mktemp("case"), 1)
+    return phantom_case_in(tmp_path_factory.mktemp("case"), 0)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from PhantomImages import the_phantom
 from PIL import Image
 
 from DicomFiles import write_xray
@@ -29,7 +30,7 @@ from prostreg.images.xray_reading import read_xray_image
 from prostreg.outputs.transform_file import read_pose
 from prostreg.projector.selection import make_projector
 from prostreg.registration.case_file import read_case
-from prostreg.samples.phantom import VERTEBRA_LABELS, make_phantom
+from prostreg.samples.phantom import VERTEBRA_LABELS
 from prostreg.tracking.frame_images import DicomRuns
 from prostreg.tracking.track import Track
 
@@ -51,7 +52,7 @@ def write_volume(path: Path, values: np.ndarray, volume_from_index: np.ndarray) 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A case whose X-ray is a run of six frames, the last one blank, 0.1 s apart; the third one is registered."""
-    folder, phantom = tmp_path_factory.mktemp("case"), make_phantom(0)
+    folder, phantom = tmp_path_factory.mktemp("case"), the_phantom()
     write_volume(folder / "ct.nii.gz", phantom.ct.values.astype(np.int16), phantom.ct.volume_from_index)
     write_volume(folder / "labels.nii.gz", phantom.labels.values.astype(np.uint8), phantom.labels.volume_from_index)
     centre = phantom.vertebra_centres_mm.mean(axis=0)

@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 
 import pytest
+from PhantomImages import phantom_case_in
 
 import prostreg
-from prostreg.samples.demo_case import write_phantom_case
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "reference.md").read_text(encoding="utf-8")
@@ -38,7 +38,7 @@ def test_each_name_is_there(name: str) -> None:
 
 
 def test_its_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(write_phantom_case(tmp_path, seed=1).parent)
+    monkeypatch.chdir(phantom_case_in(tmp_path, seed=1).parent)
     test = doctest.DocTestParser().get_doctest(PAGE, {}, "reference.md", None, 0)
     assert len(test.examples) > 20
     said: list[str] = []

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PhantomImages import make_phantom_cases_of_it
 
 from prostreg.errors import InputError
 from prostreg.evaluation.protocol import Protocol, read_protocol
@@ -16,6 +18,13 @@ from prostreg.registration.pipeline import mtre_mm
 from prostreg.registration.start import start_pose
 
 OFFSETS = read_protocol("capture-range").content["starts"]["offsets"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quickly_made_phantom() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        make_phantom_cases_of_it(patch)
+        yield
 
 
 @pytest.fixture(scope="module")

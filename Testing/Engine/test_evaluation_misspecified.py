@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from PhantomImages import make_phantom_cases_of_it
 
 from prostreg.errors import InputError
 from prostreg.evaluation.protocol import Protocol, read_protocol
@@ -32,6 +34,13 @@ WRONG = [
     {"name": "far", "shifted_mm": 40},
 ]
 NAMES = [entry.get("name", "none") for entry in WRONG]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quickly_made_phantom() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        make_phantom_cases_of_it(patch)
+        yield
 
 
 @pytest.fixture(scope="module")

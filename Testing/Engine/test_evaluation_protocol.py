@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PhantomImages import the_phantom
 
 from prostreg.errors import InputError
 from prostreg.evaluation.protocol import protocol_from_dict, protocol_names, read_protocol
 from prostreg.evaluation.sources.landmarks import surface_landmarks_mm
-from prostreg.samples.phantom import VERTEBRA_LABELS, make_phantom
+from prostreg.samples.phantom import VERTEBRA_LABELS
 
 REQUIRED = {"prost-pelvis", "prost-pelvis-hard", "prost-spine", "capture-range", "biplane", "tracking", "phantom"}
 
@@ -111,7 +112,7 @@ def test_version_changes_with_what_changes_rows_and_with_nothing_else() -> None:
 
 
 def test_landmarks_of_the_phantom_are_the_points_that_the_command_makes() -> None:
-    phantom = make_phantom(0)
+    phantom = the_phantom()
     points = surface_landmarks_mm(phantom.ct, np.isin(phantom.labels.values, VERTEBRA_LABELS))
     listed = np.array(read_protocol("phantom").landmarks_mm)
     np.testing.assert_allclose(listed, points, atol=0.051)

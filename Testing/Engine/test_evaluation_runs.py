@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PhantomImages import phantom_case_in
 from PIL import Image
 
 from Patience import PATIENCE_S
@@ -20,7 +21,6 @@ from prostreg.cli.main import main
 from prostreg.evaluation.sources import phantom_cases
 from prostreg.evaluation.sources.case_series import CaseSeries
 from prostreg.evaluation.sources.simulated_cases import SimulatedCases
-from prostreg.samples.demo_case import write_phantom_case
 
 CASES = 2
 COMMAND = ["evaluate", "--protocol", "phantom", "--number", str(CASES), "--json"]
@@ -116,7 +116,7 @@ def test_a_killed_run_goes_on_where_it_was(finished: Path, tmp_path: Path, capsy
 
 
 def test_case_folders_are_evaluated_instead(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_phantom_case(tmp_path / "cases" / "good", 0)
+    phantom_case_in(tmp_path / "cases" / "good", 0)
     broken = tmp_path / "cases" / "z-broken" / "case.json"
     broken.parent.mkdir()
     broken.write_text("{}", encoding="utf-8")

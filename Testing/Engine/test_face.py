@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PhantomImages import phantom_case_in
 
 import prostreg
 from prostreg.registration.result import Result
-from prostreg.samples.demo_case import write_phantom_case
 
 OFFERED = {
     "Bone", "BonesResult", "CArm", "Case", "DicomRuns", "RegistrationConfig", "Result", "Track", "View", "Volume",
@@ -60,7 +60,7 @@ def test_importing_it_loads_nothing_heavy() -> None:
 def test_the_readme_example_registers_a_case(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(write_phantom_case(tmp_path, seed=1).parent)
+    monkeypatch.chdir(phantom_case_in(tmp_path, seed=1).parent)
     example = readme_example()
     assert len([line for line in example.splitlines() if line.strip()]) <= 8
     names: dict[str, object] = {}

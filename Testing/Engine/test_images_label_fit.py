@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
+from PhantomImages import phantom_case_in, the_phantom
 
 from prostreg.errors import InputError
 from prostreg.images.anatomy import anatomy_by_threshold
@@ -16,8 +17,7 @@ from prostreg.images.anatomy_check import anatomy_made_on
 from prostreg.images.label_fit import LabelFit, label_fit
 from prostreg.images.volume import Volume
 from prostreg.registration.case_file import read_case
-from prostreg.samples.demo_case import write_phantom_case
-from prostreg.samples.phantom import VERTEBRA_LABELS, Phantom, make_phantom
+from prostreg.samples.phantom import VERTEBRA_LABELS, Phantom
 from prostreg.worker.anatomy_request import AnatomyRequest
 from prostreg.worker.fields import Fields
 from prostreg.worker.protocol import Message
@@ -27,7 +27,7 @@ ONE_VERTEBRA = [VERTEBRA_LABELS[1]]
 
 @pytest.fixture(scope="module")
 def phantom() -> Phantom:
-    return make_phantom(0)
+    return the_phantom()
 
 
 def moved(labels: Volume, shift_mm: list[float]) -> Volume:
@@ -87,7 +87,7 @@ def test_an_application_is_refused_them_as_well(phantom):
 
 
 def test_a_case_whose_labels_were_saved_with_another_geometry_is_refused(tmp_path: Path):
-    case = write_phantom_case(tmp_path, seed=0)
+    case = phantom_case_in(tmp_path, seed=0)
     assert read_case(case).anatomy.any()
     labels = sitk.ReadImage(str(tmp_path / "labels.nii.gz"))
     labels.SetOrigin([x + dx for x, dx in zip(labels.GetOrigin(), (-9.0, 0.0, 12.0), strict=True)])  # LPS

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PhantomImages import the_phantom
 
 from prostreg.images.look_alikes import LEAST_CORRELATION, MOST, look_alikes
 from prostreg.images.volume import Volume
-from prostreg.samples.phantom import VERTEBRA_LABELS, VERTEBRA_PITCH_MM, Phantom, make_phantom
+from prostreg.samples.phantom import VERTEBRA_LABELS, VERTEBRA_PITCH_MM, Phantom
 
 ROUGHLY_MM = 16.0
 
 
 @pytest.fixture(scope="module")
 def phantom() -> Phantom:
-    return make_phantom(0)
+    return the_phantom()
 
 
 def offsets_of(phantom: Phantom, level: int) -> list[np.ndarray]:

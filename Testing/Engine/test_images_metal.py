@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PhantomImages import FINEST_MM, the_phantom
 
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.standard_views import standard_view
@@ -14,7 +15,6 @@ from prostreg.images.xray import XRay
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.registration.case import Case, View
 from prostreg.registration.readings import without_metal
-from prostreg.samples.phantom import make_phantom
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 from prostreg.simulation.presets import preset
 
@@ -24,7 +24,7 @@ SEEDS = (5, 6)
 
 @pytest.fixture(scope="module")
 def phantom():
-    return make_phantom(0)
+    return the_phantom()
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def images(phantom):
     made = {}
     for count in (0, 3):
         settings = replace(preset("paper"), instruments=(count, count), clipped_share=(0.02, 0.02), bodies=1)
-        simulator = FluoroscopySimulator(phantom.ct, settings)
+        simulator = FluoroscopySimulator(phantom.ct, settings, finest_mm=FINEST_MM)
         for seed in SEEDS:
             simulated = simulator.image(carm, pose, seed)
             made[count, seed] = prepare_xray(simulated.pixels.astype(np.float32), simulated.polarity, None)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PhantomImages import FINEST_MM, the_phantom
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
@@ -15,7 +16,6 @@ from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.images.xray_preparation import prepare_xray
 from prostreg.images.xray_reading import read_xray_image
-from prostreg.samples.phantom import make_phantom
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 from prostreg.simulation.presets import preset
 
@@ -124,7 +124,9 @@ def test_input_that_cannot_be_prepared() -> None:
 @pytest.fixture(scope="module")
 def fluoroscopies() -> list[NDArray[np.uint16]]:
     """A phantom's lumbar spine from front, back, side and between, near and far."""
-    simulator = FluoroscopySimulator(make_phantom(0).ct, replace(preset("paper"), log_share=0.0, bodies=1))
+    simulator = FluoroscopySimulator(
+        the_phantom().ct, replace(preset("paper"), log_share=0.0, bodies=1), finest_mm=FINEST_MM
+    )
     carm = CArm.from_sdd(1020.0, (1.6, 1.6), (160, 160))
     facing_front = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
     images = []

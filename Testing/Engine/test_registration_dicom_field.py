@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PhantomImages import phantom_case_in
 from PIL import Image
 
 from DicomFiles import write_xray
@@ -15,16 +16,18 @@ from Patience import PATIENCE_S
 from prostreg.registration.case_file import read_case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.registering import register
-from prostreg.samples.demo_case import write_phantom_case
 
-CONFIG = RegistrationConfig(time_limit_s=PATIENCE_S, most_restarts=2, weights="shipped")
+CONFIG = RegistrationConfig(
+    method="cmaes", restarts=2, population=32, generations=24, search_pixels=48, judge_pixels=64, polish_pixels=128,
+    time_limit_s=PATIENCE_S,
+)  # fmt: skip
 PITCH_MM = 0.5
 
 
 @pytest.fixture(scope="module")
 def phantom_case(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("phantom")
-    write_phantom_case(folder, 0)
+    phantom_case_in(folder, 0)
     return folder
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PhantomImages import phantom_simulator, the_phantom
 
 from Patience import PATIENCE_S
 from prostreg.geometry.carm import CArm
@@ -17,8 +18,6 @@ from prostreg.images.xray_preparation import prepare_xray
 from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.everywhere import meeting_point_mm, register_everywhere
-from prostreg.samples.phantom import make_phantom
-from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 
 PIXELS = 128
 QUICK = {
@@ -34,12 +33,12 @@ QUICK = {
 
 @pytest.fixture(scope="module")
 def phantom():
-    return make_phantom(0)
+    return the_phantom()
 
 
 @pytest.fixture(scope="module")
 def simulator(phantom):
-    return FluoroscopySimulator(phantom.ct)
+    return phantom_simulator()
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PhantomImages import phantom_simulator, the_phantom
 from torch.nn.functional import avg_pool2d
 
 from Patience import PATIENCE_S
@@ -31,9 +32,7 @@ from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.learned_search import LearnedSearch, projection_of
 from prostreg.registration.registering import register
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
-from prostreg.samples.phantom import make_phantom
 from prostreg.search.learned_descent import LONGEST_STEP, LONGEST_WAY, learned_descent
-from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 
 SPREAD = np.array([*np.deg2rad([20.0] * 3), 30.0, 30.0, 60.0])
 PIXELS = 64
@@ -68,10 +67,10 @@ class SmoothDifference(ProSTNetwork):
 @pytest.fixture(scope="module")
 def case() -> Case:
     """The phantom from the front and from the side, the start 8 degrees and 15 mm off."""
-    phantom = make_phantom(0)
+    phantom = the_phantom()
     centre = phantom.vertebra_centres_mm.mean(axis=0)
     frontal, lateral = standard_view("AP", centre, 620.0), standard_view("left lateral", centre, 620.0)
-    simulator = FluoroscopySimulator(phantom.ct)
+    simulator = phantom_simulator()
     views = []
     for camera_from_volume in (frontal, lateral):
         carm = CArm.from_sdd(

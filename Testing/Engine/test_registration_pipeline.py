@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PhantomImages import FINEST_MM, phantom_simulator, the_phantom
 
 from Patience import PATIENCE_S
 from prostreg.errors import InputError, WeightsError
@@ -25,7 +26,6 @@ from prostreg.registration.pipeline import mtre_mm
 from prostreg.registration.registering import register
 from prostreg.registration.result import Result
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
-from prostreg.samples.phantom import make_phantom
 from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 
 PIXELS = 128
@@ -33,8 +33,8 @@ QUICK = {
     "search_pixels": 48,
     "judge_pixels": 64,
     "polish_pixels": 128,
-    "population": 40,
-    "generations": 30,
+    "population": 32,
+    "generations": 24,
     "time_limit_s": PATIENCE_S,
 }
 
@@ -52,13 +52,13 @@ def posed(case: Case, parameters: list[float]) -> np.ndarray:
 @pytest.fixture(scope="module")
 def case() -> Case:
     """The phantom's spine seen from the front and from the side; the start is 10 degrees and 20 mm off."""
-    phantom = make_phantom(0)
+    phantom = the_phantom()
     anatomy = phantom.labels.values > 0
     centre = phantom.vertebra_centres_mm.mean(axis=0)
     frontal, lateral = standard_view("AP", centre, 620.0), standard_view("left lateral", centre, 620.0)
     truth = np.eye(4)
     truth[:3, 3] = 30.0, -20.0, 10.0
-    simulator = FluoroscopySimulator(phantom.ct)
+    simulator = phantom_simulator()
     views = []
     for seed, camera_from_volume in enumerate((frontal, lateral)):
         carm = CArm.from_sdd(
@@ -211,13 +211,13 @@ def test_a_mirrored_image_that_a_turned_patient_explains_looks_mirrored(case):
 @pytest.fixture(scope="module")
 def symmetric() -> Case:
     """A spine that is its own mirror image, seen from the front."""
-    phantom = make_phantom(0)
+    phantom = the_phantom()
     ct = replace(phantom.ct, values=np.maximum(phantom.ct.values, phantom.ct.values[:, :, ::-1]))
     anatomy = (phantom.labels.values > 0) | (phantom.labels.values[:, :, ::-1] > 0)
     bare = Case("symmetric", ct, anatomy)
     pose = standard_view("AP", anatomy_centre_mm(anatomy_points_mm(bare)), 620.0)
     carm = CArm.from_sdd(1020.0, (298.0 / PIXELS,) * 2, (PIXELS, PIXELS))
-    taken = FluoroscopySimulator(ct).image(carm, pose, 0)
+    taken = FluoroscopySimulator(ct, finest_mm=FINEST_MM).image(carm, pose, 0)
     view = View(prepare_xray(taken.pixels.astype(np.float32), taken.polarity, None), carm)
     known = replace(bare, views=(view,), truth_world_from_volume=pose)
     return replace(known, initial_world_from_volume=posed(known, [3.0, -2.0, 3.0, 5.0, -5.0, 8.0]))

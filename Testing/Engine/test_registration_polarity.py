@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PhantomImages import phantom_simulator, the_phantom
 
 from Patience import PATIENCE_S
 from prostreg.choices import Polarity
@@ -25,13 +26,12 @@ from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.evidence import Evidence
 from prostreg.registration.readings import SIGNS_RIGHT, case_read_as, polarities_used, polarity_reasons, reading_of
 from prostreg.registration.registering import register
-from prostreg.samples.phantom import make_phantom
 from prostreg.search.objective import LESS_LIKELY
-from prostreg.simulation.fluoroscopy import FluoroscopySimulator, SimulatedXray
+from prostreg.simulation.fluoroscopy import SimulatedXray
 
 PIXELS = 96
 QUICK = RegistrationConfig(
-    search_pixels=40, judge_pixels=56, polish_pixels=56, population=40, generations=25, most_restarts=6,
+    search_pixels=40, judge_pixels=56, polish_pixels=56, population=32, generations=20, most_restarts=6,
     time_limit_s=PATIENCE_S,
 )  # fmt: skip
 OPPOSITE: dict[Polarity, Polarity] = {"bone-dark": "bone-bright", "bone-bright": "bone-dark"}
@@ -42,9 +42,9 @@ Read = Callable[[SimulatedXray], XRay]
 @pytest.fixture(scope="module")
 def case_of():
     """Makes the case of a spine seen by one or more C-arms, their images prepared by the functions given."""
-    phantom = make_phantom(0)
+    phantom = the_phantom()
     centre = phantom.vertebra_centres_mm.mean(axis=0)
-    simulator, truth = FluoroscopySimulator(phantom.ct), np.eye(4)
+    simulator, truth = phantom_simulator(), np.eye(4)
     first = standard_view("AP", centre, 620.0)
 
     def make(*prepared_by: Read) -> Case:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PhantomImages import phantom_simulator, the_phantom
 
 from Patience import PATIENCE_S
 from prostreg.geometry.carm import CArm
@@ -28,8 +29,7 @@ from prostreg.registration.pipeline import judged_at
 from prostreg.registration.registering import register
 from prostreg.registration.result import Progress, Result
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
-from prostreg.samples.phantom import VERTEBRA_LABELS, make_phantom
-from prostreg.simulation.fluoroscopy import FluoroscopySimulator
+from prostreg.samples.phantom import VERTEBRA_LABELS
 
 PIXELS = 192
 CONFIG = RegistrationConfig(time_limit_s=PATIENCE_S, most_restarts=2, weights="shipped")
@@ -41,10 +41,10 @@ NEARBY = np.array([0.03, -0.04, 0.05, 3.0, -4.0, 5.0])
 @pytest.fixture(scope="module")
 def row() -> SimpleNamespace:
     """The phantom's three vertebrae seen from the front, and a case of one of them started on another."""
-    phantom = make_phantom(0)
+    phantom = the_phantom()
     pose = standard_view("AP", phantom.vertebra_centres_mm[1], 620.0)
     carm = CArm.from_sdd(1020.0, (298.0 / PIXELS,) * 2, (PIXELS, PIXELS))
-    image = FluoroscopySimulator(phantom.ct).image(carm, pose, 0)
+    image = phantom_simulator().image(carm, pose, 0)
     view = View(prepare_xray(image.pixels.astype(np.float32), image.polarity, None), carm)
     centres = phantom.vertebra_centres_mm
 

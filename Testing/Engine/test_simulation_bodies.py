@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PhantomImages import the_phantom
 
 from prostreg.images.volume import Volume
-from prostreg.samples.phantom import make_phantom
 from prostreg.simulation.bodies import MOST_KEPT, Bodies
 from prostreg.simulation.deformation import SoftTissue
 from prostreg.simulation.femora import joint_centres_mm
@@ -37,7 +37,7 @@ def hip():
 
 
 def test_bone_does_not_move_when_soft_tissue_does():
-    ct = make_phantom(0).ct
+    ct = the_phantom().ct
     fine = refined(ct)
     moved = SoftTissue(ct, None).displaced(fine, 12.0, np.random.default_rng(1))
     change = np.abs(moved.values - fine.values)
@@ -82,7 +82,7 @@ def test_a_turned_femur_moves_about_its_head_and_the_pelvis_stays(hip):
 
 def coarse_phantom(step: int) -> Volume:
     """Every so many voxels of the phantom."""
-    ct = make_phantom(0).ct
+    ct = the_phantom().ct
     values = np.ascontiguousarray(ct.values[::step, ::step, ::step])
     return Volume(values, ct.volume_from_index @ np.diag([step, step, step, 1.0]))
 
@@ -99,7 +99,7 @@ def test_few_bodies_are_kept_and_seeds_choose_among_them():
 
 
 def test_bodies_with_other_numbers_are_other_bodies():
-    ct = coarse_phantom(2)
+    ct = coarse_phantom(3)
     settings = SimulatorSettings(soft_tissue_shift_mm=(8.0, 8.0), bodies=2)
     first, later = Bodies(ct, settings, ()), Bodies(ct, replace(settings, first_body=1), ())
     seeds = range(40)

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PhantomImages import the_phantom
 
 from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.standard_views import standard_view
 from prostreg.images.pyramid import reduced_volume
 from prostreg.images.volume import Volume
-from prostreg.samples.phantom import make_phantom
 from prostreg.simulation.beam import Beam
 from prostreg.simulation.collimation import beam_share
 from prostreg.simulation.continuation import continued
@@ -49,7 +49,7 @@ def frontal(depth_mm=600.0):
 @pytest.fixture(scope="module")
 def phantom():
     """The CT of the phantom, 4 mm."""
-    fine = make_phantom(0).ct
+    fine = the_phantom().ct
     positive = reduced_volume(fine.with_values(fine.values + 1000), 4.0)
     return positive.with_values(positive.values - 1000)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PhantomImages import the_phantom
 
 from prostreg.errors import DeviceError, InputError
 from prostreg.geometry.carm import CArm
@@ -23,7 +24,6 @@ from prostreg.registration.case import Case, RoughRelation, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.result import Progress, Result, Status
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
-from prostreg.samples.phantom import make_phantom
 from prostreg.tracking.frame_judge import Found, FrameJudge
 from prostreg.tracking.frame_search import FrameSearch
 from prostreg.tracking.motion import DAMPING, damped_steps, expected_poses
@@ -58,7 +58,7 @@ class Run:
 @pytest.fixture(scope="module")
 def case() -> Case:
     """The phantom's spine in a view from the front; no image yet."""
-    phantom = make_phantom(0)
+    phantom = the_phantom()
     centre = phantom.vertebra_centres_mm.mean(axis=0)
     carm = CArm.from_sdd(1020.0, (298.0 / PIXELS,) * 2, (PIXELS, PIXELS))
     blank = prepare_xray(np.tile(np.linspace(0, 1, PIXELS, dtype=np.float32), (PIXELS, 1)), "bone-bright")

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PhantomImages import the_phantom
 
 from prostreg.errors import DeviceError
 from prostreg.geometry.carm import CArm
@@ -22,7 +23,6 @@ from prostreg.registration.case import Case, View
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.device import gpu
 from prostreg.registration.result import ExpectedError, Result
-from prostreg.samples.phantom import make_phantom
 from prostreg.tracking import frame_judge
 from prostreg.tracking.frame_judge import NOT_COMPARED, Found, FrameJudge
 from prostreg.tracking.frame_search import FrameSearch
@@ -37,7 +37,7 @@ JUMP_MM = 30.0
 @pytest.fixture(scope="module")
 def case() -> Case:
     """The phantom's spine from the front, as it is found."""
-    phantom = make_phantom(0)
+    phantom = the_phantom()
     centre = phantom.vertebra_centres_mm.mean(axis=0)
     carm = CArm.from_sdd(1020.0, (298.0 / PIXELS,) * 2, (PIXELS, PIXELS))
     truth = standard_view("AP", centre, 620.0)
@@ -117,7 +117,7 @@ def test_a_place_that_the_c_arm_leaves_open_is_not_tracked(case: Case, monkeypat
 
 
 def test_a_vertebra_has_look_alikes_and_a_spine_has_none(case: Case) -> None:
-    vertebra = replace(case, anatomy=make_phantom(0).labels.values == np.unique(make_phantom(0).labels.values)[2])
+    vertebra = replace(case, anatomy=the_phantom().labels.values == np.unique(the_phantom().labels.values)[2])
     assert [search_of(one, first_of(one)).judge.has_look_alikes for one in (case, vertebra)] == [False, True]
 
 
@@ -185,7 +185,7 @@ def test_where_nothing_looks_alike_a_wide_search_is_enough(case: Case, monkeypat
 
 
 def test_the_verdict_names_the_level(case: Case) -> None:
-    vertebra = replace(case, anatomy=make_phantom(0).labels.values == np.unique(make_phantom(0).labels.values)[2])
+    vertebra = replace(case, anatomy=the_phantom().labels.values == np.unique(the_phantom().labels.values)[2])
     search = search_of(vertebra, first_of(vertebra))
     far = found_at(search, vertebra, first_of(vertebra).world_from_volume, is_far=True)
     verdict = search.judge.judged_finally(far, may_be_level_off=True).verdict

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 import torch
+from PhantomImages import FINEST_MM, the_phantom
 
 from prostreg.cli.main import main
 from prostreg.errors import Stopped
@@ -24,7 +26,7 @@ from prostreg.prost.weight_cache import adapted_path, find_adapted, patient_of
 from prostreg.prost.weights import save_weights
 from prostreg.registration.case import Case, View
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
-from prostreg.samples.phantom import make_phantom
+from prostreg.simulation.fluoroscopy import FluoroscopySimulator
 from prostreg.simulation.presets import preset
 from prostreg.training import adaptation
 from prostreg.training.adaptation import adapt_case
@@ -38,7 +40,7 @@ SPREAD = np.array([*np.deg2rad([20.0] * 3), 30.0, 30.0, 60.0])
 
 @pytest.fixture(scope="module")
 def patient() -> Case:
-    phantom = make_phantom(0)
+    phantom = the_phantom()
     return Case("phantom", phantom.ct, phantom.labels.values > 0)
 
 
@@ -73,6 +75,7 @@ def quick(config: TrainingConfig) -> TrainingConfig:
 @pytest.fixture
 def few_xrays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adaptation, "adaptation_config", lambda *given: quick(adaptation_config(*given)))
+    monkeypatch.setattr(adaptation, "FluoroscopySimulator", partial(FluoroscopySimulator, finest_mm=FINEST_MM))
 
 
 def test_adapted_weights_are_found_for_this_patient_and_are_no_worse(patient, model, few_xrays, tmp_path, monkeypatch):

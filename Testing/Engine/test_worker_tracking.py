@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PhantomImages import the_phantom
 
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.chart import PoseChart
@@ -17,7 +18,6 @@ from prostreg.images.xray_preparation import prepare_xray
 from prostreg.projector.selection import make_projector
 from prostreg.registration.case import Case, View
 from prostreg.registration.start import anatomy_centre_mm, anatomy_points_mm
-from prostreg.samples.phantom import make_phantom
 from prostreg.worker.run_request import MOST_FRAMES
 
 PIXELS, COUNT, FIRST, BLANK = 96, 6, 3, 5
@@ -33,7 +33,7 @@ def worker(start_worker):
 @pytest.fixture(scope="module")
 def run(worker) -> SimpleNamespace:
     """A phantom's spine that moves steadily; in one frame the beam is off. Also its truth, and a request's fields."""
-    phantom = make_phantom(0)
+    phantom = the_phantom()
     carm = CArm.from_sdd(1020.0, (298.0 / PIXELS,) * 2, (PIXELS, PIXELS))
     start = standard_view("AP", phantom.vertebra_centres_mm.mean(axis=0), 620.0)
     anatomy = phantom.labels.values > 0

@@ -13,12 +13,12 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import slicer
+from PhantomImages import phantom_case_in
 from PIL import Image
 
 from prostreg.errors import InputError
 from prostreg.geometry.frames import mean_distance_mm, transform_points
 from prostreg.registration.case_file import read_case
-from prostreg.samples.demo_case import write_phantom_case
 from ProSTRegistrationLib import SampleEntries
 from ProSTRegistrationLib.Nodes.CArmSettings import settingsOf
 from ProSTRegistrationLib.Nodes.Landmarks import landmarkPointsMm, prepareLandmarkLists, referencePose
@@ -30,7 +30,7 @@ from ProSTRegistrationLib.SampleEntries import registerSampleData
 
 @pytest.fixture(scope="module")
 def casePath(tmp_path_factory):
-    return write_phantom_case(tmp_path_factory.mktemp("phantom with ü"), seed=3)
+    return phantom_case_in(tmp_path_factory.mktemp("phantom with ü"), seed=0)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import sys
 import warnings
 from contextlib import contextmanager
@@ -33,7 +34,7 @@ from prostreg.projector.selection import make_projector
 from ProSTRegistrationLib import Logic
 from ProSTRegistrationLib.Nodes.CArmSettings import CArmSettings, applySettings, carmOfSettings
 from ProSTRegistrationLib.Nodes.HeadlessScene import HeadlessScene
-from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient
+from ProSTRegistrationLib.Worker.WorkerClient import WorkerClient, ignore
 from ProSTRegistrationLib.Worker.WorkerSource import LocalWorker
 from SlicerFacade.Driving import Driver
 from SlicerFacade.Installation import installed
@@ -74,6 +75,13 @@ def facade(profile):
         yield made
 
 
+@pytest.fixture(scope="module")
+def lastingFacade():
+    """The same for all tests of a file, which only need what Slicer's Python offers to be imported."""
+    with libraryKept(), HeadlessScene() as headless, installed(headless, SLICER_5_12) as made:
+        yield made
+
+
 @contextmanager
 def libraryKept():
     """Brings back the modules of the library that were there before; a reload drops them.
@@ -82,7 +90,11 @@ def libraryKept():
     """
 
     def loaded():
-        return {name: module for name, module in sys.modules.items() if name.partition(".")[0] in LIBRARY}
+        return {
+            name: module
+            for name, module in sys.modules.items()
+            if name.startswith(LIBRARY) and name.partition(".")[0] in LIBRARY
+        }
 
     def areThere(modules):
         return all(sys.modules.get(name) is module for name, module in modules.items())
@@ -251,7 +263,32 @@ def sample(driver, samplePath):
 
 
 class LastingClient(WorkerClient):
-    """A client whose worker goes on for the next test: starting one takes seconds."""
+    """A client whose worker goes on for the next test: starting one takes seconds.
+
+    It makes each sample case once, which takes as long, and copies it to the next test that asks for one.
+    """
+
+    def __init__(self, source, samples):
+        super().__init__(source)
+        self._samples, self._answers = samples, {}
+
+    def request(self, command, arrays=None, onReply=ignore, **others):
+        if command != "sample":
+            return super().request(command, arrays, onReply, **others)
+        folder, kept = Path(others["folder"]), self._samples / others["kind"]
+
+        def keep(answer, got):
+            shutil.copytree(folder, kept)
+            self._answers[kept] = {**answer, "case": str(Path(answer["case"]).relative_to(folder))}
+            onReply(answer, got)
+
+        def copyOf(_, got):
+            shutil.copytree(kept, folder, dirs_exist_ok=True)
+            onReply({**self._answers[kept], "case": str(folder / self._answers[kept]["case"])}, got)
+
+        if kept in self._answers:
+            return super().request("status", onReply=copyOf)
+        return super().request(command, arrays, keep, **others)
 
     def stop(self):
         self.cancel()
@@ -268,7 +305,7 @@ class LastingClient(WorkerClient):
 @pytest.fixture(scope="session")
 def lastingClient(tmp_path_factory):
     python = python_behind_launcher(tmp_path_factory.mktemp("launcher"))
-    made = LastingClient(LocalWorker(python, tmp_path_factory.mktemp("worker")))
+    made = LastingClient(LocalWorker(python, tmp_path_factory.mktemp("worker")), tmp_path_factory.mktemp("samples"))
     yield made
     made.end()
 

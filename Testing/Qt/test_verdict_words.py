@@ -24,8 +24,8 @@ ROW = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def verdict(facade):
+@pytest.fixture(scope="module")
+def verdict(lastingFacade):
     from ProSTRegistrationLib import VerdictWords
 
     return VerdictWords
@@ -197,7 +197,7 @@ def test_a_number_that_was_edited_away_is_left_out(verdict):
     assert [cells[column] for column in (3, 4, 7, 8)] == ["", "", "", ""]
 
 
-def test_durations_are_told_in_seconds_up_to_a_minute_and_a_half(facade):
+def test_durations_are_told_in_seconds_up_to_a_minute_and_a_half(lastingFacade):
     from ProSTRegistrationLib.ProgressWords import secondsText
 
     spoken = {seconds: secondsText(seconds) for seconds in (None, 0.4, 59.6, 89.4, 90, 149, 151)}
@@ -205,7 +205,7 @@ def test_durations_are_told_in_seconds_up_to_a_minute_and_a_half(facade):
 
 
 @pytest.mark.parametrize(("status", "isDoubted"), [("uncertain", True), ("tracked", False)])
-def test_an_uncertain_frame_of_a_run_says_how_to_go_on(facade, status, isDoubted):
+def test_an_uncertain_frame_of_a_run_says_how_to_go_on(lastingFacade, status, isDoubted):
     from ProSTRegistrationLib.Tracking.TrackWords import frameText
 
     frame = SimpleNamespace(status=status, confidence=0.6, reasons=["it moved far"], world_from_volume=np.eye(4))

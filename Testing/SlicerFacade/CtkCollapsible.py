@@ -43,7 +43,9 @@ class FoldingSection:
         if not isWanted and child.testAttribute(QtCore.Qt.WA_WState_Hidden):
             return
         self._isForcing = True
-        child.setVisible(isWanted and not self.isCollapsed())
+        isShown = isWanted and not self.isCollapsed()
+        if not (isShown and child.isVisible()):  # or Qt would lay out and show anew all that is in it
+            child.setVisible(isShown)
         if isWanted:
             # Or Qt would take it for the module's own wish.
             child.setAttribute(QtCore.Qt.WA_WState_ExplicitShowHide, False)

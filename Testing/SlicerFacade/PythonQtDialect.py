@@ -122,12 +122,12 @@ class _SingleShot:
 def _overrideConnect():
     original = QtCore.QObject.__getattribute__
 
+    # PySide6 answers these two itself, so that attributes of the class are not asked.
+    ours = {"connect": connectBySignature, "disconnect": disconnectBySignature}
+
     def getAttribute(self, name):
-        # PySide6 answers these two itself, so that attributes of the class are not asked.
-        if name == "connect":
-            return lambda *args: connectBySignature(self, original(self, "connect"), *args)
-        if name == "disconnect":
-            return lambda *args: disconnectBySignature(self, original(self, "disconnect"), *args)
-        return original(self, name)
+        if name not in ours:
+            return original(self, name)
+        return lambda *args: ours[name](self, original(self, name), *args)
 
     QtCore.QObject.__getattribute__ = getAttribute

@@ -18,5 +18,6 @@ class QtModule(types.ModuleType):
             raise AttributeError(f"qt has no {name}: {Strictness.FORBIDDEN_NAMES[name]}.")
         for module in PythonQtDialect.QT_MODULES:
             if not name.startswith("__") and hasattr(module, name):
-                return getattr(module, name)
+                self.__dict__[name] = getattr(module, name)  # found at once from now on
+                return self.__dict__[name]
         raise AttributeError(f"qt has no {name!r}.")

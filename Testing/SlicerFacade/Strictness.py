@@ -37,14 +37,20 @@ def refuseUnknownAttributes(cls):
 
 
 def _findInClass(instance, name):
-    return next((base.__dict__[name] for base in type(instance).__mro__ if name in base.__dict__), None)
+    for base in type(instance).__mro__:
+        if name in base.__dict__:
+            return base.__dict__[name]
+    return None
 
 
 def _isFree(instance, name):
     cls = type(instance)
-    return not cls.__module__.startswith(CPP_PACKAGES) or any(
-        name in vars(base).get("ownState", ()) for base in cls.__mro__
-    )
+    if not cls.__module__.startswith(CPP_PACKAGES):
+        return True
+    for base in cls.__mro__:  # noqa: SIM110 (asked so often that a generator would be felt)
+        if name in base.__dict__.get("ownState", ()):
+            return True
+    return False
 
 
 def _isOfPySide(name, value):

@@ -4,6 +4,8 @@ Unlike Qt's own loader it lets no fault of a file pass: unknown classes, propert
 """
 
 import xml.etree.ElementTree as ElementTree
+from functools import lru_cache
+from typing import NamedTuple
 
 from PySide6 import QtCore, QtUiTools, QtWidgets
 
@@ -35,12 +37,11 @@ class UiLoader(QtUiTools.QUiLoader):
         Raises:
             UiFileError: what is wrong with it.
         """
-        root = ElementTree.fromstring(device.readAll().data())
-        _raise(self._faultsOfNames(root))
-        connections = _takeConnections(root)
+        root, connections, names, withoutConnections = _parsed(device.readAll().data())
+        _raise(self._faultsOfNames(names))
         self._made, self._errors = [], []
         buffer = QtCore.QBuffer()
-        buffer.setData(ElementTree.tostring(root))
+        buffer.setData(withoutConnections)
         buffer.open(QtCore.QIODevice.ReadOnly)
         widget = super().load(buffer, parentWidget)
         if self._errors:
@@ -63,18 +64,34 @@ class UiLoader(QtUiTools.QUiLoader):
         self._made.append(widget)
         return widget
 
-    def _faultsOfNames(self, root):
+    def _faultsOfNames(self, names):
         known = {*self.customClasses, *DESIGNER_CLASSES}
-        widgets = list(root.iter("widget"))
-        used = {element.get("class") for element in widgets} | {element.text for element in root.iter("class")} - {
-            element.text for element in root.findall("class")
-        }
         faults = [
-            f"unknown class {name}" for name in sorted(used) if name not in known and not hasattr(QtWidgets, name)
+            f"unknown class {name}" for name in names.classes if name not in known and not hasattr(QtWidgets, name)
         ]
-        names = [element.get("name") for element in root.iter() if element.tag in ("widget", "layout", "action")]
-        faults += [f"the name {name} is used twice" for name in sorted(set(names)) if names.count(name) > 1]
-        return faults
+        return faults + [f"the name {name} is used twice" for name in names.usedTwice]
+
+
+class _Names(NamedTuple):
+    classes: list
+    usedTwice: list
+
+
+@lru_cache(maxsize=8)
+def _parsed(content):
+    """A file's elements, connections, names, and bytes without connections; the panel's own is read in each test."""
+    root = ElementTree.fromstring(content)
+    names = _namesIn(root)
+    connections = _takeConnections(root)
+    return root, connections, names, ElementTree.tostring(root)
+
+
+def _namesIn(root):
+    used = {element.get("class") for element in root.iter("widget")} | {
+        element.text for element in root.iter("class")
+    } - {element.text for element in root.findall("class")}
+    names = [element.get("name") for element in root.iter() if element.tag in ("widget", "layout", "action")]
+    return _Names(sorted(used), sorted(name for name in set(names) if names.count(name) > 1))
 
 
 def _raise(faults):
