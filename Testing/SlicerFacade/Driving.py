@@ -138,7 +138,7 @@ class Driver:
         turns = itertools.count()
         least = LEAST_TURNS if until else SETTLING_TURNS
         condition = until if callable(until) else lambda: next(turns) >= least and time.monotonic() - begin >= until
-        loop = QtCore.QEventLoop()
+        loop, alarm = QtCore.QEventLoop(), QtCore.QTimer()
         while True:
             loop.processEvents(QtCore.QEventLoop.AllEvents)
             QtCore.QCoreApplication.sendPostedEvents(None, QtCore.QEvent.DeferredDelete)
@@ -152,7 +152,7 @@ class Driver:
             if not until:
                 continue
             # Really waits: with a time limit Qt ignores WaitForMoreEvents, and the loop takes a core from the worker.
-            QtCore.QTimer.singleShot(WAIT_MS, loop.quit)
+            alarm.start(WAIT_MS)  # anew: a second alarm would wake all later turns once more
             loop.processEvents(QtCore.QEventLoop.AllEvents | QtCore.QEventLoop.WaitForMoreEvents)
 
     def grab(self, widget=None, path=None):
