@@ -58,7 +58,8 @@ class AttemptUnderWay:
         if "bones" in result:
             return addBones(scene, self.ctNode, result, self.words, self.worldFromVolume)
         pose = np.array(result["world_from_volume"])
-        found = [foundViewWords(place) for place in result.get("relation", [])]
+        isDrawn = result["status"] != "failed"
+        found = [foundViewWords(place, isDrawn) for place in result.get("relation", [])]
         return addAttempt(
             scene,
             self.ctNode,

@@ -51,6 +51,11 @@ def isKept(attempt: dict[str, Any] | None, validity: Validity) -> bool:
     return attempt is not None and attempt["decision"] == "accepted" and validity.isOnScreen and validity.isValid
 
 
+def areCarmsFound(attempt: dict[str, Any], validity: Validity) -> bool:
+    """True while further C-arms that were only roughly known are drawn where an attempt found them."""
+    return attempt["status"] != "failed" and validity.isOnScreen and validity.isValid
+
+
 def validityOf(attempt: dict[str, Any] | None, situation: Situation) -> Validity:
     """The validity of an attempt's verdict in a situation.
 

@@ -97,12 +97,19 @@ def searchWords(bone: str) -> str:
     return _("best place so far of the search")
 
 
-def foundViewWords(place: Mapping[str, Any]) -> str:
-    """A further C-arm's distance from where it was said to stand, in words; of an entry of a result's ``relation``."""
-    text = _(
-        "view {view}: its C-arm stood {angle} degrees and {shift} mm from where it was said to, where its overlay shows"
-        " it still"
-    )
+def foundViewWords(place: Mapping[str, Any], isDrawn: bool) -> str:
+    """A further C-arm's distance from where it was said to stand, in words.
+
+    Args:
+        place: an entry of a result's ``relation``.
+        isDrawn: it is drawn where it was found, as of results that did not fail.
+    """
+    text = _("view {view}: its C-arm stood {angle} degrees and {shift} mm from where it was said to")
+    if isDrawn:
+        text = _(
+            "view {view}: its C-arm stood {angle} degrees and {shift} mm from where it was said to. In 3D it is drawn"
+            " where it was found, in its overlay as it was told"
+        )
     return text.format(view=place["view"], angle=f"{place['rotation_deg']:.1f}", shift=f"{place['translation_mm']:.1f}")
 
 

@@ -199,3 +199,16 @@ class TestFile:
         with pytest.raises(InputError, match=r"The attempts could not be saved\. The system refused"):
             writeAttempts(tmp_path / "attempts.csv", attempts(scene, ctNode))
         assert [path.name for path in tmp_path.iterdir()] == ["attempts.csv"]
+
+
+def test_further_c_arms_are_kept_where_a_result_found_them(scene, ctNode, poses):
+    known = {**RESULT, "world_from_volume": poses[0], "camera_from_volume": poses[:2]}
+    rough = {**known, "relation": [{"view": 2}]}
+    assert attempt(scene, ctNode, addAttempt(scene, ctNode, known, "", "", "", START))["foundCameras"] == []
+    number = addAttempt(scene, ctNode, rough, "", "", "", START)
+    (found,) = attempt(scene, ctNode, number)["foundCameras"]
+    np.testing.assert_allclose(found @ poses[0], poses[1], atol=1e-9)
+    table, column = scene.findOwned(ctNode, "attempts"), COLUMNS.index("Found C-arms")
+    for damaged in ("", "[1]", "{}", "[[[1,0,0,0],[0,2,0,0],[0,0,1,0],[0,0,0,1]]]"):
+        table.SetCellText(number - 1, column, damaged)
+        assert attempt(scene, ctNode, number)["foundCameras"] == []

@@ -207,6 +207,28 @@ def test_models_show_source_and_detector(scene, addVolume, obliqueCarm):
     assert np.allclose(slicer.util.arrayFromModelPoints(models["Fluoro frustum"])[::2], 0, atol=1e-9)
 
 
+def test_a_further_c_arm_is_drawn_where_it_was_found_until_it_is_told_anew(scene, addVolume, obliqueCarm):
+    xrays = [addVolume(np.zeros((1, 120, 160), dtype=np.uint16), name=name) for name in ("One", "Two")]
+    for xray in xrays:
+        scene.placeFluoroscopy(xray, obliqueCarm)
+    found = obliqueCarm.camera_from_world @ np.array([[0, -1, 0, 3], [1, 0, 0, 4], [0, 0, 1, 5], [0, 0, 0, 1.0]])
+
+    def sources():
+        tips = [slicer.util.arrayFromModelPoints(scene.findOwned(xray, "source"))[0] for xray in xrays]
+        return np.array(tips)
+
+    told, there = (invert_rigid(camera)[:3, 3] for camera in (obliqueCarm.camera_from_world, found))
+    scene.showFoundCarms(xrays, [found])
+    assert np.allclose(sources(), [told, there], atol=1e-3)
+    assert np.array_equal(carmOf(xrays[1]).camera_from_world, obliqueCarm.camera_from_world)
+    scene.showFoundCarms(xrays[:1], [])
+    assert np.allclose(sources(), told, atol=1e-3)
+    scene.showFoundCarms(xrays, [found])
+    scene.placeFluoroscopy(xrays[1], obliqueCarm)
+    assert np.allclose(sources(), told, atol=1e-3)
+    assert len(scene.ownedNodes(xrays[1])) == 3
+
+
 def test_node_of_a_role_is_made_once_for_each_owner_and_removed_alone(headless, scene, addVolume):
     first, second = (addVolume(np.zeros((1, 4, 4), dtype=np.uint8), name=name) for name in ("One", "Two"))
     table = scene.ownedNode(first, "numbers", "vtkMRMLTableNode", "Numbers of one")

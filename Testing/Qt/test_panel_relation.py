@@ -1,10 +1,12 @@
 """Views whose relation is only roughly known: offered for several X-rays, sent to the engine, part of the verdict."""
 
+import numpy as np
 import pytest
 import slicer
 
 from Patience import PATIENCE_S
 from ProSTRegistrationLib.Nodes.Attempts import attempt
+from ProSTRegistrationLib.Nodes.CArmNode import carmOf, drawnCarmOf
 from ProSTRegistrationLib.Nodes.CArmSettings import applySettings, settingsOf
 from ProSTRegistrationLib.RegistrationJob import RegistrationJob
 from ProSTRegistrationLib.Selection import roughRelation
@@ -59,16 +61,58 @@ def test_the_worker_is_told(driver, twoViews, monkeypatch):
     panel.logic.abandon()
 
 
-def test_a_result_says_how_far_a_further_c_arm_stood_from_where_it_was_said_to(twoViews):
+def result(pose, status="accepted", cameras=()):
+    places = [{"view": 2, "status": "accepted", "rotation_deg": 2.14, "translation_mm": 8.0}]
+    return {
+        "status": status, "confidence": 0.98, "world_from_volume": pose.tolist(), "seconds": 1.0, "device": "cpu",
+        "relation": places, "reasons": ["fits well"], "camera_from_volume": [camera.tolist() for camera in cameras],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "isDrawn"), [("uncertain", True), ("failed", False)])
+def test_a_result_says_how_far_a_further_c_arm_stood_from_where_it_was_said_to(twoViews, status, isDrawn):
     from ProSTRegistrationLib.AttemptUnderWay import AttemptUnderWay
 
     panel, ct = twoViews
-    pose = panel.scene.ct(ct)[1]
-    places = [{"view": 2, "status": "accepted", "rotation_deg": 2.14, "translation_mm": 8.0}]
-    result = {
-        "status": "accepted", "confidence": 0.98, "world_from_volume": pose.tolist(), "seconds": 1.0, "device": "cpu",
-        "relation": places, "reasons": ["fits well"],
-    }  # fmt: skip
-    situation = panel.situation()
-    number = AttemptUnderWay.begun(panel.scene, panel.parameters, situation).ended(panel.scene, situation, result)
-    assert any("stood 2.1 degrees and 8.0 mm" in reason for reason in attempt(panel.scene, ct, number)["reasons"])
+    pose, situation = panel.scene.ct(ct)[1], panel.situation()
+    under = AttemptUnderWay.begun(panel.scene, panel.parameters, situation)
+    number = under.ended(panel.scene, situation, result(pose, status))
+    (said,) = (reason for reason in attempt(panel.scene, ct, number)["reasons"] if "view 2" in reason)
+    assert "stood 2.1 degrees and 8.0 mm from where it was said to" in said
+    assert ("drawn where it was found" in said) == isDrawn
+
+
+def sourceOf(panel, node):
+    """The tip of the cone that is drawn for an image's source."""
+    return slicer.util.arrayFromModelPoints(panel.scene.findOwned(node, "source"))[0].copy()
+
+
+def test_further_c_arms_are_drawn_where_they_were_found_while_the_verdict_counts(driver, twoViews):
+    panel, ct = twoViews
+    panel.parameters.isRelationRough = True
+    driver.pump(0.1)
+    first, second = panel.fluoroscopyNodes
+    told = [sourceOf(panel, node) for node in (first, second)]
+    pose, before = panel.scene.ct(ct)[1], carmOf(second)
+    found = before.camera_from_world.copy()
+    found[:3, 3] += 8.0
+    elsewhere = -found[:3, :3].T @ found[:3, 3]
+    made = result(pose, cameras=(carmOf(first).camera_from_world @ pose, found @ pose))
+    panel.check.beginAttempt()
+    panel.check.endAttempt(made)
+    driver.pump(0.3)
+    np.testing.assert_allclose(sourceOf(panel, second), elsewhere, atol=1e-3)
+    np.testing.assert_allclose(sourceOf(panel, first), told[0])
+    np.testing.assert_array_equal(carmOf(second).camera_from_world, before.camera_from_world)
+    np.testing.assert_allclose(drawnCarmOf(second).camera_from_world, found)
+    moved = pose.copy()
+    moved[:3, 3] += 5
+    panel.scene.setPose(ct, moved)
+    panel.refresh()
+    np.testing.assert_allclose(sourceOf(panel, second), told[1])
+    panel.check.show(panel.check.shown())
+    panel.refresh()
+    np.testing.assert_allclose(sourceOf(panel, second), elsewhere, atol=1e-3)
+    panel.parameters.secondView = None
+    driver.pump(0.1)
+    np.testing.assert_allclose(sourceOf(panel, second), told[1])

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prostreg.errors import InputError
-from prostreg.geometry.frames import Matrix, rigid_faults
+from prostreg.geometry.frames import Matrix, invert_rigid, rigid_faults
 from ProSTRegistrationLib.Nodes.KeptTexts import (
     cellNumber,
     cells,
     keptCellJson,
+    keptJson,
     keptNumbers,
     keptPose,
     keptWhole,
@@ -32,6 +33,7 @@ COLUMNS = (
     "Attempt", "Time", "Start", "Method", "Quality", "C-arm", "Status", "Confidence %", "Similarity",
     "Error across mm", "Error along mm", "Turn error deg", "Landmark error mm", "mTRE mm", "Seconds", "Decision",
     "Reasons", "Inputs", "Judged by", "Pose", "Start pose", "Bone", "Part", "Run", "Against", "Motion deg mm",
+    "Found C-arms",
 )  # fmt: skip
 DECISIONS = ("none", "accepted", "rejected")
 NOT_KNOWN = "not known"
@@ -102,7 +104,7 @@ def addAttempt(
         _texts(expected.get("rotation_deg")), _text(landmarkErrorMm), _text(mtreMm), _text(result["seconds"]),
         DECISIONS[0], REASONS_BORDER.join(result.get("reasons", [])), inputs, _judgedBy(result),
         *(json.dumps(np.asarray(pose).tolist()) for pose in (result["world_from_volume"], startWorldFromVolume)),
-        *_boneTexts(bone),
+        *_boneTexts(bone), _camerasText(result),
     )  # fmt: skip
     _write(scene, ctNode, [*rows, dict(zip(COLUMNS, texts, strict=True))])
     return number
@@ -135,7 +137,8 @@ def attemptOf(row: dict[str, str]) -> dict[str, Any]:
         error across and along the first view's beam), landmarkErrorMm, mtreMm, each None where not known; carm, one of
         the engine's CARM_ACCURACIES, or NOT_KNOWN; reasons, a list of texts; inputs, the text of JudgedInputs;
         judgedBy, a dict of JUDGED_BY and ``device`` as in result.json, or None where an earlier version made the
-        attempt; worldFromVolume and startWorldFromVolume, rigid (4, 4); bone, a BoneOfRun or None.
+        attempt; worldFromVolume and startWorldFromVolume, rigid (4, 4); bone, a BoneOfRun or None; foundCameras,
+        camera_from_world (4, 4) of each further C-arm that was only roughly known, none where all were known.
 
     Raises:
         InputError: the row was damaged.
@@ -156,6 +159,7 @@ def attemptOf(row: dict[str, str]) -> dict[str, Any]:
         "worldFromVolume": _pose(row, "Pose"),
         "startWorldFromVolume": _pose(row, "Start pose"),
         "bone": _bone(row),
+        "foundCameras": _foundCameras(row),
     }
 
 
@@ -221,6 +225,22 @@ def _similarity(result: dict[str, Any]) -> float | None:
 def _judgedBy(result: dict[str, Any]) -> str:
     device = str(result.get("device") or "cpu").split()[0]
     return json.dumps({**{name: result.get(name) for name in JUDGED_BY}, "device": device})
+
+
+def _camerasText(result: dict[str, Any]) -> str:
+    """camera_from_world of each further C-arm where a result found it; NOT_KNOWN where they stood as told."""
+    if not result.get("relation"):
+        return NOT_KNOWN
+    volumeFromWorld = invert_rigid(np.array(result["world_from_volume"]))
+    return json.dumps([(np.array(camera) @ volumeFromWorld).tolist() for camera in result["camera_from_volume"][1:]])
+
+
+def _foundCameras(row: dict[str, str]) -> list[Matrix]:
+    """As `_camerasText` wrote them; none where it did not."""
+    texts = keptJson(row["Found C-arms"])
+    found = [keptPose(json.dumps(camera)) for camera in texts] if isinstance(texts, list) else []
+    cameras = [camera for camera in found if camera is not None and not rigid_faults(camera, "camera")]
+    return cameras if len(cameras) == len(found) else []
 
 
 def _pose(row: dict[str, str], column: str) -> Matrix:

@@ -17,7 +17,7 @@ from prostreg.errors import InputError
 from prostreg.geometry.carm import CArm
 from prostreg.geometry.carm_values import carm_from_values, carm_to_values
 from prostreg.geometry.frames import Matrix, invert_rigid
-from ProSTRegistrationLib.Nodes.KeptTexts import keptJson
+from ProSTRegistrationLib.Nodes.KeptTexts import keptJson, keptPose
 from ProSTRegistrationLib.Nodes.NodeGeometry import setIjkToRas, voxelsOf, worldFromNode
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 
 CARM_ATTRIBUTE = "ProSTRegistration.CArm"
+FOUND_ATTRIBUTE = "ProSTRegistration.FoundCamera"
+"""camera_from_world at which a result has found the C-arm, where it is drawn for that."""
+
 SLICE_THICKNESS_MM = 1.0
 LARGEST_SKEW = 1e-6
 CARMS_KEPT = 64
@@ -84,6 +87,26 @@ def carmOf(volumeNode: vtkMRMLScalarVolumeNode) -> CArm:
         InputError: as for nodeCarmOf, or a parent transform is not rigid.
     """
     return _keptCarm(volumeNode, 1, worldFromNode(volumeNode))
+
+
+def drawnCarmOf(volumeNode: vtkMRMLScalarVolumeNode) -> CArm:
+    """The C-arm of a placed image in the world, as it is drawn: where a result found it, or else where it was told.
+
+    Raises:
+        InputError: as for carmOf.
+    """
+    camera, carm = keptPose(volumeNode.GetAttribute(FOUND_ATTRIBUTE)), carmOf(volumeNode)
+    return carm if camera is None else replace(carm, camera_from_world=camera)
+
+
+def nodeDrawnCarmOf(volumeNode: vtkMRMLScalarVolumeNode) -> CArm:
+    """The C-arm of a placed image as it is drawn, with the node's own frame as its world.
+
+    Raises:
+        InputError: as for nodeCarmOf.
+    """
+    camera, carm = keptPose(volumeNode.GetAttribute(FOUND_ATTRIBUTE)), nodeCarmOf(volumeNode)
+    return carm if camera is None else replace(carm, camera_from_world=camera @ worldFromNode(volumeNode))
 
 
 def pixelsOf(volumeNode: vtkMRMLScalarVolumeNode) -> NDArray[Any]:

@@ -5,6 +5,7 @@ All nodes are found again by their role, so that a scene that was saved and relo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,14 @@ from numpy.typing import NDArray
 
 from prostreg.errors import FaultList, InputError
 from ProSTRegistrationLib.Nodes.CArmModels import carmSurfaces
-from ProSTRegistrationLib.Nodes.CArmNode import carmOf, nodeCarmOf, pixelsOf, placeOnDetector, placeOnSameDetector
+from ProSTRegistrationLib.Nodes.CArmNode import (
+    FOUND_ATTRIBUTE,
+    carmOf,
+    nodeDrawnCarmOf,
+    pixelsOf,
+    placeOnDetector,
+    placeOnSameDetector,
+)
 from ProSTRegistrationLib.Nodes.ImageMarks import LANDMARKS_ROLE, marksPx, putMarks
 from ProSTRegistrationLib.Nodes.NodeGeometry import setWorldFromTransform, volumeFromNode, worldFromNode
 from ProSTRegistrationLib.Nodes.ResultTable import fillResultTable
@@ -107,7 +115,27 @@ class Scene:
         placeOnDetector(fluoroscopyNode, carm)
         for node, pixels in marked:
             putMarks(node, carm, pixels)
+        fluoroscopyNode.RemoveAttribute(FOUND_ATTRIBUTE)
         self._showCarm(fluoroscopyNode)
+
+    def showFoundCarms(self, fluoroscopyNodes: Sequence[vtkMRMLScalarVolumeNode], found: Sequence[Matrix]) -> None:
+        """Draws the C-arms of all images but the first where they were found, and any others where they were told.
+
+        The images, their DRRs and overlays stay where they were told: a search begins there.
+
+        Args:
+            found: camera_from_world of each further image; none where all are drawn as they were told.
+
+        Raises:
+            InputError: an image has lost its C-arm.
+        """
+        wanted = dict(zip(fluoroscopyNodes[1:], found, strict=False))
+        nodes = self.mrmlScene.GetNodesByClass("vtkMRMLScalarVolumeNode")
+        for node in {*wanted, *(node for node in nodes if node.GetAttribute(FOUND_ATTRIBUTE))}:
+            text = json.dumps(wanted[node].tolist()) if node in wanted else None
+            if node.GetAttribute(FOUND_ATTRIBUTE) != text:
+                node.SetAttribute(FOUND_ATTRIBUTE, text)
+                self._showCarm(node)
 
     def marksOn(self, fluoroscopyNode: vtkMRMLScalarVolumeNode) -> list[vtkMRMLMarkupsNode]:
         """Lists of points that belong to pixels of an image: landmarks, outlines, the corner of a checkerboard."""
@@ -225,7 +253,7 @@ class Scene:
         return transformNode
 
     def _showCarm(self, fluoroscopyNode: vtkMRMLScalarVolumeNode) -> None:
-        for name, surface in carmSurfaces(nodeCarmOf(fluoroscopyNode)).items():
+        for name, surface in carmSurfaces(nodeDrawnCarmOf(fluoroscopyNode)).items():
             label = f"{fluoroscopyNode.GetName()} {name.lower()}"
             node = self.ownedNode(fluoroscopyNode, name.lower(), "vtkMRMLModelNode", label)
             node.SetAndObserveTransformNodeID(fluoroscopyNode.GetTransformNodeID())

@@ -25,7 +25,7 @@ from ProSTRegistrationLib.Panel.CheckViews import CheckViews
 from ProSTRegistrationLib.Panel.DecisionGroup import DecisionGroup
 from ProSTRegistrationLib.Panel.Messages import CSV, FAULT_STYLE, MISSING_STYLE, reveal, saveAs, setVisible, showStatus
 from ProSTRegistrationLib.ParameterNode import Method, OverlayChoice, Quality
-from ProSTRegistrationLib.Validity import validityOf
+from ProSTRegistrationLib.Validity import areCarmsFound, validityOf
 from ProSTRegistrationLib.VerdictWords import placeWords, searchWords
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ class CheckStep:
         self._renewDrr(situation)
         shown = self.shown()
         validity = validityOf(shown, situation)
+        found = shown["foundCameras"] if shown is not None and areCarmsFound(shown, validity) else []
+        panel.attempt(lambda: panel.scene.showFoundCarms(situation.images, found), self.sayFault)
         self._decision.refresh(situation, shown, validity, self._bones.refresh(situation, shown))
         self._table.fill(known, self._current, situation)
         setVisible(ui.saveAttemptsButton, bool(known))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import slicer
 
-from ProSTRegistrationLib.Nodes.CArmNode import carmOf
+from ProSTRegistrationLib.Nodes.CArmNode import carmOf, drawnCarmOf
 from ProSTRegistrationLib.Nodes.CArmSettings import isPlaced
 from ProSTRegistrationLib.Views.CheckLayout import CARM_VIEW, DRR_VIEW, FLUOROSCOPY_VIEW, tidyThreeD, viewNode
 from ProSTRegistrationLib.Views.DrrView import showDrrAlone
@@ -53,6 +53,7 @@ class CheckPictures:
         self._look: list[tuple[object, ...]] = []
         self._in3D: tuple[Any, Any] = (None, None)
         self._asLoaded: str | None = None
+        self._drawn = b""
 
     @property
     def areShown(self) -> bool:
@@ -91,7 +92,7 @@ class CheckPictures:
             opacity: of the overlay, 0 to 1.
         """
         self._asLoaded = None
-        carm = carmOf(node)
+        carm, drawn = carmOf(node), drawnCarmOf(node).camera_from_world.tobytes()
         seen = (node.GetID(), ctNode.GetID(), carm.intrinsics.tobytes(), carm.camera_from_world.tobytes())
         state, before = (seen, drrNode and drrNode.GetID(), kind), self._shown and self._shown[0]
         for sliceLogic in self.sliceLogics():
@@ -99,15 +100,16 @@ class CheckPictures:
         if state != self._shown or not self._isAsSet(node):
             self._showOverlay(node, drrNode, kind, opacity)
             self._shown, self._look = state, self._lookNow()
-            if seen != before:
-                self._showIn3D(ctNode, node)
             if before not in (None, seen):
                 self._sizes = []
         if self._sizesNow() != self._sizes:
             self._sizes = self._sizesNow()
             self._face(node)
         self.overlay.setOpacity(opacity)
-        return seen != before
+        isOtherIn3D, self._drawn = (seen, drawn) != (before, self._drawn), drawn
+        if isOtherIn3D:
+            self._showIn3D(ctNode, node)
+        return isOtherIn3D
 
     def showAsLoaded(self, node: vtkMRMLScalarVolumeNode, isLayoutUp: bool) -> None:
         """Shows a chosen X-ray once before its C-arm is told: whether it is flipped is decided by looking."""
@@ -127,7 +129,7 @@ class CheckPictures:
         view = viewNode(self._scene.mrmlScene, CARM_VIEW)
         if view is not None:
             aim = lookFromSource if isFromSource else lookAtCArm
-            aim(cameraOf(view), carmOf(node))
+            aim(cameraOf(view), drawnCarmOf(node))
 
     def hide(self) -> None:
         """Takes overlay and 3D pictures away."""

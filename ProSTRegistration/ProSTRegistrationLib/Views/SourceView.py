@@ -15,7 +15,7 @@ import vtk
 from numpy.typing import NDArray
 
 from ProSTRegistrationLib.Nodes.CArmModels import detectorCornersMm, detectorSurface, sourceMm
-from ProSTRegistrationLib.Nodes.CArmNode import nodeCarmOf
+from ProSTRegistrationLib.Nodes.CArmNode import nodeDrawnCarmOf
 from ProSTRegistrationLib.Nodes.Scene import ROLE_ATTRIBUTE, Scene
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def showDetectorPicture(
     Raises:
         InputError: the image was never placed.
     """
-    surface = detectorSurface(nodeCarmOf(fluoroscopyNode))
+    surface = detectorSurface(nodeDrawnCarmOf(fluoroscopyNode))
     name = f"{fluoroscopyNode.GetName()} on detector"
     node = Scene(fluoroscopyNode.GetScene()).ownedNode(fluoroscopyNode, PICTURE_ROLE, "vtkMRMLModelNode", name)
     node.SetAndObserveTransformNodeID(fluoroscopyNode.GetTransformNodeID())
