@@ -6,8 +6,9 @@ Levenberg-Marquardt takes all of them down side by side. numpy only, so that app
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from itertools import permutations, product
 
 import numpy as np
@@ -43,14 +44,19 @@ class LandmarkPose:
         residuals_px: for each view (n,) distances in pixels between landmarks and marks; NaN where not marked.
         residuals_mm: for each view (n,) distances in mm between landmarks, posed, and the rays through their marks.
         rms_mm: root mean square of the latter over all marks.
-        mirrored: whether the pairs fit much better as a mirror image.
+        mirrored_rms_mm: the same for a mirror image of the X-rays, worked out when it is called.
     """
 
     world_from_volume: Matrix
     residuals_px: tuple[Array, ...]
     residuals_mm: tuple[Array, ...]
     rms_mm: float
-    mirrored: bool
+    mirrored_rms_mm: Callable[[], float]
+
+    @cached_property
+    def mirrored(self) -> bool:
+        """True where the pairs fit much better as a mirror image."""
+        return self.rms_mm > MIRRORED_FROM_MM and self.mirrored_rms_mm() < MIRRORED_SHARE * self.rms_mm
 
     @property
     def warning(self) -> str | None:
@@ -86,7 +92,7 @@ def pose_from_landmarks(points_volume_mm: ArrayLike, views: Sequence[tuple[CArm,
         ),
         residuals_mm=residuals_mm,
         rms_mm=rms_mm,
-        mirrored=rms_mm > MIRRORED_FROM_MM and _mirrored_rms(points, carms, marks) < MIRRORED_SHARE * rms_mm,
+        mirrored_rms_mm=partial(_mirrored_rms, points, carms, marks),
     )
 
 
@@ -100,7 +106,11 @@ def distances_to_rays_mm(points: Array, carm: CArm, pixels: Array, world_from_vo
 
 def _mirrored_rms(points: Array, carms: Sequence[CArm], marks: Sequence[Array]) -> float:
     flipped = [mirrored_places(places, carm.width) for carm, places in zip(carms, marks, strict=True)]
-    return _rms(_all_distances_mm(points, carms, flipped, _fitted(points, _rays(carms, flipped))))
+    try:
+        pose = _fitted(points, _rays(carms, flipped))
+    except InputError:
+        return np.inf
+    return _rms(_all_distances_mm(points, carms, flipped, pose))
 
 
 @dataclass(frozen=True, eq=False)
