@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from prostreg.registration.acceptance import judge, needs_mirror_check, patient_doubt, side_doubt
+from prostreg.registration.acceptance import CONFIRMED_TOGETHER, judge, needs_mirror_check, patient_doubt, side_doubt
 from prostreg.registration.confidence import confidence_model, features, precise_enough
 from prostreg.registration.evidence import Evidence, MirrorFit
 
@@ -79,6 +79,18 @@ def test_nothing_is_called_mirrored_that_is_not_explained_clearly_better_and_no_
     score = 0.45 if margin > 4 else 0.9
     assert judge(evidence, MirrorFit(score, margin)) == judge(evidence)
     assert judge(evidence, None) == judge(evidence)
+
+
+def test_the_mirror_image_is_compared_with_what_the_anatomy_alone_confirms():
+    """Its own pose is judged alone: what bones around add to the other must not outweigh it."""
+    evidence = replace(GOOD, confirmed=0.6, by_bones_around=0.2)
+    assert judge(evidence, MirrorFit(0.41, 9.0)).reasons[0].startswith("the X-ray looks mirrored")
+    assert judge(evidence, MirrorFit(0.39, 9.0)) == judge(evidence)
+
+
+@pytest.mark.parametrize("added", [0.0, 0.01])
+def test_it_is_said_that_bones_around_count(added):
+    assert (CONFIRMED_TOGETHER in judge(replace(GOOD, by_bones_around=added)).reasons) == (added > 0)
 
 
 @pytest.mark.parametrize(

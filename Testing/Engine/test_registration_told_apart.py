@@ -125,7 +125,7 @@ def test_a_search_that_failed_goes_on_from_a_better_place(row, monkeypatch, else
         starts.append(case.initial_world_from_volume)
         status, confidence = ("accepted", 0.9) if len(starts) == 2 else ("failed", 0.1)
         pose = case.initial_world_from_volume
-        known = {"confirmed": 0.5, "expected_along_mm": 0.0}
+        known = {"confirmed": 0.5, "by_bones_around": 0.0, "expected_along_mm": 0.0}
         return Result(
             "one", status, confidence, pose, (pose,), (), 1.0, "cpu", "", None, {}, {}, reasons=("so",), evidence=known
         )
@@ -209,7 +209,7 @@ def found_deeper(case: Case, by_mm: float, along_mm: float = 4.0) -> Result:
     deeper[2, 3] = by_mm
     pose = deeper @ case.truth_world_from_volume
     known = {"confirmed": 0.5, "expected_along_mm": along_mm, "runner_up": 0.0, "agreement": 0.0, "restarts": 1.0}
-    known["surprise"] = 0.1
+    known |= {"surprise": 0.1, "by_bones_around": 0.0}
     return Result("one", "accepted", 0.9, pose, (pose,), (), 1.0, "cpu", "", None, {}, {}, evidence=known)
 
 

@@ -21,6 +21,8 @@ Of some 560 right poses that were accepted none had a rival above 0.69; a hip of
 
 RIVALLED = "another place explains the image nearly as well"
 
+CONFIRMED_TOGETHER = "the bones around count in this: they fit the image clearly, as they lie in the CT"
+
 HALF_SEEN, LEAST_PATCHES_OF_PART = 0.5, 30.0
 """An anatomy that is seen by less than half has to show so many patches of structure.
 
@@ -99,7 +101,8 @@ def judge(
     reasons = (*doubts, *unchecked, *_reasons(evidence))
     if doubts:
         confidence = min(confidence, MOST_IF_DOUBTED)
-    if mirror is not None and mirror.margin >= MIRRORED_FROM and mirror.score > evidence.confirmed:
+    alone = evidence.confirmed - evidence.by_bones_around
+    if mirror is not None and mirror.margin >= MIRRORED_FROM and mirror.score > alone:
         flip = "the X-ray looks mirrored: turned over left to right it fits clearly better; flip it and register again"
         return Verdict("uncertain", min(confidence, MOST_IF_MIRRORED), (flip, *reasons))
     if confidence >= model.accepted_from:
@@ -125,6 +128,8 @@ def _reasons(evidence: Evidence) -> tuple[str, ...]:
     Probability and expected error stand in the result, once; no other number here looks like one of them.
     """
     reasons = [f"{most(evidence.confirmed)} of the projected bone's structure is confirmed by the image"]
+    if evidence.by_bones_around > 0:
+        reasons.append(CONFIRMED_TOGETHER)
     if evidence.seen < HALF_SEEN:
         reasons.append(f"only {evidence.seen:.0%} of the anatomy lies inside the image")
     if evidence.expected_mtre_mm > OPEN_MM:

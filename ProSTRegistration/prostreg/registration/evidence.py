@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 
@@ -34,6 +35,7 @@ class Evidence:
         expected_mtre_mm: root mean square error over the anatomy if this is the right place; 0 while it is not known.
         expected_across_mm: the part of it across the first view's beam.
         expected_along_mm: the part of it along that.
+        by_bones_around: the part of ``confirmed`` that bones around add, where they clearly fit as they lie in the CT.
     """
 
     confirmed: float
@@ -46,7 +48,13 @@ class Evidence:
     expected_mtre_mm: float = 0.0
     expected_across_mm: float = 0.0
     expected_along_mm: float = 0.0
+    by_bones_around: float = 0.0
 
     def to_dict(self) -> dict[str, float]:
         """Plain numbers by name."""
         return asdict(self)
+
+
+def confirmed_alone(evidence: Mapping[str, float]) -> float:
+    """The share that the image confirms of the anatomy's own structure, from a result's evidence."""
+    return evidence["confirmed"] - evidence["by_bones_around"]

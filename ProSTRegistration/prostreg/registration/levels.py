@@ -47,6 +47,11 @@ class _Region:
     pixel_mm: float
 
 
+def bone_volume(ct: Volume, mask: NDArray[np.bool_]) -> Volume:
+    """Attenuation in 1/mm of what a mask of the CT's grid holds, beyond that of muscle; empty elsewhere."""
+    return moving_volume(ct, mask, surroundings_hu=SURROUNDINGS_HU)
+
+
 class Levels:
     """Builds the objective of a case at each resolution, when it is first needed.
 
@@ -70,11 +75,8 @@ class Levels:
     ) -> None:
         self._points_mm, self._centre_mm = points_mm, centre_mm
         self._config = config
-        self._volume = moving_volume(case.ct, case.anatomy, surroundings_hu=SURROUNDINGS_HU)
-        self._others = [
-            (moving_volume(case.ct, other.anatomy, surroundings_hu=SURROUNDINGS_HU), other.world_from_volume)
-            for other in case.others
-        ]
+        self._volume = bone_volume(case.ct, case.anatomy)
+        self._others = [(bone_volume(case.ct, other.anatomy), other.world_from_volume) for other in case.others]
         points_world = transform_points(world_from_volume, points_mm)
         self._read: dict[Reading, Levels] = {}
         self._projectors: dict[tuple[Volume, tuple[int, ...], str], Projector] = {}
@@ -112,6 +114,13 @@ class Levels:
         """
         levels, points_world = copy(self), transform_points(world_from_volume, self._points_mm)
         levels._read, levels._regions = {}, [_region(view, points_world, spread_mm) for view in views]
+        levels._forget_objectives()
+        return levels
+
+    def with_other(self, volume: Volume, world_from_volume: Matrix) -> Levels:
+        """The same with one more bone in every DRR: its attenuation (see `bone_volume`) and its pose (4, 4)."""
+        levels = copy(self)
+        levels._others, levels._read = [*self._others, (volume, world_from_volume)], {}
         levels._forget_objectives()
         return levels
 

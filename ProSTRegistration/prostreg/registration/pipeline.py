@@ -13,6 +13,7 @@ from prostreg.errors import Stopped
 from prostreg.geometry.chart import PoseChart
 from prostreg.geometry.frames import Matrix, mean_distance_mm
 from prostreg.images.label_fit import label_fit
+from prostreg.images.volume import Volume
 from prostreg.machine import processor_name, versions
 from prostreg.projector.selection import Projector
 from prostreg.registration.acceptance import Verdict, judge, needs_mirror_check, patient_doubt, side_doubt
@@ -26,7 +27,12 @@ from prostreg.registration.learned_search import LearnedSearch
 from prostreg.registration.levels import Levels
 from prostreg.registration.mirror_check import mirror_fit
 from prostreg.registration.monitor import Monitor
-from prostreg.registration.neighbours.bones_around import times_as_much_bone, with_bones_around
+from prostreg.registration.neighbours.bones_around import (
+    bone_that_tells,
+    confirmed_by_bones_around,
+    times_as_much_bone,
+    with_bones_around,
+)
 from prostreg.registration.pose_search import PoseSearch
 from prostreg.registration.readings import case_read_as, polarities_used, polarity_reasons, reading_of
 from prostreg.registration.result import Progress, Result
@@ -34,6 +40,7 @@ from prostreg.registration.stages import search_near_and_far
 from prostreg.registration.start import ON_STARTS, anatomy_centre_mm, anatomy_points_mm, start_pose, start_spread
 from prostreg.registration.weights_choice import chosen_weights, model_of_file, model_to_ask, weights_used
 from prostreg.search.candidate import Candidate
+from prostreg.search.objective import FootprintScore
 
 SOME_OTHERS, MOSTLY_OTHERS = 1.2, 2.5
 """How many times more bone there must be within reach than the anatomy has, to screen all of it in turn, or always."""
@@ -245,7 +252,21 @@ class _Run:
     def _evidence(self) -> Evidence:
         best, footprint = self.search.best, self.search.footprint(self.search.best)
         evidence = self._log.evidence(best.parameters, footprint, self.search.runs_done, is_kept=True)
-        return replace(evidence, **self._known)
+        return replace(evidence, **self._known, **self._told_by_bones_around(footprint))
+
+    def _told_by_bones_around(self, alone: FootprintScore) -> dict[str, float]:
+        """What the evidence for the best pose is by the bones around as well, where they clearly tell more."""
+        if self._bone_that_tells is None or alone.patches <= 0:
+            return {}
+        levels = self.search.levels_of(self.search.best)
+        together = confirmed_by_bones_around(levels, self._bone_that_tells, self.search.best_pose())
+        if together is None or together.score <= alone.score:
+            return {}
+        return {"confirmed": together.score, "by_bones_around": together.score - alone.score}
+
+    @cached_property
+    def _bone_that_tells(self) -> Volume | None:
+        return bone_that_tells(self._case)
 
     def _final_evidence(self) -> tuple[Evidence, Precision | None]:
         """The evidence for the best pose, its precision included; no precision where the anatomy is not seen."""

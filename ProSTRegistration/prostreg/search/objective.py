@@ -238,7 +238,19 @@ class Objective:
         return np.concatenate(parts, axis=1) / len(self._views)
 
     def footprint_score(self, world_from_volume: NDArray[np.float64]) -> FootprintScore:
-        """The score of one pose (4, 4) where its own DRR has anatomy, however small a part of the image that is."""
+        """The score of one pose (4, 4) where its own DRR has anatomy, however small a part of the image that is.
+
+        Other bones do not count: where they lie right, they would lend their score to a bone that lies on them.
+        """
+        return self._footprint_score(world_from_volume, lambda view, drr: drr)
+
+    def footprint_score_with_others(self, world_from_volume: NDArray[np.float64]) -> FootprintScore:
+        """The same where other bones are in the DRR and are seen through the anatomy: for those that move with it."""
+        return self._footprint_score(world_from_volume, ScoredView.with_others)
+
+    def _footprint_score(
+        self, world_from_volume: NDArray[np.float64], compared: Callable[[ScoredView, Tensor], Tensor]
+    ) -> FootprintScore:
         radius, stride = self._patch
         per_view = []
         for view in self._views:
@@ -246,7 +258,7 @@ class Objective:
             footprint = functional.max_pool2d((image > 0).to(torch.float32), 2 * radius - 1, 1, radius - 1)[0] > 0
             mask = self._there(view.xray.mask) & footprint
             similarity = self._make_similarity(self._there(view.xray.line_integrals), mask, radius, stride)
-            score = float(similarity.confirmed_structure(image)[0])
+            score = float(similarity.confirmed_structure(compared(view, image))[0])
             per_view.append(FootprintScore(score, float(mask.sum()) / (2 * radius + 1) ** 2))
         return min(per_view, key=lambda view: view.score)
 

@@ -14,8 +14,9 @@ from prostreg.images.look_alikes import look_alikes
 from prostreg.registration.acceptance import MOST_IF_DOUBTED
 from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
+from prostreg.registration.evidence import confirmed_alone
 from prostreg.registration.monitor import LEAST_SECONDS, Monitor
-from prostreg.registration.neighbours.bones_around import times_as_much_bone, with_bones_around
+from prostreg.registration.neighbours.bones_around import bone_that_tells
 from prostreg.registration.neighbours.depth import (
     BETWEEN,
     MOST_BRIDGED_MM,
@@ -35,10 +36,6 @@ MOST_MOVES = 3
 
 STILL_COMPARED_MM = 2.0
 """A comparison of a pose holds for those that are nearer to it: it is refined by more than that itself."""
-
-BONE_THAT_TELLS = 1.5
-"""How many times more bone there must be within reach than the anatomy has, for it to tell the anatomy's depth: less is
-mostly the anatomy itself, asked twice. Another patient's hip, all the bone in its CT, was accepted that way."""
 
 STAGE = "look-alikes"
 UNCHECKED = "the run was stopped before its place was compared with those that look alike"
@@ -143,7 +140,7 @@ class _ToldApart:
             judged = with_depth_of_neighbours(self._case, result, along_mm, config, self._tell, self._is_cancelled)
         except Stopped as reason:
             return replace(result, seconds=self._elapsed, stopped=str(reason))
-        doubt = comparison.depth_doubt(result.evidence["confirmed"]) if abs(along_mm) > MOST_BRIDGED_MM else None
+        doubt = comparison.depth_doubt(confirmed_alone(result.evidence)) if abs(along_mm) > MOST_BRIDGED_MM else None
         judged = replace(
             judged, seconds=self._elapsed, reasons=(*judged.reasons, BETWEEN if doubt else TOLD_BY_NEIGHBOURS)
         )
@@ -171,21 +168,19 @@ class _ToldApart:
         """The objection to a pose by its level, else by its depth."""
         doubt = comparison.doubt()
         if doubt is None and self._neighbours_tell_depth:
-            doubt = comparison.depth_doubt(result.evidence["confirmed"])
+            doubt = comparison.depth_doubt(confirmed_alone(result.evidence))
         return doubt
 
     @cached_property
     def _neighbours_tell_depth(self) -> bool:
-        """True for one view, which hardly tells it, if there are any: ones with poses of their own have moved."""
-        if len(self._case.views) > 1 or self._case.others:
-            return False
-        return times_as_much_bone(with_bones_around(self._case), self._case) >= BONE_THAT_TELLS
+        """True for one view, which hardly tells it, if there are bones around to ask."""
+        return len(self._case.views) == 1 and bone_that_tells(self._case) is not None
 
     def _tells_depth(self, result: Result, comparison: Comparison) -> bool:
         """True if the bones around lie as in the CT as far as the image shows, and on this level."""
         return (
             self._neighbours_tell_depth
-            and comparison.is_as_in_ct(result.evidence["confirmed"])
+            and comparison.is_as_in_ct(confirmed_alone(result.evidence))
             and comparison.doubt() is None
         )
 
