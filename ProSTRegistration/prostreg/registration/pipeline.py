@@ -255,7 +255,7 @@ class _Run:
         return replace(evidence, **self._known, **self._told_by_bones_around(footprint))
 
     def _told_by_bones_around(self, alone: FootprintScore) -> dict[str, float]:
-        """What the evidence for the best pose is by the bones around as well, where they clearly tell more."""
+        """Changes of the evidence for the best pose where bones around clearly confirm it as well."""
         if self._bone_that_tells is None or alone.patches <= 0:
             return {}
         levels = self.search.levels_of(self.search.best)
