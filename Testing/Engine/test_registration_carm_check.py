@@ -26,6 +26,7 @@ from prostreg.registration.carm.carm_check import (
     expected_without_check,
     fit_of,
     pose_precision,
+    telling_profile,
     with_carm,
 )
 from prostreg.registration.carm.carm_profile import CArmProfile
@@ -139,6 +140,41 @@ def test_the_fitted_principal_point_goes_towards_the_true_one(image):
 def test_the_image_alone_is_sure_of_a_depth_that_the_carm_leaves_open(image):
     _, precision = found_with(image, (0.04, 0.0, 0.0), "preset")
     assert precision.expected.along_mm < 3
+
+
+def in_the_way(image):
+    """A projector of bone that lies over the blobs in the image, and the X-ray that shows both."""
+    projector, xray = image
+    turned = CHART.world_from_volume_at(np.array([0.0, np.pi, 0.0, 40.0, 30.0, 60.0]))[0]
+    clutter = projector.render((TRUE_CARM.camera_from_world @ turned)[None], TRUE_CARM)[0]
+    return turned, replace(xray, line_integrals=xray.line_integrals + clutter)
+
+
+@pytest.mark.parametrize("expected_mm", [0.9, 1.1])
+def test_bones_over_the_anatomy_hide_the_carm_unless_they_are_in_the_drr(image, expected_mm):
+    """And unless the pose that puts them where they are is badly known itself."""
+    turned, xray = in_the_way(image)
+    _, precision = found_with((image[0], xray), (0.0, 0.0, 0.0))
+    precision = replace(precision, expected=replace(precision.expected, across_mm=expected_mm, along_mm=0.0))
+    around = precision.objective.with_others([(image[0], turned)])
+    alone = fit_of(telling_profile(precision, TRUE_CARM), TRUE_CARM)
+    together = fit_of(telling_profile(replace(precision, with_bones_around=around), TRUE_CARM), TRUE_CARM)
+    if expected_mm > 1:
+        assert together == alone
+    else:
+        assert together.sdd_deviation_mm < 0.8 * alone.sdd_deviation_mm
+        assert abs(together.sdd_mm - 1000) < 3 * together.sdd_deviation_mm
+
+
+def test_bones_around_that_tell_less_do_not_count(image):
+    _, precision = found_with(image, (0.0, 0.0, 0.0))
+    turned, _ = in_the_way(image)
+    around = precision.objective.with_others([(image[0], turned)])
+    alone, together = (
+        fit_of(telling_profile(each, TRUE_CARM), TRUE_CARM)
+        for each in (precision, replace(precision, with_bones_around=around))
+    )
+    assert together == alone
 
 
 def silent_profile(chart: PoseChart) -> CArmProfile:

@@ -30,6 +30,7 @@ from prostreg.registration.monitor import Monitor
 from prostreg.registration.neighbours.bones_around import (
     bone_that_tells,
     confirmed_by_bones_around,
+    fine_with_bones_around,
     times_as_much_bone,
     with_bones_around,
 )
@@ -264,6 +265,13 @@ class _Run:
             return {}
         return {"confirmed": together.score, "by_bones_around": together.score - alone.score}
 
+    def _with_bones_around(self, precision: Precision) -> Precision:
+        if self._bone_that_tells is None:
+            return precision
+        levels = self.search.levels_of(self.search.best)
+        around = fine_with_bones_around(levels, self._bone_that_tells, self.search.best_pose())
+        return replace(precision, with_bones_around=around)
+
     @cached_property
     def _bone_that_tells(self) -> Volume | None:
         return bone_that_tells(self._case)
@@ -297,6 +305,7 @@ class _Run:
         expected, carm_fit, carm = None, None, self._case.views[0].carm
         self._refuse_wrong_score()
         if precision is not None and stopped is None and verdict.status != "failed":
+            precision = self._with_bones_around(precision)
             verdict, expected, carm_fit = carm_checked(verdict, precision, carm, self._spread, self._points_mm)
         elif precision is not None:
             expected = expected_without_check(precision, carm, self._points_mm)

@@ -11,7 +11,7 @@ from prostreg.images.anatomy import BONE_THRESHOLD_HU, anatomy_bounds, anatomy_b
 from prostreg.images.volume import Volume
 from prostreg.registration.case import Case
 from prostreg.registration.levels import Levels, bone_volume
-from prostreg.search.objective import FootprintScore
+from prostreg.search.objective import FootprintScore, Objective
 
 NEIGHBOURHOOD_MM = 60.0
 """How far beyond the anatomy bones are compared: a vertebra and a half to each side."""
@@ -77,3 +77,15 @@ def confirmed_by_bones_around(levels: Levels, other_bone: Volume, world_from_vol
     if all_bone < CLEARLY_BETTER * alone:
         return None
     return together.middle.footprint_score_with_others(world_from_volume)
+
+
+def fine_with_bones_around(levels: Levels, other_bone: Volume, world_from_volume: Matrix) -> Objective | None:
+    """The finest objective with the bones around in their places; None where the image is explained better without them.
+
+    Args:
+        levels: of the anatomy alone.
+        other_bone: of `bone_that_tells`.
+    """
+    together = levels.with_other(other_bone, world_from_volume).fine
+    alone, all_bone = (each.scores(world_from_volume[None])[0] for each in (levels.fine, together))
+    return together if all_bone > alone else None
