@@ -19,6 +19,7 @@ from prostreg.registration.levels import Levels
 from prostreg.registration.neighbours.bones_around import (
     bone_that_tells,
     confirmed_by_bones_around,
+    fine_with_bones_around,
     with_bones_around,
 )
 from prostreg.registration.neighbours.rivals import moved
@@ -98,6 +99,14 @@ def test_a_footprint_is_judged_with_other_bones_only_where_that_is_asked_for(mid
     assert together.footprint_score(middle.pose) == alone
     assert together.footprint_score_with_others(middle.pose) != alone
     assert middle.levels.middle.footprint_score_with_others(middle.pose) == alone
+
+
+def test_the_finest_objective_has_the_bones_around_where_the_image_wants_them(middle):
+    there = fine_with_bones_around(middle.levels, middle.bone, middle.pose)
+    assert there is not None
+    assert there.scores(middle.pose[None])[0] > middle.levels.fine.scores(middle.pose[None])[0]
+    beside = moved(middle.pose, np.array([30.0, 0.0, 0.0]))
+    assert fine_with_bones_around(middle.levels, middle.bone, beside) is None
 
 
 @pytest.mark.parametrize("has_bones", [True, False])
