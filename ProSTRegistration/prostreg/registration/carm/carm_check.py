@@ -164,7 +164,7 @@ def expected_without_check(precision: Precision, carm: CArm, points_mm: Array) -
 def telling_profile(precision: Precision, carm: CArm) -> CArmProfile:
     """The profile that tells the distance best: of the anatomy alone, or with the bones around in every DRR.
 
-    What lies over the anatomy in the image, and not in the DRR, draws the distance and the principal point away: femoral
+    What lies over the anatomy in the image, and not in the DRR, draws distance and principal point away: femoral
     heads over a pelvis by up to a tenth of the image. Bones around stay where the pose puts them, so this must be sure.
 
     Args:
