@@ -80,7 +80,7 @@ def confirmed_by_bones_around(levels: Levels, other_bone: Volume, world_from_vol
 
 
 def fine_with_bones_around(levels: Levels, other_bone: Volume, world_from_volume: Matrix) -> Objective | None:
-    """The finest objective with the bones around in their places; None where the image is explained better without them.
+    """The finest objective with the bones around where a pose puts them; None where an image is better without them.
 
     Args:
         levels: of the anatomy alone.
