@@ -163,6 +163,21 @@ def test_a_bone_of_little_structure_is_told_from_another_patients_by_how_much_is
     assert is_told_apart or "another patient's" in doubt
 
 
+@pytest.mark.parametrize(
+    ("along_mm", "confirmed", "added", "is_told_apart"),
+    [(2.0, 0.61, 0.0, True), (2.1, 0.61, 0.0, False), (2.1, 0.62, 0.0, True), (2.1, 0.61, 0.1, True)],
+)
+def test_so_is_one_whose_depth_is_open_unless_the_bones_around_tell(along_mm, confirmed, added, is_told_apart):
+    """In front of the source a larger bone looks like a smaller one nearer to it."""
+    doubt = patient_doubt(replace(GOOD, confirmed=confirmed, expected_along_mm=along_mm, by_bones_around=added))
+    assert (doubt is None) == is_told_apart
+    assert is_told_apart or doubt.startswith("the bone's depth hardly shows")
+
+
+def test_bones_around_tell_a_bone_of_little_structure_from_another_patients():
+    assert patient_doubt(replace(GOOD, patches=40.0, confirmed=0.5, by_bones_around=0.1)) is None
+
+
 def test_the_first_reason_is_how_much_is_confirmed_in_words_that_are_no_second_probability():
     mirrored = MirrorFit(0.9, 9.0)
     verdict = judge(replace(GOOD, confirmed=0.7, runner_up=0.69), mirrored, doubts=(side_doubt(mirrored),))

@@ -35,6 +35,11 @@ confirmed: their hips and femora reached 0.60 in one view, whose depth hides ano
 accepted two had less (one a wrist's, by one view). Set on the patients of the fit.
 """
 
+OPEN_DEPTH_MM = 2.0
+"""A depth that the image leaves more open by itself hides another patient's size as well: of 1072 right poses that were
+accepted, vertebrae left aside, three had less confirmed then, and all of four hips of another patient.
+"""
+
 OPEN_MM = 0.3 * SUCCESS_MM
 """Expected error beyond which it is said that the image leaves the pose open."""
 
@@ -76,9 +81,13 @@ def side_doubt(mirror: MirrorFit) -> str | None:
 
 def patient_doubt(evidence: Evidence) -> str | None:
     """The objection, in words, to a pose from one view which a similar bone of another patient could have as well."""
-    if evidence.patches >= LITTLE_STRUCTURE or evidence.confirmed >= LEAST_CONFIRMED_OF_LITTLE:
+    if evidence.confirmed >= LEAST_CONFIRMED_OF_LITTLE or evidence.by_bones_around > 0:
         return None
-    return "the bone shows little structure, and too little of it is confirmed to tell it from another patient's"
+    if evidence.patches < LITTLE_STRUCTURE:
+        return "the bone shows little structure, and too little of it is confirmed to tell it from another patient's"
+    if evidence.expected_along_mm > OPEN_DEPTH_MM:
+        return "the bone's depth hardly shows, and too little of it is confirmed to tell it from another patient's"
+    return None
 
 
 def judge(
