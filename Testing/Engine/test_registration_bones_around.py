@@ -17,9 +17,10 @@ from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.evidence import confirmed_alone
 from prostreg.registration.levels import Levels
 from prostreg.registration.neighbours.bones_around import (
-    bone_that_tells,
     confirmed_by_bones_around,
     fine_with_bones_around,
+    other_bone,
+    tell_of_anatomy,
     with_bones_around,
 )
 from prostreg.registration.neighbours.rivals import moved
@@ -43,8 +44,9 @@ def middle() -> SimpleNamespace:
     case = Case("one", phantom.ct, phantom.labels.values == VERTEBRA_LABELS[1], (view,), pose, pose)
     points_mm = anatomy_points_mm(case)
     levels = Levels(case, pose, points_mm, anatomy_centre_mm(points_mm), 15.0, RegistrationConfig())
-    bone = bone_that_tells(case)
-    assert bone is not None
+    around = with_bones_around(case)
+    assert tell_of_anatomy(around, case)
+    bone = other_bone(around, case)
     return SimpleNamespace(case=case, pose=pose, levels=levels, bone=bone, centres=centres)
 
 
@@ -73,9 +75,9 @@ def test_bones_are_asked_that_are_others_than_the_anatomy_and_have_no_poses_of_t
     assert (
         np.count_nonzero(middle.bone.values) < np.count_nonzero(around.anatomy) - np.count_nonzero(case.anatomy) * 0.9
     )
-    assert bone_that_tells(replace(case, others=(PlacedBone(case.anatomy, middle.pose),))) is None
+    assert not tell_of_anatomy(around, replace(case, others=(PlacedBone(case.anatomy, middle.pose),)))
     lonely = case.ct.with_values(np.where(case.anatomy, case.ct.values, np.float32(0.0)))
-    assert bone_that_tells(replace(case, ct=lonely)) is None
+    assert not tell_of_anatomy(with_bones_around(replace(case, ct=lonely)), case)
 
 
 def test_one_more_bone_lies_in_every_drr_like_those_of_the_case(middle):

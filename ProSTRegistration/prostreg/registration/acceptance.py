@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prostreg.registration.confidence import SUCCESS_MM, confidence_model
-from prostreg.registration.evidence import Evidence, MirrorFit
+from prostreg.registration.evidence import Evidence, MirrorFit, confirmed_alone
 from prostreg.registration.result import Status
 from prostreg.spoken_numbers import most
 
@@ -110,7 +110,7 @@ def judge(
     reasons = (*doubts, *unchecked, *_reasons(evidence))
     if doubts:
         confidence = min(confidence, MOST_IF_DOUBTED)
-    alone = evidence.confirmed - evidence.by_bones_around
+    alone = confirmed_alone(evidence.to_dict())
     if mirror is not None and mirror.margin >= MIRRORED_FROM and mirror.score > alone:
         flip = "the X-ray looks mirrored: turned over left to right it fits clearly better; flip it and register again"
         return Verdict("uncertain", min(confidence, MOST_IF_MIRRORED), (flip, *reasons))

@@ -28,9 +28,10 @@ from prostreg.registration.levels import Levels
 from prostreg.registration.mirror_check import mirror_fit
 from prostreg.registration.monitor import Monitor
 from prostreg.registration.neighbours.bones_around import (
-    bone_that_tells,
     confirmed_by_bones_around,
     fine_with_bones_around,
+    other_bone,
+    tell_of_anatomy,
     times_as_much_bone,
     with_bones_around,
 )
@@ -274,7 +275,8 @@ class _Run:
 
     @cached_property
     def _bone_that_tells(self) -> Volume | None:
-        return bone_that_tells(self._case)
+        around = self._bones_around
+        return other_bone(around, self._case) if tell_of_anatomy(around, self._case) else None
 
     def _final_evidence(self) -> tuple[Evidence, Precision | None]:
         """The evidence for the best pose, its precision included; no precision where the anatomy is not seen."""

@@ -52,17 +52,17 @@ def times_as_much_bone(around: Case, case: Case) -> float:
     return float(np.count_nonzero(around.anatomy) / np.count_nonzero(case.anatomy))
 
 
-def bone_that_tells(case: Case) -> Volume | None:
-    """The attenuation of the bones around; None where they are few, or known to have moved: with poses of their own."""
-    if case.others:
-        return None
-    around = with_bones_around(case)
-    if times_as_much_bone(around, case) < BONE_THAT_TELLS:
-        return None
+def tell_of_anatomy(around: Case, case: Case) -> bool:
+    """True if the bones of `with_bones_around` are enough, and not known to have moved: with poses of their own."""
+    return not case.others and times_as_much_bone(around, case) >= BONE_THAT_TELLS
+
+
+def other_bone(around: Case, case: Case) -> Volume:
+    """The attenuation of the bones of `with_bones_around` without the case's own anatomy."""
     return bone_volume(around.ct, around.anatomy & ~_neighbourhood(case).anatomy)
 
 
-def confirmed_by_bones_around(levels: Levels, other_bone: Volume, world_from_volume: Matrix) -> FootprintScore | None:
+def confirmed_by_bones_around(levels: Levels, bone: Volume, world_from_volume: Matrix) -> FootprintScore | None:
     """The score of a pose (4, 4) with the bones around in its DRR; None where the image does not clearly want them.
 
     A vertebra's own edges are a small part of what is seen where it lies: ribs and its neighbours cross them. Those of
@@ -70,22 +70,22 @@ def confirmed_by_bones_around(levels: Levels, other_bone: Volume, world_from_vol
 
     Args:
         levels: of the anatomy alone.
-        other_bone: of `bone_that_tells`.
+        bone: of `other_bone`.
     """
-    together = levels.with_other(other_bone, world_from_volume)
+    together = levels.with_other(bone, world_from_volume)
     alone, all_bone = (each.middle.scores(world_from_volume[None])[0] for each in (levels, together))
     if all_bone < CLEARLY_BETTER * alone:
         return None
     return together.middle.footprint_score_with_others(world_from_volume)
 
 
-def fine_with_bones_around(levels: Levels, other_bone: Volume, world_from_volume: Matrix) -> Objective | None:
+def fine_with_bones_around(levels: Levels, bone: Volume, world_from_volume: Matrix) -> Objective | None:
     """The finest objective with the bones around where a pose puts them; None where an image is better without them.
 
     Args:
         levels: of the anatomy alone.
-        other_bone: of `bone_that_tells`.
+        bone: of `other_bone`.
     """
-    together = levels.with_other(other_bone, world_from_volume).fine
+    together = levels.with_other(bone, world_from_volume).fine
     alone, all_bone = (each.scores(world_from_volume[None])[0] for each in (levels.fine, together))
     return together if all_bone > alone else None

@@ -16,7 +16,7 @@ from prostreg.registration.case import Case
 from prostreg.registration.config import RegistrationConfig
 from prostreg.registration.evidence import confirmed_alone
 from prostreg.registration.monitor import LEAST_SECONDS, Monitor
-from prostreg.registration.neighbours.bones_around import bone_that_tells
+from prostreg.registration.neighbours.bones_around import tell_of_anatomy, with_bones_around
 from prostreg.registration.neighbours.depth import (
     BETWEEN,
     MOST_BRIDGED_MM,
@@ -174,7 +174,7 @@ class _ToldApart:
     @cached_property
     def _neighbours_tell_depth(self) -> bool:
         """True for one view, which hardly tells it, if there are bones around to ask."""
-        return len(self._case.views) == 1 and bone_that_tells(self._case) is not None
+        return len(self._case.views) == 1 and tell_of_anatomy(with_bones_around(self._case), self._case)
 
     def _tells_depth(self, result: Result, comparison: Comparison) -> bool:
         """True if the bones around lie as in the CT as far as the image shows, and on this level."""
